@@ -1,0 +1,143 @@
+/* pyreactor._core: multi-phase init (PEP 489) and the module state. */
+#include "core.h"
+
+/* A concept's part in the module's life.  traverse and clear may be NULL. */
+typedef struct {
+    int (*exec)(PyObject *module, core_state *st);
+    int (*traverse)(core_state *st, visitproc visit, void *arg);
+    void (*clear)(core_state *st);
+} concept;
+
+static int
+names_exec(PyObject *Py_UNUSED(module), core_state *st)
+{
+    return pyr_names_init(&st->names);
+}
+
+static int
+names_traverse(core_state *st, visitproc visit, void *arg)
+{
+    return pyr_names_traverse(&st->names, visit, arg);
+}
+
+static void
+names_clear(core_state *st)
+{
+    pyr_names_clear(&st->names);
+}
+
+/* In order of need: a concept may use what stands above it. */
+static const concept concepts[] = {
+    {names_exec, names_traverse, names_clear},
+};
+
+#define CONCEPT_COUNT (sizeof(concepts) / sizeof(concepts[0]))
+
+static int
+core_exec(PyObject *module)
+{
+    core_state *st = pyr_module_state(module);
+    for (size_t i = 0; i < CONCEPT_COUNT; i++) {
+        if (concepts[i].exec(module, st) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+core_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    core_state *st = pyr_module_state(module);
+    if (st == NULL) {
+        return 0;
+    }
+    for (size_t i = 0; i < CONCEPT_COUNT; i++) {
+        if (concepts[i].traverse != NULL) {
+            int result = concepts[i].traverse(st, visit, arg);
+            if (result != 0) {
+                return result;
+            }
+        }
+    }
+    return 0;
+}
+
+static int
+core_clear(PyObject *module)
+{
+    core_state *st = pyr_module_state(module);
+    if (st == NULL) {
+        return 0;
+    }
+    for (size_t i = CONCEPT_COUNT; i-- > 0;) {
+        if (concepts[i].clear != NULL) {
+            concepts[i].clear(st);
+        }
+    }
+    return 0;
+}
+
+static void
+core_free(void *module)
+{
+    (void)core_clear((PyObject *)module);
+}
+
+core_state *
+pyr_state_of_type(PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *module = PyType_GetModuleByDef(type, &pyr_core_module);
+    return module == NULL ? NULL : pyr_module_state(module);
+#else
+    PyObject *mro = type->tp_mro;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
+        if (!(base->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
+            continue;
+        }
+        PyObject *module = ((PyHeapTypeObject *)base)->ht_module;
+        if (module != NULL && PyModule_Check(module) &&
+            PyModule_GetDef(module) == &pyr_core_module) {
+            return pyr_module_state(module);
+        }
+    }
+    PyErr_Format(PyExc_TypeError, "%.200s is not a pyreactor type", type->tp_name);
+    return NULL;
+#endif
+}
+
+PyTypeObject *
+pyr_add_type(PyObject *module, PyType_Spec *spec, PyObject *bases)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, bases);
+    if (type == NULL) {
+        return NULL;
+    }
+    if (PyModule_AddType(module, (PyTypeObject *)type) < 0) {
+        Py_DECREF(type);
+        return NULL;
+    }
+    return (PyTypeObject *)type;
+}
+
+static PyModuleDef_Slot core_slots[] = {
+    {Py_mod_exec, core_exec},
+    {0, NULL},
+};
+
+PyDoc_STRVAR(core_doc, "The C parts of pyreactor: event loop, Deferred, framing.");
+
+struct PyModuleDef pyr_core_module = {
+    PyModuleDef_HEAD_INIT, .m_name = "pyreactor._core",
+    .m_doc = core_doc,     .m_size = sizeof(core_state),
+    .m_slots = core_slots, .m_traverse = core_traverse,
+    .m_clear = core_clear, .m_free = core_free,
+};
+
+PyMODINIT_FUNC
+PyInit__core(void)
+{
+    return PyModuleDef_Init(&pyr_core_module);
+}

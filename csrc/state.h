@@ -1,0 +1,16 @@
+/*
+ * The module state: the sum of the concepts' own states.
+ *
+ * A concept adds itself here (a struct member), in the table in module.c (its exec,
+ * traverse and clear hooks), and nowhere else.
+ */
+#ifndef PYREACTOR_STATE_H
+#define PYREACTOR_STATE_H
+
+#include "names.h"
+
+typedef struct core_state {
+    pyr_names names;
+} core_state;
+
+#endif

@@ -1,0 +1,5 @@
+"""pyreactor: Twisted, faster and unchanged."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

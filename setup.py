@@ -1,0 +1,54 @@
+"""Build pyreactor._core from csrc/ against the system's libuv (found by pkg-config)."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from glob import glob
+
+from setuptools import Extension, setup
+
+LIBUV_MINIMUM = "1.40"
+
+NO_LIBUV = f"""
+pyreactor: libuv >= {LIBUV_MINIMUM} was not found by pkg-config.
+Install its development package (and pkg-config), then build again:
+  Debian, Ubuntu:  apt-get install libuv1-dev pkg-config
+  Fedora:          dnf install libuv-devel pkgconf
+  Alpine:          apk add libuv-dev pkgconf
+  macOS:           brew install libuv pkg-config
+"""
+
+
+def libuv(flag: str) -> list[str]:
+    """Ask pkg-config for libuv's compiler (--cflags) or linker (--libs) options."""
+    command = [os.environ.get("PKG_CONFIG", "pkg-config"), flag, f"libuv >= {LIBUV_MINIMUM}"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        sys.exit(NO_LIBUV)
+    return shlex.split(result.stdout)
+
+
+def needs_libuv() -> bool:
+    """Metadata-only commands (sdist, egg_info) must work where libuv is absent."""
+    building = {"build", "build_ext", "bdist_wheel", "install", "develop", "editable_wheel"}
+    return bool(building & set(sys.argv))
+
+
+warnings = ["-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes", "-Wno-missing-field-initializers"]
+if os.environ.get("PYREACTOR_WERROR") == "1":
+    warnings.append("-Werror")
+
+core = Extension(
+    "pyreactor._core",
+    sources=sorted(glob("csrc/*.c")),
+    depends=sorted(glob("csrc/*.h")),
+    extra_compile_args=["-std=c17", "-O3", "-fvisibility=hidden", *warnings]
+    + (libuv("--cflags") if needs_libuv() else []),
+    extra_link_args=libuv("--libs") if needs_libuv() else [],
+)
+
+setup(ext_modules=[core])
