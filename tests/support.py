@@ -22,7 +22,8 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     variables = {
         name: value for name, value in os.environ.items() if not name.startswith("PYREACTOR")
     }
-    variables["PYTHONPATH"] = str(CHECKOUT)
+    inherited = variables.get("PYTHONPATH", "")
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), inherited]))
     variables["PYTHONDONTWRITEBYTECODE"] = "1"
     variables["PYTHONIOENCODING"] = "utf-8"
     if extra is not None:
