@@ -34,13 +34,21 @@ class Writer:
         print(json.dumps(fields), file=self._stream, flush=True)
 
 
+def identify(test: Any) -> str:
+    """A test's name in the results.  What stands in for tests that cannot be loaded is none."""
+    from twisted.trial.runner import TestHolder
+
+    name = str(test.id())
+    return f"cannot load {name}" if isinstance(test, TestHolder) else name
+
+
 def make_reporter(writer: Writer) -> type:
     """A trial reporter class that writes to `writer`."""
     from twisted.trial.reporter import MinimalReporter
 
     class EventReporter(MinimalReporter):
         def startTest(self, test: Any) -> None:
-            writer.event(test=test.id(), event="start")
+            writer.event(test=identify(test), event="start")
             super().startTest(test)
 
     def recorded(method: str, outcome: str) -> Any:
@@ -51,7 +59,7 @@ def make_reporter(writer: Writer) -> type:
             if outcome not in ("success", "todo") and details:
                 detail = details[0]
                 text = str(detail[1] if isinstance(detail, tuple) else detail)[:500]
-            writer.event(test=test.id(), event=outcome, detail=text)
+            writer.event(test=identify(test), event=outcome, detail=text)
             return stock(self, test, *details, **options)
 
         return record
