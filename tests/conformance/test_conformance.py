@@ -57,7 +57,7 @@ def test_reactor_tests_ran_on_pyreactor(comparison: Comparison) -> None:
 def test_what_passes_on_stock_passes_here(comparison: Comparison) -> None:
     known = read_known()
     lost = comparison.unexplained(known)
-    assert lost == [], "\n".join(f"{test}: {comparison.lost[test]}" for test in lost)
+    assert lost == [], "\n".join(f"{test}: {comparison.lost[test]}" for test in lost[:100])
 
 
 def test_known_differences_still_differ(comparison: Comparison) -> None:
