@@ -182,7 +182,7 @@ def _script(path: str) -> Callable[[], Callable[[], None]]:
         # Plain Python joins, and does not normalize, too.
         full = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
         if os.path.isdir(full) or _is_zip(full):
-            return _container(path, full)
+            return _container(full)
         try:
             with open(full, "rb") as stream:
                 source = stream.read()
@@ -224,12 +224,12 @@ def _is_zip(path: str) -> bool:
     return True
 
 
-def _container(path: str, full: str) -> Callable[[], None]:
+def _container(path: str) -> Callable[[], None]:
     """A directory or a zip file with a ``__main__.py``."""
     from importlib.machinery import PathFinder
 
-    if PathFinder.find_spec("__main__", [full]) is None:
-        raise UsageError(f"can't find '__main__' module in {full!r}")
+    if PathFinder.find_spec("__main__", [path]) is None:
+        raise UsageError(f"can't find '__main__' module in {path!r}")
     _set_first_path(path, insert_when_safe=True)
     _new_main()
     return lambda: _run_as_main("__main__", alter_argv=False)
