@@ -58,6 +58,7 @@ def status() -> tuple[bool, str]:
         return False, "twisted.internet.default installs a stock reactor"
     kind = type(installed)
     name = f"{kind.__module__}.{kind.__qualname__}"
-    if any(base.__module__ == "pyreactor._core" for base in kind.__mro__):
+    loop = type(getattr(installed, "_loop", None))
+    if loop.__module__ == "pyreactor._core":
         return True, f"twisted.internet.reactor is a {name}"
-    return False, f"twisted.internet.reactor is a {name}, which is not in C"
+    return False, f"twisted.internet.reactor is a {name}"
