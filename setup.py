@@ -38,7 +38,13 @@ def needs_libuv() -> bool:
     return bool(building & set(sys.argv))
 
 
-warnings = ["-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes", "-Wno-missing-field-initializers"]
+warnings = [
+    "-Wall",
+    "-Wextra",
+    "-Wshadow",
+    "-Wstrict-prototypes",
+    "-Wno-missing-field-initializers",
+]
 if os.environ.get("PYREACTOR_WERROR") == "1":
     warnings.append("-Werror")
 
