@@ -432,7 +432,6 @@ wait_for_events(struct epoll_event *events)
 
 struct connection {
     int fd;
-    bool watches_writable;
     const char *pattern;
     size_t send_offset;    /* within a message */
     size_t receive_offset; /* within a message */
@@ -460,11 +459,6 @@ flush(struct connection *c)
         c->unanswered += (size_t)n;
         c->send_offset = (c->send_offset + (size_t)n) % options.size;
     }
-    bool wanted = c->unsent > 0;
-    if (wanted != c->watches_writable) {
-        c->watches_writable = wanted;
-        watch(EPOLL_CTL_MOD, c->fd, EPOLLIN | (wanted ? (uint32_t)EPOLLOUT : 0), c);
-    }
 }
 
 static void
@@ -478,12 +472,13 @@ queue_messages(struct connection *c, unsigned count, uint64_t now)
     flush(c);
 }
 
-static void
+/* True when there may be more: edge-triggered polling will not tell of it again. */
+static bool
 take_answer(struct connection *c)
 {
     ssize_t n = recv(c->fd, received, sizeof(received), 0);
     if (n < 0 && errno == EAGAIN) {
-        return;
+        return false;
     }
     if (n < 0) {
         fail("recv: %s", strerror(errno));
@@ -510,6 +505,7 @@ take_answer(struct connection *c)
     } else if (run.phase == DRAINING && complete > 0 && c->in_flight == 0) {
         busy_connections--;
     }
+    return length == sizeof(received);
 }
 
 /* Connections that had nothing left to come back when counting ended. */
@@ -532,7 +528,7 @@ open_connections(void)
         fcntl(c->fd, F_SETFL, O_NONBLOCK);
         c->pattern = pattern_of(i);
         c->sent_at = allocate(options.depth, sizeof(*c->sent_at));
-        watch(EPOLL_CTL_ADD, c->fd, EPOLLIN, c);
+        watch(EPOLL_CTL_ADD, c->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, c);
     }
     return connections;
 }
@@ -552,11 +548,8 @@ run_echo(void)
         int count = wait_for_events(events);
         for (int i = 0; i < count; i++) {
             struct connection *c = events[i].data.ptr;
-            if (events[i].events & EPOLLOUT) {
-                flush(c);
-            }
-            if (events[i].events & ~(uint32_t)EPOLLOUT) {
-                take_answer(c);
+            flush(c);
+            while (take_answer(c)) {
             }
         }
         bool was_counting = run.phase == COUNTING;
@@ -725,7 +718,7 @@ static const char usage[] =
     "  -p, --depth N           messages in flight on each connection (1)\n"
     "  -w, --warmup SECONDS    not counted, at the start (0.2)\n"
     "  -d, --duration SECONDS  counted (1.0)\n"
-    "  -n, --messages N        count this many instead of a duration\n"
+    "  -n, --messages N        count at least this many, not a duration\n"
     "  -t, --timeout SECONDS   give up after this long (30)\n"
     "  -a, --sources N         connect from N addresses of 127.0.0.0/8 (1)\n"
     "  -V, --verify-all        compare every byte, also of large messages\n"

@@ -35,14 +35,14 @@ class OneMessage(Echo):
 
 
 class LineEcho(Echo):
-    """Send each line back, as one would write it by hand."""
+    """Send each line back, all lines of a piece in one write."""
 
     rest = b""
 
     def data_received(self, data: bytes) -> None:
         *lines, self.rest = (self.rest + data).split(b"\r\n")
-        for line in lines:
-            self.transport.write(line + b"\r\n")
+        if lines:
+            self.transport.write(b"".join([line + b"\r\n" for line in lines]))
 
 
 async def main(protocol: type[Echo]) -> None:
