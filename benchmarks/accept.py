@@ -36,7 +36,7 @@ def compare(options: argparse.Namespace) -> Comparison:
     def measure(work: Work, side: Side) -> Sample:
         with harness.serving(side, PROGRAMS[side.name]) as server:
             result = harness.load(
-                *("--mode", "accept", "--connections", at_once[work.name], "--sources", "8"),
+                *("--mode", "accept", "--connections", at_once[work.name]),
                 *("--duration", str(duration), "--warmup", str(warmup)),
                 *("--server-pid", str(server.pid)),
                 *(("--spin",) if options.spin else ()),

@@ -391,7 +391,8 @@ new_socket(int flags, unsigned number)
     if (fd < 0) {
         fail("socket: %s", strerror(errno));
     }
-    if (options.address.ss_family != AF_UNIX) {
+    /* A visit sends one message: nothing is ever held back. */
+    if (options.address.ss_family != AF_UNIX && options.mode != MODE_ACCEPT) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     }
     bind_source(fd, number);
@@ -576,21 +577,22 @@ struct visit {
 static unsigned visits_made;
 static unsigned visits_open;
 
-static void
+/* False while the connection is not there yet; on a loopback it is at once. */
+static bool
 send_visit(struct visit *v)
 {
     ssize_t n = send(v->fd, v->pattern, options.size, MSG_NOSIGNAL);
     if (n < 0 && (errno == EAGAIN || errno == ENOTCONN)) {
-        watch(EPOLL_CTL_MOD, v->fd, EPOLLIN | EPOLLOUT, v);
-        return;
+        return false;
     }
     if (n != (ssize_t)options.size) {
         fail("send: %s", n < 0 ? strerror(errno) : "only a part was taken");
     }
     v->sent = true;
-    watch(EPOLL_CTL_MOD, v->fd, EPOLLIN, v);
+    return true;
 }
 
+/* As few system calls as can be: the load must not cost more than the service. */
 static void
 begin_visit(struct visit *v)
 {
@@ -608,7 +610,8 @@ begin_visit(struct visit *v)
         errno != EINPROGRESS) {
         fail("connect: %s", strerror(errno));
     }
-    watch(EPOLL_CTL_ADD, v->fd, EPOLLIN | EPOLLOUT, v);
+    uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+    watch(EPOLL_CTL_ADD, v->fd, send_visit(v) ? events : events | EPOLLOUT, v);
 }
 
 static void
@@ -622,16 +625,13 @@ end_visit(struct visit *v)
     }
 }
 
-static void
-continue_visit(struct visit *v)
+/* True when there may be more to receive now. */
+static bool
+receive_visit(struct visit *v, bool server_closed)
 {
-    if (!v->sent) {
-        send_visit(v);
-        return;
-    }
     ssize_t n = recv(v->fd, received, sizeof(received), 0);
     if (n < 0 && errno == EAGAIN) {
-        return;
+        return false;
     }
     if (n < 0) {
         fail("recv: %s", strerror(errno));
@@ -641,11 +641,24 @@ continue_visit(struct visit *v)
     }
     compare(v->pattern + v->received, (size_t)n);
     v->received += (size_t)n;
-    if (n == 0 && v->received < options.size) {
+    if (v->received == options.size &&
+        (server_closed || n == 0 || options.client_closes)) {
+        end_visit(v);
+        return false;
+    }
+    if (n == 0) {
         fail("the server closed a connection before it had answered");
     }
-    if (n == 0 || (options.client_closes && v->received == options.size)) {
-        end_visit(v);
+    return server_closed;
+}
+
+static void
+continue_visit(struct visit *v, uint32_t events)
+{
+    if (!v->sent && !send_visit(v)) {
+        return;
+    }
+    while (receive_visit(v, events & EPOLLRDHUP)) {
     }
 }
 
@@ -661,7 +674,7 @@ run_accept(void)
     while (visits_open > 0 || run.phase != DRAINING) {
         int count = wait_for_events(events);
         for (int i = 0; i < count; i++) {
-            continue_visit(events[i].data.ptr);
+            continue_visit(events[i].data.ptr, events[i].events);
         }
         advance_phase(now_ns());
     }
