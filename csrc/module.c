@@ -1,5 +1,6 @@
 /* pyreactor._core: multi-phase init (PEP 489) and the module state. */
 #include "core.h"
+#include "reactor_concepts.h"
 
 /* A concept's part in the module's life.  traverse and clear may be NULL. */
 typedef struct {
@@ -29,6 +30,7 @@ names_clear(core_state *st)
 /* In order of need: a concept may use what stands above it. */
 static const concept concepts[] = {
     {names_exec, names_traverse, names_clear},
+    {pyr_reactor_exec, pyr_reactor_traverse, pyr_reactor_clear},
 };
 
 #define CONCEPT_COUNT (sizeof(concepts) / sizeof(concepts[0]))

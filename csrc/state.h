@@ -8,9 +8,11 @@
 #define PYREACTOR_STATE_H
 
 #include "names.h"
+#include "reactor_state.h"
 
 typedef struct core_state {
     pyr_names names;
+    pyr_reactor_state reactor;
 } core_state;
 
 #endif
