@@ -1,6 +1,5 @@
 """Selectables whose descriptor is closed, and its number reused, without telling."""
 
-import os
 import socket
 
 import common

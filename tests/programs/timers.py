@@ -17,7 +17,7 @@ gone.cancel()
 put_off.delay(0.4)
 put_off.delay(-0.1)
 print(later.active(), gone.active(), later < sooner, sooner <= later)
-print(0.6 < later.getTime() - start, 0.7 < put_off.getTime() - start < later.getTime() + 1)
+print(later.getTime() - start > 0.6, 0.7 < put_off.getTime() - start < later.getTime() + 1)
 for what in (gone.cancel, lambda: gone.reset(1), lambda: gone.delay(1)):
     try:
         what()
