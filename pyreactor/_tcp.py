@@ -93,7 +93,7 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         self.client = client
         self.sessionno = sessionno
         self.hostname = client[0]
-        self.logstr = f"{self._getLogPrefix(protocol)},{sessionno},{self.hostname}"
+        self._setLogPrefix(self._getLogPrefix(protocol))
         self.startReading()
         self.connected = 1
         return self

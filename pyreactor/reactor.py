@@ -24,6 +24,9 @@ from zope.interface import classImplements, implementer
 
 from pyreactor import _core, _reports, _tcp
 
+# The Failures that stock hands to every connection that ends in one of the two usual ways.
+_FAILURES = posixbase._DisconnectSelectableMixin._disconnectSelectable.__defaults__[0]
+
 _core.configure_reactor(
     AlreadyCalled=error.AlreadyCalled,
     AlreadyCancelled=error.AlreadyCancelled,
@@ -31,6 +34,8 @@ _core.configure_reactor(
     CONNECTION_LOST=main.CONNECTION_LOST,
     ILogContext=log.ILogContext,
     context_module=context,
+    done_failure=_FAILURES[error.ConnectionDone],
+    lost_failure=_FAILURES[error.ConnectionLost],
     no_descriptor=posixbase._NO_FILEDESC,
     stock_delayed_call=base.DelayedCall,
     stock_doWrite=abstract.FileDescriptor.doWrite,
@@ -80,6 +85,7 @@ class _Waker:
 # Attributes of the reactor that the loop has to know of at once.
 _MIRRORED = frozenset({"_started", "running", "_justStopped"})
 _CALLED_BY_MAIN_LOOP = ("runUntilCurrent", "timeout", "doIteration")
+_CALLED_BY_LOOP = frozenset({*_CALLED_BY_MAIN_LOOP, "_disconnectSelectable"})
 # Methods that are the loop's own, put into the instance so that a call to them is a call
 # into C and nothing else.
 _DIRECT = (
@@ -121,14 +127,14 @@ class PyReactor(posixbase.PosixReactorBase):
             self._loop.watch(name, value)
         elif name == "seconds":
             self._loop.watch(name, None if value is runtimeSeconds else value)
-        elif name in _CALLED_BY_MAIN_LOOP:
+        elif name in _CALLED_BY_LOOP:
             self._checkOverrides()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name == "seconds":
             self._loop.watch(name, None if self.seconds is runtimeSeconds else self.seconds)
-        elif name in _CALLED_BY_MAIN_LOOP:
+        elif name in _CALLED_BY_LOOP:
             self._checkOverrides()
 
     def _checkOverrides(self) -> None:
@@ -138,6 +144,12 @@ class PyReactor(posixbase.PosixReactorBase):
             for name in _CALLED_BY_MAIN_LOOP
         )
         self._loop.watch("overridden", overridden)
+        disconnect = self._disconnectSelectable
+        self._loop.watch(
+            "plain_disconnect",
+            getattr(disconnect, "__func__", None)
+            is posixbase._DisconnectSelectableMixin._disconnectSelectable,
+        )
 
     # ---- IReactorCore ----
 
