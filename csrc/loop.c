@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "listener.h"
@@ -134,9 +135,22 @@ pyr_loop_seconds(Loop *self)
 
 /* ---- opening, forking, closing ---- */
 
+/*
+ * glibc gives the top of its heap back to the kernel as soon as 128 KiB of it are free,
+ * so that a server of large messages takes a page fault for every 4 KiB of each of them.
+ * The limit grows to twice the largest mapped block that was ever freed: free one.
+ */
+static void
+keep_freed_memory(void)
+{
+    char *volatile block = malloc(1024 * 1024);
+    free(block);
+}
+
 static int
 loop_open(Loop *self)
 {
+    keep_freed_memory();
     int status = uv_loop_init(&self->uv);
     if (status < 0) {
         pyr_set_uv_error(status);

@@ -248,19 +248,45 @@ poller_is_stale(pyr_poller *poller)
     return fd != poller->fd;
 }
 
+/* A connection whose socket was closed behind its back is told so, soon. */
+static int
+lose_later(Loop *loop, PyObject *stream)
+{
+    core_state *st = loop->st;
+    PyObject *disconnect =
+        PyObject_GetAttr(loop->reactor, st->names._disconnectSelectable);
+    if (disconnect == NULL) {
+        return -1;
+    }
+    PyObject *call[] = {disconnect, stream, st->reactor.no_descriptor, Py_False};
+    int status = pyr_threadcalls_add(&loop->threadcalls, call, 4, NULL);
+    Py_DECREF(disconnect);
+    pyr_loop_wake(loop);
+    return status;
+}
+
 /* Make room in the table for a newcomer on `fd`. */
-static void
+static int
 evict_stale(Loop *loop, int fd)
 {
+    int status = 0;
     pyr_poller *poller = table_get(&loop->pollers, fd);
     if (poller == NULL) {
-        return;
+        return 0;
     }
     poller->uses++;
-    if (poller_is_stale(poller)) {
-        pyr_poller_close(poller);
+    if (poller_is_stale(poller) && !poller->closing) {
+        if (poller->stream == NULL) {
+            pyr_poller_close(poller);
+        } else {
+            PyObject *stream = Py_NewRef((PyObject *)poller->stream);
+            pyr_stream_forget_poller(poller->stream);
+            status = lose_later(loop, stream);
+            Py_DECREF(stream);
+        }
     }
     poller_release(poller);
+    return status;
 }
 
 /* ---- adding and removing ---- */
@@ -324,7 +350,9 @@ pyr_poller_add(Loop *loop, PyObject *selectable, int event)
     }
     pyr_poller *poller = table_get(&loop->pollers, fd);
     if (poller != NULL && poller->selectable != selectable) {
-        evict_stale(loop, fd);
+        if (evict_stale(loop, fd) < 0) {
+            return -1;
+        }
         poller = table_get(&loop->pollers, fd);
     }
     if (poller != NULL) {
@@ -394,7 +422,9 @@ pyr_poller_watch(Loop *loop, pyr_poller **poller, struct StreamConnection *strea
         if (wanted == 0) {
             return 0;
         }
-        evict_stale(loop, fd);
+        if (evict_stale(loop, fd) < 0) {
+            return -1;
+        }
         if (*poller == NULL) { /* asking for a fileno() ran Python code */
             *poller = poller_new(loop, fd, NULL);
             if (*poller == NULL) {

@@ -100,19 +100,12 @@ queue_flush(StreamConnection *self)
     loop->flush_tail = self;
 }
 
-/* Stock's errors for a descriptor that is gone. */
+/* Stock's error for a descriptor that is gone.  The poller stays, so that a connection
+ * whose socket was closed behind our back still is a reader, and is told at the end. */
 static int
 check_descriptor(StreamConnection *self)
 {
-    if (self->socket != NULL) {
-        int fd = pyr_stream_descriptor(self);
-        if (fd != self->fd && self->poller != NULL) {
-            pyr_poller_close(self->poller);
-            self->poller = NULL;
-        }
-        self->fd = fd;
-    }
-    if (self->fd < 0) {
+    if (pyr_stream_descriptor(self) < 0) {
         PyErr_SetString(PyExc_ValueError,
                         "file descriptor cannot be a negative integer (-1)");
         return -1;

@@ -1,11 +1,11 @@
 """Selectables whose descriptor is closed, and its number reused, without telling."""
 
-import os
 import socket
 
 import common
 from twisted.internet import protocol, reactor
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.main import CONNECTION_DONE
 
 
 class Plain(FileDescriptor):
@@ -18,7 +18,10 @@ class Plain(FileDescriptor):
         return self.skt.fileno()
 
     def doRead(self):
-        print(self.name, "read", self.skt.recv(100))
+        data = self.skt.recv(100)
+        if not data:
+            return CONNECTION_DONE
+        print(self.name, "read", data)
 
     def connectionLost(self, reason):
         print(self.name, "lost", reason.type.__name__)
@@ -61,7 +64,10 @@ class Server(protocol.Protocol):
     def dataReceived(self, data):
         print("server received", data)
         self.transport.socket.close()
-        self.transport.write(b"to nobody")
+        try:
+            self.transport.write(b"to nobody")
+        except ValueError as error:
+            print(error)
 
     def connectionLost(self, reason):
         print("server lost", reason.type.__name__)

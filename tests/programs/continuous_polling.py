@@ -7,7 +7,7 @@ from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.main import CONNECTION_DONE
 
-file = tempfile.TemporaryFile()
+file = tempfile.TemporaryFile()  # noqa: SIM115
 file.write(b"line\n" * 3)
 file.seek(0)
 

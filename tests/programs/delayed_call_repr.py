@@ -8,7 +8,10 @@ from twisted.internet import base, reactor
 def show(call):
     text = re.sub(r"0x[0-9a-f]+", "ADDRESS", repr(call))
     text = re.sub(r"\[-?[0-9.e-]+s\]", "[TIME]", text)
-    print(re.sub(r'File "[^"]*", line \d+', "FILE", text))
+    text = re.sub(r'File "[^"]*", line \d+', "FILE", text)
+    # Who started this program is on the stack, too: keep only this file's own frames.
+    head, mark, stack = text.partition("traceback at creation: \n\n")
+    print(head + mark + stack[stack.rfind("FILE, in <module>") :])
 
 
 class Callee:

@@ -40,7 +40,7 @@ def fork():
     child = os.fork()
     if child == 0:
         # The child leaves the parent's connections alone and makes its own.
-        for selectable in reactor.removeAll():
+        for _selectable in reactor.removeAll():
             pass
         reactor.callLater(0.1, go)
     else:

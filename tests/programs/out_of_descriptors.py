@@ -2,8 +2,6 @@
 
 import os
 import resource
-import socket
-import subprocess
 import sys
 
 import common

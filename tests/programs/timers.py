@@ -7,17 +7,17 @@ from twisted.internet.interfaces import IDelayedCall
 start = reactor.seconds()
 calls = [
     reactor.callLater(delay, print, "due", delay, flush=True)
-    for delay in (0.06, 0.02, 0.04, 0.0005, 0, 0.1)
+    for delay in (0.6, 0.2, 0.4, 0.0005, 0, 1.0)
 ]
 print(IDelayedCall.providedBy(calls[0]), len(reactor.getDelayedCalls()) >= 6)
-later, sooner, gone, put_off = (reactor.callLater(0.05, print, name) for name in "LSGP")
-later.reset(0.07)
-sooner.reset(0.01)
+later, sooner, gone, put_off = (reactor.callLater(0.5, print, name) for name in "LSGP")
+later.reset(0.7)
+sooner.reset(0.1)
 gone.cancel()
-put_off.delay(0.04)
-put_off.delay(-0.01)
+put_off.delay(0.4)
+put_off.delay(-0.1)
 print(later.active(), gone.active(), later < sooner, sooner <= later)
-print(0.06 < later.getTime() - start < 0.09, 0.07 < put_off.getTime() - start < 0.1)
+print(later.getTime() - start > 0.6, 0.7 < put_off.getTime() - start < later.getTime() + 1)
 for what in (gone.cancel, lambda: gone.reset(1), lambda: gone.delay(1)):
     try:
         what()
@@ -43,12 +43,12 @@ def called():
     print(call.called, call.cancelled, call.active())
 
 
-call = reactor.callLater(0.08, called)
-reactor.callLater(delay=0.09, callable=print, sep="-")
-reactor.callLater(0.091, print, "a", "b", sep="-")
+call = reactor.callLater(0.9, called)
+reactor.callLater(delay=0.3, callable=print, sep="-")
+reactor.callLater(0.5, print, "a", "b", sep="-")
 order = []
 for number in range(1000):
-    reactor.callLater(0.011, order.append, number)
+    reactor.callLater(0.15, order.append, number)
 
 
 def chain(left):
@@ -59,7 +59,7 @@ def chain(left):
 
 
 before, after = [], []
-reactor.callLater(0.095, chain, 3)
-reactor.callLater(0.15, reactor.stop)
+reactor.callLater(1.1, chain, 3)
+reactor.callLater(1.3, reactor.stop)
 common.run()
 print("chain", before, "complete", sorted(order) == list(range(1000)))
