@@ -123,7 +123,9 @@ pyr_loop_seconds(Loop *self)
         struct timespec now;
         (void)clock_gettime(CLOCK_REALTIME, &now);
         /* computed as time.time() does, so that equal instants compare equal */
-        return (double)((int64_t)now.tv_sec * 1000000000 + now.tv_nsec) / 1e9;
+        self->last_seconds =
+            (double)((int64_t)now.tv_sec * 1000000000 + now.tv_nsec) / 1e9;
+        return self->last_seconds;
     }
     PyObject *clock = Py_NewRef(self->seconds);
     PyObject *now = PyObject_CallNoArgs(clock);
@@ -249,6 +251,16 @@ poll_quickly(Loop *self)
     self->quick = false;
 }
 
+/* Handle what is ready now; other threads, if there are any, get their turn. */
+static void
+poll_without_sleep(Loop *self)
+{
+    PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    self->quick = PyThreadState_Next(first) == NULL;
+    (void)uv_run(&self->uv, UV_RUN_NOWAIT);
+    self->quick = false;
+}
+
 static bool
 has_work(Loop *self)
 {
@@ -296,7 +308,7 @@ iterate(Loop *self, double delay)
         delay = LONGEST_SLEEP;
     }
     if (delay == 0) {
-        (void)uv_run(&self->uv, UV_RUN_NOWAIT);
+        poll_without_sleep(self);
     } else if (self->signal_wakeup && (delay < 0 || delay >= PRECISE_BELOW)) {
         sleep_in_uv(self, delay);
     } else {

@@ -49,6 +49,8 @@ typedef struct Loop {
     bool overridden;    /* somebody replaced a method that the main loop calls */
     PyObject *seconds;  /* replacement clock, or NULL for time.time's clock */
 
+    double last_seconds; /* the system clock when it was last read */
+
     pyr_timers timers;
     pyr_threadcalls threadcalls;
     pyr_pollers pollers;

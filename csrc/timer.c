@@ -24,6 +24,12 @@ typedef struct DelayedCall {
 
 #define ARITY 4
 
+#ifdef __GNUC__
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
 static inline bool
 entry_before(const pyr_timer_entry *a, const pyr_timer_entry *b)
 {
@@ -119,6 +125,7 @@ timers_pop(pyr_timers *self)
     if (self->count > 0) {
         self->heap[0] = self->heap[self->count];
         sift_down(self->heap, self->count, 0);
+        PREFETCH(self->heap[0].call); /* likely run next, and long out of the caches */
     }
     return first;
 }
@@ -165,6 +172,14 @@ timers_compact(pyr_timers *self)
 
 /* ---- running ---- */
 
+static void
+tell_collector(DelayedCall *call)
+{
+    if (!PyObject_GC_IsTracked((PyObject *)call)) {
+        PyObject_GC_Track(call);
+    }
+}
+
 static int
 report_timed_call(DelayedCall *call)
 {
@@ -182,6 +197,9 @@ run_call(DelayedCall *call)
     PyObject *func = Py_NewRef(call->func), *args = Py_XNewRef(call->args),
              *kwargs = Py_XNewRef(call->kwargs);
     call->called = 1;
+    if (Py_REFCNT(call) > 1) { /* else it ends with this function */
+        tell_collector(call);
+    }
     PyObject *result = pyr_call_packed(func, args, kwargs);
     int status = 0;
     if (result == NULL) {
@@ -260,6 +278,9 @@ pyr_timers_delay(Loop *loop)
     if (self->count == 0) {
         return -1.0;
     }
+    if (loop->seconds == NULL && self->heap[0].time <= loop->last_seconds) {
+        return 0.0; /* due by a clock reading we have: a callLater(0), mostly */
+    }
     double now = pyr_loop_seconds(loop);
     if (now == -1.0 && PyErr_Occurred()) {
         return -2.0;
@@ -295,13 +316,12 @@ pyr_timers_list(Loop *loop)
 static int
 debug_is_on(core_state *st)
 {
-    PyObject *debug = PyObject_GetAttr(st->reactor.stock_delayed_call, st->names.debug);
+    PyObject *attributes = ((PyTypeObject *)st->reactor.stock_delayed_call)->tp_dict;
+    PyObject *debug = PyDict_GetItemWithError(attributes, st->names.debug);
     if (debug == NULL) {
-        return -1;
+        return PyErr_Occurred() ? -1 : 0;
     }
-    int on = debug == Py_False ? 0 : PyObject_IsTrue(debug);
-    Py_DECREF(debug);
-    return on;
+    return debug == Py_False ? 0 : PyObject_IsTrue(debug);
 }
 
 static int
@@ -319,14 +339,19 @@ check_delay(PyObject *delay, double *seconds)
     return 0;
 }
 
+/*
+ * The garbage collector is told of a call only when the call leaves the heap.  Until then
+ * the loop keeps it alive anyway, and a server has so many calls scheduled that looking
+ * at each of them took longer than scheduling them; see pyr_timers_traverse.
+ */
 static DelayedCall *
 delayed_call_new(Loop *loop, double time, PyObject *func)
 {
-    PyTypeObject *type = loop->st->reactor.delayed_call_type;
-    DelayedCall *self = (DelayedCall *)type->tp_alloc(type, 0);
+    DelayedCall *self = PyObject_GC_New(DelayedCall, loop->st->reactor.delayed_call_type);
     if (self == NULL) {
         return NULL;
     }
+    memset((char *)self + sizeof(PyObject), 0, sizeof(DelayedCall) - sizeof(PyObject));
     self->loop = (Loop *)Py_NewRef(loop);
     self->time = time;
     self->func = Py_NewRef(func);
@@ -471,6 +496,7 @@ delayed_call_cancel(DelayedCall *self, PyObject *Py_UNUSED(ignored))
     }
     self->cancelled = 1;
     self->loop->timers.stale++;
+    tell_collector(self);
     if (debug) {
         PyObject *repr = PyObject_Repr((PyObject *)self);
         if (repr == NULL) {
@@ -831,8 +857,19 @@ pyr_timer_exec(PyObject *module, core_state *st)
 int
 pyr_timers_traverse(pyr_timers *self, visitproc visit, void *arg)
 {
+    /* A call that only the heap holds, and that the collector does not know of, is a
+     * part of the loop: what it refers to is what the loop refers to.  One that somebody
+     * else holds, too, is left out, and so keeps all of it alive. */
     for (size_t i = 0; i < self->count; i++) {
-        Py_VISIT(self->heap[i].call);
+        DelayedCall *call = self->heap[i].call;
+        if (PyObject_GC_IsTracked((PyObject *)call)) {
+            Py_VISIT(call);
+        } else if (Py_REFCNT(call) == 1) {
+            int result = delayed_call_traverse(call, visit, arg);
+            if (result != 0) {
+                return result;
+            }
+        }
     }
     return 0;
 }
