@@ -100,6 +100,8 @@ class PyReactor(posixbase.PosixReactorBase):
     Mirrors :class:`twisted.internet.epollreactor.EPollReactor`.
     """
 
+    _loop: _core.Loop
+
     def __init__(self) -> None:
         loop = _core.Loop(self)
         object.__setattr__(self, "_loop", loop)
@@ -232,16 +234,19 @@ class PyReactor(posixbase.PosixReactorBase):
 
     def removeAll(self) -> list[Any]:
         """Remove all readers and writers but the reactor's own, and return them."""
-        removed = self._removeAll(self._loop.readers(), self._loop.writers())
-        return removed + self._continuousPolling.removeAll()
+        removed: list[Any] = self._removeAll(self._loop.readers(), self._loop.writers())
+        removed += self._continuousPolling.removeAll()
+        return removed
 
     def getReaders(self) -> list[Any]:
         """The readers."""
-        return self._loop.readers() + self._continuousPolling.getReaders()
+        continuous: list[Any] = self._continuousPolling.getReaders()
+        return self._loop.readers() + continuous
 
     def getWriters(self) -> list[Any]:
         """The writers."""
-        return self._loop.writers() + self._continuousPolling.getWriters()
+        continuous: list[Any] = self._continuousPolling.getWriters()
+        return self._loop.writers() + continuous
 
     # ---- IReactorDaemonize ----
 
@@ -268,7 +273,7 @@ class PyReactor(posixbase.PosixReactorBase):
         p.startListening()
         return p
 
-    def connectTCP(
+    def connectTCP(  # type: ignore[override]
         self,
         host: str,
         port: int,

@@ -449,6 +449,33 @@ class TestFailingParts:
         assert (result.returncode, result.stdout) == (0, "EPollReactor\n")
         assert "the reactor part stays stock" in result.stderr
 
+    def test_reactor_that_cannot_be_imported(self) -> None:
+        code = """if True:
+            import sys
+            from pyreactor._activate import activate, statuses
+            sys.modules["pyreactor._tcp"] = None
+            activate()
+            from twisted.internet import reactor
+            print(type(reactor).__name__, statuses()["reactor"][0])
+            """
+        result = python("-c", code)
+        assert (result.returncode, result.stdout) == (0, "EPollReactor False\n")
+        assert "the reactor part stays stock" in result.stderr
+
+    def test_without_pyopenssl(self) -> None:
+        """Twisted needs it for TLS only, and so do we."""
+        run(
+            """
+            sys.modules["OpenSSL"] = None
+            activate()
+            from twisted.internet import reactor
+            from pyreactor._activate import statuses
+            from pyreactor._tcp import Server
+            assert statuses()["reactor"][0], statuses()
+            assert not hasattr(Server, "startTLS")
+            """
+        )
+
     def test_part_that_was_not_built(self) -> None:
         run(
             """
