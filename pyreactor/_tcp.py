@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet import _newtls, abstract, address, error, tcp
+from twisted.internet import abstract, address, error, tcp
 from twisted.python import log
 from twisted.python.failure import Failure
 
 from pyreactor import _core
+
+try:
+    from twisted.internet import _newtls
+except ImportError:
+    # No pyOpenSSL: as in stock, transports have no startTLS then.
+    _newtls = None  # type: ignore[assignment]
 
 
 class _BelowTLS(abstract.FileDescriptor):
@@ -26,14 +32,16 @@ class _BelowTLS(abstract.FileDescriptor):
 class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
     """A connected TCP transport.  Mirrors :class:`twisted.internet.tcp.Connection`."""
 
-    def startTLS(self, ctx: Any, normal: bool = True) -> None:
-        """
-        Start TLS on this connection.
+    if _newtls is not None:
 
-        :param ctx: the context factory (``IOpenSSLContextFactory``).
-        :param normal: whether the TLS client is the TCP client.
-        """
-        _newtls.startTLS(self, ctx, normal, _BelowTLS)
+        def startTLS(self, ctx: Any, normal: bool = True) -> None:
+            """
+            Start TLS on this connection.
+
+            :param ctx: the context factory (``IOpenSSLContextFactory``).
+            :param normal: whether the TLS client is the TCP client.
+            """
+            _newtls.startTLS(self, ctx, normal, _BelowTLS)
 
     def _closeSocket(self, orderly: bool) -> None:
         if not self._closeDescriptor(orderly):
@@ -179,7 +187,8 @@ class Port(tcp.Port):
             return
         sessionno = self.sessionno
         self.sessionno = sessionno + 1
-        protocol.makeConnection(Server._accepted(fd, protocol, addr, self, sessionno))
+        transport: Any = Server._accepted(fd, protocol, addr, self, sessionno)
+        protocol.makeConnection(transport)
 
 
 class Connector(tcp.Connector):

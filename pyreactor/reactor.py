@@ -282,7 +282,7 @@ class PyReactor(posixbase.PosixReactorBase):
         p.startListening()
         return p
 
-    def connectTCP(
+    def connectTCP(  # type: ignore[override]
         self,
         host: str,
         port: int,

@@ -6,6 +6,6 @@ venv=$1
 PYREACTOR_WERROR=1 "$venv/bin/python" setup.py -q build_ext --inplace
 # The console script and the plugin for --reactor=pyreactor.
 if [[ ! -x $venv/bin/pyreactor ]]; then
-    PYREACTOR_WERROR=1 "$venv/bin/python" -m pip install -q --disable-pip-version-check \
+    PYREACTOR_WERROR=1 "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
         --no-build-isolation --no-deps --editable .
 fi
