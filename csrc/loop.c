@@ -206,7 +206,7 @@ loop_close(Loop *self)
         PyErr_WriteUnraisable(NULL);
     }
     pyr_stream_flush_clear(self);
-    pyr_pollers_close_all(&self->pollers);
+    pyr_pollers_close_all(self);
     self->open = false;
     uv_close((uv_handle_t *)&self->prepare, NULL);
     uv_close((uv_handle_t *)&self->check, NULL);
@@ -678,6 +678,8 @@ loop_watch(Loop *self, PyObject *args)
         flag = &self->signal_wakeup;
     } else if (strcmp(name, "overridden") == 0) {
         flag = &self->overridden;
+    } else if (strcmp(name, "plain_disconnect") == 0) {
+        flag = &self->plain_disconnect;
     } else {
         PyErr_Format(PyExc_ValueError, "%s is not watched", name);
         return NULL;

@@ -45,9 +45,10 @@ typedef struct Loop {
     bool started;
     bool running;
     bool just_stopped;
-    bool signal_wakeup; /* a signal writes to a descriptor that this loop polls */
-    bool overridden;    /* somebody replaced a method that the main loop calls */
-    PyObject *seconds;  /* replacement clock, or NULL for time.time's clock */
+    bool signal_wakeup;    /* a signal writes to a descriptor that this loop polls */
+    bool overridden;       /* somebody replaced a method that the main loop calls */
+    bool plain_disconnect; /* _disconnectSelectable is stock's */
+    PyObject *seconds;     /* replacement clock, or NULL for time.time's clock */
 
     double last_seconds; /* the system clock when it was last read */
 

@@ -29,12 +29,15 @@
     X(doWrite, "doWrite")                             \
     X(fileno, "fileno")                               \
     X(fireSystemEvent, "fireSystemEvent")             \
+    X(hostname, "hostname")                           \
     X(isReading, "isReading")                         \
     X(isWriting, "isWriting")                         \
     X(logPrefix, "logPrefix")                         \
     X(pauseProducing, "pauseProducing")               \
     X(removeReader, "removeReader")                   \
     X(removeWriter, "removeWriter")                   \
+    X(connectionLost, "connectionLost")               \
+    X(readConnectionLost, "readConnectionLost")       \
     X(resumeProducing, "resumeProducing")             \
     X(seconds, "seconds")                             \
     X(shutdown, "shutdown")                           \

@@ -57,55 +57,31 @@ table_reserve(pyr_pollers *self, int fd)
     return 0;
 }
 
-static void
-list_add(pyr_pollers *self, pyr_poller *poller)
-{
-    poller->next = self->all;
-    if (self->all != NULL) {
-        self->all->previous = poller;
-    }
-    self->all = poller;
-}
-
-static void
-list_remove(pyr_pollers *self, pyr_poller *poller)
-{
-    if (poller->previous != NULL) {
-        poller->previous->next = poller->next;
-    } else {
-        self->all = poller->next;
-    }
-    if (poller->next != NULL) {
-        poller->next->previous = poller->previous;
-    }
-    poller->previous = poller->next = NULL;
-}
-
 static inline pyr_poller *
 table_get(pyr_pollers *self, int fd)
 {
     return fd >= 0 && fd < self->capacity ? self->by_fd[fd] : NULL;
 }
 
-/* Take the poller out of the table; gives back the reference to its selectable. */
+/* Take the poller out of the table; gives back its reference to the selectable, if it
+ * holds one. */
 static PyObject *
 table_take(pyr_poller *poller)
 {
     pyr_pollers *self = &poller->loop->pollers;
-    PyObject *selectable = poller->selectable;
+    PyObject *owned = poller->wanted != 0 ? poller->selectable : NULL;
     if (table_get(self, poller->fd) == poller) {
         self->by_fd[poller->fd] = NULL;
     }
-    poller->selectable = NULL;
     poller->wanted = 0;
-    return selectable;
+    return owned;
 }
 
 static void on_poll(uv_poll_t *handle, int status, int events);
 
 /* Ask libuv for exactly `watching`. */
 static int
-poller_watch(pyr_poller *poller, int watching)
+watch_exactly(pyr_poller *poller, unsigned watching)
 {
     int status;
     if (watching == poller->watching) {
@@ -124,6 +100,14 @@ poller_watch(pyr_poller *poller, int watching)
     }
     poller->watching = watching;
     return 0;
+}
+
+/* Ask libuv for `watching`.  Reading is given up only when something comes that nobody
+ * wants: most who stop reading start again, or close, before that. */
+static int
+poller_watch(pyr_poller *poller, unsigned watching)
+{
+    return watch_exactly(poller, watching | (poller->watching & PYR_READ));
 }
 
 /* A poller for `fd`, whose table entry must be free.  *refused is set where the kernel
@@ -151,7 +135,6 @@ poller_new(Loop *loop, int fd, bool *refused)
     poller->loop = loop;
     poller->fd = fd;
     poller->uses = 1;
-    list_add(&loop->pollers, poller);
     return poller;
 }
 
@@ -162,9 +145,9 @@ restore_neighbour(pyr_poller *closed)
 {
     pyr_poller *other = table_get(&closed->loop->pollers, closed->fd);
     if (other != NULL && other != closed && other->watching != 0) {
-        int watching = other->watching;
-        (void)poller_watch(other, 0);
-        if (poller_watch(other, watching) < 0) {
+        unsigned watching = other->watching;
+        (void)watch_exactly(other, 0);
+        if (watch_exactly(other, watching) < 0) {
             PyErr_WriteUnraisable(other->selectable);
         }
     }
@@ -180,24 +163,25 @@ pyr_poller_close(pyr_poller *poller)
         PyErr_WriteUnraisable(NULL);
     }
     poller->closing = true;
-    PyObject *selectable = table_take(poller);
-    list_remove(&poller->loop->pollers, poller);
-    poller->stream = NULL;
+    PyObject *owned = table_take(poller);
+    poller->selectable = NULL;
     poller->watching = 0;
     uv_close((uv_handle_t *)&poller->handle, on_closed);
     restore_neighbour(poller);
-    Py_XDECREF(selectable);
+    Py_XDECREF(owned);
 }
 
 static int
-table_put(pyr_poller *poller, PyObject *selectable, int wanted)
+table_put(pyr_poller *poller, PyObject *selectable, unsigned wanted)
 {
     pyr_pollers *self = &poller->loop->pollers;
+    PyObject *owned = poller->wanted != 0 ? poller->selectable : NULL;
     if (self->by_fd[poller->fd] == NULL) {
         self->by_fd[poller->fd] = poller;
     }
     poller->wanted = wanted;
-    Py_XSETREF(poller->selectable, Py_NewRef(selectable));
+    poller->selectable = Py_NewRef(selectable);
+    Py_XDECREF(owned);
     return 0;
 }
 
@@ -236,8 +220,9 @@ descriptor_or_none(core_state *st, PyObject *selectable)
 static bool
 poller_is_stale(pyr_poller *poller)
 {
-    if (poller->stream != NULL) {
-        return pyr_stream_descriptor(poller->stream) != poller->fd;
+    if (poller->is_stream) {
+        return pyr_stream_descriptor((StreamConnection *)poller->selectable) !=
+               poller->fd;
     }
     PyObject *selectable = Py_NewRef(poller->selectable);
     int fd = descriptor_or_none(poller->loop->st, selectable);
@@ -276,11 +261,11 @@ evict_stale(Loop *loop, int fd)
     }
     poller->uses++;
     if (poller_is_stale(poller) && !poller->closing) {
-        if (poller->stream == NULL) {
+        if (!poller->is_stream) {
             pyr_poller_close(poller);
         } else {
-            PyObject *stream = Py_NewRef((PyObject *)poller->stream);
-            pyr_stream_forget_poller(poller->stream);
+            PyObject *stream = Py_NewRef(poller->selectable);
+            pyr_stream_forget_poller((StreamConnection *)stream);
             status = lose_later(loop, stream);
             Py_DECREF(stream);
         }
@@ -308,7 +293,7 @@ add_to_poller(pyr_poller *poller, PyObject *selectable, int event)
     if (poller->wanted & event) {
         return 0; /* as in stock, the first one keeps the event */
     }
-    if (poller->stream != NULL) {
+    if (poller->is_stream) {
         pyr_set_uv_error(UV_EEXIST);
         return -1;
     }
@@ -364,7 +349,7 @@ pyr_poller_add(Loop *loop, PyObject *selectable, int event)
 static int
 remove_event(pyr_poller *poller, int event)
 {
-    int wanted = poller->wanted & ~event;
+    unsigned wanted = poller->wanted & ~(unsigned)event;
     if (wanted == 0) {
         pyr_poller_close(poller);
         return 0;
@@ -386,7 +371,7 @@ pyr_poller_remove(Loop *loop, PyObject *selectable, int event)
     }
     pyr_poller *poller = fd == -1 ? find_selectable(&loop->pollers, selectable)
                                   : table_get(&loop->pollers, fd);
-    if (poller == NULL || poller->stream != NULL || !(poller->wanted & event)) {
+    if (poller == NULL || poller->is_stream || !(poller->wanted & event)) {
         return 0;
     }
     return remove_event(poller, event);
@@ -430,29 +415,56 @@ pyr_poller_watch(Loop *loop, pyr_poller **poller, struct StreamConnection *strea
             if (*poller == NULL) {
                 return -1;
             }
-            (*poller)->stream = stream;
+            (*poller)->selectable = (PyObject *)stream;
+            (*poller)->is_stream = true;
         }
     }
     pyr_poller *self = *poller;
     if (poller_watch(self, watching) < 0) {
         return -1;
     }
-    if (wanted == self->wanted) {
+    if ((unsigned)wanted == self->wanted) {
         return 0;
     }
     if (wanted != 0) {
         return table_put(self, (PyObject *)stream, wanted);
     }
-    PyObject *selectable = table_take(self);
-    Py_XDECREF(selectable);
+    PyObject *owned = table_take(self);
+    Py_XDECREF(owned);
     return 0;
 }
 
 /* ---- events ---- */
 
+/* The two ends of a healthy life, which need neither a new Failure nor a look at the
+ * interfaces: what stock's _disconnectSelectable does for a stream. */
+static int
+disconnect_stream(Loop *loop, PyObject *selectable, PyObject *failure, bool half)
+{
+    pyr_names *names = &loop->st->names;
+    StreamConnection *stream = (StreamConnection *)selectable;
+    if (pyr_stream_stop(stream, PYR_READ) < 0 ||
+        (!half && pyr_stream_stop(stream, PYR_WRITE) < 0)) {
+        return -1;
+    }
+    PyObject *result = PyObject_CallMethodOneArg(
+        selectable, half ? names->readConnectionLost : names->connectionLost, failure);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
 int
 pyr_disconnect(Loop *loop, PyObject *selectable, PyObject *why, bool in_read)
 {
+    pyr_reactor_state *state = &loop->st->reactor;
+    if (loop->plain_disconnect && pyr_stream_of(loop, selectable) != NULL) {
+        if (why == state->CONNECTION_DONE) {
+            return disconnect_stream(loop, selectable, state->done_failure, in_read);
+        }
+        if (why == state->CONNECTION_LOST) {
+            return disconnect_stream(loop, selectable, state->lost_failure, false);
+        }
+    }
     PyObject *args[] = {loop->reactor, selectable, why, in_read ? Py_True : Py_False};
     PyObject *result =
         PyObject_VectorcallMethod(loop->st->names._disconnectSelectable, args,
@@ -569,14 +581,14 @@ query_events(pyr_poller *poller)
 {
     struct pollfd pfd = {.fd = poller->fd};
     int events = 0;
-    if (poller->watching & PYR_READ) {
+    if (poller->wanted & PYR_READ) {
         pfd.events |= POLLIN;
     }
     if (poller->watching & PYR_WRITE) {
         pfd.events |= POLLOUT;
     }
     if (poll(&pfd, 1, 0) <= 0) {
-        return poller->watching; /* the error went away: try, and see */
+        return (int)poller->wanted; /* the error went away: try, and see */
     }
     if (pfd.revents & POLLIN) {
         events |= EVENT_IN;
@@ -591,7 +603,7 @@ query_events(pyr_poller *poller)
         }
     }
     if (pfd.revents & POLLNVAL) {
-        events = poller->watching;
+        events = (int)poller->wanted;
     }
     return events;
 }
@@ -600,8 +612,9 @@ static void
 dispatch_poller(pyr_poller *poller, int events)
 {
     PyObject *selectable = Py_NewRef(poller->selectable);
-    if (poller->stream != NULL) {
-        pyr_stream_dispatch(poller->stream, events & (EVENT_IN | EVENT_OUT),
+    if (poller->is_stream) {
+        pyr_stream_dispatch((StreamConnection *)selectable,
+                            events & (EVENT_IN | EVENT_OUT),
                             (events & EVENT_DISCONNECTED) != 0);
     } else {
         pyr_dispatch(poller->loop, selectable, NULL, events, handle_selectable);
@@ -611,36 +624,44 @@ dispatch_poller(pyr_poller *poller, int events)
 
 /* libuv stopped the handle when it reported an error; go on as long as Twisted wants. */
 static void
-resume_after_error(pyr_poller *poller, int watched)
+resume_after_error(pyr_poller *poller, unsigned watched)
 {
-    if (poller->closing || poller->selectable == NULL || poller->watching != watched) {
+    if (poller->closing || poller->watching != watched) {
         return;
     }
     poller->watching = 0;
-    if (poller_watch(poller, watched) < 0) {
+    if (watch_exactly(poller, watched & poller->wanted) < 0) {
         pyr_loop_keep_exception(poller->loop);
     }
+}
+
+static int
+events_of(pyr_poller *poller, int status, int uv_events)
+{
+    if (status < 0) {
+        return query_events(poller);
+    }
+    return ((uv_events & UV_READABLE ? EVENT_IN : 0) |
+            (uv_events & UV_WRITABLE ? EVENT_OUT : 0)) &
+           (int)poller->wanted;
 }
 
 static void
 on_poll(uv_poll_t *handle, int status, int uv_events)
 {
     pyr_poller *poller = (pyr_poller *)handle;
-    int events, watched = poller->watching;
+    unsigned watched = poller->watching;
     pyr_loop_unpark(poller->loop);
-    if (poller->closing || poller->selectable == NULL) {
+    if (poller->closing) {
         return;
     }
-    if (status < 0) {
-        events = query_events(poller);
-    } else {
-        events = (uv_events & UV_READABLE ? EVENT_IN : 0) |
-                 (uv_events & UV_WRITABLE ? EVENT_OUT : 0);
-    }
+    int events = poller->wanted == 0 ? 0 : events_of(poller, status, uv_events);
     poller->loop->pollers.dispatched++;
     poller->uses++;
     if (events != 0) {
         dispatch_poller(poller, events);
+    } else if (status == 0 && watch_exactly(poller, watched & poller->wanted) < 0) {
+        pyr_loop_keep_exception(poller->loop); /* to stop what nobody wants */
     }
     if (status < 0) {
         resume_after_error(poller, watched);
@@ -661,14 +682,22 @@ pyr_pollers_traverse(pyr_pollers *self, visitproc visit, void *arg)
     return 0;
 }
 
-void
-pyr_pollers_close_all(pyr_pollers *self)
+static void
+close_one(uv_handle_t *handle, void *Py_UNUSED(arg))
 {
-    while (self->all != NULL) {
-        if (self->all->stream != NULL) {
-            pyr_stream_forget_poller(self->all->stream);
-        } else {
-            pyr_poller_close(self->all);
-        }
+    if (handle->type != UV_POLL || uv_is_closing(handle)) {
+        return;
     }
+    pyr_poller *poller = (pyr_poller *)handle;
+    if (poller->is_stream) {
+        pyr_stream_forget_poller((StreamConnection *)poller->selectable);
+    } else {
+        pyr_poller_close(poller);
+    }
+}
+
+void
+pyr_pollers_close_all(Loop *loop)
+{
+    uv_walk(&loop->uv, close_one, NULL);
 }

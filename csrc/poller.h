@@ -21,21 +21,19 @@ enum { PYR_READ = 1, PYR_WRITE = 2 };
 
 typedef struct pyr_poller {
     uv_poll_t handle;
-    struct Loop *loop;                  /* borrowed; the loop closes its pollers first */
-    PyObject *selectable;               /* strong while watching, else NULL */
-    struct StreamConnection *stream;    /* selectable if it is one of ours, else NULL */
-    struct pyr_poller *previous, *next; /* all pollers of the loop that are not closing */
+    struct Loop *loop;    /* borrowed; the loop closes its pollers first */
+    PyObject *selectable; /* strong while something is wanted; a stream's borrowed else */
     int fd;
-    int wanted;   /* PYR_READ | PYR_WRITE: what Twisted asked for */
-    int watching; /* what libuv was asked for */
-    int uses;     /* dispatches in progress, and 1 until closed */
-    bool closing;
+    uint16_t uses;         /* dispatches in progress, and 1 until closed */
+    unsigned wanted : 2;   /* PYR_READ | PYR_WRITE: what Twisted asked for */
+    unsigned watching : 2; /* what libuv was asked for; may be more than is wanted */
+    bool is_stream : 1;    /* selectable is a StreamConnection of ours */
+    bool closing : 1;
 } pyr_poller;
 
 typedef struct {
     pyr_poller **by_fd;
     int capacity;
-    pyr_poller *all;     /* also those that watch nothing now */
     uint64_t dispatched; /* events handled so far */
 } pyr_pollers;
 
@@ -66,6 +64,6 @@ void pyr_dispatch(struct Loop *loop, PyObject *selectable, PyObject *prefix, int
 int pyr_pollers_traverse(pyr_pollers *self, visitproc visit, void *arg);
 
 /* Close every poller; their memory goes when the loop next runs. */
-void pyr_pollers_close_all(pyr_pollers *self);
+void pyr_pollers_close_all(struct Loop *loop);
 
 #endif

@@ -35,10 +35,11 @@ struct StreamConnection {
     PyObject *producer;
     PyObject *data_buffer; /* bytes, or NULL for b"" */
     PyObject *temp_buffer; /* list of bytes, or NULL for [] */
-    PyObject *logstr;
+    PyObject *logstr;      /* or only its first part, see log_string() */
     Py_ssize_t offset;
     Py_ssize_t temp_length;
-    int fd; /* -1 when there is none */
+    long session; /* sessionno: the number of the connection on its port */
+    int fd;       /* -1 when there is none */
     short family;
     char class_overrides; /* OWN_*: what the class replaces */
     char overrides;       /* OWN_*: what the class or the instance replaces */
@@ -54,6 +55,7 @@ struct StreamConnection {
     char writing;
     char blocked;  /* the kernel's buffer is full: wait for writability */
     char in_flush; /* on the flush list */
+    char logstr_unfinished;
 };
 
 #define DEFAULT_BUFFER_SIZE 65536 /* stock's FileDescriptor.bufferSize */
@@ -529,10 +531,36 @@ handle_stream(Loop *loop, PyObject *selectable, int events)
     return status;
 }
 
+/* A server's logstr, "Protocol,number,host".  An idle connection needs none, so it is put
+ * together when it is first needed; borrowed reference. */
+static PyObject *
+log_string(StreamConnection *self)
+{
+    if (self->logstr_unfinished) {
+        PyObject *host = PyObject_GetAttr((PyObject *)self, self->st->names.hostname);
+        if (host == NULL) {
+            return NULL;
+        }
+        PyObject *whole =
+            PyUnicode_FromFormat("%S,%ld,%S", self->logstr, self->session, host);
+        Py_DECREF(host);
+        if (whole == NULL) {
+            return NULL;
+        }
+        self->logstr_unfinished = 0;
+        Py_XSETREF(self->logstr, whole);
+    }
+    return self->logstr;
+}
+
 void
 pyr_stream_dispatch(StreamConnection *self, int events, bool disconnected)
 {
-    PyObject *prefix = self->overrides & OWN_PREFIX ? NULL : self->logstr;
+    PyObject *prefix = NULL;
+    if (!(self->overrides & OWN_PREFIX)) {
+        prefix = log_string(self);
+        PyErr_Clear(); /* without one, logPrefix() is called, and its error logged */
+    }
     pyr_dispatch(self->loop, (PyObject *)self, prefix,
                  events | (disconnected ? EVENT_HANGUP : 0), handle_stream);
 }
@@ -981,6 +1009,18 @@ stream_adopt(StreamConnection *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(setLogPrefix_doc,
+             "_setLogPrefix($self, prefix, /)\n--\n\n"
+             "Make logstr \"prefix,sessionno,hostname\", once it is needed.");
+
+static PyObject *
+stream_setLogPrefix(StreamConnection *self, PyObject *prefix)
+{
+    Py_XSETREF(self->logstr, Py_NewRef(prefix));
+    self->logstr_unfinished = 1;
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(isOpen_doc, "_isOpen($self)\n--\n\n"
                          "True (bool) until the socket attribute is gone.");
 
@@ -1036,6 +1076,7 @@ static PyMethodDef stream_methods[] = {
      writeSequencePlain_doc},
     {"fileno", (PyCFunction)stream_fileno, METH_NOARGS, fileno_doc},
     {"_adopt", (PyCFunction)stream_adopt, METH_VARARGS, adopt_doc},
+    {"_setLogPrefix", (PyCFunction)stream_setLogPrefix, METH_O, setLogPrefix_doc},
     {"_isOpen", (PyCFunction)stream_isOpen, METH_NOARGS, isOpen_doc},
     {"_closeDescriptor", (PyCFunction)stream_closeDescriptor, METH_O,
      closeDescriptor_doc},
@@ -1118,6 +1159,24 @@ static int
 stream_set_producer(StreamConnection *self, PyObject *producer, void *Py_UNUSED(closure))
 {
     Py_XSETREF(self->producer, producer == Py_None ? NULL : Py_XNewRef(producer));
+    return 0;
+}
+
+static PyObject *
+stream_get_logstr(StreamConnection *self, void *Py_UNUSED(closure))
+{
+    return Py_XNewRef(log_string(self));
+}
+
+static int
+stream_set_logstr(StreamConnection *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "logstr");
+        return -1;
+    }
+    self->logstr_unfinished = 0;
+    Py_XSETREF(self->logstr, Py_NewRef(value));
     return 0;
 }
 
@@ -1225,6 +1284,7 @@ static PyGetSetDef stream_getset[] = {
     {"producer", (getter)stream_get_producer, (setter)stream_set_producer, NULL, NULL},
     {"socket", (getter)stream_get_socket, (setter)stream_set_socket,
      PyDoc_STR("The socket.socket of this connection; absent once closed."), NULL},
+    {"logstr", (getter)stream_get_logstr, (setter)stream_set_logstr, NULL, NULL},
     {"dataBuffer", (getter)stream_get_dataBuffer, (setter)stream_set_dataBuffer, NULL,
      NULL},
     {"offset", (getter)stream_get_offset, (setter)stream_set_offset, NULL, NULL},
@@ -1243,7 +1303,7 @@ static PyGetSetDef stream_getset[] = {
 
 static PyMemberDef stream_members[] = {
     {"protocol", T_OBJECT_EX, offsetof(StreamConnection, protocol), 0, NULL},
-    {"logstr", T_OBJECT_EX, offsetof(StreamConnection, logstr), 0, NULL},
+    {"sessionno", T_LONG, offsetof(StreamConnection, session), 0, NULL},
     {"_tempDataLen", T_PYSSIZET, offsetof(StreamConnection, temp_length), 0, NULL},
     {NULL},
 };

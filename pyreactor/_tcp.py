@@ -77,6 +77,17 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
     """A server's transport.  Mirrors :class:`twisted.internet.tcp.Server`."""
 
     _base = Connection
+    _lostProtocol: type | None = None  # the protocol's class, once the protocol is gone
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Close the descriptor and tell the protocol, once.
+
+        :param reason: why the connection ended.
+        """
+        if self._isOpen():
+            self._lostProtocol = self.protocol.__class__
+            Connection.connectionLost(self, reason)
 
     @classmethod
     def _accepted(
@@ -100,7 +111,7 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         self.client = client
         self.sessionno = sessionno
         self.hostname = client[0]
-        self.logstr = f"{self._getLogPrefix(protocol)},{sessionno},{self.hostname}"
+        self._setLogPrefix(self._getLogPrefix(protocol))
         self.startReading()
         self.connected = 1
         return self
@@ -111,8 +122,9 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         given: str | None = self.__dict__.get("_repstr")
         if given is not None:
             return given
-        name = self.protocol.__class__.__name__
-        return f"<{name} #{self.sessionno} on {self.server._realPortNumber}>"
+        name = (self._lostProtocol or self.protocol.__class__).__name__
+        port: Any = self.server
+        return f"<{name} #{self.sessionno} on {port._firstPortNumber}>"
 
     @repstr.setter
     def repstr(self, value: str) -> None:
@@ -123,6 +135,17 @@ class Port(tcp.Port):
     """A listening TCP port.  Mirrors :class:`twisted.internet.tcp.Port`."""
 
     transport = Server
+    factory: Any
+    _firstPortNumber: int | None = None  # where we listen, or listened
+
+    def startListening(self) -> None:
+        """
+        Bind and listen.
+
+        :raise CannotListenError: if the address cannot be bound.
+        """
+        tcp.Port.startListening(self)
+        self._firstPortNumber = self._realPortNumber
 
     def doRead(self) -> None:
         """Accept the connections that wait, up to ``numberAccepts`` of them."""
@@ -156,8 +179,7 @@ class Port(tcp.Port):
 
     def _serve(self, fd: int, addr: tuple[Any, ...]) -> None:
         try:
-            factory: Any = self.factory
-            protocol = factory.buildProtocol(self._buildAddr(addr))
+            protocol: Any = self.factory.buildProtocol(self._buildAddr(addr))
         except BaseException:
             _core.close(fd)
             raise
@@ -166,8 +188,7 @@ class Port(tcp.Port):
             return
         sessionno = self.sessionno
         self.sessionno = sessionno + 1
-        transport: Any = Server._accepted(fd, protocol, addr, self, sessionno)
-        protocol.makeConnection(transport)
+        protocol.makeConnection(Server._accepted(fd, protocol, addr, self, sessionno))
 
 
 class Connector(tcp.Connector):

@@ -24,6 +24,10 @@ from zope.interface import classImplements, implementer
 
 from pyreactor import _core, _reports, _tcp
 
+# The Failures that stock hands to every connection that ends in one of the two usual ways.
+_DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
+_FAILURES = _DISCONNECT.__defaults__[0]
+
 _core.configure_reactor(
     AlreadyCalled=error.AlreadyCalled,
     AlreadyCancelled=error.AlreadyCancelled,
@@ -31,6 +35,8 @@ _core.configure_reactor(
     CONNECTION_LOST=main.CONNECTION_LOST,
     ILogContext=log.ILogContext,
     context_module=context,
+    done_failure=_FAILURES[error.ConnectionDone],
+    lost_failure=_FAILURES[error.ConnectionLost],
     no_descriptor=posixbase._NO_FILEDESC,
     stock_delayed_call=base.DelayedCall,
     stock_doWrite=abstract.FileDescriptor.doWrite,
@@ -80,6 +86,7 @@ class _Waker:
 # Attributes of the reactor that the loop has to know of at once.
 _MIRRORED = frozenset({"_started", "running", "_justStopped"})
 _CALLED_BY_MAIN_LOOP = ("runUntilCurrent", "timeout", "doIteration")
+_CALLED_BY_LOOP = frozenset({*_CALLED_BY_MAIN_LOOP, "_disconnectSelectable"})
 # Methods that are the loop's own, put into the instance so that a call to them is a call
 # into C and nothing else.
 _DIRECT = (
@@ -123,14 +130,14 @@ class PyReactor(posixbase.PosixReactorBase):
             self._loop.watch(name, value)
         elif name == "seconds":
             self._loop.watch(name, None if value is runtimeSeconds else value)
-        elif name in _CALLED_BY_MAIN_LOOP:
+        elif name in _CALLED_BY_LOOP:
             self._checkOverrides()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name == "seconds":
             self._loop.watch(name, None if self.seconds is runtimeSeconds else self.seconds)
-        elif name in _CALLED_BY_MAIN_LOOP:
+        elif name in _CALLED_BY_LOOP:
             self._checkOverrides()
 
     def _checkOverrides(self) -> None:
@@ -140,6 +147,11 @@ class PyReactor(posixbase.PosixReactorBase):
             for name in _CALLED_BY_MAIN_LOOP
         )
         self._loop.watch("overridden", overridden)
+        disconnect = self._disconnectSelectable
+        self._loop.watch(
+            "plain_disconnect",
+            getattr(disconnect, "__func__", None) is _DISCONNECT,
+        )
 
     # ---- IReactorCore ----
 
@@ -234,19 +246,16 @@ class PyReactor(posixbase.PosixReactorBase):
 
     def removeAll(self) -> list[Any]:
         """Remove all readers and writers but the reactor's own, and return them."""
-        removed: list[Any] = self._removeAll(self._loop.readers(), self._loop.writers())
-        removed += self._continuousPolling.removeAll()
-        return removed
+        removed = self._removeAll(self._loop.readers(), self._loop.writers())
+        return [*removed, *self._continuousPolling.removeAll()]
 
     def getReaders(self) -> list[Any]:
         """The readers."""
-        continuous: list[Any] = self._continuousPolling.getReaders()
-        return self._loop.readers() + continuous
+        return [*self._loop.readers(), *self._continuousPolling.getReaders()]
 
     def getWriters(self) -> list[Any]:
         """The writers."""
-        continuous: list[Any] = self._continuousPolling.getWriters()
-        return self._loop.writers() + continuous
+        return [*self._loop.writers(), *self._continuousPolling.getWriters()]
 
     # ---- IReactorDaemonize ----
 
@@ -273,14 +282,14 @@ class PyReactor(posixbase.PosixReactorBase):
         p.startListening()
         return p
 
-    def connectTCP(  # type: ignore[override]
+    def connectTCP(
         self,
         host: str,
         port: int,
         factory: Any,
         timeout: float = 30.0,
         bindAddress: Any = None,
-    ) -> _tcp.Connector:
+    ) -> Any:
         """
         Connect to a TCP server.
 
