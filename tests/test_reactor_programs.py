@@ -72,7 +72,9 @@ def test_same_on_both(program: str, arguments: tuple[str, ...], point: str) -> N
     ours = outcome(python(PROGRAMS / program, *arguments, runner=PYREACTOR))
     assert ours[0] == stock[0]
     assert ours[1] == todays_words(stock[1])
-    assert without_reactor_frames(ours[2]) == without_reactor_frames(todays_words(stock[2]))
+    if twisted.version.major >= 26:
+        # Older ones tell the frames above where an exception was caught otherwise.
+        assert without_reactor_frames(ours[2]) == without_reactor_frames(stock[2])
     assert point in ours[1]
     assert "gave up" not in ours[1]
 
