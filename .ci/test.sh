@@ -11,7 +11,8 @@ say "building, warnings are errors"
 unit_tests() {
     say "tests on $2"
     .ci/build.sh "$1"
-    "$1/bin/python" -m pytest -q -p no:cacheprovider --ignore=tests/conformance
+    # Most tests wait for programs they started: three at a time fill two cores.
+    "$1/bin/python" -m pytest -q -p no:cacheprovider -n 3 --ignore=tests/conformance
 }
 
 main=$(version_of .venv/bin/python)
@@ -24,5 +25,7 @@ done
 make_venv .venvs/oldest "$(main_python)" tests/requirements-oldest.txt
 unit_tests .venvs/oldest "CPython $main with the oldest supported Twisted"
 
-say "all tests on CPython $main, then Twisted's own suite"
-.venv/bin/python -m pytest -p no:cacheprovider
+unit_tests .venv "CPython $main"
+
+say "Twisted's own suite, on stock and on pyreactor"
+.venv/bin/python -m pytest -p no:cacheprovider tests/conformance
