@@ -8,9 +8,11 @@
 #define PYREACTOR_STATE_H
 
 #include "names.h"
+#include "framing.h"
 
 typedef struct core_state {
     pyr_names names;
+    pyr_framing_state framing;
 } core_state;
 
 #endif

@@ -1,0 +1,250 @@
+/* Shared by framing.c, buffer.c and the framings; nobody else includes this. */
+#ifndef PYREACTOR_FRAMING_INTERNAL_H
+#define PYREACTOR_FRAMING_INTERNAL_H
+
+#include "core.h"
+
+/*
+ * CPython 3.10 to 3.12 stamp every dict with a version that changes with its content.
+ * 3.13 still has the field but writes to inline values without touching it.
+ */
+#define PYR_DICT_VERSIONS (PY_VERSION_HEX < 0x030D0000)
+
+/* ---- the view: what a framing knows of its protocol's attributes ---------------- */
+
+typedef struct {
+    /* What this view was made from.  Equal values prove that it still holds. */
+    const pyr_framing_method *method;
+    unsigned int tag;
+    uint64_t version;
+    bool class_usual; /* the class leaves attribute access and our descriptors alone */
+    bool attached;    /* the protocol's __dict__ still holds this buffer */
+    bool usual;       /* all attributes have a kind of value that C handles */
+    /* Borrowed from the class; valid while the tag is. */
+    PyObject *class_value[SLOT_COUNT];
+    /* Borrowed from the class or the dict; valid while tag and version are. */
+    PyObject *handler;
+    PyObject *transport;
+    bool
+        handler_direct; /* call handler(self, message) instead of self.handler(message) */
+    /* Parsed values, each with the object it was parsed from (owned). */
+    PyObject *max_length_from;
+    Py_ssize_t max_length;
+    int max_length_digits; /* what netstring's length may have at most; 0: not computed */
+    PyObject *delimiter_from;
+    Py_ssize_t delimiter_size;
+    bool delimiter_overlaps; /* two matches of it can overlap */
+    PyObject *format_from;
+    PyObject *prefix_from;
+    int prefix_size; /* 0: nothing that C can decode */
+    bool prefix_little;
+    bool paused;
+    bool line_mode;
+    bool has_recvd;
+    PyObject *header_from; /* (format size, length index, counts header, unpack) */
+} pyr_view;
+
+/* ---- the buffer ------------------------------------------------------------------- */
+
+enum { NETSTRING_LENGTH = 0, NETSTRING_PAYLOAD = 1 };
+enum { ESCAPE_COUNT = 5 };
+
+struct pyr_buffer {
+    PyObject_HEAD core_state *st;
+    const void
+        *owner; /* the protocol, for comparison only: copies share a __dict__ value */
+    /* The content: in `memory`, or (external) in memory that a caller on the stack lends.
+     */
+    const char *data;
+    Py_ssize_t size;
+    bool external;
+    bool busy;
+    bool broken;      /* batch and header forms: nonsense was received, ignore the rest */
+    PyObject *lender; /* the bytes object that `data` begins, or NULL; owned */
+    char *memory;
+    Py_ssize_t capacity;
+    Py_ssize_t scanned; /* no delimiter begins in the first `scanned` bytes */
+    PyObject *foreign;  /* what Python code set instead of bytes, else NULL */
+    Py_ssize_t compatibility_offset; /* IntNStringReceiver */
+    /* NetstringReceiver */
+    bool ready; /* makeConnection was called */
+    int netstring_state;
+    Py_ssize_t expected; /* payload and comma */
+    Py_ssize_t moved;    /* of `data`, what stock would have moved to its payload */
+    PyObject *escaped[ESCAPE_COUNT]; /* [0] != NULL: the stock code has taken over */
+    /* HeaderReceiver: the header whose payload is awaited */
+    PyObject *header;
+    pyr_view view;
+};
+
+pyr_buffer *pyr_buffer_new(core_state *st, const void *owner);
+int pyr_buffer_exec(PyObject *module, core_state *st);
+
+/* The content as bytes (new reference). */
+PyObject *pyr_buffer_bytes(pyr_buffer *b);
+/* The content as bytes; the buffer is empty afterwards. */
+PyObject *pyr_buffer_take(pyr_buffer *b);
+/* Add `size` bytes that the caller lends until pyr_buffer_settle(). */
+int pyr_buffer_attach(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *lender);
+/* Give up lent memory: copy what is left.  Called when a framing returns. */
+int pyr_buffer_settle(pyr_buffer *b);
+/* Replace the content by a copy of `size` bytes. */
+int pyr_buffer_set(pyr_buffer *b, const char *data, Py_ssize_t size);
+void pyr_buffer_reset(pyr_buffer *b);
+
+static inline void
+pyr_buffer_consume(pyr_buffer *b, Py_ssize_t size)
+{
+    b->data += size;
+    b->size -= size;
+    b->scanned = 0;
+}
+
+/*
+ * A frame keeps the memory of the messages that a loop walks over, apart from the buffer,
+ * which callbacks may change meanwhile.  Until then the buffer shows the frame's memory.
+ */
+typedef struct {
+    const char *data;
+    Py_ssize_t size;
+    char *memory;
+    Py_ssize_t capacity;
+    PyObject *lender;
+} pyr_frame;
+
+void pyr_frame_begin(pyr_frame *frame, pyr_buffer *b);
+/* The frame is over.  What the buffer still shows of its memory becomes its own. */
+int pyr_frame_end(pyr_frame *frame, pyr_buffer *b);
+/* Whether the buffer still shows the frame's memory. */
+bool pyr_frame_shown(const pyr_frame *frame, const pyr_buffer *b);
+
+/* ---- kinds of framing ---------------------------------------------------------------
+ */
+
+typedef PyObject *(*pyr_feed_func)(pyr_framing_method *method, PyObject *self,
+                                   pyr_buffer *b, const char *data, Py_ssize_t size,
+                                   PyObject *lender);
+
+typedef struct {
+    const char *name;
+    pyr_feed_func feed;
+    size_t key;     /* offset in pyr_framing_state of the buffer's name */
+    size_t handler; /* offset in pyr_framing_state of the callback's name */
+    int slot_count;
+    pyr_slot slots[SLOT_COUNT];
+    const char *const
+        *fixed;       /* class attributes that must be the stock ones; may be NULL */
+    bool needs_busy;  /* _busyReceiving must be ours */
+    bool needs_ready; /* the buffer is made by makeConnection only */
+} pyr_framing_kind;
+
+extern const pyr_framing_kind pyr_line_kind;
+extern const pyr_framing_kind pyr_line_only_kind;
+extern const pyr_framing_kind pyr_intn_kind;
+extern const pyr_framing_kind pyr_netstring_kind;
+extern const pyr_framing_kind pyr_batch_line_kind;
+extern const pyr_framing_kind pyr_batch_intn_kind;
+extern const pyr_framing_kind pyr_batch_netstring_kind;
+extern const pyr_framing_kind pyr_header_kind;
+
+struct pyr_framing_method {
+    PyObject_HEAD vectorcallfunc vectorcall;
+    core_state *st;
+    const pyr_framing_kind *kind; /* NULL: makeConnection of NetstringReceiver */
+    PyObject *stock;              /* the Python function that says what is right */
+    PyObject *fixed;              /* tuple of the stock values of kind->fixed, or NULL */
+};
+
+#define PYR_FRAMING_NAME(identifier) offsetof(pyr_framing_state, names.identifier)
+
+static inline PyObject *
+pyr_framing_name(const pyr_framing_method *method, size_t offset)
+{
+    return *(PyObject **)((char *)&method->st->framing + offset);
+}
+
+static inline PyObject *
+pyr_key(const pyr_framing_method *method)
+{
+    return pyr_framing_name(method, method->kind->key);
+}
+
+/* ---- attributes -----------------------------------------------------------------------
+ */
+
+/* Borrowed; NULL without an exception when `self` has no __dict__. */
+PyObject *pyr_instance_dict(PyObject *self);
+
+static inline unsigned int
+pyr_type_tag(PyTypeObject *type)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    if (!(type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG)) {
+        return 0;
+    }
+#endif
+    return type->tp_version_tag;
+}
+
+#if PYR_DICT_VERSIONS
+static inline uint64_t
+pyr_dict_version(PyObject *dict)
+{
+    PYR_IGNORE_DEPRECATED_BEGIN
+    return ((PyDictObject *)dict)->ma_version_tag;
+    PYR_IGNORE_DEPRECATED_END
+}
+#endif
+
+int pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self);
+void pyr_view_clear(pyr_view *view);
+int pyr_view_traverse(pyr_view *view, visitproc visit, void *arg);
+
+/*
+ * Bring b->view up to date.  1: it can be used; 0: the protocol is unusual, go through
+ * ordinary attribute access; -1: exception.
+ */
+static inline int
+pyr_view_ready(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+#if PYR_DICT_VERSIONS
+    pyr_view *view = &b->view;
+    unsigned int tag = pyr_type_tag(Py_TYPE(self));
+    if (tag != 0 && tag == view->tag && view->method == method) {
+        PyObject *dict = pyr_instance_dict(self);
+        if (dict != NULL && pyr_dict_version(dict) == view->version) {
+            return view->usual;
+        }
+    }
+#endif
+    return pyr_view_refresh(method, b, self);
+}
+
+/* self.handler(message).  The view must be ready. */
+PyObject *pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                           PyObject *message);
+/* The same after code that may have run a garbage collection, and so anything. */
+PyObject *pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                               PyObject *message);
+/* self.<handler>(message) by ordinary attribute access. */
+PyObject *pyr_call_named(PyObject *self, PyObject *name, PyObject *argument);
+/* Truth of object.<name>, or -1. */
+int pyr_attribute_true(PyObject *object, PyObject *name);
+/* Truth of transport.disconnecting, or -1. */
+int pyr_disconnecting(core_state *st, PyObject *transport);
+/* self.stock(data) with what the memory holds. */
+PyObject *pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
+                         Py_ssize_t size, PyObject *lender);
+/* TypeError for the forms that have no stock code behind them. */
+void pyr_unusual_error(pyr_framing_method *method, PyObject *self);
+
+/* First position >= from of the view's delimiter, or -1. */
+Py_ssize_t pyr_find_delimiter(const pyr_view *view, const char *data, Py_ssize_t size,
+                              Py_ssize_t from);
+
+/* netstring.c: what the attribute descriptors and makeConnection need. */
+PyObject *pyr_netstring_attribute(pyr_buffer *b, int which);
+int pyr_netstring_set_attribute(pyr_buffer *b, int which, PyObject *value);
+void pyr_netstring_reset(pyr_buffer *b);
+
+#endif
