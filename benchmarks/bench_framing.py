@@ -20,8 +20,8 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols import basic as stock
 
 from pyreactor import basic as fast
-from pyreactor._framing import STATE
 from pyreactor._core import FramingMethod
+from pyreactor._framing import STATE
 
 Feed = Callable[[], None]
 

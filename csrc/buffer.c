@@ -1,8 +1,6 @@
 /* Bytes received and not yet consumed; see framing.h. */
 #include "framing_internal.h"
 
-/* A buffer at rest keeps no more than this much memory that it does not need. */
-#define IDLE_CAPACITY 4096
 #define LEAST_CAPACITY 64
 
 pyr_buffer *
@@ -113,7 +111,7 @@ append(pyr_buffer *b, const char *data, Py_ssize_t size)
 }
 
 int
-pyr_buffer_attach(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *lender)
+pyr_buffer_attach_slow(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *lender)
 {
     if (size == 0) {
         return 0;
@@ -130,11 +128,11 @@ pyr_buffer_attach(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *le
 }
 
 int
-pyr_buffer_settle(pyr_buffer *b)
+pyr_buffer_settle_slow(pyr_buffer *b)
 {
     if (b->size == 0) {
         drop_content(b);
-        if (b->capacity > IDLE_CAPACITY) {
+        if (b->capacity > PYR_IDLE_CAPACITY) {
             PyMem_Free(b->memory);
             b->memory = NULL;
             b->data = NULL;
@@ -152,7 +150,7 @@ pyr_buffer_settle(pyr_buffer *b)
         Py_CLEAR(b->lender);
         return 0;
     }
-    if (b->capacity > IDLE_CAPACITY && b->size < b->capacity / 8) {
+    if (b->capacity > PYR_IDLE_CAPACITY && b->size < b->capacity / 8) {
         return move_to_new_memory(b, grown_capacity(0, b->size));
     }
     return 0;

@@ -21,7 +21,7 @@ static const pyr_framing_kind *const kinds[] = {
  */
 
 PyObject *
-pyr_instance_dict(PyObject *self)
+pyr_make_instance_dict(PyObject *self)
 {
     PyObject **pointer = _PyObject_GetDictPtr(self);
     if (pointer == NULL) {
@@ -177,6 +177,7 @@ parse_max_length(pyr_view *view, PyObject *value)
         number = -PY_SSIZE_T_MAX;
     }
     view->max_length = (Py_ssize_t)number;
+    view->max_length_huge = overflow > 0;
     view->max_length_digits = 0;
     Py_XSETREF(view->max_length_from, Py_NewRef(value));
     return true;
@@ -871,6 +872,9 @@ method_forward(PyObject *self, void *closure)
 static PyObject *
 method_getattro(PyObject *self, PyObject *name)
 {
+    if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__doc__") == 0) {
+        return method_forward(self, "__doc__"); /* or the type's own would be found */
+    }
     PyObject *value = PyObject_GenericGetAttr(self, name);
     PyObject *stock = ((pyr_framing_method *)self)->stock;
     if (value != NULL || stock == NULL || stock == Py_None ||
@@ -907,7 +911,6 @@ PyDoc_STRVAR(
 static PyGetSetDef method_getset[] = {
     {"__wrapped__", method_wrapped, NULL, "The Python method that this stands for.",
      NULL},
-    {"__doc__", method_forward, NULL, NULL, "__doc__"},
     {"__name__", method_forward, NULL, NULL, "__name__"},
     {"__qualname__", method_forward, NULL, NULL, "__qualname__"},
     {NULL, NULL, NULL, NULL, NULL},
@@ -1224,10 +1227,45 @@ intern_names(pyr_framing_state *framing)
     return intern(&framing->getattribute, "__getattribute__");
 }
 
+/* What a transport does with received bytes; here for the tests. */
+static PyObject *
+framing_feed(PyObject *module, PyObject *args)
+{
+    PyObject *protocol;
+    Py_buffer data;
+    if (!PyArg_ParseTuple(args, "Oy*:_framing_feed", &protocol, &data)) {
+        return NULL;
+    }
+    core_state *st = pyr_module_state(module);
+    pyr_framing_method *method = pyr_framing_method_of(st, protocol);
+    PyObject *result = method == NULL
+                           ? Py_NewRef(Py_NotImplemented)
+                           : pyr_framing_feed(method, protocol, data.buf, data.len);
+    PyBuffer_Release(&data);
+    return result;
+}
+
+PyDoc_STRVAR(
+    framing_feed_doc,
+    "_framing_feed($module, protocol, data, /)\n"
+    "--\n"
+    "\n"
+    "Feed bytes-like data to the C framing of a protocol as a transport does it:\n"
+    "pointer and length.  Gives back what dataReceived returned, or NotImplemented\n"
+    "when protocol.dataReceived is not a C framing.");
+
+static PyMethodDef framing_functions[] = {
+    {"_framing_feed", framing_feed, METH_VARARGS, framing_feed_doc},
+    {NULL, NULL, 0, NULL},
+};
+
 int
 pyr_framing_exec(PyObject *module, core_state *st)
 {
     pyr_framing_state *framing = &st->framing;
+    if (PyModule_AddFunctions(module, framing_functions) < 0) {
+        return -1;
+    }
     if (intern_names(framing) < 0 || pyr_buffer_exec(module, st) < 0) {
         return -1;
     }

@@ -30,6 +30,7 @@ typedef struct {
     /* Parsed values, each with the object it was parsed from (owned). */
     PyObject *max_length_from;
     Py_ssize_t max_length;
+    bool max_length_huge;  /* more than max_length, which is the most there is */
     int max_length_digits; /* what netstring's length may have at most; 0: not computed */
     PyObject *delimiter_from;
     Py_ssize_t delimiter_size;
@@ -84,13 +85,38 @@ int pyr_buffer_exec(PyObject *module, core_state *st);
 PyObject *pyr_buffer_bytes(pyr_buffer *b);
 /* The content as bytes; the buffer is empty afterwards. */
 PyObject *pyr_buffer_take(pyr_buffer *b);
-/* Add `size` bytes that the caller lends until pyr_buffer_settle(). */
-int pyr_buffer_attach(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *lender);
-/* Give up lent memory: copy what is left.  Called when a framing returns. */
-int pyr_buffer_settle(pyr_buffer *b);
+int pyr_buffer_attach_slow(pyr_buffer *b, const char *data, Py_ssize_t size,
+                           PyObject *lender);
+int pyr_buffer_settle_slow(pyr_buffer *b);
 /* Replace the content by a copy of `size` bytes. */
 int pyr_buffer_set(pyr_buffer *b, const char *data, Py_ssize_t size);
 void pyr_buffer_reset(pyr_buffer *b);
+
+/* Add `size` bytes that the caller lends until pyr_buffer_settle(). */
+static inline int
+pyr_buffer_attach(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *lender)
+{
+    if (b->size > 0 && !b->external &&
+        b->memory + b->capacity - (b->data + b->size) >= size) {
+        memcpy((char *)b->data + b->size, data, (size_t)size);
+        b->size += size;
+        return 0;
+    }
+    return pyr_buffer_attach_slow(b, data, size, lender);
+}
+
+/* A buffer at rest keeps no more than this much memory that it does not need. */
+#define PYR_IDLE_CAPACITY 4096
+
+/* Give up lent memory: copy what is left.  Called when a framing returns. */
+static inline int
+pyr_buffer_settle(pyr_buffer *b)
+{
+    if (b->size > 0 && !b->external && b->capacity <= PYR_IDLE_CAPACITY) {
+        return 0;
+    }
+    return pyr_buffer_settle_slow(b);
+}
 
 static inline void
 pyr_buffer_consume(pyr_buffer *b, Py_ssize_t size)
@@ -173,7 +199,31 @@ pyr_key(const pyr_framing_method *method)
  */
 
 /* Borrowed; NULL without an exception when `self` has no __dict__. */
-PyObject *pyr_instance_dict(PyObject *self);
+PyObject *pyr_make_instance_dict(PyObject *self);
+
+/* The same; what it adds is only speed, for the dict that exists already. */
+static inline PyObject *
+pyr_instance_dict(PyObject *self)
+{
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000
+    /* Three words before the object; in 3.12 an odd value is no dict yet. */
+    if (PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT)) {
+        PyObject *dict = ((PyObject **)self)[-3];
+        if (dict != NULL && ((uintptr_t)dict & 1) == 0) {
+            return dict;
+        }
+    }
+#elif PY_VERSION_HEX < 0x030B0000
+    Py_ssize_t offset = Py_TYPE(self)->tp_dictoffset;
+    if (offset > 0) {
+        PyObject *dict = *(PyObject **)((char *)self + offset);
+        if (dict != NULL) {
+            return dict;
+        }
+    }
+#endif
+    return pyr_make_instance_dict(self);
+}
 
 static inline unsigned int
 pyr_type_tag(PyTypeObject *type)

@@ -58,7 +58,7 @@ is_paused(intn_run *run, int usual)
 static int
 length_exceeds(intn_run *run, uint64_t length, int usual)
 {
-    if (usual) {
+    if (usual && !run->b->view.max_length_huge) {
         return exceeds(length, run->b->view.max_length);
     }
     PyObject *limit =
@@ -260,7 +260,7 @@ take_strings(pyr_buffer *b)
     while (strings != NULL && b->size >= view->prefix_size) {
         uint64_t length = decode((const unsigned char *)b->data, view->prefix_size,
                                  view->prefix_little);
-        if (exceeds(length, view->max_length) ||
+        if ((exceeds(length, view->max_length) && !view->max_length_huge) ||
             length > (uint64_t)(b->size - view->prefix_size)) {
             break;
         }
@@ -287,7 +287,7 @@ batch_intn_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     }
     uint64_t length =
         decode((const unsigned char *)b->data, view->prefix_size, view->prefix_little);
-    if (!exceeds(length, view->max_length)) {
+    if (!exceeds(length, view->max_length) || view->max_length_huge) {
         return RUN_WAIT;
     }
     b->broken = true;

@@ -193,18 +193,12 @@ line_continue_stock(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     return pyr_call_stock(method, self, NULL, 0, method->st->framing.empty_bytes);
 }
 
+/* The view must be ready. */
 static PyObject *
 line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     for (;;) {
-        if (b->size == 0 && b->foreign == NULL && b->view.attached) {
-            Py_RETURN_NONE;
-        }
-        int usual = b->foreign != NULL ? 0 : pyr_view_ready(method, b, self);
-        if (usual <= 0) {
-            return usual < 0 ? NULL : line_continue_stock(method, b, self);
-        }
-        if (b->view.paused) {
+        if (b->size == 0 || b->view.paused) {
             Py_RETURN_NONE;
         }
         PyObject *result = NULL;
@@ -212,6 +206,10 @@ line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
                                       : raw_step(method, b, self, &result);
         if (next != STEP_AGAIN) {
             return next == STEP_RETURN ? result : NULL;
+        }
+        int usual = b->foreign != NULL ? 0 : pyr_view_ready(method, b, self);
+        if (usual <= 0) {
+            return usual < 0 ? NULL : line_continue_stock(method, b, self);
         }
     }
 }
