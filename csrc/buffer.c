@@ -1,7 +1,13 @@
 /* Bytes received and not yet consumed; see framing.h. */
 #include "framing_internal.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
 #define LEAST_CAPACITY 64
+#define HUGE_SIZE (1 << 20)
 
 pyr_buffer *
 pyr_buffer_new(core_state *st, const void *owner)
@@ -25,6 +31,38 @@ drop_content(pyr_buffer *b)
     Py_CLEAR(b->lender);
 }
 
+/*
+ * Ask for huge pages under a large block: most of what a large message costs are the page
+ * faults of memory that is touched once.
+ */
+static void
+advise_huge(void *memory, Py_ssize_t size)
+{
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (size < HUGE_SIZE) {
+        return;
+    }
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = ((uintptr_t)memory + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)memory + (size_t)size) / page * page;
+    (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE); /* a hint: may fail */
+#else
+    (void)memory;
+    (void)size;
+#endif
+}
+
+PyObject *
+pyr_new_large_message(const char *data, Py_ssize_t size)
+{
+    PyObject *message = PyBytes_FromStringAndSize(NULL, size);
+    if (message != NULL) {
+        advise_huge(PyBytes_AS_STRING(message), size);
+        memcpy(PyBytes_AS_STRING(message), data, (size_t)size);
+    }
+    return message;
+}
+
 /* Keep the content in a fresh block with room for `extra` more bytes. */
 static int
 move_to_new_memory(pyr_buffer *b, Py_ssize_t capacity)
@@ -34,6 +72,7 @@ move_to_new_memory(pyr_buffer *b, Py_ssize_t capacity)
         PyErr_NoMemory();
         return -1;
     }
+    advise_huge(memory, capacity);
     if (b->size > 0) {
         memcpy(memory, b->data, (size_t)b->size);
     }
@@ -69,6 +108,7 @@ grow(pyr_buffer *b, Py_ssize_t needed)
         PyErr_NoMemory();
         return -1;
     }
+    advise_huge(memory, capacity);
     b->memory = memory;
     b->capacity = capacity;
     b->data = memory;
@@ -185,7 +225,7 @@ pyr_buffer_bytes(pyr_buffer *b)
         b->size == PyBytes_GET_SIZE(b->lender)) {
         return Py_NewRef(b->lender);
     }
-    return PyBytes_FromStringAndSize(b->data, b->size);
+    return pyr_new_message(b->data, b->size);
 }
 
 PyObject *
@@ -257,6 +297,31 @@ pyr_frame_end(pyr_frame *frame, pyr_buffer *b)
     frame->memory = NULL;
     Py_CLEAR(frame->lender);
     return result;
+}
+
+/* ---- batches ----------------------------------------------------------------------- */
+
+#define MOST_ROOM 8192
+
+int
+pyr_batch_begin(pyr_batch *batch, Py_ssize_t room)
+{
+    batch->count = 0;
+    batch->room = room < MOST_ROOM ? room : MOST_ROOM;
+    batch->list = PyList_New(batch->room);
+    return batch->list == NULL ? -1 : 0;
+}
+
+PyObject *
+pyr_batch_end(pyr_batch *batch, int result)
+{
+    if (result == 0 && batch->count < batch->room) {
+        result = PyList_SetSlice(batch->list, batch->count, batch->room, NULL);
+    }
+    if (result < 0) {
+        Py_CLEAR(batch->list);
+    }
+    return batch->list;
 }
 
 /* ---- the type ---------------------------------------------------------------------- */

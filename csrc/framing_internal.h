@@ -81,6 +81,16 @@ struct pyr_buffer {
 pyr_buffer *pyr_buffer_new(core_state *st, const void *owner);
 int pyr_buffer_exec(PyObject *module, core_state *st);
 
+PyObject *pyr_new_large_message(const char *data, Py_ssize_t size);
+
+/* A message: bytes with a copy of the data. */
+static inline PyObject *
+pyr_new_message(const char *data, Py_ssize_t size)
+{
+    return size < (1 << 20) ? PyBytes_FromStringAndSize(data, size)
+                            : pyr_new_large_message(data, size);
+}
+
 /* The content as bytes (new reference). */
 PyObject *pyr_buffer_bytes(pyr_buffer *b);
 /* The content as bytes; the buffer is empty afterwards. */
@@ -287,6 +297,33 @@ PyObject *pyr_call_stock(pyr_framing_method *method, PyObject *self, const char 
                          Py_ssize_t size, PyObject *lender);
 /* TypeError for the forms that have no stock code behind them. */
 void pyr_unusual_error(pyr_framing_method *method, PyObject *self);
+
+/* ---- batches --------------------------------------------------------------------------
+ */
+
+/* A list in the making: with room for as many messages as are likely to come. */
+typedef struct {
+    PyObject *list;
+    Py_ssize_t count;
+    Py_ssize_t room;
+} pyr_batch;
+
+/* Add a message (stolen; NULL: an exception is set). */
+static inline int
+pyr_batch_add(pyr_batch *batch, PyObject *message)
+{
+    if (message != NULL && batch->count < batch->room) {
+        PyList_SET_ITEM(batch->list, batch->count++, message);
+        return 0;
+    }
+    int result = message == NULL ? -1 : PyList_Append(batch->list, message);
+    Py_XDECREF(message);
+    return result;
+}
+
+int pyr_batch_begin(pyr_batch *batch, Py_ssize_t room);
+/* The list (new reference) or, after a failure, NULL. */
+PyObject *pyr_batch_end(pyr_batch *batch, int result);
 
 /* First position >= from of the view's delimiter, or -1. */
 Py_ssize_t pyr_find_delimiter(const pyr_view *view, const char *data, Py_ssize_t size,

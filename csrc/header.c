@@ -120,7 +120,7 @@ read_header(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 static packet_next
 deliver_packet(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    PyObject *payload = PyBytes_FromStringAndSize(b->data, b->expected);
+    PyObject *payload = pyr_new_message(b->data, b->expected);
     if (payload == NULL) {
         return PACKET_FAILED;
     }

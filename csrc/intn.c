@@ -91,7 +91,7 @@ length_limit_exceeded(intn_run *run, uint64_t length)
 static run_next
 deliver_string(intn_run *run, const char *data, Py_ssize_t size, int usual)
 {
-    PyObject *string = PyBytes_FromStringAndSize(data, size);
+    PyObject *string = pyr_new_message(data, size);
     if (string == NULL) {
         return RUN_FAILED;
     }
@@ -251,30 +251,43 @@ const pyr_framing_kind pyr_intn_kind = {
 /* ---- BatchIntNStringReceiver
  * ------------------------------------------------------------ */
 
+/* The size of the whole string, without its prefix, that begins the data; else -1. */
+static inline Py_ssize_t
+whole_string(const pyr_view *view, const char *data, Py_ssize_t size)
+{
+    if (size < view->prefix_size) {
+        return -1;
+    }
+    uint64_t length =
+        decode((const unsigned char *)data, view->prefix_size, view->prefix_little);
+    if ((exceeds(length, view->max_length) && !view->max_length_huge) ||
+        length > (uint64_t)(size - view->prefix_size)) {
+        return -1;
+    }
+    return (Py_ssize_t)length;
+}
+
 /* All whole strings of the buffer, consumed; stops at one that is too long. */
 static PyObject *
 take_strings(pyr_buffer *b)
 {
     const pyr_view *view = &b->view;
-    PyObject *strings = PyList_New(0);
-    while (strings != NULL && b->size >= view->prefix_size) {
-        uint64_t length = decode((const unsigned char *)b->data, view->prefix_size,
-                                 view->prefix_little);
-        if ((exceeds(length, view->max_length) && !view->max_length_huge) ||
-            length > (uint64_t)(b->size - view->prefix_size)) {
-            break;
-        }
-        PyObject *string =
-            PyBytes_FromStringAndSize(b->data + view->prefix_size, (Py_ssize_t)length);
-        if (string == NULL || PyList_Append(strings, string) < 0) {
-            Py_XDECREF(string);
-            Py_CLEAR(strings);
-            break;
-        }
-        Py_DECREF(string);
-        pyr_buffer_consume(b, view->prefix_size + (Py_ssize_t)length);
+    pyr_batch batch;
+    Py_ssize_t size = whole_string(view, b->data, b->size);
+    if (pyr_batch_begin(&batch, size < 0 ? 0 : b->size / (size + view->prefix_size)) <
+        0) {
+        return NULL;
     }
-    return strings;
+    int result = 0;
+    while (result == 0 && size >= 0) {
+        result =
+            pyr_batch_add(&batch, pyr_new_message(b->data + view->prefix_size, size));
+        if (result == 0) {
+            pyr_buffer_consume(b, view->prefix_size + size);
+            size = whole_string(view, b->data, b->size);
+        }
+    }
+    return pyr_batch_end(&batch, result);
 }
 
 /* The buffer holds no whole string.  Call back if it begins with one that is too long. */

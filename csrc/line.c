@@ -126,7 +126,7 @@ static step
 deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t size,
              PyObject **result)
 {
-    PyObject *line = PyBytes_FromStringAndSize(b->data, size);
+    PyObject *line = pyr_new_message(b->data, size);
     if (line == NULL) {
         return STEP_FAILED;
     }
@@ -355,7 +355,7 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     /* transport.disconnecting may have run Python code */
     usual = pyr_view_ready(method, b, self);
     int exceeds = usual < 0 ? -1 : too_long(method, b, self, size, usual);
-    PyObject *line = exceeds < 0 ? NULL : PyBytes_FromStringAndSize(data, size);
+    PyObject *line = exceeds < 0 ? NULL : pyr_new_message(data, size);
     if (line == NULL) {
         return STEP_FAILED;
     }
@@ -474,22 +474,22 @@ const pyr_framing_kind pyr_line_only_kind = {
 static PyObject *
 take_lines(pyr_buffer *b)
 {
-    PyObject *lines = PyList_New(0);
-    while (lines != NULL) {
-        Py_ssize_t size = next_line(b);
-        if (size < 0 || size > b->view.max_length) {
-            break;
-        }
-        PyObject *line = PyBytes_FromStringAndSize(b->data, size);
-        if (line == NULL || PyList_Append(lines, line) < 0) {
-            Py_XDECREF(line);
-            Py_CLEAR(lines);
-            break;
-        }
-        Py_DECREF(line);
-        pyr_buffer_consume(b, size + b->view.delimiter_size);
+    pyr_batch batch;
+    Py_ssize_t end_size = b->view.delimiter_size;
+    Py_ssize_t size = next_line(b);
+    bool any = size >= 0 && size <= b->view.max_length;
+    if (pyr_batch_begin(&batch, any ? b->size / (size + end_size) : 0) < 0) {
+        return NULL;
     }
-    return lines;
+    int result = 0;
+    while (result == 0 && size >= 0 && size <= b->view.max_length) {
+        result = pyr_batch_add(&batch, pyr_new_message(b->data, size));
+        if (result == 0) {
+            pyr_buffer_consume(b, size + end_size);
+            size = next_line(b);
+        }
+    }
+    return pyr_batch_end(&batch, result);
 }
 
 /* One linesReceived, or one lineLengthExceeded; *result is set for STEP_RETURN. */

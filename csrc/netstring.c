@@ -180,10 +180,41 @@ parse_length(pyr_view *view, const char *data, Py_ssize_t digits)
     return length > view->max_length ? -1 : length;
 }
 
+static void
+begin_payload(pyr_buffer *b, Py_ssize_t length, Py_ssize_t prefix_size)
+{
+    b->expected = length + 1;
+    b->moved = 0;
+    b->netstring_state = NETSTRING_PAYLOAD;
+    pyr_buffer_consume(b, prefix_size);
+}
+
+/* The common case: a short number, a colon.  False: look closely. */
+static inline bool
+parse_short_prefix(pyr_buffer *b)
+{
+    enum { MOST_DIGITS = 9 };
+    Py_ssize_t most = b->size - 1 < MOST_DIGITS ? b->size - 1 : MOST_DIGITS;
+    Py_ssize_t length = 0;
+    Py_ssize_t digits = 0;
+    for (; digits < most && b->data[digits] >= '0' && b->data[digits] <= '9'; digits++) {
+        length = length * 10 + (b->data[digits] - '0');
+    }
+    if (digits == 0 || b->data[digits] != ':' || b->data[0] == '0' ||
+        length > b->view.max_length || digits > length_digits(&b->view)) {
+        return false;
+    }
+    begin_payload(b, length, digits + 1);
+    return true;
+}
+
 /* Consume the length and the colon. */
 static parsed
 parse_prefix(pyr_buffer *b)
 {
+    if (parse_short_prefix(b)) {
+        return PARSE_STRING;
+    }
     Py_ssize_t digits = count_digits(b->data, b->size);
     bool colon = digits < b->size && b->data[digits] == ':';
     /* A newline may follow a length that is not complete: stock's pattern ends in "$". */
@@ -199,10 +230,7 @@ parse_prefix(pyr_buffer *b)
     if (!colon) {
         return PARSE_WAIT;
     }
-    b->expected = length + 1;
-    b->moved = 0;
-    b->netstring_state = NETSTRING_PAYLOAD;
-    pyr_buffer_consume(b, digits + 1);
+    begin_payload(b, length, digits + 1);
     return PARSE_STRING;
 }
 
@@ -226,7 +254,7 @@ parse(pyr_buffer *b)
 static PyObject *
 take_string(pyr_buffer *b)
 {
-    PyObject *string = PyBytes_FromStringAndSize(b->data, b->expected - 1);
+    PyObject *string = pyr_new_message(b->data, b->expected - 1);
     if (string != NULL) {
         b->netstring_state = NETSTRING_LENGTH;
         b->moved = 0;
@@ -411,22 +439,18 @@ const pyr_framing_kind pyr_netstring_kind = {
 static PyObject *
 take_batch(pyr_buffer *b, parsed *next)
 {
-    PyObject *strings = PyList_New(0);
-    *next = PARSE_WAIT;
-    while (strings != NULL && remaining_size(b) > 0) {
-        *next = parse(b);
-        if (*next != PARSE_STRING) {
-            break;
-        }
-        PyObject *string = take_string(b);
-        if (string == NULL || PyList_Append(strings, string) < 0) {
-            Py_XDECREF(string);
-            Py_CLEAR(strings);
-            break;
-        }
-        Py_DECREF(string);
+    pyr_batch batch;
+    *next = parse(b);
+    Py_ssize_t room = *next == PARSE_STRING ? b->size / (b->expected + 2) + 1 : 0;
+    if (pyr_batch_begin(&batch, room) < 0) {
+        return NULL;
     }
-    return strings;
+    int result = 0;
+    while (result == 0 && *next == PARSE_STRING) {
+        result = pyr_batch_add(&batch, take_string(b));
+        *next = result == 0 && remaining_size(b) > 0 ? parse(b) : PARSE_WAIT;
+    }
+    return pyr_batch_end(&batch, result);
 }
 
 static parsed
