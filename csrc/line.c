@@ -225,6 +225,35 @@ finish(pyr_buffer *b, PyObject *result)
     return result;
 }
 
+/*
+ * A piece of a line, no end in it: the most that a small chunk often is.  Searched where
+ * it came, since a search over bytes just written waits for the writes.  The view must be
+ * ready.  False: nothing was done.
+ */
+static bool
+take_piece(pyr_buffer *b, const char *data, Py_ssize_t size)
+{
+    const pyr_view *view = &b->view;
+    Py_ssize_t end_size = view->delimiter_size;
+    if (end_size < 1 || end_size > 2 || b->external || size == 0 || b->size == 0 ||
+        b->scanned != searched(b->size, end_size) ||
+        b->memory + b->capacity - (b->data + b->size) < size ||
+        b->size + size - end_size >= view->max_length) {
+        return false;
+    }
+    const char *needle = PyBytes_AS_STRING(view->delimiter_from);
+    if (end_size == 2 && b->data[b->size - 1] == needle[0] && data[0] == needle[1]) {
+        return false;
+    }
+    if (pyr_find_delimiter(view, data, size, 0) >= 0) {
+        return false;
+    }
+    memcpy((char *)b->data + b->size, data, (size_t)size);
+    b->size += size;
+    b->scanned = searched(b->size, end_size);
+    return true;
+}
+
 static PyObject *
 line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char *data,
           Py_ssize_t size, PyObject *lender)
@@ -242,6 +271,9 @@ line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char 
     int usual = pyr_view_ready(method, b, self);
     if (usual <= 0) {
         return usual < 0 ? NULL : pyr_call_stock(method, self, data, size, lender);
+    }
+    if (b->view.line_mode && !b->view.paused && take_piece(b, data, size)) {
+        Py_RETURN_NONE;
     }
     if (pyr_buffer_attach(b, data, size, lender) < 0) {
         return NULL;
