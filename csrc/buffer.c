@@ -238,7 +238,7 @@ pyr_buffer_take(pyr_buffer *b)
     return content;
 }
 
-/* ---- frames ------------------------------------------------------------------------ */
+/* ---- frames ---------------------------------------------------------------- */
 
 void
 pyr_frame_begin(pyr_frame *frame, pyr_buffer *b)
@@ -299,7 +299,7 @@ pyr_frame_end(pyr_frame *frame, pyr_buffer *b)
     return result;
 }
 
-/* ---- batches ----------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------- */
 
 #define MOST_ROOM 8192
 
@@ -324,7 +324,7 @@ pyr_batch_end(pyr_batch *batch, int result)
     return batch->list;
 }
 
-/* ---- the type ---------------------------------------------------------------------- */
+/* ---- the type -------------------------------------------------------------- */
 
 static int
 buffer_traverse(PyObject *self, visitproc visit, void *arg)

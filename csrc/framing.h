@@ -24,7 +24,7 @@ struct core_state;
 typedef struct pyr_framing_method pyr_framing_method;
 typedef struct pyr_buffer pyr_buffer;
 
-/* ---- for the transports -------------------------------------------------------- */
+/* ---- for the transports ---------------------------------------------------- */
 
 /*
  * The C framing behind protocol.dataReceived, or NULL (without an exception) when the
@@ -41,7 +41,7 @@ pyr_framing_method *pyr_framing_method_of(struct core_state *st, PyObject *proto
 PyObject *pyr_framing_feed(pyr_framing_method *method, PyObject *protocol,
                            const char *data, Py_ssize_t size);
 
-/* ---- module state --------------------------------------------------------------- */
+/* ---- module state ---------------------------------------------------------- */
 
 /* Attributes of a protocol which the framings read between two messages. */
 typedef enum {

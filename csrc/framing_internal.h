@@ -10,7 +10,7 @@
  */
 #define PYR_DICT_VERSIONS (PY_VERSION_HEX < 0x030D0000)
 
-/* ---- the view: what a framing knows of its protocol's attributes ---------------- */
+/* ---- the view: what a framing knows of its protocol's attributes ----------- */
 
 typedef struct {
     /* What this view was made from.  Equal values prove that it still holds. */
@@ -45,7 +45,7 @@ typedef struct {
     PyObject *header_from; /* (format size, length index, counts header, unpack) */
 } pyr_view;
 
-/* ---- the buffer ------------------------------------------------------------------- */
+/* ---- the buffer ------------------------------------------------------------ */
 
 enum { NETSTRING_LENGTH = 0, NETSTRING_PAYLOAD = 1 };
 enum { ESCAPE_COUNT = 5 };
@@ -154,8 +154,7 @@ int pyr_frame_end(pyr_frame *frame, pyr_buffer *b);
 /* Whether the buffer still shows the frame's memory. */
 bool pyr_frame_shown(const pyr_frame *frame, const pyr_buffer *b);
 
-/* ---- kinds of framing ---------------------------------------------------------------
- */
+/* ---- kinds of framing ------------------------------------------------------ */
 
 typedef PyObject *(*pyr_feed_func)(pyr_framing_method *method, PyObject *self,
                                    pyr_buffer *b, const char *data, Py_ssize_t size,
@@ -205,8 +204,7 @@ pyr_key(const pyr_framing_method *method)
     return pyr_framing_name(method, method->kind->key);
 }
 
-/* ---- attributes -----------------------------------------------------------------------
- */
+/* ---- attributes ------------------------------------------------------------ */
 
 /* Borrowed; NULL without an exception when `self` has no __dict__. */
 PyObject *pyr_make_instance_dict(PyObject *self);
@@ -257,6 +255,12 @@ pyr_dict_version(PyObject *dict)
 #endif
 
 int pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self);
+/* Whether this class lets C do the work. */
+bool pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type);
+/* Whether attributes of its instances are where they are for most classes. */
+bool pyr_ordinary_access(core_state *st, PyTypeObject *type);
+/* Whether the class has one of our FramingAttributes under this name. */
+bool pyr_is_framing_attribute(core_state *st, PyTypeObject *type, PyObject *name);
 void pyr_view_clear(pyr_view *view);
 int pyr_view_traverse(pyr_view *view, visitproc visit, void *arg);
 
@@ -288,6 +292,8 @@ PyObject *pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObje
                                PyObject *message);
 /* self.<handler>(message) by ordinary attribute access. */
 PyObject *pyr_call_named(PyObject *self, PyObject *name, PyObject *argument);
+/* PyObject_IsTrue, fast for the usual. */
+int pyr_truth(PyObject *value);
 /* Truth of object.<name>, or -1. */
 int pyr_attribute_true(PyObject *object, PyObject *name);
 /* Truth of transport.disconnecting, or -1. */
@@ -298,8 +304,7 @@ PyObject *pyr_call_stock(pyr_framing_method *method, PyObject *self, const char 
 /* TypeError for the forms that have no stock code behind them. */
 void pyr_unusual_error(pyr_framing_method *method, PyObject *self);
 
-/* ---- batches --------------------------------------------------------------------------
- */
+/* ---- batches --------------------------------------------------------------- */
 
 /* A list in the making: with room for as many messages as are likely to come. */
 typedef struct {
@@ -332,6 +337,9 @@ Py_ssize_t pyr_find_delimiter(const pyr_view *view, const char *data, Py_ssize_t
 /* netstring.c: what the attribute descriptors and makeConnection need. */
 PyObject *pyr_netstring_attribute(pyr_buffer *b, int which);
 int pyr_netstring_set_attribute(pyr_buffer *b, int which, PyObject *value);
-void pyr_netstring_reset(pyr_buffer *b);
+/* The stock makeConnection has set its parser's attributes: start from them in C. */
+int pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict);
+
+extern PyType_Spec pyr_framing_attribute_spec; /* framing_attribute.c */
 
 #endif

@@ -248,8 +248,7 @@ const pyr_framing_kind pyr_intn_kind = {
               SLOT_STRUCT_FORMAT, SLOT_RECVD},
 };
 
-/* ---- BatchIntNStringReceiver
- * ------------------------------------------------------------ */
+/* ---- BatchIntNStringReceiver ----------------------------------------------- */
 
 /* The size of the whole string, without its prefix, that begins the data; else -1. */
 static inline Py_ssize_t

@@ -1,8 +1,7 @@
 /* LineReceiver, LineOnlyReceiver and the batch form; see framing.h. */
 #include "framing_internal.h"
 
-/* ---- searching
- * -------------------------------------------------------------------------- */
+/* ---- searching ------------------------------------------------------------- */
 
 /* The general case: candidates by their first byte, which memchr finds fast. */
 static const char *
@@ -85,8 +84,7 @@ line_length_exceeded(pyr_framing_method *method, PyObject *self, PyObject *line)
     return result;
 }
 
-/* ---- LineReceiver
- * ------------------------------------------------------------------------ */
+/* ---- LineReceiver ---------------------------------------------------------- */
 
 typedef enum { STEP_FAILED = -1, STEP_AGAIN, STEP_RETURN } step;
 
@@ -295,8 +293,7 @@ const pyr_framing_kind pyr_line_kind = {
     .needs_busy = true,
 };
 
-/* ---- LineOnlyReceiver
- * ---------------------------------------------------------------------- */
+/* ---- LineOnlyReceiver ------------------------------------------------------ */
 
 /* The last position >= from where the needle stands, or -1. */
 static Py_ssize_t
@@ -499,8 +496,7 @@ const pyr_framing_kind pyr_line_only_kind = {
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_TRANSPORT, SLOT_DELIMITER},
 };
 
-/* ---- BatchLineReceiver
- * ---------------------------------------------------------------------- */
+/* ---- BatchLineReceiver ----------------------------------------------------- */
 
 /* All whole lines of the buffer that are not too long, consumed; NULL: exception. */
 static PyObject *

@@ -13,13 +13,22 @@ enum { ESCAPE_REMAINING, ESCAPE_PAYLOAD, ESCAPE_STATE, ESCAPE_EXPECTED, ESCAPE_C
 static const char *const escape_names[] = {"_remainingData", "_payload", "_state",
                                            "_expectedPayloadSize", "_currentPayloadSize"};
 
-void
-pyr_netstring_reset(pyr_buffer *b)
+int
+pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict)
 {
+    pyr_buffer *b = pyr_buffer_new(st, self);
+    if (b == NULL) {
+        return -1;
+    }
     b->ready = true;
-    b->netstring_state = NETSTRING_LENGTH;
-    b->expected = 0;
-    b->moved = 0;
+    int result = PyDict_SetItem(dict, st->framing.names.remaining, (PyObject *)b);
+    Py_DECREF(b);
+    for (int i = ESCAPE_PAYLOAD; result == 0 && i < ESCAPE_COUNT; i++) {
+        if (PyDict_DelItemString(dict, escape_names[i]) < 0) {
+            PyErr_Clear(); /* a subclass keeps it elsewhere */
+        }
+    }
+    return result;
 }
 
 /* What stock has left in _remainingData: all but the part of the payload it has moved. */
@@ -129,8 +138,7 @@ pyr_netstring_set_attribute(pyr_buffer *b, int which, PyObject *value)
     return 0;
 }
 
-/* ---- parsing
- * -------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------- */
 
 typedef enum {
     PARSE_FAILED = -1, /* exception */
@@ -263,8 +271,7 @@ take_string(pyr_buffer *b)
     return string;
 }
 
-/* ---- NetstringReceiver
- * ---------------------------------------------------------------------- */
+/* ---- NetstringReceiver ----------------------------------------------------- */
 
 static int
 handle_parse_error(pyr_framing_method *method, PyObject *self)
@@ -432,8 +439,7 @@ const pyr_framing_kind pyr_netstring_kind = {
     .needs_ready = true,
 };
 
-/* ---- BatchNetstringReceiver
- * ----------------------------------------------------------------- */
+/* ---- BatchNetstringReceiver ------------------------------------------------ */
 
 /* All whole strings of the buffer, consumed.  *next says what comes after them. */
 static PyObject *
