@@ -38,7 +38,13 @@ def needs_libuv() -> bool:
     return bool(building & set(sys.argv))
 
 
-warnings = ["-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes", "-Wno-missing-field-initializers"]
+warnings = [
+    "-Wall",
+    "-Wextra",
+    "-Wshadow",
+    "-Wstrict-prototypes",
+    "-Wno-missing-field-initializers",
+]
 if os.environ.get("PYREACTOR_WERROR") == "1":
     warnings.append("-Werror")
 
@@ -46,7 +52,7 @@ core = Extension(
     "pyreactor._core",
     sources=sorted(glob("csrc/*.c")),
     depends=sorted(glob("csrc/*.h")),
-    extra_compile_args=["-std=c17", "-O3", "-fvisibility=hidden", *warnings]
+    extra_compile_args=["-std=c17", "-D_GNU_SOURCE", "-O3", "-fvisibility=hidden", *warnings]
     + (libuv("--cflags") if needs_libuv() else []),
     extra_link_args=libuv("--libs") if needs_libuv() else [],
 )

@@ -1,5 +1,6 @@
 /* pyreactor._core: multi-phase init (PEP 489) and the module state. */
 #include "core.h"
+#include "reactor_concepts.h"
 
 /* A concept's part in the module's life.  traverse and clear may be NULL. */
 typedef struct {
@@ -30,6 +31,7 @@ names_clear(core_state *st)
 static const concept concepts[] = {
     {names_exec, names_traverse, names_clear},
     {pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
+    {pyr_reactor_exec, pyr_reactor_traverse, pyr_reactor_clear},
 };
 
 #define CONCEPT_COUNT (sizeof(concepts) / sizeof(concepts[0]))

@@ -2,4 +2,30 @@
 
 from __future__ import annotations
 
+import sys
+
+__all__ = ["__version__", "install"]
+
 __version__ = "0.1.0"
+
+
+def install() -> None:
+    """
+    Switch on the accelerated parts and install pyreactor's reactor.
+
+    To be called before ``twisted.internet.reactor`` is imported, like the ``install``
+    functions of Twisted's reactor modules.  With ``PYREACTOR=0`` in the environment, or
+    the reactor part switched off, Twisted's default reactor is installed.
+
+    @raise twisted.internet.error.ReactorAlreadyInstalledError: a reactor is there already.
+    """
+    if "twisted.internet.reactor" in sys.modules:
+        from twisted.internet.error import ReactorAlreadyInstalledError
+
+        raise ReactorAlreadyInstalledError("reactor already installed")
+    from pyreactor import _activate
+
+    _activate.activate()
+    from twisted.internet import default
+
+    default.install()

@@ -1,0 +1,46 @@
+# make help tells what there is.
+
+PYTHON ?=
+export PYTHON
+PY := .venv/bin/python
+
+.PHONY: help demo test lint bench conformance build prepare clean
+
+help:
+	@echo "make demo         run an unchanged Twisted program on stock and on pyreactor, compare"
+	@echo "make test         everything CI runs: lint, build, tests on each Python, conformance"
+	@echo "make lint         ruff, mypy --strict, clang-format"
+	@echo "make build        compile the extension in place, warnings are errors"
+	@echo "make conformance  Twisted's whole own suite on stock and on pyreactor, compared"
+	@echo "make bench        the benchmarks against stock Twisted and uvloop"
+	@echo "make clean        remove what the above made"
+	@echo
+	@echo "Each installs what it needs: compiler, libuv and Python headers by apt-get where"
+	@echo "they are missing, Python packages into .venv.  PYTHON=python3.12 chooses a Python."
+
+# Installs what is missing on a bare machine.
+prepare:
+	@scripts/prepare.sh
+
+build: prepare
+	@scripts/build.sh .venv
+
+demo: build
+	@$(PY) scripts/demo.py
+
+lint: prepare
+	@scripts/lint.sh
+
+test:
+	@scripts/test.sh
+
+conformance: build
+	@$(PY) -m tests.conformance --all
+
+bench: build
+	@$(PY) -m benchmarks
+
+clean:
+	rm -rf .venv .venvs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf _trial_temp* twisted/plugins/dropin.cache pyreactor/_core*.so
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

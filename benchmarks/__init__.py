@@ -1,0 +1,1 @@
+"""Speed and memory of pyreactor beside stock Twisted and uvloop.  See README.md here."""

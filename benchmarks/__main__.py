@@ -1,0 +1,32 @@
+"""
+All benchmarks, one report: ``python -m benchmarks``.
+
+The numbers also go to ``benchmarks/results/``, unless ``--json`` says where.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from benchmarks import accept, echo, harness, memory, timers
+
+ALL = (echo.compare, accept.compare, timers.compare, memory.compare)
+
+
+def main() -> int:
+    """The command line."""
+    options = harness.parser(__doc__).parse_args()
+    if options.json is None:
+        results = harness.HERE / "results"
+        results.mkdir(exist_ok=True)
+        options.json = str(results / time.strftime("%Y%m%d-%H%M%S.json"))
+    try:
+        return harness.execute(ALL, options)
+    except harness.BenchmarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+"""Run an unchanged Twisted script on Twisted's asyncioreactor with a uvloop loop."""
+
+import runpy
+import sys
+
+import uvloop
+from twisted.internet import asyncioreactor
+
+asyncioreactor.install(uvloop.new_event_loop())
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")

@@ -1,0 +1,835 @@
+/*
+ * The event loop; see loop.h.
+ *
+ * One iteration: flush what was written, sleep in the kernel without the GIL, handle
+ * what became ready.  The GIL is given up in libuv's prepare callback and taken back by
+ * the first callback after the sleep, so it changes hands once an iteration.
+ */
+#include "loop.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "listener.h"
+#include "report.h"
+#include "stream.h"
+
+/* ---- sleeping and waking ---- */
+
+static void
+park(Loop *self)
+{
+    if (self->parked == NULL) {
+        self->parked = PyEval_SaveThread();
+    }
+}
+
+void
+pyr_loop_unpark(Loop *self)
+{
+    if (self->parked == NULL) {
+        return;
+    }
+    PyThreadState *state = self->parked;
+    PyEval_RestoreThread(state);
+    self->parked = NULL;
+    self->async_sent = false;
+    /* libuv swallows EINTR: without this, Ctrl-C would wait for the next Python line. */
+    if (PyErr_CheckSignals() < 0) {
+        pyr_loop_keep_exception(self);
+    }
+}
+
+void
+pyr_loop_wake(Loop *self)
+{
+    self->woken = true;
+    if (self->parked != NULL && !self->async_sent) {
+        self->async_sent = true;
+        (void)uv_async_send(&self->async);
+    }
+}
+
+static void
+on_prepare(uv_prepare_t *handle)
+{
+    Loop *self = handle->data;
+    if (!self->quick) {
+        park(self);
+    }
+}
+
+static void
+on_check(uv_check_t *handle)
+{
+    pyr_loop_unpark(handle->data);
+}
+
+static void
+on_async(uv_async_t *handle)
+{
+    pyr_loop_unpark(handle->data);
+}
+
+/* The alarm only ends the sleep; what is due is found by our own heap. */
+static void
+on_alarm(uv_timer_t *Py_UNUSED(handle))
+{
+}
+
+/* ---- errors ---- */
+
+void
+pyr_set_uv_error(int status)
+{
+    errno = -status; /* on Unix, libuv's codes are negated errno values */
+    PyErr_SetFromErrno(PyExc_OSError);
+}
+
+void
+pyr_loop_keep_exception(Loop *self)
+{
+    if (self->pending_exc == NULL) {
+        self->pending_exc = PyErr_GetRaisedException();
+    } else {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+}
+
+static int
+raise_kept(Loop *self)
+{
+    if (self->pending_exc == NULL) {
+        return 0;
+    }
+    PyObject *exc = self->pending_exc;
+    self->pending_exc = NULL;
+    PyErr_SetRaisedException(exc);
+    return -1;
+}
+
+/* ---- time ---- */
+
+double
+pyr_loop_seconds(Loop *self)
+{
+    if (self->seconds == NULL) {
+        struct timespec now;
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        /* computed as time.time() does, so that equal instants compare equal */
+        self->last_seconds =
+            (double)((int64_t)now.tv_sec * 1000000000 + now.tv_nsec) / 1e9;
+        return self->last_seconds;
+    }
+    PyObject *clock = Py_NewRef(self->seconds);
+    PyObject *now = PyObject_CallNoArgs(clock);
+    Py_DECREF(clock);
+    if (now == NULL) {
+        return -1.0;
+    }
+    double seconds = PyFloat_AsDouble(now);
+    Py_DECREF(now);
+    return seconds;
+}
+
+/* ---- opening, forking, closing ---- */
+
+/*
+ * glibc gives the top of its heap back to the kernel as soon as 128 KiB of it are free,
+ * so that a server of large messages takes a page fault for every 4 KiB of each of them.
+ * The limit grows to twice the largest mapped block that was ever freed: free one.
+ */
+static void
+keep_freed_memory(void)
+{
+    char *volatile block = malloc(1024 * 1024);
+    free(block);
+}
+
+static int
+loop_open(Loop *self)
+{
+    keep_freed_memory();
+    int status = uv_loop_init(&self->uv);
+    if (status < 0) {
+        pyr_set_uv_error(status);
+        return -1;
+    }
+    self->open = true;
+    (void)uv_prepare_init(&self->uv, &self->prepare);
+    (void)uv_check_init(&self->uv, &self->check);
+    (void)uv_timer_init(&self->uv, &self->alarm);
+    self->prepare.data = self->check.data = self->async.data = self;
+    status = uv_async_init(&self->uv, &self->async, on_async);
+    if (status < 0) {
+        pyr_set_uv_error(status);
+        return -1;
+    }
+    self->async_open = true;
+    (void)uv_prepare_start(&self->prepare, on_prepare);
+    (void)uv_check_start(&self->check, on_check);
+    return 0;
+}
+
+int
+pyr_loop_ready(Loop *self)
+{
+    if (!self->open) {
+        PyErr_SetString(PyExc_RuntimeError, "the event loop is closed");
+        return -1;
+    }
+    if (self->forked) {
+        int status = uv_loop_fork(&self->uv);
+        if (status < 0) {
+            pyr_set_uv_error(status);
+            return -1;
+        }
+        self->forked = false;
+    }
+    return 0;
+}
+
+/* Closing is asynchronous in libuv: run the loop until every handle is gone. */
+static void
+loop_close(Loop *self)
+{
+    if (!self->open) {
+        return;
+    }
+    if (self->forked && pyr_loop_ready(self) < 0) {
+        PyErr_WriteUnraisable(NULL);
+    }
+    pyr_stream_flush_clear(self);
+    pyr_pollers_close_all(self);
+    self->open = false;
+    uv_close((uv_handle_t *)&self->prepare, NULL);
+    uv_close((uv_handle_t *)&self->check, NULL);
+    uv_close((uv_handle_t *)&self->alarm, NULL);
+    if (self->async_open) {
+        uv_close((uv_handle_t *)&self->async, NULL);
+    }
+    while (uv_run(&self->uv, UV_RUN_NOWAIT) != 0) {
+    }
+    (void)uv_loop_close(&self->uv);
+    PyMem_Free(self->pollers.by_fd);
+    self->pollers.by_fd = NULL;
+    self->pollers.capacity = 0;
+}
+
+/* ---- one iteration ---- */
+
+/* Below this, libuv's milliseconds are too coarse and we sleep by nanoseconds. */
+#define PRECISE_BELOW 0.002
+#define LONGEST_SLEEP 2147483.0 /* seconds; stock's limit */
+
+/* Sleep in libuv; the last two milliseconds before a deadline are left for the next
+ * iteration, which sleeps precisely. */
+static void
+sleep_in_uv(Loop *self, double delay)
+{
+    if (delay < 0) {
+        (void)uv_timer_stop(&self->alarm);
+    } else {
+        uv_update_time(&self->uv);
+        (void)uv_timer_start(&self->alarm, on_alarm, (uint64_t)(delay * 1000.0) - 1, 0);
+    }
+    (void)uv_run(&self->uv, UV_RUN_ONCE);
+}
+
+/* Handle what is ready now, without giving up the GIL. */
+static void
+poll_quickly(Loop *self)
+{
+    self->quick = true;
+    (void)uv_run(&self->uv, UV_RUN_NOWAIT);
+    self->quick = false;
+}
+
+/* Handle what is ready now; other threads, if there are any, get their turn. */
+static void
+poll_without_sleep(Loop *self)
+{
+    PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    self->quick = PyThreadState_Next(first) == NULL;
+    (void)uv_run(&self->uv, UV_RUN_NOWAIT);
+    self->quick = false;
+}
+
+static bool
+has_work(Loop *self)
+{
+    return self->woken || self->flush_head != NULL || self->pending_exc != NULL;
+}
+
+/* Sleep on libuv's kernel queue with nanosecond resolution, ended also by a signal. */
+static void
+sleep_precisely(Loop *self, double delay)
+{
+    uint64_t dispatched = self->pollers.dispatched;
+    poll_quickly(self); /* tells the kernel of new descriptors, too */
+    if (has_work(self) || dispatched != self->pollers.dispatched) {
+        return;
+    }
+    struct pollfd queue = {.fd = uv_backend_fd(&self->uv), .events = POLLIN};
+    park(self);
+#ifdef __linux__
+    struct timespec limit;
+    if (delay >= 0) {
+        limit.tv_sec = (time_t)delay;
+        limit.tv_nsec = (long)((delay - (double)limit.tv_sec) * 1e9);
+    }
+    (void)ppoll(&queue, 1, delay < 0 ? NULL : &limit, NULL);
+#else
+    (void)poll(&queue, 1, delay < 0 ? -1 : (int)ceil(delay * 1000.0));
+#endif
+    pyr_loop_unpark(self);
+    poll_quickly(self);
+}
+
+/* Flush, sleep up to `delay` seconds (negative: without limit), handle events. */
+static int
+iterate(Loop *self, double delay)
+{
+    if (pyr_loop_ready(self) < 0) {
+        return -1;
+    }
+    pyr_stream_flush(self);
+    if (has_work(self)) {
+        delay = 0;
+    }
+    self->woken = false;
+    if (delay > LONGEST_SLEEP) {
+        delay = LONGEST_SLEEP;
+    }
+    if (delay == 0) {
+        poll_without_sleep(self);
+    } else if (self->signal_wakeup && (delay < 0 || delay >= PRECISE_BELOW)) {
+        sleep_in_uv(self, delay);
+    } else {
+        sleep_precisely(self, delay);
+    }
+    pyr_loop_unpark(self);
+    return raise_kept(self);
+}
+
+static int
+fire_shutdown(Loop *self)
+{
+    core_state *st = self->st;
+    if (PyObject_SetAttr(self->reactor, st->names._justStopped, Py_False) < 0) {
+        return -1;
+    }
+    self->just_stopped = false;
+    PyObject *result = PyObject_CallMethodOneArg(self->reactor, st->names.fireSystemEvent,
+                                                 st->names.shutdown);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+static int
+run_until_current(Loop *self)
+{
+    if (self->threadcalls.count > 0 && pyr_threadcalls_run(self) < 0) {
+        return -1;
+    }
+    if (pyr_timers_run(self) < 0) {
+        return -1;
+    }
+    return self->just_stopped ? fire_shutdown(self) : 0;
+}
+
+/* ---- the main loop ---- */
+
+static int
+iterate_once(Loop *self)
+{
+    if (run_until_current(self) < 0) {
+        return -1;
+    }
+    double delay = self->running ? pyr_timers_delay(self) : 0.0;
+    if (delay == -2.0) {
+        return -1;
+    }
+    return iterate(self, delay);
+}
+
+/* The same by the reactor's methods, as somebody has replaced one of them. */
+static int
+iterate_by_methods(Loop *self)
+{
+    PyObject *result =
+        PyObject_CallOneArg(self->st->reactor.iterate_by_methods, self->reactor);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+PyDoc_STRVAR(run_doc, "run($self)\n--\n\n"
+                      "Iterate until the reactor's _started is false.\n\n"
+                      "Errors are logged, and the loop goes on.\n"
+                      "Mirrors twisted.internet.base.ReactorBase.mainLoop.");
+
+static PyObject *
+loop_run(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    while (self->started) {
+        int status = pyr_logcontext_enter(self->st, &self->logcontext);
+        while (status == 0 && self->started) {
+            status = self->overridden ? iterate_by_methods(self) : iterate_once(self);
+        }
+        if (status < 0 && pyr_report(self->st->reactor.main_loop_error) < 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(runUntilCurrent_doc,
+             "runUntilCurrent($self)\n--\n\n"
+             "Run the calls from threads and the timed calls that are due.\n\n"
+             "Mirrors twisted.internet.base.ReactorBase.runUntilCurrent.");
+
+static PyObject *
+loop_runUntilCurrent(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    if (run_until_current(self) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(doIteration_doc,
+             "doIteration($self, delay, /)\n--\n\n"
+             "Handle ready descriptors, waiting up to delay (float seconds; None: for\n"
+             "ever) for the first.\n\n"
+             "Mirrors twisted.internet.base.ReactorBase.doIteration.");
+
+static PyObject *
+loop_doIteration(Loop *self, PyObject *delay)
+{
+    double seconds = -1.0;
+    if (delay != Py_None) {
+        seconds = PyFloat_AsDouble(delay);
+        if (seconds == -1.0 && PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    if (pyr_logcontext_enter(self->st, &self->logcontext) < 0 ||
+        iterate(self, seconds) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(timeout_doc, "timeout($self)\n--\n\n"
+                          "Seconds (float) until the next timed call is due, or None.\n\n"
+                          "Mirrors twisted.internet.base.ReactorBase.timeout.");
+
+static PyObject *
+loop_timeout(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    double delay = pyr_timers_delay(self);
+    if (delay == -2.0) {
+        return NULL;
+    }
+    if (delay < 0) {
+        Py_RETURN_NONE;
+    }
+    return PyFloat_FromDouble(delay < LONGEST_SLEEP ? delay : LONGEST_SLEEP);
+}
+
+/* ---- timed calls and calls from threads ---- */
+
+PyDoc_STRVAR(callLater_doc,
+             "callLater($self, delay, callable, /, *args, **kw)\n--\n\n"
+             "Call callable(*args, **kw) in delay (float) seconds; a DelayedCall.\n\n"
+             "Raises AssertionError if delay is negative.\n"
+             "Mirrors twisted.internet.interfaces.IReactorTime.callLater.");
+
+static PyObject *
+loop_callLater(Loop *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    return pyr_timer_call_later(self, args, nargs, kwnames);
+}
+
+PyDoc_STRVAR(getDelayedCalls_doc,
+             "getDelayedCalls($self)\n--\n\n"
+             "The pending timed calls: a new list of DelayedCall.\n\n"
+             "Mirrors twisted.internet.interfaces.IReactorTime.getDelayedCalls.");
+
+static PyObject *
+loop_getDelayedCalls(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyr_timers_list(self);
+}
+
+PyDoc_STRVAR(
+    callFromThread_doc,
+    "callFromThread($self, f, /, *args, **kwargs)\n--\n\n"
+    "Call f(*args, **kwargs) in the reactor's thread; from any thread, and from\n"
+    "a signal handler.\n\n"
+    "Raises AssertionError if f is not callable.\n"
+    "Mirrors twisted.internet.interfaces.IReactorFromThreads.callFromThread.");
+
+static PyObject *
+loop_callFromThread(Loop *self, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames)
+{
+    if (nargs < 1) {
+        PyErr_SetString(PyExc_TypeError,
+                        "callFromThread() missing 1 required positional argument: 'f'");
+        return NULL;
+    }
+    if (!PyCallable_Check(args[0])) {
+        PyErr_Format(PyExc_AssertionError, "%S is not callable", args[0]);
+        return NULL;
+    }
+    if (pyr_threadcalls_add(&self->threadcalls, args, nargs, kwnames) < 0) {
+        return NULL;
+    }
+    pyr_loop_wake(self);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(wakeUp_doc, "wakeUp($self)\n--\n\n"
+                         "End the reactor's sleep; from any thread.\n\n"
+                         "Mirrors twisted.internet.base.ReactorBase.wakeUp.");
+
+static PyObject *
+loop_wakeUp(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    pyr_loop_wake(self);
+    Py_RETURN_NONE;
+}
+
+/* ---- descriptors ---- */
+
+/* What the kernel cannot poll, stock polls continuously, and so do we. */
+static PyObject *
+continuous(Loop *self, PyObject *method, PyObject *selectable)
+{
+    PyObject *polling =
+        PyObject_GetAttr(self->reactor, self->st->names._continuousPolling);
+    if (polling == NULL) {
+        return NULL;
+    }
+    PyObject *result = PyObject_CallMethodOneArg(polling, method, selectable);
+    Py_DECREF(polling);
+    return result;
+}
+
+static PyObject *
+add_descriptor(Loop *self, PyObject *selectable, int event)
+{
+    int status = pyr_poller_add(self, selectable, event);
+    if (status < 0) {
+        return NULL;
+    }
+    if (status > 0) {
+        pyr_names *names = &self->st->names;
+        self->has_continuous = true;
+        return continuous(self, event == PYR_READ ? names->addReader : names->addWriter,
+                          selectable);
+    }
+    Py_RETURN_NONE;
+}
+
+static int
+is_continuous(Loop *self, PyObject *selectable, int event)
+{
+    pyr_names *names = &self->st->names;
+    PyObject *answer = continuous(
+        self, event == PYR_READ ? names->isReading : names->isWriting, selectable);
+    if (answer == NULL) {
+        return -1;
+    }
+    int result = PyObject_IsTrue(answer);
+    Py_DECREF(answer);
+    return result;
+}
+
+static PyObject *
+remove_descriptor(Loop *self, PyObject *selectable, int event)
+{
+    if (self->has_continuous) {
+        pyr_names *names = &self->st->names;
+        int found = is_continuous(self, selectable, event);
+        if (found != 0) {
+            return found < 0 ? NULL
+                             : continuous(self,
+                                          event == PYR_READ ? names->removeReader
+                                                            : names->removeWriter,
+                                          selectable);
+        }
+    }
+    if (pyr_poller_remove(self, selectable, event) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(addReader_doc,
+             "addReader($self, reader, /)\n--\n\n"
+             "Call reader.doRead() whenever its descriptor is readable.\n\n"
+             "Raises OSError or ValueError for a bad descriptor.\n"
+             "Mirrors twisted.internet.interfaces.IReactorFDSet.addReader.");
+
+static PyObject *
+loop_addReader(Loop *self, PyObject *reader)
+{
+    return add_descriptor(self, reader, PYR_READ);
+}
+
+PyDoc_STRVAR(addWriter_doc,
+             "addWriter($self, writer, /)\n--\n\n"
+             "Call writer.doWrite() whenever its descriptor is writable.\n\n"
+             "Raises OSError or ValueError for a bad descriptor.\n"
+             "Mirrors twisted.internet.interfaces.IReactorFDSet.addWriter.");
+
+static PyObject *
+loop_addWriter(Loop *self, PyObject *writer)
+{
+    return add_descriptor(self, writer, PYR_WRITE);
+}
+
+PyDoc_STRVAR(
+    removeReader_doc,
+    "removeReader($self, reader, /)\n--\n\nUndo addReader; no error if not added.\n\n"
+    "Mirrors twisted.internet.interfaces.IReactorFDSet.removeReader.");
+
+static PyObject *
+loop_removeReader(Loop *self, PyObject *reader)
+{
+    return remove_descriptor(self, reader, PYR_READ);
+}
+
+PyDoc_STRVAR(
+    removeWriter_doc,
+    "removeWriter($self, writer, /)\n--\n\nUndo addWriter; no error if not added.\n\n"
+    "Mirrors twisted.internet.interfaces.IReactorFDSet.removeWriter.");
+
+static PyObject *
+loop_removeWriter(Loop *self, PyObject *writer)
+{
+    return remove_descriptor(self, writer, PYR_WRITE);
+}
+
+PyDoc_STRVAR(readers_doc, "readers($self)\n--\n\nThe polled readers: a new list.");
+
+static PyObject *
+loop_readers(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyr_poller_list(self, PYR_READ);
+}
+
+PyDoc_STRVAR(writers_doc, "writers($self)\n--\n\nThe polled writers: a new list.");
+
+static PyObject *
+loop_writers(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyr_poller_list(self, PYR_WRITE);
+}
+
+/* ---- what PyReactor tells the loop ---- */
+
+static int
+watch_flag(bool *flag, PyObject *value)
+{
+    int truth = PyObject_IsTrue(value);
+    if (truth >= 0) {
+        *flag = truth != 0;
+    }
+    return truth < 0 ? -1 : 0;
+}
+
+PyDoc_STRVAR(
+    watch_doc,
+    "watch($self, name, value, /)\n--\n\n"
+    "Mirror the reactor's attribute name (str): _started, running, _justStopped,\n"
+    "signal_wakeup and overridden as flags; seconds as the clock, where None is\n"
+    "the system's.\n\n"
+    "Raises ValueError for another name.");
+
+static PyObject *
+loop_watch(Loop *self, PyObject *args)
+{
+    const char *name;
+    PyObject *value;
+    bool *flag;
+    if (!PyArg_ParseTuple(args, "sO:watch", &name, &value)) {
+        return NULL;
+    }
+    if (strcmp(name, "seconds") == 0) {
+        Py_XSETREF(self->seconds, value == Py_None ? NULL : Py_NewRef(value));
+        Py_RETURN_NONE;
+    }
+    if (strcmp(name, "_started") == 0) {
+        flag = &self->started;
+    } else if (strcmp(name, "running") == 0) {
+        flag = &self->running;
+    } else if (strcmp(name, "_justStopped") == 0) {
+        flag = &self->just_stopped;
+    } else if (strcmp(name, "signal_wakeup") == 0) {
+        flag = &self->signal_wakeup;
+    } else if (strcmp(name, "overridden") == 0) {
+        flag = &self->overridden;
+    } else if (strcmp(name, "plain_disconnect") == 0) {
+        flag = &self->plain_disconnect;
+    } else {
+        PyErr_Format(PyExc_ValueError, "%s is not watched", name);
+        return NULL;
+    }
+    if (watch_flag(flag, value) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(forked_doc,
+             "forked($self)\n--\n\n"
+             "Tell the loop that this is a forked child: before it next touches\n"
+             "the kernel it makes a queue of its own.");
+
+static PyObject *
+loop_forked(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    self->forked = true;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef loop_methods[] = {
+    {"run", (PyCFunction)loop_run, METH_NOARGS, run_doc},
+    {"runUntilCurrent", (PyCFunction)loop_runUntilCurrent, METH_NOARGS,
+     runUntilCurrent_doc},
+    {"doIteration", (PyCFunction)loop_doIteration, METH_O, doIteration_doc},
+    {"timeout", (PyCFunction)loop_timeout, METH_NOARGS, timeout_doc},
+    {"callLater", (PyCFunction)(void (*)(void))loop_callLater,
+     METH_FASTCALL | METH_KEYWORDS, callLater_doc},
+    {"getDelayedCalls", (PyCFunction)loop_getDelayedCalls, METH_NOARGS,
+     getDelayedCalls_doc},
+    {"callFromThread", (PyCFunction)(void (*)(void))loop_callFromThread,
+     METH_FASTCALL | METH_KEYWORDS, callFromThread_doc},
+    {"wakeUp", (PyCFunction)loop_wakeUp, METH_NOARGS, wakeUp_doc},
+    {"addReader", (PyCFunction)loop_addReader, METH_O, addReader_doc},
+    {"addWriter", (PyCFunction)loop_addWriter, METH_O, addWriter_doc},
+    {"removeReader", (PyCFunction)loop_removeReader, METH_O, removeReader_doc},
+    {"removeWriter", (PyCFunction)loop_removeWriter, METH_O, removeWriter_doc},
+    {"readers", (PyCFunction)loop_readers, METH_NOARGS, readers_doc},
+    {"writers", (PyCFunction)loop_writers, METH_NOARGS, writers_doc},
+    {"watch", (PyCFunction)loop_watch, METH_VARARGS, watch_doc},
+    {"forked", (PyCFunction)loop_forked, METH_NOARGS, forked_doc},
+    {NULL},
+};
+
+/* ---- the type ---- */
+
+static PyObject *
+loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"reactor", NULL};
+    PyObject *reactor;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Loop", keywords, &reactor)) {
+        return NULL;
+    }
+    core_state *st = pyr_state_of_type(type);
+    if (st == NULL) {
+        return NULL;
+    }
+    if (st->reactor.timed_call_error == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "import pyreactor.reactor first");
+        return NULL;
+    }
+    Loop *self = (Loop *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->st = st;
+    self->reactor = Py_NewRef(reactor);
+    self->read_buffer = PyMem_Malloc(PYR_READ_BUFFER_SIZE);
+    if (self->read_buffer == NULL) {
+        PyErr_NoMemory();
+    }
+    if (self->read_buffer == NULL || loop_open(self) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int
+loop_traverse(Loop *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->reactor);
+    Py_VISIT(self->pending_exc);
+    Py_VISIT(self->seconds);
+    int result = pyr_timers_traverse(&self->timers, visit, arg);
+    if (result == 0) {
+        result = pyr_threadcalls_traverse(&self->threadcalls, visit, arg);
+    }
+    if (result == 0) {
+        result = pyr_pollers_traverse(&self->pollers, visit, arg);
+    }
+    if (result == 0) {
+        result = pyr_logcontext_traverse(&self->logcontext, visit, arg);
+    }
+    return result == 0 ? pyr_stream_flush_traverse(self, visit, arg) : result;
+}
+
+static int
+loop_clear(Loop *self)
+{
+    loop_close(self);
+    pyr_timers_clear(&self->timers);
+    pyr_threadcalls_clear(&self->threadcalls);
+    pyr_logcontext_clear(&self->logcontext);
+    Py_CLEAR(self->reactor);
+    Py_CLEAR(self->pending_exc);
+    Py_CLEAR(self->seconds);
+    return 0;
+}
+
+static void
+loop_dealloc(Loop *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    (void)loop_clear(self);
+    PyMem_Free(self->read_buffer);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+static PyMemberDef loop_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Loop, weakrefs), READONLY, NULL},
+    {NULL},
+};
+
+PyDoc_STRVAR(loop_doc, "Loop(reactor)\n--\n\n"
+                       "The libuv event loop that drives a Twisted reactor.");
+
+static PyType_Slot loop_slots[] = {
+    {Py_tp_doc, (void *)loop_doc}, {Py_tp_new, loop_new},
+    {Py_tp_dealloc, loop_dealloc}, {Py_tp_traverse, loop_traverse},
+    {Py_tp_clear, loop_clear},     {Py_tp_methods, loop_methods},
+    {Py_tp_members, loop_members}, {0, NULL},
+};
+
+static PyType_Spec loop_spec = {
+    .name = "pyreactor._core.Loop",
+    .basicsize = sizeof(Loop),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = loop_slots,
+};
+
+int
+pyr_loop_exec(PyObject *module, core_state *st)
+{
+    st->reactor.loop_type = pyr_add_type(module, &loop_spec, NULL);
+    return st->reactor.loop_type == NULL ? -1 : 0;
+}

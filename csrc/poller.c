@@ -1,0 +1,703 @@
+/* Readers and writers; see poller.h. */
+#include "poller.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "loop.h"
+#include "report.h"
+#include "stream.h"
+
+/* What the kernel said of a descriptor, in the terms of stock's _PollLikeMixin. */
+enum {
+    EVENT_IN = PYR_READ,
+    EVENT_OUT = PYR_WRITE,
+    EVENT_DISCONNECTED = 4,
+    EVENT_CLOSED = 8
+};
+
+/* ---- a poller's life ---- */
+
+static void
+poller_release(pyr_poller *poller)
+{
+    if (--poller->uses == 0) {
+        PyMem_Free(poller);
+    }
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+    pyr_poller *poller = (pyr_poller *)handle;
+    pyr_loop_unpark(poller->loop);
+    poller_release(poller);
+}
+
+static int
+table_reserve(pyr_pollers *self, int fd)
+{
+    if (fd < self->capacity) {
+        return 0;
+    }
+    int capacity = self->capacity == 0 ? 64 : self->capacity;
+    while (capacity <= fd) {
+        capacity *= 2;
+    }
+    pyr_poller **by_fd = self->by_fd;
+    PyMem_Resize(by_fd, pyr_poller *, (size_t)capacity);
+    if (by_fd == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    memset(by_fd + self->capacity, 0,
+           (size_t)(capacity - self->capacity) * sizeof(pyr_poller *));
+    self->by_fd = by_fd;
+    self->capacity = capacity;
+    return 0;
+}
+
+static inline pyr_poller *
+table_get(pyr_pollers *self, int fd)
+{
+    return fd >= 0 && fd < self->capacity ? self->by_fd[fd] : NULL;
+}
+
+/* Take the poller out of the table; gives back its reference to the selectable, if it
+ * holds one. */
+static PyObject *
+table_take(pyr_poller *poller)
+{
+    pyr_pollers *self = &poller->loop->pollers;
+    PyObject *owned = poller->wanted != 0 ? poller->selectable : NULL;
+    if (table_get(self, poller->fd) == poller) {
+        self->by_fd[poller->fd] = NULL;
+    }
+    poller->wanted = 0;
+    return owned;
+}
+
+static void on_poll(uv_poll_t *handle, int status, int events);
+
+/* Ask libuv for exactly `watching`. */
+static int
+watch_exactly(pyr_poller *poller, unsigned watching)
+{
+    int status;
+    if (watching == poller->watching) {
+        return 0;
+    }
+    if (watching == 0) {
+        status = uv_poll_stop(&poller->handle);
+    } else {
+        int events = (watching & PYR_READ ? UV_READABLE : 0) |
+                     (watching & PYR_WRITE ? UV_WRITABLE : 0);
+        status = uv_poll_start(&poller->handle, events, on_poll);
+    }
+    if (status < 0) {
+        pyr_set_uv_error(status);
+        return -1;
+    }
+    poller->watching = watching;
+    return 0;
+}
+
+/* Ask libuv for `watching`.  Reading is given up only when something comes that nobody
+ * wants: most who stop reading start again, or close, before that. */
+static int
+poller_watch(pyr_poller *poller, unsigned watching)
+{
+    return watch_exactly(poller, watching | (poller->watching & PYR_READ));
+}
+
+/* A poller for `fd`, whose table entry must be free.  *refused is set where the kernel
+ * cannot poll such a file. */
+static pyr_poller *
+poller_new(Loop *loop, int fd, bool *refused)
+{
+    if (table_reserve(&loop->pollers, fd) < 0) {
+        return NULL;
+    }
+    pyr_poller *poller = PyMem_Calloc(1, sizeof(pyr_poller));
+    if (poller == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    int status = uv_poll_init(&loop->uv, &poller->handle, fd);
+    if (status < 0) {
+        PyMem_Free(poller);
+        if (refused != NULL && status == UV_EPERM) {
+            *refused = true;
+        }
+        pyr_set_uv_error(status);
+        return NULL;
+    }
+    poller->loop = loop;
+    poller->fd = fd;
+    poller->uses = 1;
+    return poller;
+}
+
+/* libuv's close drops the kernel's registration of the number fd, even where another
+ * poller has meanwhile been registered under it: put that one's back. */
+static void
+restore_neighbour(pyr_poller *closed)
+{
+    pyr_poller *other = table_get(&closed->loop->pollers, closed->fd);
+    if (other != NULL && other != closed && other->watching != 0) {
+        unsigned watching = other->watching;
+        (void)watch_exactly(other, 0);
+        if (watch_exactly(other, watching) < 0) {
+            PyErr_WriteUnraisable(other->selectable);
+        }
+    }
+}
+
+void
+pyr_poller_close(pyr_poller *poller)
+{
+    if (poller->closing) {
+        return;
+    }
+    if (poller->loop->forked && pyr_loop_ready(poller->loop) < 0) {
+        PyErr_WriteUnraisable(NULL);
+    }
+    poller->closing = true;
+    PyObject *owned = table_take(poller);
+    poller->selectable = NULL;
+    poller->watching = 0;
+    uv_close((uv_handle_t *)&poller->handle, on_closed);
+    restore_neighbour(poller);
+    Py_XDECREF(owned);
+}
+
+static int
+table_put(pyr_poller *poller, PyObject *selectable, unsigned wanted)
+{
+    pyr_pollers *self = &poller->loop->pollers;
+    PyObject *owned = poller->wanted != 0 ? poller->selectable : NULL;
+    if (self->by_fd[poller->fd] == NULL) {
+        self->by_fd[poller->fd] = poller;
+    }
+    poller->wanted = wanted;
+    poller->selectable = Py_NewRef(selectable);
+    Py_XDECREF(owned);
+    return 0;
+}
+
+/* ---- what a selectable says of itself ---- */
+
+/* selectable.fileno() as an int >= 0; -1 with an exception set. */
+static int
+descriptor_of(core_state *st, PyObject *selectable)
+{
+    PyObject *number = PyObject_CallMethodNoArgs(selectable, st->names.fileno);
+    if (number == NULL) {
+        return -1;
+    }
+    int fd = PyObject_AsFileDescriptor(number);
+    Py_DECREF(number);
+    return fd;
+}
+
+/* The same for removal and checks, where -1 is an answer; -2 with an exception set. */
+static int
+descriptor_or_none(core_state *st, PyObject *selectable)
+{
+    PyObject *number = PyObject_CallMethodNoArgs(selectable, st->names.fileno);
+    if (number == NULL) {
+        return -2;
+    }
+    long fd = PyLong_AsLong(number);
+    Py_DECREF(number);
+    if (fd == -1 && PyErr_Occurred()) {
+        return -2;
+    }
+    return fd < 0 || fd > INT_MAX ? -1 : (int)fd;
+}
+
+/* Was the descriptor closed, and its number given away, behind the reactor's back? */
+static bool
+poller_is_stale(pyr_poller *poller)
+{
+    if (poller->is_stream) {
+        return pyr_stream_descriptor((StreamConnection *)poller->selectable) !=
+               poller->fd;
+    }
+    PyObject *selectable = Py_NewRef(poller->selectable);
+    int fd = descriptor_or_none(poller->loop->st, selectable);
+    Py_DECREF(selectable);
+    if (fd == -2) {
+        PyErr_Clear();
+    }
+    return fd != poller->fd;
+}
+
+/* A connection whose socket was closed behind its back is told so, soon. */
+static int
+lose_later(Loop *loop, PyObject *stream)
+{
+    core_state *st = loop->st;
+    PyObject *disconnect =
+        PyObject_GetAttr(loop->reactor, st->names._disconnectSelectable);
+    if (disconnect == NULL) {
+        return -1;
+    }
+    PyObject *call[] = {disconnect, stream, st->reactor.no_descriptor, Py_False};
+    int status = pyr_threadcalls_add(&loop->threadcalls, call, 4, NULL);
+    Py_DECREF(disconnect);
+    pyr_loop_wake(loop);
+    return status;
+}
+
+/* Make room in the table for a newcomer on `fd`. */
+static int
+evict_stale(Loop *loop, int fd)
+{
+    int status = 0;
+    pyr_poller *poller = table_get(&loop->pollers, fd);
+    if (poller == NULL) {
+        return 0;
+    }
+    poller->uses++;
+    if (poller_is_stale(poller) && !poller->closing) {
+        if (!poller->is_stream) {
+            pyr_poller_close(poller);
+        } else {
+            PyObject *stream = Py_NewRef(poller->selectable);
+            pyr_stream_forget_poller((StreamConnection *)stream);
+            status = lose_later(loop, stream);
+            Py_DECREF(stream);
+        }
+    }
+    poller_release(poller);
+    return status;
+}
+
+/* ---- adding and removing ---- */
+
+static pyr_poller *
+find_selectable(pyr_pollers *self, PyObject *selectable)
+{
+    for (int fd = 0; fd < self->capacity; fd++) {
+        if (self->by_fd[fd] != NULL && self->by_fd[fd]->selectable == selectable) {
+            return self->by_fd[fd];
+        }
+    }
+    return NULL;
+}
+
+static int
+add_to_poller(pyr_poller *poller, PyObject *selectable, int event)
+{
+    if (poller->wanted & event) {
+        return 0; /* as in stock, the first one keeps the event */
+    }
+    if (poller->is_stream) {
+        pyr_set_uv_error(UV_EEXIST);
+        return -1;
+    }
+    if (poller_watch(poller, poller->watching | event) < 0) {
+        return -1;
+    }
+    return table_put(poller, selectable, poller->wanted | event);
+}
+
+static int
+add_new(Loop *loop, PyObject *selectable, int fd, int event)
+{
+    bool refused = false;
+    pyr_poller *poller = poller_new(loop, fd, &refused);
+    if (poller == NULL) {
+        if (refused) {
+            PyErr_Clear();
+            return 1;
+        }
+        return -1;
+    }
+    if (poller_watch(poller, event) < 0) {
+        pyr_poller_close(poller);
+        return -1;
+    }
+    return table_put(poller, selectable, event);
+}
+
+int
+pyr_poller_add(Loop *loop, PyObject *selectable, int event)
+{
+    struct StreamConnection *stream = pyr_stream_of(loop, selectable);
+    if (stream != NULL) {
+        return pyr_stream_start(stream, event);
+    }
+    int fd = descriptor_of(loop->st, selectable);
+    if (fd < 0 || pyr_loop_ready(loop) < 0) {
+        return -1;
+    }
+    pyr_poller *poller = table_get(&loop->pollers, fd);
+    if (poller != NULL && poller->selectable != selectable) {
+        if (evict_stale(loop, fd) < 0) {
+            return -1;
+        }
+        poller = table_get(&loop->pollers, fd);
+    }
+    if (poller != NULL) {
+        return add_to_poller(poller, selectable, event);
+    }
+    return add_new(loop, selectable, fd, event);
+}
+
+static int
+remove_event(pyr_poller *poller, int event)
+{
+    unsigned wanted = poller->wanted & ~(unsigned)event;
+    if (wanted == 0) {
+        pyr_poller_close(poller);
+        return 0;
+    }
+    poller->wanted = wanted;
+    return poller_watch(poller, poller->watching & wanted);
+}
+
+int
+pyr_poller_remove(Loop *loop, PyObject *selectable, int event)
+{
+    struct StreamConnection *stream = pyr_stream_of(loop, selectable);
+    if (stream != NULL) {
+        return pyr_stream_stop(stream, event);
+    }
+    int fd = descriptor_or_none(loop->st, selectable);
+    if (fd == -2 || pyr_loop_ready(loop) < 0) {
+        return -1;
+    }
+    pyr_poller *poller = fd == -1 ? find_selectable(&loop->pollers, selectable)
+                                  : table_get(&loop->pollers, fd);
+    if (poller == NULL || poller->is_stream || !(poller->wanted & event)) {
+        return 0;
+    }
+    return remove_event(poller, event);
+}
+
+PyObject *
+pyr_poller_list(Loop *loop, int event)
+{
+    pyr_pollers *self = &loop->pollers;
+    PyObject *list = PyList_New(0);
+    if (list == NULL) {
+        return NULL;
+    }
+    for (int fd = 0; fd < self->capacity; fd++) {
+        pyr_poller *poller = self->by_fd[fd];
+        if (poller != NULL && (poller->wanted & event) &&
+            PyList_Append(list, poller->selectable) < 0) {
+            Py_DECREF(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+int
+pyr_poller_watch(Loop *loop, pyr_poller **poller, struct StreamConnection *stream, int fd,
+                 int wanted, int watching)
+{
+    if (pyr_loop_ready(loop) < 0) {
+        return -1;
+    }
+    if (*poller == NULL) {
+        if (wanted == 0) {
+            return 0;
+        }
+        if (evict_stale(loop, fd) < 0) {
+            return -1;
+        }
+        if (*poller == NULL) { /* asking for a fileno() ran Python code */
+            *poller = poller_new(loop, fd, NULL);
+            if (*poller == NULL) {
+                return -1;
+            }
+            (*poller)->selectable = (PyObject *)stream;
+            (*poller)->is_stream = true;
+        }
+    }
+    pyr_poller *self = *poller;
+    if (poller_watch(self, watching) < 0) {
+        return -1;
+    }
+    if ((unsigned)wanted == self->wanted) {
+        return 0;
+    }
+    if (wanted != 0) {
+        return table_put(self, (PyObject *)stream, wanted);
+    }
+    PyObject *owned = table_take(self);
+    Py_XDECREF(owned);
+    return 0;
+}
+
+/* ---- events ---- */
+
+/* The two ends of a healthy life, which need neither a new Failure nor a look at the
+ * interfaces: what stock's _disconnectSelectable does for a stream. */
+static int
+disconnect_stream(Loop *loop, PyObject *selectable, PyObject *failure, bool half)
+{
+    pyr_names *names = &loop->st->names;
+    StreamConnection *stream = (StreamConnection *)selectable;
+    if (pyr_stream_stop(stream, PYR_READ) < 0 ||
+        (!half && pyr_stream_stop(stream, PYR_WRITE) < 0)) {
+        return -1;
+    }
+    PyObject *result = PyObject_CallMethodOneArg(
+        selectable, half ? names->readConnectionLost : names->connectionLost, failure);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+int
+pyr_disconnect(Loop *loop, PyObject *selectable, PyObject *why, bool in_read)
+{
+    pyr_reactor_state *state = &loop->st->reactor;
+    if (loop->plain_disconnect && pyr_stream_of(loop, selectable) != NULL) {
+        if (why == state->CONNECTION_DONE) {
+            return disconnect_stream(loop, selectable, state->done_failure, in_read);
+        }
+        if (why == state->CONNECTION_LOST) {
+            return disconnect_stream(loop, selectable, state->lost_failure, false);
+        }
+    }
+    PyObject *args[] = {loop->reactor, selectable, why, in_read ? Py_True : Py_False};
+    PyObject *result =
+        PyObject_VectorcallMethod(loop->st->names._disconnectSelectable, args,
+                                  4 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    if (result == NULL) {
+        return -1;
+    }
+    Py_DECREF(result);
+    return 0;
+}
+
+static PyObject *
+log_prefix_of(Loop *loop, PyObject *selectable)
+{
+    core_state *st = loop->st;
+    PyObject *prefix = PyObject_CallMethodNoArgs(selectable, st->names.logPrefix);
+    if (prefix != NULL || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        return prefix;
+    }
+    if (pyr_report_with(st->reactor.event_error, st->reactor.buggy_prefix) < 0) {
+        return NULL;
+    }
+    return Py_NewRef(st->reactor.buggy_prefix);
+}
+
+void
+pyr_dispatch(Loop *loop, PyObject *selectable, PyObject *prefix, int events,
+             pyr_event_handler handler)
+{
+    core_state *st = loop->st;
+    PyObject *system =
+        prefix != NULL ? Py_NewRef(prefix) : log_prefix_of(loop, selectable);
+    if (system == NULL || pyr_logcontext_push(st, &loop->logcontext, system) < 0) {
+        Py_XDECREF(system);
+        pyr_loop_keep_exception(loop);
+        return;
+    }
+    int status = handler(loop, selectable, events);
+    pyr_logcontext_pop(&loop->logcontext);
+    if (status < 0 && (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) ||
+                       pyr_report_with(st->reactor.event_error, system) < 0)) {
+        pyr_loop_keep_exception(loop);
+    }
+    Py_DECREF(system);
+}
+
+/* Call selectable.doRead or doWrite; its answer (why the connection ends, or a false
+ * value), or NULL with an exception set. */
+static inline PyObject *
+call_io(PyObject *selectable, PyObject *name)
+{
+    return PyObject_CallMethodNoArgs(selectable, name);
+}
+
+/* Do what stock's _doReadOrWrite does inside its try; new reference or NULL. */
+static PyObject *
+read_and_write(core_state *st, PyObject *selectable, int events, bool *in_read)
+{
+    PyObject *why = Py_NewRef(Py_None);
+    int fd = descriptor_or_none(st, selectable);
+    if (fd < 0) {
+        Py_DECREF(why);
+        return fd == -2 ? NULL : Py_NewRef(st->reactor.no_descriptor);
+    }
+    if (events & EVENT_IN) {
+        Py_SETREF(why, call_io(selectable, st->names.doRead));
+        *in_read = true;
+        if (why == NULL) {
+            return NULL;
+        }
+    }
+    if (events & EVENT_OUT) {
+        int lost = PyObject_IsTrue(why);
+        if (lost != 0) {
+            if (lost < 0) {
+                Py_CLEAR(why);
+            }
+            return why;
+        }
+        Py_SETREF(why, call_io(selectable, st->names.doWrite));
+        *in_read = false;
+    }
+    return why;
+}
+
+static int
+handle_selectable(Loop *loop, PyObject *selectable, int events)
+{
+    core_state *st = loop->st;
+    bool in_read = false;
+    PyObject *why;
+    if ((events & EVENT_DISCONNECTED) && !(events & EVENT_IN)) {
+        in_read = (events & EVENT_CLOSED) != 0;
+        why = Py_NewRef(in_read ? st->reactor.CONNECTION_DONE
+                                : st->reactor.CONNECTION_LOST);
+    } else {
+        why = read_and_write(st, selectable, events, &in_read);
+        if (why == NULL && pyr_report_keep(st->reactor.event_error, NULL, &why) < 0) {
+            return -1;
+        }
+    }
+    int status = PyObject_IsTrue(why);
+    if (status > 0) {
+        status = pyr_disconnect(loop, selectable, why, in_read);
+    }
+    Py_DECREF(why);
+    return status;
+}
+
+/* libuv hides which events came with an error, so ask the kernel.  EVENT_CLOSED says
+ * that the descriptor was watched for reading (stock then sees a clean end). */
+static int
+query_events(pyr_poller *poller)
+{
+    struct pollfd pfd = {.fd = poller->fd};
+    int events = 0;
+    if (poller->wanted & PYR_READ) {
+        pfd.events |= POLLIN;
+    }
+    if (poller->watching & PYR_WRITE) {
+        pfd.events |= POLLOUT;
+    }
+    if (poll(&pfd, 1, 0) <= 0) {
+        return (int)poller->wanted; /* the error went away: try, and see */
+    }
+    if (pfd.revents & POLLIN) {
+        events |= EVENT_IN;
+    }
+    if (pfd.revents & POLLOUT) {
+        events |= EVENT_OUT;
+    }
+    if (pfd.revents & (POLLERR | POLLHUP)) {
+        events |= EVENT_DISCONNECTED;
+        if (poller->wanted & PYR_READ) {
+            events |= EVENT_CLOSED;
+        }
+    }
+    if (pfd.revents & POLLNVAL) {
+        events = (int)poller->wanted;
+    }
+    return events;
+}
+
+static void
+dispatch_poller(pyr_poller *poller, int events)
+{
+    PyObject *selectable = Py_NewRef(poller->selectable);
+    if (poller->is_stream) {
+        pyr_stream_dispatch((StreamConnection *)selectable,
+                            events & (EVENT_IN | EVENT_OUT),
+                            (events & EVENT_DISCONNECTED) != 0);
+    } else {
+        pyr_dispatch(poller->loop, selectable, NULL, events, handle_selectable);
+    }
+    Py_DECREF(selectable);
+}
+
+/* libuv stopped the handle when it reported an error; go on as long as Twisted wants. */
+static void
+resume_after_error(pyr_poller *poller, unsigned watched)
+{
+    if (poller->closing || poller->watching != watched) {
+        return;
+    }
+    poller->watching = 0;
+    if (watch_exactly(poller, watched & poller->wanted) < 0) {
+        pyr_loop_keep_exception(poller->loop);
+    }
+}
+
+static int
+events_of(pyr_poller *poller, int status, int uv_events)
+{
+    if (status < 0) {
+        return query_events(poller);
+    }
+    return ((uv_events & UV_READABLE ? EVENT_IN : 0) |
+            (uv_events & UV_WRITABLE ? EVENT_OUT : 0)) &
+           (int)poller->wanted;
+}
+
+static void
+on_poll(uv_poll_t *handle, int status, int uv_events)
+{
+    pyr_poller *poller = (pyr_poller *)handle;
+    unsigned watched = poller->watching;
+    pyr_loop_unpark(poller->loop);
+    if (poller->closing) {
+        return;
+    }
+    int events = poller->wanted == 0 ? 0 : events_of(poller, status, uv_events);
+    poller->loop->pollers.dispatched++;
+    poller->uses++;
+    if (events != 0) {
+        dispatch_poller(poller, events);
+    } else if (status == 0 && watch_exactly(poller, watched & poller->wanted) < 0) {
+        pyr_loop_keep_exception(poller->loop); /* to stop what nobody wants */
+    }
+    if (status < 0) {
+        resume_after_error(poller, watched);
+    }
+    poller_release(poller);
+}
+
+/* ---- all of them ---- */
+
+int
+pyr_pollers_traverse(pyr_pollers *self, visitproc visit, void *arg)
+{
+    for (int fd = 0; fd < self->capacity; fd++) {
+        if (self->by_fd[fd] != NULL) {
+            Py_VISIT(self->by_fd[fd]->selectable);
+        }
+    }
+    return 0;
+}
+
+static void
+close_one(uv_handle_t *handle, void *Py_UNUSED(arg))
+{
+    if (handle->type != UV_POLL || uv_is_closing(handle)) {
+        return;
+    }
+    pyr_poller *poller = (pyr_poller *)handle;
+    if (poller->is_stream) {
+        pyr_stream_forget_poller((StreamConnection *)poller->selectable);
+    } else {
+        pyr_poller_close(poller);
+    }
+}
+
+void
+pyr_pollers_close_all(Loop *loop)
+{
+    uv_walk(&loop->uv, close_one, NULL);
+}

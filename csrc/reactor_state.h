@@ -1,0 +1,48 @@
+/*
+ * What the reactor concepts keep in the module state: their types, and the objects of
+ * Twisted's that they need.  pyreactor/reactor.py hands the latter over once, by name,
+ * through _core.configure_reactor, so that importing _core imports nothing of Twisted.
+ */
+#ifndef PYREACTOR_REACTOR_STATE_H
+#define PYREACTOR_REACTOR_STATE_H
+
+#include <Python.h>
+
+/* Objects that configure_reactor must be given. */
+#define PYR_REACTOR_GIVEN(X)                                       \
+    X(AlreadyCalled) /* twisted.internet.error */                  \
+    X(AlreadyCancelled)                                            \
+    X(CONNECTION_DONE) /* twisted.internet.main */                 \
+    X(CONNECTION_LOST)                                             \
+    X(ILogContext)    /* twisted.python.log */                     \
+    X(context_module) /* twisted.python.context */                 \
+    X(done_failure)   /* posixbase's own Failures for those two */ \
+    X(lost_failure)                                                \
+    X(no_descriptor)       /* posixbase._NO_FILEDESC */            \
+    X(stock_delayed_call)  /* base.DelayedCall */                  \
+    X(stock_doWrite)       /* abstract.FileDescriptor.doWrite */   \
+    X(stock_logPrefix)     /* tcp.Connection.logPrefix */          \
+    X(stock_writeSomeData) /* tcp.Connection.writeSomeData */      \
+    X(format_stack)        /* traceback.format_stack */            \
+    X(make_socket)         /* and from pyreactor/_reports.py: */   \
+    X(buggy_prefix)                                                \
+    X(event_error)                                                 \
+    X(iterate_by_methods)                                          \
+    X(main_loop_error)                                             \
+    X(repr_delayed_call)                                           \
+    X(sort_call_later)                                             \
+    X(thread_call_error)                                           \
+    X(timed_call_error)
+
+typedef struct {
+    PyTypeObject *loop_type;
+    PyTypeObject *delayed_call_type;
+    PyTypeObject *stream_type;
+    PyObject *stream_doRead; /* StreamConnection's own descriptors, to see overrides */
+    PyObject *stream_doWrite;
+#define X(name) PyObject *name;
+    PYR_REACTOR_GIVEN(X)
+#undef X
+} pyr_reactor_state;
+
+#endif

@@ -1,0 +1,888 @@
+/* Timed calls; see timer.h.  DelayedCall mirrors twisted.internet.base.DelayedCall. */
+#include "loop.h"
+#include "report.h"
+#include "threadcalls.h"
+
+typedef struct DelayedCall {
+    PyObject_HEAD Loop *loop; /* NULL once collected */
+    double time;
+    double delayed_time;
+    uint64_t order;
+    uint64_t number; /* of the valid heap entry */
+    PyObject *func;  /* NULL once cancelled */
+    PyObject *args;  /* tuple, or NULL for none */
+    PyObject *kwargs;
+    PyObject *creator; /* list of str in debug mode, else NULL */
+    PyObject *repr;    /* frozen repr of a call cancelled in debug mode, else NULL */
+    PyObject *dict;
+    PyObject *weakrefs;
+    char called;
+    char cancelled;
+} DelayedCall;
+
+/* ---- the heap: four children a node, so that a sift touches few cache lines ---- */
+
+#define ARITY 4
+
+#ifdef __GNUC__
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
+static inline bool
+entry_before(const pyr_timer_entry *a, const pyr_timer_entry *b)
+{
+    return a->time < b->time || (a->time == b->time && a->order < b->order);
+}
+
+static void
+sift_up(pyr_timer_entry *heap, size_t at)
+{
+    pyr_timer_entry moving = heap[at];
+    while (at > 0) {
+        size_t parent = (at - 1) / ARITY;
+        if (!entry_before(&moving, &heap[parent])) {
+            break;
+        }
+        heap[at] = heap[parent];
+        at = parent;
+    }
+    heap[at] = moving;
+}
+
+static size_t
+first_child(const pyr_timer_entry *heap, size_t from, size_t count)
+{
+    size_t end = from + ARITY < count ? from + ARITY : count;
+    size_t best = from;
+    for (size_t i = from + 1; i < end; i++) {
+        if (entry_before(&heap[i], &heap[best])) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+static void
+sift_down(pyr_timer_entry *heap, size_t count, size_t at)
+{
+    pyr_timer_entry moving = heap[at];
+    for (;;) {
+        size_t child = at * ARITY + 1;
+        if (child >= count) {
+            break;
+        }
+        child = first_child(heap, child, count);
+        if (!entry_before(&heap[child], &moving)) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moving;
+}
+
+static int
+timers_reserve(pyr_timers *self)
+{
+    if (self->count < self->capacity) {
+        return 0;
+    }
+    size_t capacity = self->capacity == 0 ? 64 : self->capacity * 2;
+    pyr_timer_entry *heap = self->heap;
+    PyMem_Resize(heap, pyr_timer_entry, capacity);
+    if (heap == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->heap = heap;
+    self->capacity = capacity;
+    return 0;
+}
+
+/* Give `call` an entry for its present time; an older entry of its becomes stale. */
+static int
+timers_push(pyr_timers *self, DelayedCall *call)
+{
+    if (timers_reserve(self) < 0) {
+        return -1;
+    }
+    call->number = self->next_number++;
+    self->heap[self->count] = (pyr_timer_entry){call->time, call->order, call->number,
+                                                (DelayedCall *)Py_NewRef(call)};
+    self->count++;
+    sift_up(self->heap, self->count - 1);
+    return 0;
+}
+
+/* Take the first entry off; the caller owns its reference to the call. */
+static pyr_timer_entry
+timers_pop(pyr_timers *self)
+{
+    pyr_timer_entry first = self->heap[0];
+    self->count--;
+    if (self->count > 0) {
+        self->heap[0] = self->heap[self->count];
+        sift_down(self->heap, self->count, 0);
+        PREFETCH(self->heap[0].call); /* likely run next, and long out of the caches */
+    }
+    return first;
+}
+
+static inline bool
+entry_is_stale(const pyr_timer_entry *entry)
+{
+    return entry->call->cancelled || entry->call->number != entry->number;
+}
+
+/* Drop stale entries once they are many, in time linear in the heap. */
+static void
+timers_compact(pyr_timers *self)
+{
+    if (self->stale <= 50 || self->stale <= self->count / 2) {
+        return;
+    }
+    pyr_timer_entry *heap = self->heap;
+    size_t kept = 0, dropped = 0;
+    DelayedCall **stale = PyMem_New(DelayedCall *, self->count);
+    if (stale == NULL) {
+        return; /* merely a saving: try again later */
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        if (entry_is_stale(&heap[i])) {
+            stale[dropped++] = heap[i].call;
+        } else {
+            heap[kept++] = heap[i];
+        }
+    }
+    self->count = kept;
+    self->stale = 0;
+    for (size_t i = kept / ARITY + 1; i-- > 0;) {
+        if (i < kept) {
+            sift_down(heap, kept, i);
+        }
+    }
+    /* Only now, with the heap consistent again, may destructors run. */
+    for (size_t i = 0; i < dropped; i++) {
+        Py_DECREF(stale[i]);
+    }
+    PyMem_Free(stale);
+}
+
+/* ---- running ---- */
+
+static void
+tell_collector(DelayedCall *call)
+{
+    if (!PyObject_GC_IsTracked((PyObject *)call)) {
+        PyObject_GC_Track(call);
+    }
+}
+
+static int
+report_timed_call(DelayedCall *call)
+{
+    core_state *st = call->loop->st;
+    PyObject *creator = call->creator != NULL ? call->creator : Py_None;
+    return pyr_report_with(st->reactor.timed_call_error, creator);
+}
+
+static int
+run_call(DelayedCall *call)
+{
+    if (call->func == NULL) { /* the garbage collector was here */
+        return 0;
+    }
+    PyObject *func = Py_NewRef(call->func), *args = Py_XNewRef(call->args),
+             *kwargs = Py_XNewRef(call->kwargs);
+    call->called = 1;
+    if (Py_REFCNT(call) > 1) { /* else it ends with this function */
+        tell_collector(call);
+    }
+    PyObject *result = pyr_call_packed(func, args, kwargs);
+    int status = 0;
+    if (result == NULL) {
+        status = report_timed_call(call);
+    }
+    Py_XDECREF(result);
+    Py_DECREF(func);
+    Py_XDECREF(args);
+    Py_XDECREF(kwargs);
+    return status;
+}
+
+/* Forget stale entries at the top, so that the first entry, if any, counts. */
+static void
+timers_trim(pyr_timers *self)
+{
+    while (self->count > 0 && entry_is_stale(&self->heap[0])) {
+        pyr_timer_entry entry = timers_pop(self);
+        if (self->stale > 0) {
+            self->stale--;
+        }
+        Py_DECREF(entry.call);
+    }
+}
+
+/* Run the first call, or put it back at the time it was delayed to. */
+static int
+run_first(pyr_timers *self)
+{
+    pyr_timer_entry entry = timers_pop(self);
+    DelayedCall *call = entry.call;
+    int status;
+    if (call->delayed_time > 0.0) {
+        call->time += call->delayed_time;
+        call->delayed_time = 0.0;
+        status = timers_push(self, call);
+    } else {
+        status = run_call(call);
+    }
+    Py_DECREF(call);
+    return status;
+}
+
+int
+pyr_timers_run(Loop *loop)
+{
+    pyr_timers *self = &loop->timers;
+    if (self->count == 0) {
+        return 0;
+    }
+    double now = pyr_loop_seconds(loop);
+    if (now == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    /* Calls made while this runs wait for the next iteration, as in stock. */
+    uint64_t barrier = self->next_order;
+    for (;;) {
+        timers_trim(self);
+        if (self->count == 0 || self->heap[0].time > now ||
+            self->heap[0].order >= barrier) {
+            break;
+        }
+        if (run_first(self) < 0) {
+            return -1;
+        }
+    }
+    timers_compact(self);
+    return 0;
+}
+
+double
+pyr_timers_delay(Loop *loop)
+{
+    pyr_timers *self = &loop->timers;
+    timers_trim(self);
+    if (self->count == 0) {
+        return -1.0;
+    }
+    if (loop->seconds == NULL && self->heap[0].time <= loop->last_seconds) {
+        return 0.0; /* due by a clock reading we have: a callLater(0), mostly */
+    }
+    double now = pyr_loop_seconds(loop);
+    if (now == -1.0 && PyErr_Occurred()) {
+        return -2.0;
+    }
+    if (self->count == 0) { /* a replaced clock may have cancelled calls */
+        return -1.0;
+    }
+    double delay = self->heap[0].time - now;
+    return delay > 0.0 ? delay : 0.0;
+}
+
+PyObject *
+pyr_timers_list(Loop *loop)
+{
+    pyr_timers *self = &loop->timers;
+    PyObject *list = PyList_New(0);
+    if (list == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        if (!entry_is_stale(&self->heap[i]) &&
+            PyList_Append(list, (PyObject *)self->heap[i].call) < 0) {
+            Py_DECREF(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* ---- making calls ---- */
+
+/* base.DelayedCall.debug, which programs switch on on the stock class. */
+static int
+debug_is_on(core_state *st)
+{
+    PyObject *attributes = ((PyTypeObject *)st->reactor.stock_delayed_call)->tp_dict;
+    PyObject *debug = PyDict_GetItemWithError(attributes, st->names.debug);
+    if (debug == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    return debug == Py_False ? 0 : PyObject_IsTrue(debug);
+}
+
+static int
+check_delay(PyObject *delay, double *seconds)
+{
+    *seconds = PyFloat_AsDouble(delay);
+    if (*seconds == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (!(*seconds >= 0.0)) {
+        PyErr_Format(PyExc_AssertionError, "%S is not greater than or equal to 0 seconds",
+                     delay);
+        return -1;
+    }
+    return 0;
+}
+
+/*
+ * The garbage collector is told of a call only when the call leaves the heap.  Until then
+ * the loop keeps it alive anyway, and a server has so many calls scheduled that looking
+ * at each of them took longer than scheduling them; see pyr_timers_traverse.
+ */
+static DelayedCall *
+delayed_call_new(Loop *loop, double time, PyObject *func)
+{
+    DelayedCall *self = PyObject_GC_New(DelayedCall, loop->st->reactor.delayed_call_type);
+    if (self == NULL) {
+        return NULL;
+    }
+    memset((char *)self + sizeof(PyObject), 0, sizeof(DelayedCall) - sizeof(PyObject));
+    self->loop = (Loop *)Py_NewRef(loop);
+    self->time = time;
+    self->func = Py_NewRef(func);
+    return self;
+}
+
+static PyObject *
+schedule(Loop *loop, PyObject *delay, PyObject *func, PyObject *const *args,
+         Py_ssize_t nargs, PyObject *kwnames)
+{
+    double seconds, now;
+    int debug;
+    if (check_delay(delay, &seconds) < 0) {
+        return NULL;
+    }
+    now = pyr_loop_seconds(loop);
+    if (now == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    debug = debug_is_on(loop->st);
+    if (debug < 0) {
+        return NULL;
+    }
+    DelayedCall *call = delayed_call_new(loop, now + seconds, func);
+    if (call == NULL) {
+        return NULL;
+    }
+    if (pyr_pack_arguments(args, nargs, kwnames, &call->args, &call->kwargs) < 0) {
+        goto error;
+    }
+    if (debug) {
+        call->creator = PyObject_CallNoArgs(loop->st->reactor.format_stack);
+        if (call->creator == NULL) {
+            goto error;
+        }
+    }
+    call->order = loop->timers.next_order++;
+    if (timers_push(&loop->timers, call) < 0) {
+        goto error;
+    }
+    return (PyObject *)call;
+error:
+    Py_DECREF(call);
+    return NULL;
+}
+
+/* callLater(delay=..., callable=...): legal in stock, so legal here, but slow. */
+static PyObject *
+schedule_by_keywords(Loop *loop, PyObject *const *args, Py_ssize_t nargs,
+                     PyObject *kwnames)
+{
+    PyObject *kwargs = NULL, *positional = NULL, *result = NULL;
+    positional = PyTuple_New(nargs);
+    kwargs = PyDict_New();
+    if (positional == NULL || kwargs == NULL) {
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < nargs; i++) {
+        PyTuple_SET_ITEM(positional, i, Py_NewRef(args[i]));
+    }
+    Py_ssize_t nkw = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t i = 0; i < nkw; i++) {
+        if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0) {
+            goto done;
+        }
+    }
+    /* A Python function with stock's signature sorts the arguments, or complains. */
+    PyObject *sorted =
+        PyObject_Call(loop->st->reactor.sort_call_later, positional, kwargs);
+    if (sorted == NULL) {
+        goto done;
+    }
+    PyObject *rest = PyTuple_GET_ITEM(sorted, 2), *kw = PyTuple_GET_ITEM(sorted, 3);
+    result = schedule(loop, PyTuple_GET_ITEM(sorted, 0), PyTuple_GET_ITEM(sorted, 1),
+                      &PyTuple_GET_ITEM(rest, 0), PyTuple_GET_SIZE(rest), NULL);
+    if (result != NULL && PyDict_GET_SIZE(kw) > 0) {
+        ((DelayedCall *)result)->kwargs = Py_NewRef(kw);
+    }
+    Py_DECREF(sorted);
+done:
+    Py_XDECREF(positional);
+    Py_XDECREF(kwargs);
+    return result;
+}
+
+static int
+names_delay_or_callable(core_state *st, PyObject *kwnames)
+{
+    if (kwnames == NULL) {
+        return 0;
+    }
+    int found = PySequence_Contains(kwnames, st->names.delay);
+    return found != 0 ? found : PySequence_Contains(kwnames, st->names.callable);
+}
+
+PyObject *
+pyr_timer_call_later(Loop *loop, PyObject *const *args, Py_ssize_t nargs,
+                     PyObject *kwnames)
+{
+    int slow = nargs < 2 ? 1 : names_delay_or_callable(loop->st, kwnames);
+    if (slow < 0) {
+        return NULL;
+    }
+    if (slow) {
+        return schedule_by_keywords(loop, args, nargs, kwnames);
+    }
+    return schedule(loop, args[0], args[1], args + 2, nargs - 2, kwnames);
+}
+
+/* ---- DelayedCall's methods ---- */
+
+/* Stock raises the bare class. */
+static int
+check_pending(DelayedCall *self)
+{
+    core_state *st = self->loop->st;
+    if (self->cancelled) {
+        PyErr_SetNone(st->reactor.AlreadyCancelled);
+        return -1;
+    }
+    if (self->called) {
+        PyErr_SetNone(st->reactor.AlreadyCalled);
+        return -1;
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(cancel_doc, "cancel($self)\n--\n\n"
+                         "Unschedule this call.\n\n"
+                         "Raises error.AlreadyCancelled or error.AlreadyCalled.\n"
+                         "Mirrors twisted.internet.base.DelayedCall.cancel.");
+
+static PyObject *
+delayed_call_cancel(DelayedCall *self, PyObject *Py_UNUSED(ignored))
+{
+    if (check_pending(self) < 0) {
+        return NULL;
+    }
+    int debug = debug_is_on(self->loop->st);
+    if (debug < 0) {
+        return NULL;
+    }
+    self->cancelled = 1;
+    self->loop->timers.stale++;
+    tell_collector(self);
+    if (debug) {
+        PyObject *repr = PyObject_Repr((PyObject *)self);
+        if (repr == NULL) {
+            return NULL;
+        }
+        Py_XSETREF(self->repr, repr);
+    }
+    Py_CLEAR(self->func);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    Py_RETURN_NONE;
+}
+
+/* Move the call to self->time, which became earlier. */
+static int
+move_sooner(DelayedCall *self)
+{
+    if (timers_push(&self->loop->timers, self) < 0) {
+        return -1;
+    }
+    self->loop->timers.stale++;
+    return 0;
+}
+
+PyDoc_STRVAR(reset_doc, "reset($self, secondsFromNow, /)\n--\n\n"
+                        "Reschedule this call to secondsFromNow (float, seconds).\n\n"
+                        "Raises error.AlreadyCancelled or error.AlreadyCalled.\n"
+                        "Mirrors twisted.internet.base.DelayedCall.reset.");
+
+static PyObject *
+delayed_call_reset(DelayedCall *self, PyObject *seconds_from_now)
+{
+    if (check_pending(self) < 0) {
+        return NULL;
+    }
+    double from_now = PyFloat_AsDouble(seconds_from_now);
+    if (from_now == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    double now = pyr_loop_seconds(self->loop);
+    if (now == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    double time = now + from_now;
+    if (time < self->time) {
+        self->delayed_time = 0.0;
+        self->time = time;
+        if (move_sooner(self) < 0) {
+            return NULL;
+        }
+    } else {
+        self->delayed_time = time - self->time;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(delay_doc,
+             "delay($self, secondsLater, /)\n--\n\n"
+             "Reschedule this call secondsLater (float, seconds) than now set.\n\n"
+             "Raises error.AlreadyCancelled or error.AlreadyCalled.\n"
+             "Mirrors twisted.internet.base.DelayedCall.delay.");
+
+static PyObject *
+delayed_call_delay(DelayedCall *self, PyObject *seconds_later)
+{
+    if (check_pending(self) < 0) {
+        return NULL;
+    }
+    double later = PyFloat_AsDouble(seconds_later);
+    if (later == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    self->delayed_time += later;
+    if (self->delayed_time < 0.0) {
+        self->time += self->delayed_time;
+        self->delayed_time = 0.0;
+        if (move_sooner(self) < 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(activate_delay_doc,
+             "activate_delay($self)\n--\n\n"
+             "Add the pending delay to the time.\n\n"
+             "Mirrors twisted.internet.base.DelayedCall.activate_delay.");
+
+static PyObject *
+delayed_call_activate_delay(DelayedCall *self, PyObject *Py_UNUSED(ignored))
+{
+    self->time += self->delayed_time;
+    self->delayed_time = 0.0;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(active_doc, "active($self)\n--\n\n"
+                         "True (bool) if this call was neither made nor cancelled.\n\n"
+                         "Mirrors twisted.internet.base.DelayedCall.active.");
+
+static PyObject *
+delayed_call_active(DelayedCall *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(!(self->cancelled || self->called));
+}
+
+PyDoc_STRVAR(getTime_doc, "getTime($self)\n--\n\n"
+                          "When this call is due: float, seconds since the epoch.\n\n"
+                          "Mirrors twisted.internet.base.DelayedCall.getTime.");
+
+static PyObject *
+delayed_call_getTime(DelayedCall *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyFloat_FromDouble(self->time + self->delayed_time);
+}
+
+static PyObject *
+delayed_call_repr(DelayedCall *self)
+{
+    if (self->repr != NULL) {
+        return Py_NewRef(self->repr);
+    }
+    return PyObject_CallOneArg(self->loop->st->reactor.repr_delayed_call,
+                               (PyObject *)self);
+}
+
+/* By time unadjusted for the delay, as in stock; equality is identity. */
+static PyObject *
+delayed_call_richcompare(DelayedCall *self, PyObject *other, int op)
+{
+    double other_time;
+    if (op == Py_EQ || op == Py_NE) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    if (Py_TYPE(other) == Py_TYPE(self)) {
+        other_time = ((DelayedCall *)other)->time;
+    } else {
+        PyObject *time = PyObject_GetAttr(other, self->loop->st->names.time);
+        if (time == NULL) {
+            return NULL;
+        }
+        other_time = PyFloat_AsDouble(time);
+        Py_DECREF(time);
+        if (other_time == -1.0 && PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    Py_RETURN_RICHCOMPARE(self->time, other_time, op);
+}
+
+/* ---- DelayedCall's attributes ---- */
+
+static PyObject *
+raise_missing(const char *name)
+{
+    PyErr_Format(PyExc_AttributeError, "'DelayedCall' object has no attribute '%s'",
+                 name);
+    return NULL;
+}
+
+static PyObject *
+delayed_call_get_func(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    return self->func == NULL ? raise_missing("func") : Py_NewRef(self->func);
+}
+
+static PyObject *
+delayed_call_get_args(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    if (self->func == NULL) {
+        return raise_missing("args");
+    }
+    return self->args == NULL ? PyTuple_New(0) : Py_NewRef(self->args);
+}
+
+static PyObject *
+delayed_call_get_kw(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    if (self->func == NULL) {
+        return raise_missing("kw");
+    }
+    return self->kwargs == NULL ? PyDict_New() : Py_NewRef(self->kwargs);
+}
+
+static int
+delayed_call_set_func(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL || self->func == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "func cannot be deleted or set again");
+        return -1;
+    }
+    Py_XSETREF(self->func, Py_NewRef(value));
+    return 0;
+}
+
+static int
+delayed_call_set_args(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    PyObject *args = value == NULL ? NULL : PySequence_Tuple(value);
+    if (value != NULL && args == NULL) {
+        return -1;
+    }
+    Py_XSETREF(self->args, args);
+    return 0;
+}
+
+static int
+delayed_call_set_kw(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value != NULL && !PyDict_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "kw must be a dict");
+        return -1;
+    }
+    Py_XSETREF(self->kwargs, Py_XNewRef(value));
+    return 0;
+}
+
+static PyObject *
+delayed_call_get_seconds(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    return PyObject_GetAttr(self->loop->reactor, self->loop->st->names.seconds);
+}
+
+static PyObject *
+delayed_call_get_creator(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->creator != NULL ? self->creator : Py_None);
+}
+
+/* Stock's __repr__, which this type borrows, looks at it. */
+static PyObject *
+delayed_call_get_repr(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->repr != NULL ? self->repr : Py_None);
+}
+
+static PyGetSetDef delayed_call_getset[] = {
+    {"func", (getter)delayed_call_get_func, (setter)delayed_call_set_func,
+     PyDoc_STR("The callable to call; absent once cancelled."), NULL},
+    {"args", (getter)delayed_call_get_args, (setter)delayed_call_set_args,
+     PyDoc_STR("tuple: positional arguments; absent once cancelled."), NULL},
+    {"kw", (getter)delayed_call_get_kw, (setter)delayed_call_set_kw,
+     PyDoc_STR("dict: keyword arguments; absent once cancelled."), NULL},
+    {"seconds", (getter)delayed_call_get_seconds, NULL,
+     PyDoc_STR("The reactor's clock: a callable that returns float seconds."), NULL},
+    {"_repr", (getter)delayed_call_get_repr, NULL, NULL, NULL},
+    {"creator", (getter)delayed_call_get_creator, NULL,
+     PyDoc_STR("list of str in debug mode: the stack that made this call; else None."),
+     NULL},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL},
+};
+
+static PyMemberDef delayed_call_members[] = {
+    {"time", T_DOUBLE, offsetof(DelayedCall, time), 0,
+     PyDoc_STR("float: when this call was first due, seconds since the epoch.")},
+    {"delayed_time", T_DOUBLE, offsetof(DelayedCall, delayed_time), 0,
+     PyDoc_STR("float: seconds by which delay() and reset() put it off since.")},
+    {"called", T_BYTE, offsetof(DelayedCall, called), READONLY,
+     PyDoc_STR("int: 1 once the call was made.")},
+    {"cancelled", T_BYTE, offsetof(DelayedCall, cancelled), READONLY,
+     PyDoc_STR("int: 1 once the call was cancelled.")},
+    {"__dictoffset__", T_PYSSIZET, offsetof(DelayedCall, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(DelayedCall, weakrefs), READONLY, NULL},
+    {NULL},
+};
+
+static PyMethodDef delayed_call_methods[] = {
+    {"cancel", (PyCFunction)delayed_call_cancel, METH_NOARGS, cancel_doc},
+    {"reset", (PyCFunction)delayed_call_reset, METH_O, reset_doc},
+    {"delay", (PyCFunction)delayed_call_delay, METH_O, delay_doc},
+    {"activate_delay", (PyCFunction)delayed_call_activate_delay, METH_NOARGS,
+     activate_delay_doc},
+    {"active", (PyCFunction)delayed_call_active, METH_NOARGS, active_doc},
+    {"getTime", (PyCFunction)delayed_call_getTime, METH_NOARGS, getTime_doc},
+    {NULL},
+};
+
+static int
+delayed_call_traverse(DelayedCall *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->loop);
+    Py_VISIT(self->func);
+    Py_VISIT(self->args);
+    Py_VISIT(self->kwargs);
+    Py_VISIT(self->creator);
+    Py_VISIT(self->repr);
+    Py_VISIT(self->dict);
+    return 0;
+}
+
+static int
+delayed_call_clear(DelayedCall *self)
+{
+    /* loop stays: methods need it, and the loop breaks the cycle from its side. */
+    Py_CLEAR(self->func);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    Py_CLEAR(self->creator);
+    Py_CLEAR(self->repr);
+    Py_CLEAR(self->dict);
+    return 0;
+}
+
+static void
+delayed_call_dealloc(DelayedCall *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    (void)delayed_call_clear(self);
+    Py_CLEAR(self->loop);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+static Py_hash_t
+delayed_call_hash(DelayedCall *self)
+{
+    return _Py_HashPointer(self);
+}
+
+PyDoc_STRVAR(delayed_call_doc,
+             "A call that reactor.callLater scheduled.\n\n"
+             "Made by the reactor only.  Mirrors twisted.internet.base.DelayedCall.");
+
+static PyType_Slot delayed_call_slots[] = {
+    {Py_tp_doc, (void *)delayed_call_doc},
+    {Py_tp_dealloc, delayed_call_dealloc},
+    {Py_tp_traverse, delayed_call_traverse},
+    {Py_tp_clear, delayed_call_clear},
+    {Py_tp_hash, delayed_call_hash},
+    {Py_tp_repr, delayed_call_repr},
+    {Py_tp_richcompare, delayed_call_richcompare},
+    {Py_tp_methods, delayed_call_methods},
+    {Py_tp_members, delayed_call_members},
+    {Py_tp_getset, delayed_call_getset},
+    {0, NULL},
+};
+
+static PyType_Spec delayed_call_spec = {
+    .name = "pyreactor._core.DelayedCall",
+    .basicsize = sizeof(DelayedCall),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = delayed_call_slots,
+};
+
+int
+pyr_timer_exec(PyObject *module, core_state *st)
+{
+    st->reactor.delayed_call_type = pyr_add_type(module, &delayed_call_spec, NULL);
+    return st->reactor.delayed_call_type == NULL ? -1 : 0;
+}
+
+int
+pyr_timers_traverse(pyr_timers *self, visitproc visit, void *arg)
+{
+    /* A call that only the heap holds, and that the collector does not know of, is a
+     * part of the loop: what it refers to is what the loop refers to.  One that somebody
+     * else holds, too, is left out, and so keeps all of it alive. */
+    for (size_t i = 0; i < self->count; i++) {
+        DelayedCall *call = self->heap[i].call;
+        if (PyObject_GC_IsTracked((PyObject *)call)) {
+            Py_VISIT(call);
+        } else if (Py_REFCNT(call) == 1) {
+            int result = delayed_call_traverse(call, visit, arg);
+            if (result != 0) {
+                return result;
+            }
+        }
+    }
+    return 0;
+}
+
+void
+pyr_timers_clear(pyr_timers *self)
+{
+    while (self->count > 0) {
+        self->count--;
+        Py_DECREF(self->heap[self->count].call);
+    }
+    PyMem_Free(self->heap);
+    self->heap = NULL;
+    self->capacity = 0;
+    self->stale = 0;
+}

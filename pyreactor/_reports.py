@@ -1,0 +1,83 @@
+"""
+What the C loop calls for the rare things: logging an application's error, and the like.
+
+The loggers run as if inside an ``except`` block: ``Failure()`` finds the exception.  The
+words are stock Twisted's, logged in the name of the module that logs them in stock.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet import base
+from twisted.logger import Logger
+from twisted.python import log
+from twisted.python.failure import Failure
+
+_log = Logger(namespace="twisted.internet.base")
+
+BUGGY_PREFIX = "(buggy logPrefix method)"
+
+
+def event_error(prefix: str | None = None) -> None:
+    """
+    Log an exception out of an event handler.
+
+    :param prefix: the log system to name, where the context does not name it any more.
+    """
+    if prefix is None:
+        log.err()
+    else:
+        log.err(system=prefix)
+
+
+def timed_call_error(creator: Sequence[str] | None) -> None:
+    """
+    Log an exception out of a timed call.
+
+    :param creator: in debug mode, the stack that made the call.
+    """
+    if creator is None:
+        _log.failure("while handling timed call", Failure())
+        return
+    stack = "".join(creator).rstrip().replace("\n", "\n C:")
+    made = f"\n C: from a DelayedCall created here:\n C:{stack}\n"
+    _log.failure("while handling timed call {previous()}", Failure(), previous=lambda: made)
+
+
+def thread_call_error() -> None:
+    """Log an exception out of a function given to callFromThread."""
+    _log.failure("while calling from thread", Failure())
+
+
+def main_loop_error() -> None:
+    """Log an exception that reached the main loop, which goes on."""
+    _log.failure("Unexpected error in main loop", Failure())
+
+
+def repr_delayed_call(call: Any) -> str:
+    """The repr of a timed call, by stock's own code."""
+    return base.DelayedCall.__repr__(call)
+
+
+def sort_call_later(
+    delay: float, callable: Callable[..., Any], *args: object, **kw: object
+) -> tuple[float, Callable[..., Any], tuple[object, ...], dict[str, object]]:
+    """Sort callLater's arguments where delay or callable came by keyword."""
+    return delay, callable, args, kw
+
+
+def iterate_by_methods(reactor: Any) -> None:
+    """One turn of the main loop by the reactor's own methods, as one of them is replaced."""
+    reactor.runUntilCurrent()
+    delay = reactor.timeout()
+    reactor.doIteration(reactor.running and delay)
+
+
+def make_socket(family: int, descriptor: int) -> socket.socket:
+    """The Python socket of an accepted connection."""
+    skt = socket.socket(family, socket.SOCK_STREAM, 0, fileno=descriptor)
+    skt.setblocking(False)
+    return skt

@@ -1,0 +1,168 @@
+"""
+TCP transports: Twisted's own classes over the C half, :class:`_core.StreamConnection`.
+
+What is hot (receiving, sending, starting and stopping) is C; what is rare (closing,
+half-close, connecting, TLS) is Twisted's own Python, with the few changes below.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet import _newtls, abstract, address, error, tcp
+from twisted.python import log
+from twisted.python.failure import Failure
+
+from pyreactor import _core
+
+
+class _BelowTLS(abstract.FileDescriptor):
+    """The methods by which a TLS protocol sends its records, after startTLS."""
+
+    write = _core.StreamConnection._writePlain  # type: ignore[assignment]
+    writeSequence = _core.StreamConnection._writeSequencePlain  # type: ignore[assignment]
+
+
+class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
+    """A connected TCP transport.  Mirrors :class:`twisted.internet.tcp.Connection`."""
+
+    def startTLS(self, ctx: Any, normal: bool = True) -> None:
+        """
+        Start TLS on this connection.
+
+        :param ctx: the context factory (``IOpenSSLContextFactory``).
+        :param normal: whether the TLS client is the TCP client.
+        """
+        _newtls.startTLS(self, ctx, normal, _BelowTLS)
+
+    def _closeSocket(self, orderly: bool) -> None:
+        if not self._closeDescriptor(orderly):
+            tcp.Connection._closeSocket(self, orderly)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Close the descriptor and tell the protocol, once.
+
+        :param reason: why the connection ended.
+        """
+        if not self._isOpen():
+            return
+        abstract.FileDescriptor.connectionLost(self, reason)
+        self._closeSocket(not reason.check(error.ConnectionAborted))
+        protocol = self.protocol
+        del self.protocol
+        del self.socket
+        self.__dict__.pop("fileno", None)
+        protocol.connectionLost(reason)
+
+
+class Client(Connection, tcp.Client):  # type: ignore[misc]
+    """A client's transport.  Mirrors :class:`twisted.internet.tcp.Client`."""
+
+    _base = Connection
+    _commonConnection = Connection
+
+    connectionLost = tcp.Client.connectionLost
+
+
+class Server(Connection, tcp.Server):  # type: ignore[misc]
+    """A server's transport.  Mirrors :class:`twisted.internet.tcp.Server`."""
+
+    _base = Connection
+
+    @classmethod
+    def _accepted(
+        cls, fd: int, protocol: Any, client: tuple[Any, ...], server: Port, sessionno: int
+    ) -> Server:
+        """
+        What the constructor does, for a descriptor that has no Python socket yet.
+
+        :param fd: the accepted descriptor, now this transport's.
+        :param client: the peer's address.
+        :param server: the port that accepted.
+        :param sessionno: the number of the connection on that port.
+        """
+        self = cls.__new__(cls)
+        self._adopt(fd, server.addressFamily)
+        self.reactor = server.reactor
+        self.protocol = protocol
+        if len(client) != 2:
+            self._addressType = address.IPv6Address
+        self.server = server
+        self.client = client
+        self.sessionno = sessionno
+        self.hostname = client[0]
+        self._setLogPrefix(self._getLogPrefix(protocol))
+        self.startReading()
+        self.connected = 1
+        return self
+
+    @property
+    def repstr(self) -> str:
+        """The repr, made when it is asked for."""
+        given: str | None = self.__dict__.get("_repstr")
+        if given is not None:
+            return given
+        name = self.protocol.__class__.__name__
+        return f"<{name} #{self.sessionno} on {self.server._realPortNumber}>"
+
+    @repstr.setter
+    def repstr(self, value: str) -> None:
+        self._repstr = value
+
+
+class Port(tcp.Port):
+    """A listening TCP port.  Mirrors :class:`twisted.internet.tcp.Port`."""
+
+    transport = Server
+
+    def doRead(self) -> None:
+        """Accept the connections that wait, up to ``numberAccepts`` of them."""
+        if self.transport is not Server:
+            tcp.Port.doRead(self)
+            return
+        try:
+            accepted = self._acceptSome()
+        except BaseException:
+            log.err()
+            return
+        if accepted == self.numberAccepts:
+            self.numberAccepts += 20
+        else:
+            self.numberAccepts = max(1, accepted)
+
+    def _acceptSome(self) -> int:
+        accepted = 0
+        for _ in range(self.numberAccepts):
+            # stopListening by buildProtocol takes effect only later, as in stock.
+            found = _core.accept(self.fileno())
+            if found is None:
+                break
+            if isinstance(found, int):
+                # Out of descriptors, or worse: stock knows what to do.
+                tcp.Port.doRead(self)
+                break
+            accepted += 1
+            self._serve(*found)
+        return accepted
+
+    def _serve(self, fd: int, addr: tuple[Any, ...]) -> None:
+        try:
+            protocol = self.factory.buildProtocol(self._buildAddr(addr))
+        except BaseException:
+            _core.close(fd)
+            raise
+        if protocol is None:
+            _core.close(fd)
+            return
+        sessionno = self.sessionno
+        self.sessionno = sessionno + 1
+        protocol.makeConnection(Server._accepted(fd, protocol, addr, self, sessionno))
+
+
+class Connector(tcp.Connector):
+    """Connects, and connects again.  Mirrors :class:`twisted.internet.tcp.Connector`."""
+
+    def _makeTransport(self) -> Client:
+        return Client(self.host, self.port, self.bindAddress, self, self.reactor)

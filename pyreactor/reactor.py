@@ -1,0 +1,340 @@
+"""
+The reactor.
+
+:class:`PyReactor` is a Twisted reactor whose loop, timed calls, calls from threads,
+readers and writers, and TCP connections run in C over libuv.  Everything else is
+Twisted's own :class:`~twisted.internet.posixbase.PosixReactorBase`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import traceback
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import abstract, base, error, main, posixbase, tcp, unix
+from twisted.internet._signals import _IWaker
+from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize, IReactorFDSet
+from twisted.python import context, log
+from twisted.python.runtime import seconds as runtimeSeconds
+from zope.interface import classImplements, implementer
+
+from pyreactor import _core, _reports, _tcp
+
+# The Failures that stock hands to every connection that ends in one of the two usual ways.
+_FAILURES = posixbase._DisconnectSelectableMixin._disconnectSelectable.__defaults__[0]
+
+_core.configure_reactor(
+    AlreadyCalled=error.AlreadyCalled,
+    AlreadyCancelled=error.AlreadyCancelled,
+    CONNECTION_DONE=main.CONNECTION_DONE,
+    CONNECTION_LOST=main.CONNECTION_LOST,
+    ILogContext=log.ILogContext,
+    context_module=context,
+    done_failure=_FAILURES[error.ConnectionDone],
+    lost_failure=_FAILURES[error.ConnectionLost],
+    no_descriptor=posixbase._NO_FILEDESC,
+    stock_delayed_call=base.DelayedCall,
+    stock_doWrite=abstract.FileDescriptor.doWrite,
+    stock_logPrefix=tcp.Connection.logPrefix,
+    stock_writeSomeData=tcp.Connection.writeSomeData,
+    format_stack=traceback.format_stack,
+    make_socket=_reports.make_socket,
+    buggy_prefix=_reports.BUGGY_PREFIX,
+    event_error=_reports.event_error,
+    iterate_by_methods=_reports.iterate_by_methods,
+    main_loop_error=_reports.main_loop_error,
+    repr_delayed_call=_reports.repr_delayed_call,
+    sort_call_later=_reports.sort_call_later,
+    thread_call_error=_reports.thread_call_error,
+    timed_call_error=_reports.timed_call_error,
+)
+
+classImplements(_core.DelayedCall, IDelayedCall)
+
+_loops: weakref.WeakSet[_core.Loop] = weakref.WeakSet()
+
+
+def _tellForked() -> None:
+    for loop in list(_loops):
+        loop.forked()
+
+
+os.register_at_fork(after_in_child=_tellForked)
+
+
+@implementer(_IWaker)
+class _Waker:
+    """Wakes the loop up; stands where stock has the self-pipe."""
+
+    disconnected = 0
+
+    def __init__(self, loop: _core.Loop) -> None:
+        self.wakeUp = loop.wakeUp
+
+    def doRead(self) -> None:
+        """Nothing to read: libuv does that itself."""
+
+    def connectionLost(self, reason: object) -> None:
+        """Nothing to close: libuv does that itself."""
+
+
+# Attributes of the reactor that the loop has to know of at once.
+_MIRRORED = frozenset({"_started", "running", "_justStopped"})
+_CALLED_BY_MAIN_LOOP = ("runUntilCurrent", "timeout", "doIteration")
+_CALLED_BY_LOOP = frozenset({*_CALLED_BY_MAIN_LOOP, "_disconnectSelectable"})
+# Methods that are the loop's own, put into the instance so that a call to them is a call
+# into C and nothing else.
+_DIRECT = (
+    "callLater",
+    "callFromThread",
+    "addReader",
+    "addWriter",
+    "removeReader",
+    "removeWriter",
+)
+
+
+@implementer(IReactorFDSet, IReactorDaemonize)
+class PyReactor(posixbase.PosixReactorBase):
+    """
+    A reactor that runs in C over libuv.
+
+    Mirrors :class:`twisted.internet.epollreactor.EPollReactor`.
+    """
+
+    def __init__(self) -> None:
+        loop = _core.Loop(self)
+        object.__setattr__(self, "_loop", loop)
+        _loops.add(loop)
+        self._continuousPolling = posixbase._ContinuousPolling(self)
+        super().__init__()
+        for name in _DIRECT:
+            if getattr(type(self), name) is getattr(PyReactor, name):
+                self.__dict__[name] = getattr(loop, name)
+        self._checkOverrides()
+        if type(self).seconds is not runtimeSeconds:
+            loop.watch("seconds", self.seconds)
+
+    # ---- what the loop mirrors ----
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _MIRRORED:
+            self._loop.watch(name, value)
+        elif name == "seconds":
+            self._loop.watch(name, None if value is runtimeSeconds else value)
+        elif name in _CALLED_BY_LOOP:
+            self._checkOverrides()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name == "seconds":
+            self._loop.watch(name, None if self.seconds is runtimeSeconds else self.seconds)
+        elif name in _CALLED_BY_LOOP:
+            self._checkOverrides()
+
+    def _checkOverrides(self) -> None:
+        """Tell the loop whether it may take its short cuts."""
+        overridden = any(
+            name in self.__dict__ or getattr(type(self), name) is not getattr(PyReactor, name)
+            for name in _CALLED_BY_MAIN_LOOP
+        )
+        self._loop.watch("overridden", overridden)
+        disconnect = self._disconnectSelectable
+        self._loop.watch(
+            "plain_disconnect",
+            getattr(disconnect, "__func__", None)
+            is posixbase._DisconnectSelectableMixin._disconnectSelectable,
+        )
+
+    # ---- IReactorCore ----
+
+    def installWaker(self) -> None:
+        """Wake-ups are the loop's own; no descriptor of Twisted's is needed."""
+        if not self.waker:
+            self.waker = _Waker(self._loop)
+
+    def mainLoop(self) -> None:
+        """Run until the reactor is stopped or crashed."""
+        self._loop.run()
+        base._log.info("Main loop terminated.")
+
+    def run(self, installSignalHandlers: bool = True) -> None:
+        """
+        Run the reactor.
+
+        :param installSignalHandlers: whether to handle SIGINT, SIGTERM and SIGCHLD.
+        """
+        try:
+            super().run(installSignalHandlers)
+        finally:
+            self._loop.watch("signal_wakeup", False)
+
+    def _reallyStartRunning(self) -> None:
+        super()._reallyStartRunning()
+        # With Twisted's handlers a signal writes to a pipe that the loop polls.
+        self._loop.watch("signal_wakeup", self._installSignalHandlers)
+
+    def runUntilCurrent(self) -> None:
+        """Run the calls from threads and the timed calls that are due."""
+        self._loop.runUntilCurrent()
+
+    def doIteration(self, delay: float | None) -> None:
+        """
+        Handle the descriptors that are ready.
+
+        :param delay: seconds to wait for the first of them; None waits for ever.
+        """
+        self._loop.doIteration(delay)
+
+    doPoll = doIteration
+
+    def wakeUp(self) -> None:
+        """End the loop's sleep; may be called from any thread."""
+        self._loop.wakeUp()
+
+    # ---- IReactorTime ----
+
+    def timeout(self) -> float | None:
+        """Seconds until the next timed call is due, or None if there is none."""
+        return self._loop.timeout()
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
+    ) -> Any:
+        """
+        Schedule a call.
+
+        :param delay: seconds from now, not negative.
+        :return: an ``IDelayedCall``.
+        """
+        return self._loop.callLater(delay, callable, *args, **kw)
+
+    def getDelayedCalls(self) -> Any:
+        """The timed calls that are pending."""
+        return self._loop.getDelayedCalls()
+
+    # ---- IReactorThreads ----
+
+    def callFromThread(self, f: Callable[..., Any], *args: object, **kwargs: object) -> None:
+        """Call ``f`` in the reactor's thread; may be called from any thread."""
+        self._loop.callFromThread(f, *args, **kwargs)
+
+    # ---- IReactorFDSet ----
+
+    def addReader(self, reader: Any) -> None:
+        """Call ``reader.doRead()`` whenever its descriptor is readable."""
+        self._loop.addReader(reader)
+
+    def addWriter(self, writer: Any) -> None:
+        """Call ``writer.doWrite()`` whenever its descriptor is writable."""
+        self._loop.addWriter(writer)
+
+    def removeReader(self, reader: Any) -> None:
+        """Undo ``addReader``."""
+        self._loop.removeReader(reader)
+
+    def removeWriter(self, writer: Any) -> None:
+        """Undo ``addWriter``."""
+        self._loop.removeWriter(writer)
+
+    def removeAll(self) -> list[Any]:
+        """Remove all readers and writers but the reactor's own, and return them."""
+        removed = self._removeAll(self._loop.readers(), self._loop.writers())
+        return removed + self._continuousPolling.removeAll()
+
+    def getReaders(self) -> list[Any]:
+        """The readers."""
+        return self._loop.readers() + self._continuousPolling.getReaders()
+
+    def getWriters(self) -> list[Any]:
+        """The writers."""
+        return self._loop.writers() + self._continuousPolling.getWriters()
+
+    # ---- IReactorDaemonize ----
+
+    def beforeDaemonize(self) -> None:
+        """Nothing to do: a forked child notices by itself."""
+
+    def afterDaemonize(self) -> None:
+        """Nothing to do: a forked child notices by itself."""
+
+    # ---- IReactorTCP, IReactorSocket ----
+
+    def listenTCP(
+        self, port: int, factory: Any, backlog: int = 50, interface: str = ""
+    ) -> _tcp.Port:
+        """
+        Listen on a TCP port.
+
+        :param port: its number; 0 takes a free one.
+        :param backlog: how many connections may wait to be accepted.
+        :param interface: the local address to bind; "" for all.
+        :raise CannotListenError: if the address cannot be bound.
+        """
+        p = _tcp.Port(port, factory, backlog, interface, self)
+        p.startListening()
+        return p
+
+    def connectTCP(
+        self,
+        host: str,
+        port: int,
+        factory: Any,
+        timeout: float = 30.0,
+        bindAddress: Any = None,
+    ) -> _tcp.Connector:
+        """
+        Connect to a TCP server.
+
+        :param timeout: seconds until the attempt is given up.
+        :param bindAddress: local (host, port) to connect from, or None.
+        """
+        connector = _tcp.Connector(host, port, factory, timeout, bindAddress, self)
+        connector.connect()
+        return connector
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        """
+        Listen on a socket that is listening already; it is duplicated.
+
+        :raise UnsupportedAddressFamily: unless it is AF_INET, AF_INET6 or AF_UNIX.
+        """
+        if addressFamily not in self._supportedAddressFamilies:
+            raise error.UnsupportedAddressFamily(addressFamily)
+        p: Any
+        if addressFamily == socket.AF_UNIX:
+            p = unix.Port._fromListeningDescriptor(self, fileDescriptor, factory)
+        else:
+            p = _tcp.Port._fromListeningDescriptor(self, fileDescriptor, addressFamily, factory)
+        p.startListening()
+        return p
+
+    def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        """
+        Use a socket that is connected already; it is duplicated.
+
+        :raise UnsupportedAddressFamily: unless it is AF_INET, AF_INET6 or AF_UNIX.
+        """
+        if addressFamily not in self._supportedAddressFamilies:
+            raise error.UnsupportedAddressFamily(addressFamily)
+        if addressFamily == socket.AF_UNIX:
+            return unix.Server._fromConnectedSocket(fileDescriptor, factory, self)
+        return _tcp.Server._fromConnectedSocket(fileDescriptor, addressFamily, factory, self)
+
+
+def install() -> None:
+    """
+    Install the reactor as ``twisted.internet.reactor``.
+
+    :raise ReactorAlreadyInstalledError: if one is installed.
+    """
+    reactor = PyReactor()
+    main.installReactor(reactor)
+
+
+__all__ = ["PyReactor", "install"]

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Everything that CI runs, what fails quickest first.
+source "$(dirname "$0")/common.sh"
+
+scripts/prepare.sh
+scripts/lint.sh
+say "building, warnings are errors"
+scripts/build.sh .venv
+
+# unit_tests VENV NAME: all tests but conformance.
+unit_tests() {
+    say "tests on $2"
+    scripts/build.sh "$1"
+    "$1/bin/python" -m pytest -q -p no:cacheprovider --ignore=tests/conformance
+}
+
+main=$(version_of .venv/bin/python)
+for python in $(other_pythons "$main"); do
+    version=$(version_of "$python")
+    make_venv ".venvs/$version" "$python" tests/requirements.txt
+    unit_tests ".venvs/$version" "CPython $version"
+done
+
+make_venv .venvs/oldest "$(main_python)" tests/requirements-oldest.txt
+unit_tests .venvs/oldest "CPython $main with the oldest supported Twisted"
+
+say "all tests on CPython $main, then Twisted's own suite"
+.venv/bin/python -m pytest -p no:cacheprovider

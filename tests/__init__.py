@@ -1,0 +1,1 @@
+"""The tests of pyreactor, run by pytest from the top directory."""

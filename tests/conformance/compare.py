@@ -1,0 +1,162 @@
+"""What passes on stock Twisted and not here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.conformance.sides import PARTS, Results, run_both
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+KNOWN_DIFFERENCES = Path(__file__).with_name("known_differences.toml")
+
+# The suites around the event loop.
+CORE = (
+    "twisted.internet",
+    "twisted.test.test_internet",
+    "twisted.test.test_tcp",
+    "twisted.test.test_process",
+    "twisted.test.test_ssl",
+    "twisted.test.test_udp",
+    "twisted.test.test_unix",
+    "twisted.test.test_threads",
+    "twisted.test.test_factories",
+    "twisted.test.test_protocols",
+    "twisted.protocols",
+    "twisted.trial",
+)
+ALL = ("twisted",)
+
+# What stock runs and passes at least with Twisted 26.10 and all extras installed.  A missing
+# extra shrinks the suite without a word.
+FLOORS = {ALL: (11_600, 11_050), CORE: (3_780, 3_340)}
+
+# Beyond this, something is so wrong that running each test again alone tells nothing.
+MOST_RERUNS = 300
+RERUN_TIMEOUT = 150.0
+
+
+@dataclass
+class Comparison:
+    """The outcome of one run on both sides."""
+
+    stock: Results
+    ours: Results
+    # Passes on stock and not here, also alone: test here -> how it ended.
+    lost: dict[str, str] = field(default_factory=dict)
+    # Differed at first, and not when run again alone.
+    settled: list[str] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+
+    def unexplained(self, known: dict[str, str]) -> list[str]:
+        return sorted(test for test in self.lost if test not in known)
+
+    def outdated(self, known: dict[str, str]) -> list[str]:
+        """Known differences that were run and do not differ any more."""
+        return sorted(
+            test for test in known if test in self.ours.outcomes and test not in self.lost
+        )
+
+
+def read_known(path: Path = KNOWN_DIFFERENCES) -> dict[str, str]:
+    """The documented differences: test -> reason."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    known: dict[str, str] = {}
+    for entry in table.get("difference", []):
+        if not entry["reason"].strip():
+            raise ValueError(f"{entry['test']} has no reason in {path.name}")
+        known[entry["test"]] = entry["reason"]
+    return known
+
+
+def counterpart(test: str) -> str:
+    """The stock test that a test here is compared with: that of the epoll reactor."""
+    return test.replace("_PyReactorTests.", "_EPollReactorTests.")
+
+
+def differing(stock: Results, ours: Results) -> list[str]:
+    """The tests, by their name here, that pass on stock and not here."""
+    found = {test for test in stock.outcomes if stock.passed(test) and not ours.passed(test)}
+    for test in ours.outcomes:
+        if counterpart(test) != test and stock.passed(counterpart(test)) and not ours.passed(test):
+            found.add(test)
+    return sorted(found)
+
+
+def compare(
+    names: Sequence[str],
+    parts: Sequence[str] = PARTS,
+    *,
+    timeout: float = 900.0,
+    say: Callable[[str], None],
+) -> Comparison:
+    """Run the tests called `names` on both sides, and what differs again alone."""
+    say(f"running {' '.join(names)} on stock and on pyreactor ({', '.join(parts)})")
+    stock, ours = run_both(names, parts, timeout=timeout, say=say)
+    comparison = Comparison(stock, ours)
+    for side in (stock, ours):
+        say(side.summary())
+        if side.trouble is not None:
+            comparison.trouble.append(f"{side.side} {side.trouble}")
+    comparison.trouble += _wrong_environment(comparison, parts)
+    suspects = differing(stock, ours)
+    if len(suspects) > MOST_RERUNS or comparison.trouble:
+        comparison.lost = {test: ours.outcomes.get(test, "not run") for test in suspects}
+        return comparison
+    if suspects:
+        say(f"{len(suspects)} differ; running each again alone on both sides")
+    for test, outcome in _run_alone(suspects, parts, say):
+        if outcome is None:
+            comparison.settled.append(test)
+        else:
+            comparison.lost[test] = outcome
+    return comparison
+
+
+def _wrong_environment(comparison: Comparison, parts: Sequence[str]) -> Iterable[str]:
+    """Each side must have run on what it is called after."""
+    if comparison.stock.environment.get("reactor") != "twisted.internet.epollreactor.EPollReactor":
+        yield f"stock ran on {comparison.stock.environment}"
+    ours = comparison.ours.environment
+    if "reactor" in parts and ours.get("reactor") != "pyreactor.reactor.PyReactor":
+        yield f"pyreactor ran on {ours}"
+
+
+def _run_alone(
+    tests: Sequence[str], parts: Sequence[str], say: Callable[[str], None]
+) -> Iterable[tuple[str, str | None]]:
+    with ThreadPoolExecutor(2) as pool:
+        alone = pool.map(lambda test: _alone(test, parts), tests)
+        for test, outcome in zip(tests, alone, strict=True):
+            say(f"  {test}: {'settled' if outcome is None else outcome}")
+            yield test, outcome
+
+
+def _alone(test: str, parts: Sequence[str]) -> str | None:
+    """
+    Run one test alone on both sides.
+
+    @return: how it ended here, if it passes on stock and not here; else None.
+    """
+    # A test whose identifier cannot be loaded as a name is run with what is around it.
+    name = test
+    while name:
+        stock, ours = run_both(
+            [name], parts, timeout=RERUN_TIMEOUT, stock_names=[counterpart(name)]
+        )
+        if counterpart(test) in stock.outcomes:
+            break
+        name = name.rpartition(".")[0]
+    else:
+        return "cannot be run alone"
+    if not stock.passed(counterpart(test)) or ours.passed(test):
+        return None
+    outcome = ours.outcomes.get(test, "not run")
+    return f"{outcome}: {ours.details.get(test) or ours.trouble or ''}"

@@ -1,0 +1,64 @@
+"""
+Nothing of Twisted's own suite that passes on stock Twisted fails on pyreactor.
+
+``PYREACTOR_CONFORMANCE=core`` in the environment runs the tests around the event loop only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from tests.conformance.compare import ALL, CORE, FLOORS, Comparison, compare, read_known
+
+SELECTION = CORE if os.environ.get("PYREACTOR_CONFORMANCE") == "core" else ALL
+
+
+@pytest.fixture(scope="module")
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Prints progress although pytest captures output: this takes minutes."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def tell(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"\nconformance: {text}", end="", flush=True)
+
+    return tell
+
+
+@pytest.fixture(scope="module")
+def comparison(say: Callable[[str], None]) -> Comparison:
+    return compare(SELECTION, say=say)
+
+
+def test_both_sides_ran_to_the_end(comparison: Comparison) -> None:
+    assert comparison.trouble == []
+
+
+def test_suite_is_complete(comparison: Comparison) -> None:
+    """No extra is missing that would shrink the suite, and no test got lost here."""
+    tests, passes = FLOORS[SELECTION]
+    assert comparison.stock.started >= tests, comparison.stock.summary()
+    assert comparison.stock.count("success") >= passes, comparison.stock.summary()
+    assert comparison.ours.started >= comparison.stock.started, comparison.ours.summary()
+
+
+def test_reactor_tests_ran_on_pyreactor(comparison: Comparison) -> None:
+    """As many as on the epoll reactor."""
+
+    def of(reactor: str) -> int:
+        return sum(1 for test in comparison.ours.outcomes if f"_{reactor}Tests." in test)
+
+    assert of("PyReactor") == of("EPollReactor") > 300
+
+
+def test_what_passes_on_stock_passes_here(comparison: Comparison) -> None:
+    known = read_known()
+    lost = comparison.unexplained(known)
+    assert lost == [], "\n".join(f"{test}: {comparison.lost[test]}" for test in lost[:100])
+
+
+def test_known_differences_still_differ(comparison: Comparison) -> None:
+    assert comparison.outdated(read_known()) == []

@@ -1,0 +1,119 @@
+"""
+Runs a part of Twisted's suite in this process and writes down every test's outcome.
+
+    python worker.py RESULTS [--extend] NAME...
+
+RESULTS gets one JSON object per line: first what this process runs on, then an event per
+started test and per outcome, at last that the run is over.  With ``--extend`` the tests of
+reactor implementations run on PyReactor, too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, TextIO
+
+OUTCOMES = {
+    "addSuccess": "success",
+    "addSkip": "skip",
+    "addExpectedFailure": "todo",
+    "addUnexpectedSuccess": "unexpected success",
+    "addFailure": "failure",
+    "addError": "error",
+}
+
+
+class Writer:
+    """The results file."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def event(self, **fields: object) -> None:
+        print(json.dumps(fields), file=self._stream, flush=True)
+
+
+def identify(test: Any) -> str:
+    """A test's name in the results.  What stands in for tests that cannot be loaded is none."""
+    from twisted.trial.runner import TestHolder
+
+    name = str(test.id())
+    return f"cannot load {name}" if isinstance(test, TestHolder) else name
+
+
+def make_reporter(writer: Writer) -> type:
+    """A trial reporter class that writes to `writer`."""
+    from twisted.trial.reporter import MinimalReporter
+
+    class EventReporter(MinimalReporter):
+        def startTest(self, test: Any) -> None:
+            writer.event(test=identify(test), event="start")
+            super().startTest(test)
+
+    def recorded(method: str, outcome: str) -> Any:
+        stock = getattr(MinimalReporter, method)
+
+        def record(self: Any, test: Any, *details: Any, **options: Any) -> Any:
+            text = ""
+            if outcome not in ("success", "todo") and details:
+                detail = details[0]
+                text = str(detail[1] if isinstance(detail, tuple) else detail)[:500]
+            writer.event(test=identify(test), event=outcome, detail=text)
+            return stock(self, test, *details, **options)
+
+        return record
+
+    for method, outcome in OUTCOMES.items():
+        setattr(EventReporter, method, recorded(method, outcome))
+    return EventReporter
+
+
+def describe(writer: Writer) -> None:
+    """Say what this process runs on, as it finds itself."""
+    import twisted
+    from twisted.internet import reactor
+
+    from pyreactor import _activate
+
+    kind = type(reactor)
+    parts = {name: in_c for name, (in_c, _) in _activate.statuses().items()}
+    writer.event(
+        event="environment",
+        reactor=f"{kind.__module__}.{kind.__qualname__}",
+        parts=parts,
+        twisted=twisted.__version__,
+    )
+
+
+def main() -> None:
+    # Twisted's tests must not find this folder's modules.
+    del sys.path[0]
+    _, results, *names = sys.argv
+    extend = "--extend" in names
+    if extend:
+        names.remove("--extend")
+    with open(results, "w", encoding="utf-8") as stream:
+        run(Writer(stream), names, extend)
+
+
+def run(writer: Writer, names: list[str], extend: bool) -> None:
+    if extend:
+        from twisted.internet.test.reactormixins import ReactorBuilder
+
+        ReactorBuilder._reactors.append("pyreactor.reactor.PyReactor")
+    from twisted.scripts import trial
+
+    config = trial.Options()
+    config.parseOptions(["--", *names])
+    config["reporter"] = make_reporter(writer)
+    runner = trial._makeRunner(config)
+    suite = trial._getSuite(config)
+    describe(writer)
+    sys.argv = ["trial", *names]
+    runner.run(suite)
+    writer.event(event="over")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What the programs beside this file share.  They are plain Twisted programs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import Any
+
+from twisted.internet import protocol, reactor
+from twisted.python import log
+
+GIVE_UP_AFTER = 60  # seconds; only what hangs takes this long
+
+
+def log_errors() -> None:
+    """Print the type and the circumstances of every error that is logged."""
+
+    def observe(event: dict[str, Any]) -> None:
+        if event.get("isError"):
+            failure = event["failure"]
+            words = event.get("why") or event.get("log_format") or "-"
+            print("logged", failure.type.__name__, failure.value, "|", words, flush=True)
+
+    log.addObserver(observe)
+
+
+def listen(make: Any, **options: Any) -> Any:
+    """Listen on a free port of the loopback interface for protocols made by `make`."""
+    factory = protocol.Factory.forProtocol(make)
+    factory.noisy = False
+    return reactor.listenTCP(0, factory, interface="127.0.0.1", **options)
+
+
+def connect(port: Any, make: Any) -> Any:
+    """Connect a protocol made by `make` to `port`."""
+    factory = protocol.ClientFactory.forProtocol(make)
+    factory.noisy = False
+    return reactor.connectTCP("127.0.0.1", port.getHost().port, factory)
+
+
+def raw(port: Any) -> socket.socket:
+    """A plain socket connected to `port`."""
+    return socket.create_connection(("127.0.0.1", port.getHost().port), timeout=GIVE_UP_AFTER)
+
+
+def reset(skt: socket.socket) -> None:
+    """Close `skt` so that its peer sees a reset."""
+    skt.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    skt.close()
+
+
+def descriptors() -> set[str]:
+    """What the open descriptors of this process are, but for the listing's own."""
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{number}")
+        except OSError:
+            continue
+        if target.startswith("socket:"):
+            found.add(target)
+    return found
+
+
+def run() -> None:
+    """Run the reactor; a program that hangs is stopped and says so."""
+
+    def give_up() -> None:
+        print("gave up", flush=True)
+        reactor.stop()
+
+    reactor.callLater(GIVE_UP_AFTER, give_up)
+    reactor.run()

@@ -1,0 +1,65 @@
+"""Timed calls: order, cancel, reset, delay, misuse."""
+
+import common
+from twisted.internet import reactor
+from twisted.internet.interfaces import IDelayedCall
+
+start = reactor.seconds()
+calls = [
+    reactor.callLater(delay, print, "due", delay, flush=True)
+    for delay in (0.6, 0.2, 0.4, 0.0005, 0, 1.0)
+]
+print(IDelayedCall.providedBy(calls[0]), len(reactor.getDelayedCalls()) >= 6)
+later, sooner, gone, put_off = (reactor.callLater(0.5, print, name) for name in "LSGP")
+later.reset(0.7)
+sooner.reset(0.1)
+gone.cancel()
+put_off.delay(0.4)
+put_off.delay(-0.1)
+print(later.active(), gone.active(), later < sooner, sooner <= later)
+print(later.getTime() - start > 0.6, 0.7 < put_off.getTime() - start < later.getTime() + 1)
+for what in (gone.cancel, lambda: gone.reset(1), lambda: gone.delay(1)):
+    try:
+        what()
+    except Exception as error:
+        print(type(error).__name__, error)
+for wrong in (-1, "1", None, float("nan")):
+    try:
+        reactor.callLater(wrong, print)
+    except Exception as error:
+        print(type(error).__name__)
+for arguments in ((), (1,)):
+    try:
+        reactor.callLater(*arguments)
+    except Exception as error:
+        print(type(error).__name__)
+
+
+def called():
+    try:
+        call.cancel()
+    except Exception as error:
+        print(type(error).__name__, error)
+    print(call.called, call.cancelled, call.active())
+
+
+call = reactor.callLater(0.9, called)
+reactor.callLater(delay=0.3, callable=print, sep="-")
+reactor.callLater(0.5, print, "a", "b", sep="-")
+order = []
+for number in range(1000):
+    reactor.callLater(0.15, order.append, number)
+
+
+def chain(left):
+    # A call made by a call runs in a later iteration, never in the same.
+    if left:
+        before.append(len(after))
+        reactor.callLater(0, chain, left - 1)
+
+
+before, after = [], []
+reactor.callLater(1.1, chain, 3)
+reactor.callLater(1.3, reactor.stop)
+common.run()
+print("chain", before, "complete", sorted(order) == list(range(1000)))

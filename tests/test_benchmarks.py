@@ -1,0 +1,192 @@
+"""The benchmarks run end to end, and the load generator notices a server that answers wrongly."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import harness
+
+STOCK = harness.ALL_SIDES["stock"]
+MODULES = ("echo", "accept", "timers", "memory")
+
+
+def run_benchmark(module: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a benchmark's command line with tiny counts."""
+    return subprocess.run(
+        [sys.executable, "-m", module, "--tiny", *options],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=300,
+    )
+
+
+def loadgen(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the load generator, for a short time unless told otherwise."""
+    short = ("--warmup", "0.01", "--duration", "0.05", "--timeout", "10")
+    return subprocess.run(
+        [harness.tool("loadgen"), *short, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_benchmark_measures_every_row_on_every_side_that_is_there(
+    module: str, tmp_path: Path
+) -> None:
+    """No row fails; a side is measured, or listed with the reason why it is not available."""
+    path = tmp_path / "result.json"
+    ran = run_benchmark(f"benchmarks.{module}", "--json", str(path))
+    assert ran.returncode == 0, ran.stderr
+    (comparison,) = json.loads(path.read_text())["comparisons"]
+    assert comparison["failures"] == []
+    assert comparison["works"]
+    for work in comparison["works"]:
+        assert {"stock", "pyreactor"} <= set(work["sides"])
+        assert "stock" not in comparison["unavailable"]
+        for name, side in work["sides"].items():
+            if name in comparison["unavailable"]:
+                assert comparison["unavailable"][name]
+                assert f"side {name} NOT AVAILABLE" in ran.stdout
+                assert side["samples"] == []
+            else:
+                assert [sample["value"] > 0 for sample in side["samples"]] == [True]
+
+
+def test_all_benchmarks_together_list_their_rows() -> None:
+    """The common command knows every benchmark."""
+    ran = run_benchmark("benchmarks", "--list")
+    assert ran.returncode == 0, ran.stderr
+    for row in ("10 x 1 KB", "16 at a time", "callLater, schedule", "per idle connection"):
+        assert row in ran.stdout
+
+
+def test_check_fails_when_an_aim_was_not_measured() -> None:
+    """A comparison without its subject proves nothing, and ``--check`` says so."""
+    ran = run_benchmark(
+        "benchmarks.echo", "--check", "--rows", "10 x 1 KB", "--sides", "stock,libuv"
+    )
+    assert ran.returncode == 1, ran.stderr
+    assert "NOT MEASURED" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("program", "options"),
+    [
+        (("twisted_echo.py",), ("--connections", "3", "--size", "100")),
+        (("twisted_echo.py",), ("--connections", "2", "--size", "300000", "--verify-all")),
+        (("twisted_echo.py",), ("--connections", "2", "--size", "1000", "--depth", "16")),
+        (("twisted_echo.py",), ("--size", "1", "--messages", "50")),
+        (("line_echo.py",), ("--size", "2048", "--line-length", "32", "--verify-all")),
+        (("twisted_one_message.py",), ("--mode", "accept", "--connections", "4")),
+        (("twisted_echo.py",), ("--mode", "accept", "--client-closes", "--sources", "3")),
+    ],
+)
+def test_load_generator_accepts_a_server_that_answers_rightly(
+    program: Sequence[str], options: Sequence[str]
+) -> None:
+    """Every mode counts messages, and counted messages alone if their number is given."""
+    with harness.serving(STOCK, [*program]) as server:
+        ran = loadgen(*options, server.target)
+    assert ran.returncode == 0, ran.stderr
+    result: dict[str, Any] = json.loads(ran.stdout)
+    assert result["messages"] > 0
+    assert result["latency_us"]["p50"] <= result["latency_us"]["max"] * 1.04
+    if "--messages" in options:
+        assert result["messages"] == 50
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--size", "100", "--connections", "2"),
+        ("--size", "102400", "--verify-all"),
+        ("--size", "1000", "--depth", "8"),
+        ("--mode", "idle", "--size", "5000"),
+        ("--mode", "accept", "--client-closes", "--size", "1000"),
+    ],
+)
+def test_load_generator_notices_a_server_that_spoils_bytes(options: Sequence[str]) -> None:
+    """One wrong bit in a thousand bytes ends the run without a result."""
+    with harness.serving(STOCK, ["corrupting_echo.py"]) as server:
+        ran = loadgen(*options, server.target)
+    assert ran.returncode == 1
+    assert ran.stdout == ""
+    assert "bytes that differ" in ran.stderr
+
+
+def test_load_generator_notices_a_server_that_closes_too_early() -> None:
+    """An echo connection that the server closes is a failure, not a short result."""
+    with harness.serving(STOCK, ["twisted_one_message.py"]) as server:
+        ran = loadgen("--size", "100", server.target)
+    assert ran.returncode == 1
+    assert "closed a connection" in ran.stderr or "reset" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--size", "0", "127.0.0.1:1"), "at least 1"),
+        (("--size", "-5", "127.0.0.1:1"), "not a whole number"),
+        (("--mode", "nonsense", "127.0.0.1:1"), "no such mode"),
+        (("--line-length", "33", "127.0.0.1:1"), "multiple of the line length"),
+        (("localhost",), "not HOST:PORT"),
+        ((), "usage"),
+    ],
+)
+def test_load_generator_refuses_nonsense(options: Sequence[str], complaint: str) -> None:
+    """A wrong command line is told in one line and measures nothing."""
+    ran = loadgen(*options)
+    assert ran.returncode in {1, 2}
+    assert complaint in ran.stderr
+    assert ran.stdout == ""
+
+
+def test_a_side_that_runs_on_something_else_is_refused() -> None:
+    """A server on the wrong reactor must not give numbers under another side's name."""
+    wrong = harness.ALL_SIDES["pyreactor"]
+    mislabelled = harness.Side(wrong.name, STOCK.argv, STOCK.env, wrong.runs_on, "")
+    with (
+        pytest.raises(harness.BenchmarkError, match="should run on pyreactor"),
+        harness.serving(mislabelled, ["twisted_echo.py"]),
+    ):
+        pytest.fail("the server was taken for pyreactor's")
+
+
+def test_ratio_is_the_median_of_the_ratios_round_by_round() -> None:
+    """Not the ratio of the medians, and turned over where less is better."""
+    more = harness.Work("more", "messages/s", {"stock": 2.0})
+    less = harness.Work("less", "ns", {"stock": 2.0}, less_is_better=True)
+    comparison = harness.Comparison("t", [more, less], [], lambda work, side: {}, 3)
+    for work in (more, less):
+        comparison.samples[work.name, "pyreactor"] = [{"value": v} for v in (10.0, 40.0, 90.0)]
+        comparison.samples[work.name, "stock"] = [{"value": v} for v in (10.0, 20.0, 10.0)]
+    assert comparison.ratio(more, "stock") == harness.Spread(2.0, 1.0, 9.0)
+    assert comparison.ratio(less, "stock") == harness.Spread(0.5, 1 / 9, 1.0)
+    assert comparison.verdict(more, "stock") == "≥ 2 pass"
+    assert comparison.verdict(less, "stock") == "≥ 2 MISSED"
+    assert not comparison.reached()
+
+
+def test_ratio_leaves_out_rounds_in_which_one_of_the_two_failed() -> None:
+    """A failed sample has no partner to be compared with."""
+    work = harness.Work("more", "messages/s")
+    comparison = harness.Comparison("t", [work], [], lambda work, side: {}, 2)
+    comparison.samples["more", "pyreactor"] = [None, {"value": 30.0}]
+    comparison.samples["more", "stock"] = [{"value": 1.0}, {"value": 10.0}]
+    assert comparison.ratio(work, "stock") == harness.Spread(3.0, 3.0, 3.0)

@@ -1,0 +1,98 @@
+"""
+Faults and corners of the reactor, each an unchanged Twisted program in tests/programs.
+
+Each runs on stock Twisted and on pyreactor and must show the same; the line named with
+it shows that the program came to the point it is about.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support import PYREACTOR, STOCK, outcome, python
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+
+CASES = [
+    ("abort_in_data_received.py", (), "server lost ConnectionAborted after calls: 1"),
+    ("call_from_threads.py", (), "True 8"),
+    ("callbacks_that_raise.py", (), "logged RuntimeError threaded call"),
+    ("continuous_polling.py", (), "lost ConnectionDone"),
+    ("delayed_call_repr.py", (), "traceback at creation"),
+    ("half_close.py", (), "server read side lost"),
+    ("log_prefixes.py", (), "('hello', 'thread') ['Server', '127.0.0.1']"),
+    ("nested_iterate.py", (), "client received b'reply'"),
+    ("out_of_descriptors.py", (), "EMFILE encountered"),
+    ("producers.py", (), "paused True resumed True"),
+    ("random_drops.py", ("10000",), "connectionLost calls [1]"),
+    ("reset_mid_write.py", (), "lost ConnectionLost"),
+    ("reset_while_paused.py", (), "lost ConnectionLost"),
+    ("reset_while_paused_and_writing.py", (), "lost ConnectionLost"),
+    ("run_twice.py", (), "ReactorNotRestartable"),
+    ("signals.py", ("own", "SIGINT"), "stopped [2] None"),
+    ("signals.py", ("twisted", "SIGINT"), "stopped [] 2"),
+    ("signals.py", ("twisted", "SIGTERM"), "stopped [] 15"),
+    ("start_tls.py", (), "client lost ConnectionDone"),
+    ("stop_listening_in_build_protocol.py", (), "b'hello'"),
+    ("timers.py", (), "AlreadyCancelled"),
+    ("write_wrong_types.py", (), "TypeError Data must be bytes"),
+]
+
+
+# A frame of the reactor's own code, and the lines that show its source.
+REACTOR_FRAME = re.compile(
+    r'^ +File "[^"]*/(twisted/internet|twisted/python|pyreactor)/[^"]*", line .*\n(?:    .*\n)*',
+    re.MULTILINE,
+)
+
+
+def without_reactor_frames(errors: str) -> str:
+    """Tracebacks as the application's author reads them."""
+    return REACTOR_FRAME.sub("", errors)
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "point"),
+    CASES,
+    ids=["-".join([name, *arguments]) for name, arguments, _ in CASES],
+)
+def test_same_on_both(program: str, arguments: tuple[str, ...], point: str) -> None:
+    stock = outcome(python(PROGRAMS / program, *arguments, runner=STOCK))
+    ours = outcome(python(PROGRAMS / program, *arguments, runner=PYREACTOR))
+    assert ours[:2] == stock[:2]
+    assert without_reactor_frames(ours[2]) == without_reactor_frames(stock[2])
+    assert point in ours[1]
+    assert "gave up" not in ours[1]
+
+
+def lines_of(program: str) -> list[str]:
+    """What `program`, which must succeed silently, prints on pyreactor."""
+    code, output, errors = outcome(python(PROGRAMS / program, runner=PYREACTOR))
+    assert (code, errors) == (0, "")
+    return output.splitlines()
+
+
+def test_a_descriptor_closed_behind_the_reactors_back() -> None:
+    """Stock raises on removing it, and never polls what takes its number over."""
+    assert lines_of("closed_behind_the_back.py") == [
+        "one read b'1'",
+        "one is a reader: False",
+        "number reused: True",
+        "two read b'2'",
+        "two lost ConnectionDone",
+        "server received b'data'",
+        "file descriptor cannot be a negative integer (-1)",
+        "server lost ConnectionLost",
+    ]
+
+
+def test_a_fork_leaves_both_processes_a_loop() -> None:
+    """Stock's child shares the parent's epoll, and breaks on it."""
+    assert lines_of("fork_and_go_on.py") == [
+        "child received b'ping'",
+        "parent received b'ping'",
+        "child exited with 0",
+    ]
