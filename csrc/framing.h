@@ -7,11 +7,11 @@
  * that stock would have there.  So a protocol class needs no C base type: it has the
  * layout, the bases and the identity it always had, and any mixture of bases works.
  *
- *   framing.c    the method and attribute descriptors, the view of a protocol's
- * attributes buffer.c     bytes received and not yet consumed line.c       LineReceiver,
- * LineOnlyReceiver and the batch form intn.c       IntNStringReceiver and the batch form
- *   netstring.c  NetstringReceiver and the batch form
- *   header.c     HeaderReceiver
+ * In framing.c: the method descriptor, which finds the buffer and calls the framing, or
+ * the stock code where a protocol is unusual.  In framing_attribute.c: the descriptor
+ * that shows the state as the stock attributes.  In framing_view.c: what is known of the
+ * protocol's attributes.  In framing_buffer.c: received bytes.  In line.c, intn.c,
+ * netstring.c and header.c: one framing each, with its batch form.
  */
 #ifndef PYREACTOR_FRAMING_H
 #define PYREACTOR_FRAMING_H

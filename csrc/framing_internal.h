@@ -1,4 +1,4 @@
-/* Shared by framing.c, buffer.c and the framings; nobody else includes this. */
+/* Shared by the files of the framings; nobody else includes this. */
 #ifndef PYREACTOR_FRAMING_INTERNAL_H
 #define PYREACTOR_FRAMING_INTERNAL_H
 

@@ -7,17 +7,15 @@ PYREACTOR_FRAMING_EXAMPLES sets the number of programs for each framing (default
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
-from framing_model import FRAMINGS, Scenario, scenario, trace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.protocols import basic as stock
 
 from pyreactor import basic as fast
+from tests.framing_model import FRAMINGS, Scenario, scenario, trace
 
 EXAMPLES = int(os.environ.get("PYREACTOR_FRAMING_EXAMPLES", "300"))
 
@@ -57,14 +55,6 @@ def test_random_programs_see_the_same_events(name: str) -> None:
 
 def test_the_stock_side_is_stock() -> None:
     """A comparison of C with C would prove nothing."""
-    code = (
-        "import framing_model, twisted.protocols.basic as b, types;"
-        "assert all(isinstance(getattr(b, n).dataReceived, types.FunctionType)"
-        " for n in framing_model.FRAMINGS)"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__)])}
-    environment["PYREACTOR"] = "0"
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
     for name in FRAMINGS:
         assert type(getattr(stock, name).__dict__["dataReceived"]).__name__ == "function"
         assert type(getattr(fast, name).__dict__["dataReceived"]).__name__ == "FramingMethod"

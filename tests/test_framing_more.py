@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import struct
 import subprocess
@@ -13,11 +14,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_framing_stock import connect, split
 from twisted.internet.testing import StringTransport
 from twisted.protocols import basic as stock
 
 from pyreactor import _core, basic
+from tests.test_framing_stock import connect, split
 
 # ---- batches
 
@@ -461,10 +462,8 @@ def work(base: str, data: bytes) -> weakref.ref[Any]:
     for chunk in split(data, 7):
         protocol.dataReceived(chunk)
     protocol.lineReceived = protocol.stringReceived = lambda message: 1 / 0
-    try:
+    with contextlib.suppress(ZeroDivisionError):
         protocol.dataReceived(data)
-    except ZeroDivisionError:
-        pass
     return weakref.ref(protocol)
 
 

@@ -13,13 +13,14 @@ from typing import Any
 import atheris
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
+sys.path.insert(0, str(HERE.parent.parent))
 
-with atheris.instrument_imports(include=["twisted.protocols.basic", "framing_model"]):
-    import framing_model
+with atheris.instrument_imports(include=["twisted.protocols.basic", "tests.framing_model"]):
     from twisted.protocols import basic as stock
 
-from pyreactor import basic as fast
+    from tests import framing_model
+
+from pyreactor import basic as fast  # noqa: E402 - after the instrumented imports
 
 
 class Consumed:
