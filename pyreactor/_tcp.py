@@ -116,6 +116,7 @@ class Port(tcp.Port):
     """A listening TCP port.  Mirrors :class:`twisted.internet.tcp.Port`."""
 
     transport = Server
+    factory: Any
 
     def doRead(self) -> None:
         """Accept the connections that wait, up to ``numberAccepts`` of them."""
@@ -149,7 +150,7 @@ class Port(tcp.Port):
 
     def _serve(self, fd: int, addr: tuple[Any, ...]) -> None:
         try:
-            protocol = self.factory.buildProtocol(self._buildAddr(addr))
+            protocol: Any = self.factory.buildProtocol(self._buildAddr(addr))
         except BaseException:
             _core.close(fd)
             raise

@@ -25,7 +25,8 @@ from zope.interface import classImplements, implementer
 from pyreactor import _core, _reports, _tcp
 
 # The Failures that stock hands to every connection that ends in one of the two usual ways.
-_FAILURES = posixbase._DisconnectSelectableMixin._disconnectSelectable.__defaults__[0]
+_DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
+_FAILURES = _DISCONNECT.__defaults__[0]
 
 _core.configure_reactor(
     AlreadyCalled=error.AlreadyCalled,
@@ -106,6 +107,8 @@ class PyReactor(posixbase.PosixReactorBase):
     Mirrors :class:`twisted.internet.epollreactor.EPollReactor`.
     """
 
+    _loop: _core.Loop
+
     def __init__(self) -> None:
         loop = _core.Loop(self)
         object.__setattr__(self, "_loop", loop)
@@ -147,8 +150,7 @@ class PyReactor(posixbase.PosixReactorBase):
         disconnect = self._disconnectSelectable
         self._loop.watch(
             "plain_disconnect",
-            getattr(disconnect, "__func__", None)
-            is posixbase._DisconnectSelectableMixin._disconnectSelectable,
+            getattr(disconnect, "__func__", None) is _DISCONNECT,
         )
 
     # ---- IReactorCore ----
@@ -245,15 +247,15 @@ class PyReactor(posixbase.PosixReactorBase):
     def removeAll(self) -> list[Any]:
         """Remove all readers and writers but the reactor's own, and return them."""
         removed = self._removeAll(self._loop.readers(), self._loop.writers())
-        return removed + self._continuousPolling.removeAll()
+        return [*removed, *self._continuousPolling.removeAll()]
 
     def getReaders(self) -> list[Any]:
         """The readers."""
-        return self._loop.readers() + self._continuousPolling.getReaders()
+        return [*self._loop.readers(), *self._continuousPolling.getReaders()]
 
     def getWriters(self) -> list[Any]:
         """The writers."""
-        return self._loop.writers() + self._continuousPolling.getWriters()
+        return [*self._loop.writers(), *self._continuousPolling.getWriters()]
 
     # ---- IReactorDaemonize ----
 
@@ -287,7 +289,7 @@ class PyReactor(posixbase.PosixReactorBase):
         factory: Any,
         timeout: float = 30.0,
         bindAddress: Any = None,
-    ) -> _tcp.Connector:
+    ) -> Any:
         """
         Connect to a TCP server.
 
