@@ -7,6 +7,7 @@ half-close, connecting, TLS) is Twisted's own Python, with the few changes below
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from twisted.internet import _newtls, abstract, address, error, tcp
