@@ -486,3 +486,28 @@ def test_an_idle_connection_keeps_no_large_buffer(base: str, message: bytes) -> 
     assert len(protocol.got) == 10_000
     kept = {key: value for key, value in protocol.__dict__.items() if key.startswith("_")}
     assert sum(map(sys.getsizeof, kept.values())) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("base", "begin"),
+    [
+        ("LineReceiver", b""),
+        ("LineOnlyReceiver", b""),
+        ("Int32StringReceiver", b"\1\0\0\0"),
+        ("NetstringReceiver", b"16777216:"),
+    ],
+)
+def test_a_large_message_moves_in_memory_a_few_times_only(base: str, begin: bytes) -> None:
+    """Work, not time: each change of the buffer's room copies it once, so room must double."""
+    protocol = connect(getattr(fast, base), MAX_LENGTH=1 << 30)
+    protocol.dataReceived(begin + b"x")
+    [buffer] = [v for v in vars(protocol).values() if type(v).__name__ == "FramingBuffer"]
+    rooms = []
+    for _ in range((8 << 20) // 1460):
+        protocol.dataReceived(b"x" * 1460)
+        room = sys.getsizeof(buffer)
+        if not rooms or rooms[-1] != room:
+            rooms.append(room)
+    assert len(rooms) < 40
+    assert sum(rooms) < 4 * rooms[-1]
+    assert rooms[-1] < 2 * (8 << 20)
