@@ -173,11 +173,18 @@ def batches(rounds: int, only: str) -> None:
 
 
 def one_message(name: str, kind: str, size: int) -> tuple[Feed, int]:
-    """One message of `size` bytes in 1460-byte chunks."""
+    """
+    Messages of `size` bytes in 1460-byte chunks, one MiB of them or a single one.
+
+    All chunks but the ends of a large message are one object: received data is hot.
+    """
     callback = "lineReceived" if kind == "line" else "stringReceived"
     protocol = receiver(getattr(fast, name), callback)
-    whole = messages(kind, size, 1)
-    return feeder(protocol, chunked(whole, 1460)), size
+    whole = messages(kind, size, max(1, (1 << 20) // size))
+    chunks = chunked(whole, 1460)
+    if size >= 1 << 20:
+        chunks = [chunks[0], *[chunks[1]] * (len(chunks) - 2), chunks[-1]]
+    return feeder(protocol, chunks), len(whole)
 
 
 def per_byte(rounds: int, only: str) -> None:

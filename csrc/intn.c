@@ -2,15 +2,43 @@
  * framing.h. */
 #include "framing_internal.h"
 
-/* The unsigned number in `size` bytes. */
+/* The unsigned number in 1, 2, 4 or 8 bytes; shaped so that it compiles to one load. */
+static inline uint64_t
+decode_little(const unsigned char *b, int size)
+{
+    switch (size) {
+    case 1:
+        return b[0];
+    case 2:
+        return (uint64_t)b[0] | (uint64_t)b[1] << 8;
+    case 4:
+        return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 |
+               (uint64_t)b[3] << 24;
+    default:
+        return decode_little(b, 4) | decode_little(b + 4, 4) << 32;
+    }
+}
+
+static inline uint64_t
+decode_big(const unsigned char *b, int size)
+{
+    switch (size) {
+    case 1:
+        return b[0];
+    case 2:
+        return (uint64_t)b[0] << 8 | (uint64_t)b[1];
+    case 4:
+        return (uint64_t)b[0] << 24 | (uint64_t)b[1] << 16 | (uint64_t)b[2] << 8 |
+               (uint64_t)b[3];
+    default:
+        return decode_big(b, 4) << 32 | decode_big(b + 4, 4);
+    }
+}
+
 static inline uint64_t
 decode(const unsigned char *bytes, int size, bool little)
 {
-    uint64_t number = 0;
-    for (int i = 0; i < size; i++) {
-        number = number << 8 | bytes[little ? size - 1 - i : i];
-    }
-    return number;
+    return little ? decode_little(bytes, size) : decode_big(bytes, size);
 }
 
 static inline bool
