@@ -23,6 +23,8 @@ static void
 park(Loop *self)
 {
     if (self->parked == NULL) {
+        /* Another thread may run, and wake us up, before PyEval_SaveThread returns. */
+        self->asleep = true;
         self->parked = PyEval_SaveThread();
     }
 }
@@ -36,6 +38,7 @@ pyr_loop_unpark(Loop *self)
     PyThreadState *state = self->parked;
     PyEval_RestoreThread(state);
     self->parked = NULL;
+    self->asleep = false;
     self->async_sent = false;
     /* libuv swallows EINTR: without this, Ctrl-C would wait for the next Python line. */
     if (PyErr_CheckSignals() < 0) {
@@ -47,7 +50,7 @@ void
 pyr_loop_wake(Loop *self)
 {
     self->woken = true;
-    if (self->parked != NULL && !self->async_sent) {
+    if (self->asleep && !self->async_sent) {
         self->async_sent = true;
         (void)uv_async_send(&self->async);
     }

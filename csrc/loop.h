@@ -34,8 +34,9 @@ typedef struct Loop {
     bool forked;      /* set in a forked child until uv_loop_fork has run there */
 
     PyThreadState *parked; /* saved while the loop sleeps without the GIL */
-    bool async_sent;       /* a wake-up is already on its way */
-    bool quick;            /* this poll does not sleep: keep the GIL */
+    bool asleep;     /* from before the GIL is given up: a wake-up must end the sleep */
+    bool async_sent; /* a wake-up is already on its way */
+    bool quick;      /* this poll does not sleep: keep the GIL */
     bool has_continuous;   /* something that cannot be polled was added once */
     bool woken;            /* the next iteration must not block */
     PyObject *pending_exc; /* first exception that must leave the current iteration */

@@ -7,14 +7,19 @@ half-close, connecting, TLS) is Twisted's own Python, with the few changes below
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
-from twisted.internet import _newtls, abstract, address, error, tcp
+from twisted.internet import abstract, address, error, tcp
 from twisted.python import log
 from twisted.python.failure import Failure
 
 from pyreactor import _core
+
+try:
+    from twisted.internet import _newtls
+except ImportError:
+    # No pyOpenSSL: as in stock, transports have no startTLS then.
+    _newtls = None  # type: ignore[assignment]
 
 
 class _BelowTLS(abstract.FileDescriptor):
@@ -27,14 +32,16 @@ class _BelowTLS(abstract.FileDescriptor):
 class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
     """A connected TCP transport.  Mirrors :class:`twisted.internet.tcp.Connection`."""
 
-    def startTLS(self, ctx: Any, normal: bool = True) -> None:
-        """
-        Start TLS on this connection.
+    if _newtls is not None:
 
-        :param ctx: the context factory (``IOpenSSLContextFactory``).
-        :param normal: whether the TLS client is the TCP client.
-        """
-        _newtls.startTLS(self, ctx, normal, _BelowTLS)
+        def startTLS(self, ctx: Any, normal: bool = True) -> None:
+            """
+            Start TLS on this connection.
+
+            :param ctx: the context factory (``IOpenSSLContextFactory``).
+            :param normal: whether the TLS client is the TCP client.
+            """
+            _newtls.startTLS(self, ctx, normal, _BelowTLS)
 
     def _closeSocket(self, orderly: bool) -> None:
         if not self._closeDescriptor(orderly):
@@ -70,6 +77,17 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
     """A server's transport.  Mirrors :class:`twisted.internet.tcp.Server`."""
 
     _base = Connection
+    _lostProtocol: type | None = None  # the protocol's class, once the protocol is gone
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Close the descriptor and tell the protocol, once.
+
+        :param reason: why the connection ended.
+        """
+        if self._isOpen():
+            self._lostProtocol = self.protocol.__class__
+            Connection.connectionLost(self, reason)
 
     @classmethod
     def _accepted(
@@ -104,8 +122,9 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         given: str | None = self.__dict__.get("_repstr")
         if given is not None:
             return given
-        name = self.protocol.__class__.__name__
-        return f"<{name} #{self.sessionno} on {self.server._realPortNumber}>"
+        name = (self._lostProtocol or self.protocol.__class__).__name__
+        port: Any = self.server
+        return f"<{name} #{self.sessionno} on {port._firstPortNumber}>"
 
     @repstr.setter
     def repstr(self, value: str) -> None:
@@ -117,6 +136,16 @@ class Port(tcp.Port):
 
     transport = Server
     factory: Any
+    _firstPortNumber: int | None = None  # where we listen, or listened
+
+    def startListening(self) -> None:
+        """
+        Bind and listen.
+
+        :raise CannotListenError: if the address cannot be bound.
+        """
+        tcp.Port.startListening(self)
+        self._firstPortNumber = self._realPortNumber
 
     def doRead(self) -> None:
         """Accept the connections that wait, up to ``numberAccepts`` of them."""

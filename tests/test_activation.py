@@ -30,8 +30,10 @@ class TestActivate:
     def test_imports_nothing_of_twisted(self) -> None:
         run(
             """
+            before = set(sys.modules)
             activate()
-            assert [name for name in sys.modules if name.startswith(("twisted", "zope"))] == []
+            new = set(sys.modules) - before
+            assert not any(name.startswith(("twisted", "zope")) for name in new), new
             """
         )
 
@@ -448,6 +450,33 @@ class TestFailingParts:
         result = python("-c", code)
         assert (result.returncode, result.stdout) == (0, "EPollReactor\n")
         assert "the reactor part stays stock" in result.stderr
+
+    def test_reactor_that_cannot_be_imported(self) -> None:
+        code = """if True:
+            import sys
+            from pyreactor._activate import activate, statuses
+            sys.modules["pyreactor._tcp"] = None
+            activate()
+            from twisted.internet import reactor
+            print(type(reactor).__name__, statuses()["reactor"][0])
+            """
+        result = python("-c", code)
+        assert (result.returncode, result.stdout) == (0, "EPollReactor False\n")
+        assert "the reactor part stays stock" in result.stderr
+
+    def test_without_pyopenssl(self) -> None:
+        """Twisted needs it for TLS only, and so do we."""
+        run(
+            """
+            sys.modules["OpenSSL"] = None
+            activate()
+            from twisted.internet import reactor
+            from pyreactor._activate import statuses
+            from pyreactor._tcp import Server
+            assert statuses()["reactor"][0], statuses()
+            assert not hasattr(Server, "startTLS")
+            """
+        )
 
     def test_part_that_was_not_built(self) -> None:
         run(

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
 from benchmarks import harness
+
+ROOT = Path(__file__).resolve().parent.parent
 
 STOCK = harness.ALL_SIDES["stock"]
 MODULES = ("echo", "accept", "timers", "memory")

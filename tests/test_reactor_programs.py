@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import pytest
+import twisted
 
 from tests.support import PYREACTOR, STOCK, outcome, python
 
@@ -54,6 +55,13 @@ def without_reactor_frames(errors: str) -> str:
     return REACTOR_FRAME.sub("", errors)
 
 
+def todays_words(output: str) -> str:
+    """What the output would be with the newest Twisted: older ones end a message with a space."""
+    if twisted.version.major < 26:
+        return re.sub(r"(?<=handling timed call) $", "", output, flags=re.MULTILINE)
+    return output
+
+
 @pytest.mark.parametrize(
     ("program", "arguments", "point"),
     CASES,
@@ -62,8 +70,11 @@ def without_reactor_frames(errors: str) -> str:
 def test_same_on_both(program: str, arguments: tuple[str, ...], point: str) -> None:
     stock = outcome(python(PROGRAMS / program, *arguments, runner=STOCK))
     ours = outcome(python(PROGRAMS / program, *arguments, runner=PYREACTOR))
-    assert ours[:2] == stock[:2]
-    assert without_reactor_frames(ours[2]) == without_reactor_frames(stock[2])
+    assert ours[0] == stock[0]
+    assert ours[1] == todays_words(stock[1])
+    if twisted.version.major >= 26:
+        # Older ones tell the frames above where an exception was caught otherwise.
+        assert without_reactor_frames(ours[2]) == without_reactor_frames(stock[2])
     assert point in ours[1]
     assert "gave up" not in ours[1]
 

@@ -14,6 +14,8 @@ from functools import wraps
 from importlib import import_module
 from types import ModuleType
 
+from pyreactor import _activate
+
 TARGETS = (
     "twisted.internet.default",
     "twisted.internet.epollreactor",
@@ -30,9 +32,12 @@ def _install_function(stock: Callable[[], None]) -> Callable[[], None]:
 
     @wraps(stock)
     def install() -> None:
-        from pyreactor.reactor import install as install_pyreactor
-
-        install_pyreactor()
+        try:
+            from pyreactor.reactor import install as install_ours
+        except Exception as error:
+            _activate.current.parts["reactor"].fail(error)
+            install_ours = stock
+        install_ours()
 
     setattr(install, _MARK, True)
     return install

@@ -100,8 +100,8 @@ def main() -> None:
     rate = {name: statistics.median(values) for name, values in rates.items()}
     cost = {name: statistics.median(values) for name, values in costs.items()}
     print(
-        f"medians: pyreactor serves {rate['pyreactor'] / rate['stock']:.2f} times the messages "
-        f"of stock, with {cost['stock'] / cost['pyreactor']:.2f} times less CPU for each"
+        f"medians: pyreactor serves {rate['pyreactor'] / rate['stock']:.2f} times as many "
+        f"messages; stock needs {cost['stock'] / cost['pyreactor']:.2f} times as much CPU for each"
     )
 
 

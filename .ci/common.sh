@@ -69,6 +69,6 @@ make_venv() {
     say "making $folder ($("$python" -V))"
     rm -rf "$folder"
     "$python" -m venv "$folder"
-    "$folder/bin/python" -m pip install -q --disable-pip-version-check "${@/#/--requirement=}"
+    "$folder/bin/python" -m pip install -qq --disable-pip-version-check "${@/#/--requirement=}"
     printf '%s\n' "$stamp" >"$folder/.stamp"
 }

@@ -2,15 +2,15 @@
 # Everything that CI runs, what fails quickest first.
 source "$(dirname "$0")/common.sh"
 
-scripts/prepare.sh
-scripts/lint.sh
+.ci/prepare.sh
+.ci/lint.sh
 say "building, warnings are errors"
-scripts/build.sh .venv
+.ci/build.sh .venv
 
 # unit_tests VENV NAME: all tests but conformance.
 unit_tests() {
     say "tests on $2"
-    scripts/build.sh "$1"
+    .ci/build.sh "$1"
     "$1/bin/python" -m pytest -q -p no:cacheprovider --ignore=tests/conformance
 }
 

@@ -1,0 +1,531 @@
+"""The reactor's own behaviour, in this process, on reactors that are not installed."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from twisted.internet import base, error, interfaces, protocol, tcp
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.task import LoopingCall
+from zope.interface.verify import verifyObject
+
+from pyreactor import _core
+from pyreactor.reactor import PyReactor
+
+
+@pytest.fixture
+def reactor() -> Iterator[PyReactor]:
+    made = PyReactor()
+    yield made
+    made.disconnectAll()
+    for call in made.getDelayedCalls():
+        call.cancel()
+
+
+def spin(reactor: Any, until: Callable[[], object], limit: int = 2000) -> None:
+    """Iterate until something is so, or a bound is reached."""
+    for _ in range(limit):
+        if until():
+            return
+        reactor.iterate(0.005)
+    raise AssertionError("it never came true")
+
+
+class Recorder(protocol.Protocol):
+    def __init__(self) -> None:
+        self.received = b""
+        self.lost: list[Any] = []
+
+    def connectionMade(self) -> None:
+        self.factory.made.append(self)  # type: ignore[attr-defined,union-attr]
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost.append(reason.type)
+
+
+class Pair:
+    """A server's and a client's protocol, connected through `reactor`."""
+
+    def __init__(self, reactor: Any) -> None:
+        self.made: list[Any] = []
+        factory: Any = protocol.Factory.forProtocol(Recorder)
+        client: Any = protocol.ClientFactory.forProtocol(Recorder)
+        factory.noisy = client.noisy = False
+        factory.made = client.made = self.made
+        self.port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        reactor.connectTCP("127.0.0.1", self.port.getHost().port, client)
+        spin(reactor, lambda: len(self.made) == 2 and all(p.connected for p in self.made))
+        self.server, self.client = sorted(
+            self.made, key=lambda made: not isinstance(made.transport, tcp.Server)
+        )
+
+
+@pytest.mark.parametrize(
+    "interface",
+    [
+        interfaces.IReactorCore,
+        interfaces.IReactorTime,
+        interfaces.IReactorThreads,
+        interfaces.IReactorFDSet,
+        interfaces.IReactorTCP,
+        interfaces.IReactorUDP,
+        interfaces.IReactorUNIX,
+        interfaces.IReactorSSL,
+        interfaces.IReactorProcess,
+        interfaces.IReactorSocket,
+        interfaces.IReactorMulticast,
+        interfaces.IReactorDaemonize,
+    ],
+    ids=lambda interface: interface.__name__,
+)
+def test_interfaces(reactor: PyReactor, interface: Any) -> None:
+    verifyObject(interface, reactor)
+
+
+def test_delayed_calls_provide_their_interface(reactor: PyReactor) -> None:
+    verifyObject(interfaces.IDelayedCall, reactor.callLater(1, print))
+
+
+def test_a_timed_call_never_comes_early(reactor: PyReactor) -> None:
+    late: list[float] = []
+
+    def check(due: float) -> None:
+        late.append(time.time() - due)
+
+    for delay in (0.0, 0.0003, 0.0005, 0.0011, 0.0025, 0.0071, 0.02):
+        reactor.callLater(delay, check, time.time() + delay)
+    spin(reactor, lambda: len(late) == 7)
+    # The clock was read before callLater read it, so due is the earliest legal time.
+    assert min(late) >= 0
+
+
+def test_a_call_made_during_a_pass_waits_for_the_next(reactor: PyReactor) -> None:
+    order: list[str] = []
+    reactor.callLater(0, lambda: reactor.callLater(0, order.append, "second"))
+    reactor.runUntilCurrent()
+    assert order == []
+    reactor.runUntilCurrent()
+    assert order == ["second"]
+
+
+def test_ties_fire_in_the_order_they_were_made(reactor: PyReactor) -> None:
+    reactor.seconds = lambda: 1000.0
+    order: list[int] = []
+    for number in range(500):
+        reactor.callLater(1, order.append, number)
+    reactor.seconds = lambda: 1001.0
+    reactor.runUntilCurrent()
+    assert order == list(range(500))
+
+
+def test_many_cancelled_calls_are_forgotten(reactor: PyReactor) -> None:
+    calls = [weakref.ref(reactor.callLater(1000, print)) for _ in range(1000)]
+    for call in reactor.getDelayedCalls():
+        call.cancel()
+    del call
+    keep = reactor.callLater(1000, print)
+    reactor.runUntilCurrent()
+    assert not any(call() for call in calls)
+    assert reactor.getDelayedCalls() == [keep]
+
+
+def test_delayed_calls_take_attributes_and_weak_references(reactor: PyReactor) -> None:
+    call: Any = reactor.callLater(5, print, "a", end="")
+    call.mine = "attribute"
+    assert weakref.ref(call)() is call
+    assert (call.mine, call.func, call.args, call.kw) == ("attribute", print, ("a",), {"end": ""})
+    assert call.seconds is reactor.seconds
+    call.cancel()
+    assert not hasattr(call, "func")
+    with pytest.raises(error.AlreadyCancelled):
+        call.cancel()
+
+
+def test_stock_debug_mode_is_heeded(reactor: PyReactor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base.DelayedCall, "debug", True)
+    call = reactor.callLater(5, print)
+    assert any("test_stock_debug_mode_is_heeded" in line for line in call.creator)
+    assert "traceback at creation" in repr(call)
+
+
+def test_a_replaced_clock_is_heeded(reactor: PyReactor) -> None:
+    fired: list[int] = []
+    reactor.seconds = lambda: 50.0
+    call = reactor.callLater(10, fired.append, 1)
+    assert call.getTime() == 60
+    assert reactor.timeout() == 10
+    reactor.seconds = lambda: 60.0
+    reactor.runUntilCurrent()
+    assert fired == [1]
+    del reactor.seconds
+    assert abs(reactor.callLater(0, print).getTime() - time.time()) < 60
+
+
+def test_a_clock_that_raises(reactor: PyReactor) -> None:
+    def broken() -> float:
+        raise ZeroDivisionError
+
+    reactor.callLater(0, print)
+    reactor.seconds = broken
+    for use in (reactor.timeout, reactor.runUntilCurrent, lambda: reactor.callLater(0, print)):
+        with pytest.raises(ZeroDivisionError):
+            use()
+    del reactor.seconds
+
+
+def test_the_main_loop_calls_methods_that_were_replaced(reactor: PyReactor) -> None:
+    seen: list[str] = []
+    stock = reactor.runUntilCurrent
+
+    def replaced() -> None:
+        seen.append("runUntilCurrent")
+        stock()
+
+    def restore_and_stop() -> None:
+        del reactor.runUntilCurrent
+        reactor.callLater(0.01, reactor.stop)
+
+    reactor.runUntilCurrent = replaced  # type: ignore[method-assign]
+    reactor.callLater(0.01, restore_and_stop)
+    reactor.run(installSignalHandlers=False)
+    assert seen
+
+
+def test_subclasses_may_override_what_is_c() -> None:
+    class Mine(PyReactor):
+        scheduled = 0
+
+        def callLater(self, delay: float, callable: Any, *args: object, **kw: object) -> Any:
+            self.scheduled += 1
+            return super().callLater(delay, callable, *args, **kw)
+
+        def doIteration(self, delay: float | None) -> None:
+            self.iterations = getattr(self, "iterations", 0) + 1
+            super().doIteration(delay)
+
+    mine = Mine()
+    mine.callLater(0.01, mine.stop)
+    mine.run(installSignalHandlers=False)
+    assert mine.scheduled >= 1
+    assert mine.iterations >= 1
+
+
+def test_an_exception_in_the_main_loop_is_survived(reactor: PyReactor) -> None:
+    fired: list[int] = []
+
+    def broken() -> float:
+        del reactor.seconds
+        reactor.callLater(0, reactor.stop)
+        raise ZeroDivisionError("once")
+
+    reactor.callLater(0.01, fired.append, 1)
+    reactor.callLater(0, setattr, reactor, "seconds", broken)
+    reactor.run(installSignalHandlers=False)
+    assert len(fired) <= 1
+
+
+def test_wake_up_ends_an_iteration(reactor: PyReactor) -> None:
+    reactor.wakeUp()
+    started = time.monotonic()
+    reactor.doIteration(30)
+    assert time.monotonic() - started < 25
+
+
+def test_looping_call_over_it(reactor: PyReactor) -> None:
+    ticks: list[int] = []
+    loop = LoopingCall(ticks.append, 1)
+    loop.clock = reactor
+    loop.start(0.001)
+    spin(reactor, lambda: len(ticks) >= 5)
+    loop.stop()
+
+
+class Selectable(FileDescriptor):
+    def __init__(self, reactor: Any, skt: socket.socket) -> None:
+        FileDescriptor.__init__(self, reactor)
+        self.skt = skt
+        self.events: list[object] = []
+
+    def fileno(self) -> int:
+        return self.skt.fileno()
+
+    def doRead(self) -> None:
+        self.events.append(self.skt.recv(100))
+
+    def doWrite(self) -> None:
+        self.events.append("write")
+        self.stopWriting()
+
+    def connectionLost(self, reason: Any) -> None:
+        self.events.append(reason.type)
+        FileDescriptor.connectionLost(self, reason)
+
+
+@pytest.fixture
+def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
+    left, right = socket.socketpair()
+    left.setblocking(False)
+    right.setblocking(False)
+    with left, right:
+        yield left, right
+
+
+def test_any_selectable(reactor: PyReactor, sockets: Any) -> None:
+    one = Selectable(reactor, sockets[0])
+    assert reactor.getReaders() == []
+    one.startReading()
+    one.startReading()
+    one.startWriting()
+    assert (reactor.getReaders(), reactor.getWriters()) == ([one], [one])
+    spin(reactor, lambda: "write" in one.events)
+    assert reactor.getWriters() == []
+    sockets[1].send(b"data")
+    spin(reactor, lambda: b"data" in one.events)
+    one.stopReading()
+    one.stopReading()
+    sockets[1].send(b"unread")
+    reactor.iterate(0.01)
+    assert b"unread" not in one.events
+    assert reactor.getReaders() == []
+
+
+def test_remove_all(reactor: PyReactor, sockets: Any) -> None:
+    both = [Selectable(reactor, skt) for skt in sockets]
+    for one in both:
+        one.startReading()
+    both[0].startWriting()
+    assert set(reactor.removeAll()) == set(both)
+    assert (reactor.getReaders(), reactor.getWriters()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(-1, ValueError), ("x", TypeError), (987654, OSError)]
+)
+def test_bad_descriptors(reactor: PyReactor, number: Any, kind: type[Exception]) -> None:
+    bad = FileDescriptor(reactor)
+    bad.fileno = lambda: number  # type: ignore[method-assign]
+    with pytest.raises(kind):
+        reactor.addReader(bad)
+    with pytest.raises(kind):
+        reactor.addWriter(bad)
+    assert reactor.getReaders() == []
+
+
+def test_a_selectable_that_raises_is_disconnected(reactor: PyReactor, sockets: Any) -> None:
+    one = Selectable(reactor, sockets[0])
+    one.doRead = lambda: 1 / 0  # type: ignore[assignment,method-assign,return-value]
+    one.startReading()
+    sockets[1].send(b"x")
+    spin(reactor, lambda: one.events)
+    assert one.events == [ZeroDivisionError]
+    assert reactor.getReaders() == []
+
+
+def test_a_closed_selectable_is_removed_by_identity(reactor: PyReactor, sockets: Any) -> None:
+    one = Selectable(reactor, sockets[0])
+    one.startReading()
+    sockets[0].close()
+    one.stopReading()
+    assert reactor.getReaders() == []
+
+
+def test_the_socket_of_an_accepted_connection_is_made_on_demand(reactor: PyReactor) -> None:
+    pair = Pair(reactor)
+    handle = pair.server.transport.getHandle()
+    assert handle is pair.server.transport.socket
+    assert handle.fileno() == pair.server.transport.fileno()
+    assert (handle.family, handle.type) == (socket.AF_INET, socket.SOCK_STREAM)
+    assert handle.getblocking() is False
+    pair.server.transport.setTcpNoDelay(True)
+    assert pair.server.transport.getTcpNoDelay() is True
+    host, peer = pair.server.transport.getHost(), pair.server.transport.getPeer()
+    assert (host.port, peer.port) == (
+        pair.port.getHost().port,
+        pair.client.transport.getHost().port,
+    )
+
+
+def test_transports_look_like_stock(reactor: PyReactor) -> None:
+    pair = Pair(reactor)
+    server = pair.server.transport
+    assert isinstance(server, tcp.Server)
+    assert isinstance(pair.client.transport, tcp.Client)
+    verifyObject(interfaces.ITCPTransport, server)
+    assert repr(server) == f"<Recorder #0 on {pair.port.getHost().port}>"
+    assert server.logstr == server.logPrefix() == "Recorder,0,127.0.0.1"
+    shown = repr(server)
+    pair.port.stopListening()
+    server.loseConnection()
+    spin(reactor, lambda: pair.server.lost)
+    assert repr(server) == shown
+
+
+def test_transports_have_stocks_attributes(reactor: PyReactor) -> None:
+    server = Pair(reactor).server.transport
+    assert (server.sessionno, server.hostname) == (0, "127.0.0.1")
+    assert (server.connected, server.disconnected, server.disconnecting) == (1, 0, 0)
+    server.mine = "attribute"
+    assert weakref.ref(server)() is server
+
+
+def test_the_write_queue_is_the_one_stock_code_knows(reactor: PyReactor) -> None:
+    pair = Pair(reactor)
+    transport = pair.server.transport
+    transport.write(b"one")
+    transport.write(b"two")
+    assert (transport.dataBuffer, transport._tempDataBuffer, transport._tempDataLen) == (
+        b"one",
+        [b"two"],
+        3,
+    )
+    # Stock's own methods go through the same queue.
+    FileDescriptor.write(transport, b"three")
+    FileDescriptor.writeSequence(transport, [b"four", b"five"])
+    assert transport in reactor.getWriters()
+    FileDescriptor.doWrite(transport)
+    assert transport not in reactor.getWriters()
+    spin(reactor, lambda: pair.client.received == b"onetwothreefourfive")
+
+
+def test_a_subclass_may_replace_write_some_data(reactor: PyReactor) -> None:
+    pair = Pair(reactor)
+    sent: list[int] = []
+    transport = pair.server.transport
+
+    def at_most_two(data: bytes) -> int:
+        sent.append(len(data))
+        return tcp.Connection.writeSomeData(transport, bytes(data)[:2])
+
+    transport.writeSomeData = at_most_two
+    transport.write(b"12345")
+    spin(reactor, lambda: pair.client.received == b"12345")
+    assert sent == [5, 3, 1]
+
+
+def test_many_small_writes_arrive_in_order(reactor: PyReactor) -> None:
+    pair = Pair(reactor)
+    expected = b""
+    for number in range(3000):
+        piece = b"%d," % number
+        expected += piece
+        pair.server.transport.write(piece)
+    pair.server.transport.writeSequence([b"x" * number for number in range(500)])
+    expected += b"x" * sum(range(500))
+    spin(reactor, lambda: len(pair.client.received) >= len(expected))
+    assert pair.client.received == expected
+
+
+def test_buffer_size_limits_what_one_event_reads(reactor: PyReactor) -> None:
+    pair = Pair(reactor)
+    sizes: list[int] = []
+    pair.client.dataReceived = lambda data: sizes.append(len(data))
+    pair.client.transport.bufferSize = 10
+    pair.server.transport.write(b"x" * 35)
+    spin(reactor, lambda: sum(sizes) == 35)
+    assert max(sizes) == 10
+
+
+def test_dropped_reactors_are_collected() -> None:
+    def make() -> list[weakref.ref[Any]]:
+        reactor = PyReactor()
+        pair = Pair(reactor)
+        reactor.callLater(1000, reactor.stop)
+        reactor.callLater(1000, pair.server.dataReceived, b"")
+        reactor.callFromThread(reactor.stop)
+        pair.server.transport.write(b"never flushed")
+        pair.client.transport.pauseProducing()
+        loop = reactor._loop
+        return [weakref.ref(kept) for kept in (reactor, loop, pair.server, pair.port)]
+
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    references = [reference for _ in range(5) for reference in make()]
+    for _ in range(3):
+        gc.collect()
+    assert [reference() for reference in references] == [None] * len(references)
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def blocks_after(work: Callable[[], object], times: int) -> int:
+    for _ in range(times):
+        work()
+    gc.collect()
+    return sys.getallocatedblocks()
+
+
+def no_leak(work: Callable[[], object], times: int = 300) -> None:
+    """`work`, done over and over, must not make the number of live blocks grow."""
+    blocks_after(work, times)
+    counts = [blocks_after(work, times) for _ in range(4)]
+    # Caches may still fill by a few; a leak of one block each time is `times` blocks.
+    assert counts[-1] - counts[0] < times
+
+
+def test_no_leak_in_timed_calls(reactor: PyReactor) -> None:
+    def work() -> None:
+        for _ in range(5):
+            reactor.callLater(0, lambda *args, **kw: None, 1, two=2)
+        call: Any = reactor.callLater(10, print)
+        call.cycle = call
+        call.reset(5)
+        call.delay(-1)
+        call.cancel()
+        kept: Any = reactor.callLater(0, lambda: None)
+        kept.cycle = kept
+        reactor.iterate()
+
+    no_leak(work)
+
+
+def test_no_leak_in_thread_calls(reactor: PyReactor) -> None:
+    def work() -> None:
+        for _ in range(5):
+            reactor.callFromThread(lambda *args, **kw: None, 1, two=2)
+        reactor.iterate()
+
+    no_leak(work)
+
+
+def test_no_leak_in_selectables(reactor: PyReactor, sockets: Any) -> None:
+    def work() -> None:
+        one = Selectable(reactor, sockets[0])
+        one.startReading()
+        one.startWriting()
+        reactor.iterate()
+        one.stopReading()
+        one.stopWriting()
+
+    no_leak(work)
+
+
+@pytest.mark.parametrize("end", ["loseConnection", "abortConnection"])
+def test_no_leak_in_connections(reactor: PyReactor, end: str) -> None:
+    def work() -> None:
+        pair = Pair(reactor)
+        pair.server.transport.write(b"x" * 1000)
+        pair.client.transport.writeSequence([b"a", b"b"])
+        spin(reactor, lambda: pair.client.received and pair.server.received)
+        getattr(pair.server.transport, end)()
+        spin(reactor, lambda: pair.server.lost and pair.client.lost)
+        pair.port.stopListening()
+        reactor.iterate()
+
+    no_leak(work, times=60)
+
+
+def test_the_types_are_made_by_the_reactor_only() -> None:
+    with pytest.raises(TypeError):
+        _core.DelayedCall()
+    with pytest.raises(ValueError):
+        PyReactor()._loop.watch("unknown", 1)
