@@ -141,7 +141,7 @@ class TestInstalled:
             "        from twisted.internet import reactor\n"
             "        self.assertEqual(type(reactor).__name__, 'PyReactor')\n"
         )
-        output = place.run(
+        output = installed.run(
             "python", "-m", "twisted.trial", "--reactor=pyreactor", "test_it", cwd=tmp_path
         )
         assert "PASSED (successes=1)" in output
