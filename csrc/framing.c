@@ -16,42 +16,55 @@ static const pyr_framing_kind *const kinds[] = {
 
 /* ---- finding the buffer ---------------------------------------------------- */
 
-/* Make the buffer of `self` from what its __dict__ has under our key (may be NULL). */
-static pyr_buffer *
-make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject *kept)
+static int
+fill_buffer(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, PyObject *kept)
 {
-    core_state *st = method->st;
-    pyr_buffer *b = pyr_buffer_new(st, self);
-    if (b == NULL) {
-        return NULL;
-    }
     if (kept != NULL) {
         PyObject *content = PyBytes_CheckExact(kept)
                                 ? Py_NewRef(kept)
                                 : pyr_buffer_bytes((pyr_buffer *)kept);
-        if (content == NULL || pyr_buffer_set(b, PyBytes_AS_STRING(content),
-                                              PyBytes_GET_SIZE(content)) < 0) {
-            Py_XDECREF(content);
-            Py_DECREF(b);
-            return NULL;
+        int result = content == NULL ? -1
+                                     : pyr_buffer_set(b, PyBytes_AS_STRING(content),
+                                                      PyBytes_GET_SIZE(content));
+        Py_XDECREF(content);
+        if (result < 0) {
+            return -1;
         }
-        Py_DECREF(content);
     }
     if (method->kind->needs_busy) {
-        PyObject *busy = PyDict_GetItemWithError(dict, st->framing.names.busy);
-        b->busy = busy != NULL && pyr_truth(busy) == 1;
+        PyObject *busy;
+        int found = PyDict_GetItemRef(dict, method->st->framing.names.busy, &busy);
+        int truth = found <= 0 ? found : pyr_truth(busy);
+        Py_XDECREF(busy);
+        b->busy = truth == 1;
+        return truth < 0 ? -1 : 0;
     }
-    if (PyErr_Occurred() || PyDict_SetItem(dict, pyr_key(method), (PyObject *)b) < 0) {
-        Py_DECREF(b);
-        return NULL;
+    return 0;
+}
+
+/*
+ * Make the buffer of `self` (new reference) from what its __dict__ has under our key (may
+ * be NULL).  A new object may run a garbage collection, and so any code: hence the
+ * references.
+ */
+static pyr_buffer *
+make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject *kept)
+{
+    Py_INCREF(dict);
+    Py_XINCREF(kept);
+    pyr_buffer *b = pyr_buffer_new(method->st, self);
+    if (b != NULL && (fill_buffer(method, b, dict, kept) < 0 ||
+                      PyDict_SetItem(dict, pyr_key(method), (PyObject *)b) < 0)) {
+        Py_CLEAR(b);
     }
-    Py_DECREF(b); /* the dict keeps it */
+    Py_XDECREF(kept);
+    Py_DECREF(dict);
     return b;
 }
 
 /*
- * The buffer of `self` (borrowed).  NULL without an exception: this protocol is unusual
- * and the stock code must do the work.
+ * The buffer of `self` (new reference).  NULL without an exception: this protocol is
+ * unusual and the stock code must do the work.
  */
 static pyr_buffer *
 find_buffer(pyr_framing_method *method, PyObject *self)
@@ -65,7 +78,7 @@ find_buffer(pyr_framing_method *method, PyObject *self)
     pyr_buffer_hint *hint =
         &method->st->framing.hints[(version ^ (version >> 8)) % PYR_HINT_COUNT];
     if (hint->version == version && hint->method == method && hint->buffer != NULL) {
-        return hint->buffer;
+        return (pyr_buffer *)Py_NewRef((PyObject *)hint->buffer);
     }
 #endif
     PyObject *kept = PyDict_GetItemWithError(dict, pyr_key(method));
@@ -89,7 +102,34 @@ find_buffer(pyr_framing_method *method, PyObject *self)
     hint->method = method;
     hint->buffer = b;
 #endif
-    return b;
+    return (pyr_buffer *)Py_NewRef((PyObject *)b);
+}
+
+/*
+ * CPython 3.11 and 3.12 may store into a __dict__ without a call: the old value goes,
+ * with whatever code that runs, before the version says so.  So the first use of a view
+ * in that code must not trust the version for the only borrowed value in it that an
+ * instance has.
+ */
+static void
+check_transport(pyr_framing_method *method, PyObject *self, pyr_buffer *b)
+{
+#if PY_VERSION_HEX >= 0x030B0000 && PYR_DICT_VERSIONS
+    if (b->view.transport == NULL) {
+        return;
+    }
+    PyObject *dict = pyr_instance_dict(self);
+    PyObject *name = method->st->framing.names.transport;
+    PyObject *own = dict == NULL ? NULL : PyDict_GetItemWithError(dict, name);
+    if (own != b->view.transport) {
+        PyErr_Clear();
+        b->view.version = 0;
+    }
+#else
+    (void)method;
+    (void)self;
+    (void)b;
+#endif
 }
 
 static PyObject *
@@ -103,7 +143,7 @@ feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t si
         }
         return pyr_call_stock(method, self, data, size, lender);
     }
-    Py_INCREF(b);
+    check_transport(method, self, b);
     PyObject *result = method->kind->feed(method, self, b, data, size, lender);
     Py_DECREF(b);
     return result;
@@ -192,14 +232,13 @@ connect_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
 {
     pyr_framing_method *method = (pyr_framing_method *)callable;
     pyr_framing_state *framing = &method->st->framing;
-    PyObject *self = args[0];
-    PyObject *dict = PyVectorcall_NARGS(nargsf) > 0 ? pyr_instance_dict(self) : NULL;
+    PyObject *self = PyVectorcall_NARGS(nargsf) > 0 ? args[0] : NULL;
     PyObject *result = PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
-    if (result == NULL || dict == NULL ||
+    if (result == NULL || self == NULL ||
         !pyr_is_framing_attribute(method->st, Py_TYPE(self), framing->names.remaining)) {
         return result;
     }
-    dict = pyr_instance_dict(self);
+    PyObject *dict = pyr_instance_dict(self);
     if (dict != NULL && pyr_netstring_begin(method->st, self, dict) < 0) {
         Py_CLEAR(result);
     }

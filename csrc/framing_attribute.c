@@ -121,6 +121,8 @@ set_buffer_attribute(pyr_buffer *b, const attribute_spec *spec, PyObject *value)
     Py_ssize_t number;
     switch (spec->what) {
     case ATTRIBUTE_CONTENT:
+        b->netstring_state = NETSTRING_LENGTH; /* the batch form: begin anew */
+        b->moved = 0;
         if (PyBytes_CheckExact(value)) {
             return pyr_buffer_set(b, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value));
         }

@@ -182,7 +182,11 @@ pyr_buffer_settle_slow(pyr_buffer *b)
     }
     if (b->external) {
         if (b->size > b->capacity) {
-            return move_to_new_memory(b, grown_capacity(0, b->size));
+            int result = move_to_new_memory(b, grown_capacity(0, b->size));
+            if (result < 0) {
+                drop_content(b); /* it must not point at memory that ends here */
+            }
+            return result;
         }
         memcpy(b->memory, b->data, (size_t)b->size);
         b->data = b->memory;
@@ -281,9 +285,6 @@ pyr_frame_end(pyr_frame *frame, pyr_buffer *b)
                 frame->memory = NULL;
             }
             result = pyr_buffer_settle(b);
-            if (result < 0) {
-                drop_content(b); /* it must not point at memory that ends here */
-            }
         } else {
             PyMem_Free(b->memory);
             b->memory = frame->memory;

@@ -118,7 +118,8 @@ pyr_buffer_attach(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *le
 /* A buffer at rest keeps no more than this much memory that it does not need. */
 #define PYR_IDLE_CAPACITY 4096
 
-/* Give up lent memory: copy what is left.  Called when a framing returns. */
+/* Give up lent memory: copy what is left.  Called when a framing returns.  After a
+ * failure the buffer is empty, or has memory of its own. */
 static inline int
 pyr_buffer_settle(pyr_buffer *b)
 {

@@ -107,6 +107,9 @@ read_header(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         Py_XDECREF(raw);
         next = header == NULL ? PACKET_FAILED
                               : check_length(method, b, self, header, &declared);
+        if (next == PACKET_ON && b->size < declared.size) {
+            next = PACKET_WAIT; /* a collection has run, and changed the buffer */
+        }
         if (next == PACKET_ON) {
             pyr_buffer_consume(b, declared.size);
             Py_XSETREF(b->header, Py_NewRef(header));

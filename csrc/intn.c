@@ -306,6 +306,7 @@ take_strings(pyr_buffer *b)
         return NULL;
     }
     int result = 0;
+    size = whole_string(view, b->data, b->size); /* a collection may have run */
     while (result == 0 && size >= 0) {
         result =
             pyr_batch_add(&batch, pyr_new_message(b->data + view->prefix_size, size));

@@ -187,6 +187,12 @@ line_continue_stock(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     if (pyr_buffer_settle(b) < 0) {
         return NULL;
     }
+    if (b->foreign != NULL) {
+        int more = pyr_truth(b->foreign); /* stock's loop ends at any false value */
+        if (more <= 0) {
+            return more < 0 ? NULL : Py_NewRef(Py_None);
+        }
+    }
     b->busy = false;
     return pyr_call_stock(method, self, NULL, 0, method->st->framing.empty_bytes);
 }
@@ -503,13 +509,15 @@ static PyObject *
 take_lines(pyr_buffer *b)
 {
     pyr_batch batch;
-    Py_ssize_t end_size = b->view.delimiter_size;
     Py_ssize_t size = next_line(b);
     bool any = size >= 0 && size <= b->view.max_length;
-    if (pyr_batch_begin(&batch, any ? b->size / (size + end_size) : 0) < 0) {
+    if (pyr_batch_begin(&batch, any ? b->size / (size + b->view.delimiter_size) : 0) <
+        0) {
         return NULL;
     }
     int result = 0;
+    Py_ssize_t end_size = b->view.delimiter_size;
+    size = next_line(b); /* a new list may run a garbage collection */
     while (result == 0 && size >= 0 && size <= b->view.max_length) {
         result = pyr_batch_add(&batch, pyr_new_message(b->data, size));
         if (result == 0) {

@@ -16,18 +16,20 @@ static const char *const escape_names[] = {"_remainingData", "_payload", "_state
 int
 pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict)
 {
+    Py_INCREF(dict); /* a new object may run a garbage collection, and so any code */
     pyr_buffer *b = pyr_buffer_new(st, self);
-    if (b == NULL) {
-        return -1;
+    int result = -1;
+    if (b != NULL) {
+        b->ready = true;
+        result = PyDict_SetItem(dict, st->framing.names.remaining, (PyObject *)b);
+        Py_DECREF(b);
     }
-    b->ready = true;
-    int result = PyDict_SetItem(dict, st->framing.names.remaining, (PyObject *)b);
-    Py_DECREF(b);
     for (int i = ESCAPE_PAYLOAD; result == 0 && i < ESCAPE_COUNT; i++) {
         if (PyDict_DelItemString(dict, escape_names[i]) < 0) {
             PyErr_Clear(); /* a subclass keeps it elsewhere */
         }
     }
+    Py_DECREF(dict);
     return result;
 }
 
@@ -357,6 +359,12 @@ netstring_continue_stock(pyr_framing_method *method, pyr_buffer *b, PyObject *se
     if (escape(b) < 0) {
         return NULL;
     }
+    PyObject *rest = b->escaped[ESCAPE_REMAINING];
+    int more =
+        rest == NULL ? 1 : pyr_truth(rest); /* stock's loop ends at any false value */
+    if (more <= 0) {
+        return more < 0 ? NULL : Py_NewRef(Py_None);
+    }
     return pyr_call_stock(method, self, NULL, 0, method->st->framing.empty_bytes);
 }
 
@@ -452,6 +460,7 @@ take_batch(pyr_buffer *b, parsed *next)
         return NULL;
     }
     int result = 0;
+    *next = b->size > 0 ? parse(b) : PARSE_WAIT; /* a collection may have run */
     while (result == 0 && *next == PARSE_STRING) {
         result = pyr_batch_add(&batch, take_string(b));
         *next = result == 0 && remaining_size(b) > 0 ? parse(b) : PARSE_WAIT;

@@ -1,0 +1,174 @@
+"""Code that runs where a framing least expects it: finalizers, collections, odd values."""
+
+from __future__ import annotations
+
+import gc
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.testing import StringTransport
+from twisted.protocols import basic as stock
+
+from pyreactor import basic as fast
+
+SIDES = pytest.mark.parametrize("side", [stock, fast], ids=["stock", "pyreactor"])
+
+
+@pytest.fixture
+def eager_collections() -> Iterator[None]:
+    """A garbage collection with nearly every new container."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.enable()
+
+
+class Trap:
+    """Garbage in a cycle, which calls `spring` when it is collected."""
+
+    def __init__(self, spring: Any) -> None:
+        self.spring = spring
+        self.me = self
+
+    def __del__(self) -> None:
+        self.spring()
+
+
+BATCHES = [
+    ("BatchLineReceiver", b"hello world\r\n", {}),
+    ("BatchInt8StringReceiver", b"\x0bhello world", {}),
+    ("BatchNetstringReceiver", b"11:hello world,", {}),
+    (
+        "HeaderReceiver",
+        struct.pack("!HI", 5, 11) + b"hello world",
+        {"headerFormat": "!HI", "lengthField": 1},
+    ),
+]
+
+
+@pytest.mark.parametrize(("base", "data", "members"), BATCHES)
+def test_a_collection_that_empties_the_buffer_while_it_is_parsed(
+    base: str, data: bytes, members: dict[str, Any], eager_collections: None
+) -> None:
+    def note(self: Any, *messages: Any) -> None:
+        self.got.append(messages)
+
+    names = dict.fromkeys(("linesReceived", "stringsReceived", "packetReceived"), note)
+    protocol = type("Noting", (getattr(fast, base),), {**names, **members})()
+    protocol.got = []
+    protocol.makeConnection(StringTransport())
+    protocol.dataReceived(data * 20)
+    whole = list(protocol.got)
+
+    def empty() -> None:
+        protocol._buffer = b""
+
+    for _ in range(5):
+        gc.disable()
+        gc.collect()
+        Trap(empty)
+        gc.set_threshold(1)
+        gc.enable()
+        protocol.dataReceived(data * 20)
+        gc.set_threshold(700)
+        protocol._buffer = b""
+        protocol.dataReceived(data * 20)
+    assert all(each in whole for each in protocol.got)
+    assert protocol._buffer == b""
+
+
+@SIDES
+@pytest.mark.parametrize("base", ["LineReceiver", "LineOnlyReceiver"])
+def test_data_that_arrives_while_the_old_transport_is_freed(side: Any, base: str) -> None:
+    class Transport:
+        disconnecting = False
+
+    class Feeding:
+        def __init__(self, protocol: Any) -> None:
+            self.protocol = protocol
+
+        def __del__(self) -> None:
+            self.protocol.dataReceived(b"freed\r\n" * 2)
+
+    got = []
+
+    class Noting(getattr(side, base)):  # type: ignore[misc]
+        def lineReceived(self, line: bytes) -> None:
+            got.append(line)
+
+    def connect(protocol: Any, transport: Any) -> None:
+        protocol.transport = transport  # specialized by the interpreter after some calls
+
+    protocol = Noting()
+    protocol.__dict__ = dict(protocol.__dict__)
+    for _ in range(100):
+        connect(protocol, Transport())
+    for _ in range(20):
+        transport = Transport()
+        transport.bomb = Feeding(protocol)  # type: ignore[attr-defined]
+        connect(protocol, transport)
+        del transport
+        protocol.dataReceived(b"held\r\n")
+        connect(protocol, Transport())
+    assert got == [b"held", b"freed", b"freed"] * 20
+
+
+@SIDES
+@pytest.mark.parametrize("value", ["", None, 0, [], (), 0.0])
+@pytest.mark.parametrize(
+    ("base", "name", "data"),
+    [
+        ("LineReceiver", "_buffer", b"a\r\nb\r\n"),
+        ("NetstringReceiver", "_remainingData", b"1:a,1:b,"),
+        ("Int8StringReceiver", "recvd", b"\1a\1b"),
+    ],
+)
+def test_a_callback_that_empties_the_buffer_with_another_type(
+    side: Any, value: Any, base: str, name: str, data: bytes
+) -> None:
+    got = []
+
+    def receive(self: Any, message: bytes) -> None:
+        got.append(message)
+        setattr(self, name, value)
+
+    members = {"lineReceived": receive, "stringReceived": receive}
+    protocol = type("Emptying", (getattr(side, base),), members)()
+    protocol.makeConnection(StringTransport())
+    assert protocol.dataReceived(data) is None
+    assert got == [b"a"]
+    if name != "recvd":
+        assert getattr(protocol, name) == value
+
+
+@SIDES
+def test_a_busy_flag_whose_truth_replaces_the_dict(side: Any) -> None:
+    got = []
+
+    class Noting(side.LineReceiver):  # type: ignore[name-defined, misc]
+        def lineReceived(self, line: bytes) -> None:
+            got.append(line)
+
+    class Replacing:
+        def __bool__(self) -> bool:
+            protocol.__dict__ = {"transport": protocol.transport}
+            return False
+
+    for _ in range(50):
+        protocol = Noting()
+        protocol.makeConnection(StringTransport())
+        protocol._busyReceiving = Replacing()
+        protocol.dataReceived(b"a\r\n")
+    assert got == [b"a"] * 50
+
+
+@SIDES
+def test_make_connection_without_arguments(side: Any) -> None:
+    with pytest.raises(TypeError):
+        side.NetstringReceiver.makeConnection()
+    protocol = type("Noting", (side.NetstringReceiver,), {"stringReceived": print})()
+    side.NetstringReceiver.makeConnection(self=protocol, transport=StringTransport())
+    protocol.dataReceived(b"1:")
+    assert protocol._expectedPayloadSize == 2
