@@ -16,6 +16,33 @@ static const pyr_framing_kind *const kinds[] = {
 
 /* ---- finding the buffer ---------------------------------------------------- */
 
+/* Continue where another buffer stands, which a copied __dict__ still has. */
+static void
+copy_parser(pyr_buffer *b, const pyr_buffer *from)
+{
+    b->compatibility_offset = from->compatibility_offset;
+    b->ready = from->ready;
+    b->netstring_state = from->netstring_state;
+    b->expected = from->expected;
+    b->moved = from->moved;
+    for (int i = 0; i < ESCAPE_COUNT; i++) {
+        b->escaped[i] = Py_XNewRef(from->escaped[i]);
+    }
+}
+
+pyr_buffer *
+pyr_buffer_copy(const pyr_buffer *from)
+{
+    pyr_buffer *b = pyr_buffer_new(from->st, NULL);
+    if (b != NULL) {
+        copy_parser(b, from);
+        if (from->size > 0 && pyr_buffer_set(b, from->data, from->size) < 0) {
+            Py_CLEAR(b);
+        }
+    }
+    return b;
+}
+
 static int
 fill_buffer(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, PyObject *kept)
 {
@@ -29,6 +56,9 @@ fill_buffer(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, PyObject 
         Py_XDECREF(content);
         if (result < 0) {
             return -1;
+        }
+        if (!PyBytes_CheckExact(kept)) {
+            copy_parser(b, (pyr_buffer *)kept);
         }
     }
     if (method->kind->needs_busy) {
@@ -92,7 +122,7 @@ find_buffer(pyr_framing_method *method, PyObject *self)
     }
     pyr_buffer *b = (pyr_buffer *)kept;
     if (!is_buffer || b->owner != self) {
-        if (!pyr_class_is_usual(method, Py_TYPE(self)) || method->kind->needs_ready) {
+        if (!method->kind->needs_ready && !pyr_class_is_usual(method, Py_TYPE(self))) {
             return NULL;
         }
         return make_buffer(method, self, dict, kept);

@@ -397,6 +397,15 @@ buffer_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
     return Py_BuildValue("O(N)", &PyBytes_Type, content);
 }
 
+/* A netstring parser has more state than the bytes; its attributes are all here. */
+static PyObject *
+buffer_deepcopy(PyObject *self, PyObject *Py_UNUSED(memo))
+{
+    pyr_buffer *b = (pyr_buffer *)self;
+    return b->ready && b->escaped[0] == NULL ? (PyObject *)pyr_buffer_copy(b)
+                                             : buffer_content(self);
+}
+
 static PyObject *
 buffer_to_bytes(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -408,6 +417,42 @@ buffer_sizeof(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     pyr_buffer *b = (pyr_buffer *)self;
     return PyLong_FromSsize_t((Py_ssize_t)sizeof(*b) + b->capacity);
+}
+
+/*
+ * Code that reaches past the attribute (a class that is no receiver, put over a protocol
+ * with __class__) finds something that adds, slices and searches as bytes do.
+ */
+static PyObject *
+buffer_concat(PyObject *self, PyObject *other)
+{
+    PyObject *content = buffer_content(self);
+    PyObject *result = content == NULL ? NULL : PyNumber_Add(content, other);
+    Py_XDECREF(content);
+    return result;
+}
+
+static PyObject *
+buffer_subscript(PyObject *self, PyObject *key)
+{
+    PyObject *content = buffer_content(self);
+    PyObject *result = content == NULL ? NULL : PyObject_GetItem(content, key);
+    Py_XDECREF(content);
+    return result;
+}
+
+static PyObject *
+buffer_getattro(PyObject *self, PyObject *name)
+{
+    PyObject *value = PyObject_GenericGetAttr(self, name);
+    if (value != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        return value;
+    }
+    PyErr_Clear();
+    PyObject *content = buffer_content(self);
+    value = content == NULL ? NULL : PyObject_GetAttr(content, name);
+    Py_XDECREF(content);
+    return value;
 }
 
 static Py_ssize_t
@@ -424,6 +469,8 @@ PyDoc_STRVAR(buffer_doc,
 
 PyDoc_STRVAR(buffer_bytes_doc, "__bytes__($self, /)\n--\n\nThe content, as bytes.");
 PyDoc_STRVAR(buffer_reduce_doc, "__reduce__($self, /)\n--\n\nPickle and copy as bytes.");
+PyDoc_STRVAR(buffer_deepcopy_doc, "__deepcopy__($self, memo, /)\n--\n\n"
+                                  "Bytes, or for netstrings a buffer in the same state.");
 PyDoc_STRVAR(
     buffer_sizeof_doc,
     "__sizeof__($self, /)\n--\n\nThe bytes of memory held, spare room included.");
@@ -431,15 +478,18 @@ PyDoc_STRVAR(
 static PyMethodDef buffer_methods[] = {
     {"__bytes__", buffer_to_bytes, METH_NOARGS, buffer_bytes_doc},
     {"__reduce__", buffer_reduce, METH_NOARGS, buffer_reduce_doc},
+    {"__deepcopy__", buffer_deepcopy, METH_O, buffer_deepcopy_doc},
     {"__sizeof__", buffer_sizeof, METH_NOARGS, buffer_sizeof_doc},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot buffer_slots[] = {
-    {Py_tp_doc, (void *)buffer_doc},   {Py_tp_dealloc, buffer_dealloc},
-    {Py_tp_traverse, buffer_traverse}, {Py_tp_clear, buffer_clear},
-    {Py_tp_repr, buffer_repr},         {Py_tp_methods, buffer_methods},
-    {Py_sq_length, buffer_length},     {0, NULL},
+    {Py_tp_doc, (void *)buffer_doc},     {Py_tp_dealloc, buffer_dealloc},
+    {Py_tp_traverse, buffer_traverse},   {Py_tp_clear, buffer_clear},
+    {Py_tp_repr, buffer_repr},           {Py_tp_methods, buffer_methods},
+    {Py_sq_length, buffer_length},       {Py_sq_concat, buffer_concat},
+    {Py_mp_subscript, buffer_subscript}, {Py_mp_length, buffer_length},
+    {Py_tp_getattro, buffer_getattro},   {0, NULL},
 };
 
 static PyType_Spec buffer_spec = {

@@ -79,6 +79,8 @@ struct pyr_buffer {
 };
 
 pyr_buffer *pyr_buffer_new(core_state *st, const void *owner);
+/* A buffer with the same content, and a framing's state, that nobody owns yet. */
+pyr_buffer *pyr_buffer_copy(const pyr_buffer *from);
 int pyr_buffer_exec(PyObject *module, core_state *st);
 
 PyObject *pyr_new_large_message(const char *data, Py_ssize_t size);

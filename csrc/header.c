@@ -159,7 +159,11 @@ check_disconnecting(pyr_framing_method *method, pyr_buffer *b)
     PyObject *transport = Py_NewRef(b->view.transport);
     int stop = pyr_disconnecting(method->st, transport);
     Py_DECREF(transport);
-    return stop < 0 ? PACKET_FAILED : stop ? PACKET_STOP : PACKET_ON;
+    if (stop <= 0) {
+        return stop < 0 ? PACKET_FAILED : PACKET_ON;
+    }
+    Py_CLEAR(b->header);
+    return pyr_buffer_set(b, NULL, 0) < 0 ? PACKET_FAILED : PACKET_STOP;
 }
 
 static packet_next

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import struct
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
 from twisted.protocols import basic as stock
 
@@ -172,3 +174,73 @@ def test_make_connection_without_arguments(side: Any) -> None:
     side.NetstringReceiver.makeConnection(self=protocol, transport=StringTransport())
     protocol.dataReceived(b"1:")
     assert protocol._expectedPayloadSize == 2
+
+
+@SIDES
+@pytest.mark.parametrize("received", [b"2:ok,", b"2:ok,5", b"2:ok,5:", b"2:ok,5:ab"])
+def test_deep_copies_of_a_netstring_receiver(side: Any, received: bytes) -> None:
+    def note(self: Any, string: bytes) -> None:
+        self.got.append(string)
+
+    protocol = type("Noting", (side.NetstringReceiver,), {"stringReceived": note})()
+    protocol.got = []
+    protocol.makeConnection(StringTransport())
+    protocol.dataReceived(received)
+    protocol.transport = None
+    twin = copy.deepcopy(protocol)
+    assert twin._remainingData == protocol._remainingData
+    rest = b"5:abcde,"[len(received) - 5 :]
+    twin.dataReceived(rest)
+    protocol.dataReceived(rest)
+    assert twin.got == protocol.got == [b"ok", b"abcde"]
+
+
+@SIDES
+def test_shallow_copies_of_a_netstring_receiver(side: Any) -> None:
+    def note(self: Any, string: bytes) -> None:
+        self.got.append(string)
+
+    protocol = type("Noting", (side.NetstringReceiver,), {"stringReceived": note})()
+    protocol.makeConnection(StringTransport())
+    protocol.got = []
+    protocol.dataReceived(b"2:ok,")
+    twin = copy.copy(protocol)
+    twin.got = []
+    twin.dataReceived(b"1:a,1")
+    protocol.dataReceived(b"1:b,")
+    twin.dataReceived(b":c,")
+    assert (protocol.got, twin.got) == ([b"ok", b"b"], [b"a", b"c"])
+
+
+@SIDES
+def test_another_protocols_class_takes_over_the_buffer(side: Any) -> None:
+    class Other(Protocol):
+        _buffer = b""
+
+        def dataReceived(self, data: bytes) -> None:
+            self._buffer += data
+
+    protocol = type("First", (side.LineReceiver,), {"lineReceived": lambda *_: None})()
+    protocol.makeConnection(StringTransport())
+    protocol.dataReceived(b"a\r\nhalf")
+    protocol.__class__ = Other
+    assert protocol._buffer.find(b"f") == 3
+    assert protocol._buffer[:2] == b"ha"
+    protocol.dataReceived(b" and more")
+    assert protocol._buffer == b"half and more"
+
+
+def test_packets_behind_a_close_take_no_memory() -> None:
+    class Closing(fast.HeaderReceiver):
+        headerFormat = "!B"
+        lengthField = 0
+
+        def packetReceived(self, header: Any, payload: bytes) -> None:
+            transport: Any = self.transport
+            transport.loseConnection()
+
+    protocol: Any = Closing()
+    protocol.makeConnection(StringTransport())
+    for _ in range(3):
+        protocol.dataReceived(b"\1a\2b")
+        assert protocol._buffer == b""
