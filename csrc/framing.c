@@ -261,11 +261,10 @@ connect_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
                    PyObject *kwnames)
 {
     pyr_framing_method *method = (pyr_framing_method *)callable;
-    pyr_framing_state *framing = &method->st->framing;
     PyObject *self = PyVectorcall_NARGS(nargsf) > 0 ? args[0] : NULL;
     PyObject *result = PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
     if (result == NULL || self == NULL ||
-        !pyr_is_framing_attribute(method->st, Py_TYPE(self), framing->names.remaining)) {
+        !pyr_state_is_ours(method->st, &pyr_netstring_kind, Py_TYPE(self))) {
         return result;
     }
     PyObject *dict = pyr_instance_dict(self);

@@ -171,9 +171,10 @@ typedef struct {
     int slot_count;
     pyr_slot slots[SLOT_COUNT];
     const char *const
-        *fixed;       /* class attributes that must be the stock ones; may be NULL */
-    bool needs_busy;  /* _busyReceiving must be ours */
-    bool needs_ready; /* the buffer is made by makeConnection only */
+        *fixed; /* class attributes that must be the stock ones; may be NULL */
+    const char *const *state; /* further attributes that must be ours; may be NULL */
+    bool needs_busy;          /* _busyReceiving must be ours */
+    bool needs_ready;         /* the buffer is made by makeConnection only */
 } pyr_framing_kind;
 
 extern const pyr_framing_kind pyr_line_kind;
@@ -262,6 +263,8 @@ int pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self);
 bool pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type);
 /* Whether attributes of its instances are where they are for most classes. */
 bool pyr_ordinary_access(core_state *st, PyTypeObject *type);
+/* Whether no subclass has put its own attributes before ours over a framing's state. */
+bool pyr_state_is_ours(core_state *st, const pyr_framing_kind *kind, PyTypeObject *type);
 /* Whether the class has one of our FramingAttributes under this name. */
 bool pyr_is_framing_attribute(core_state *st, PyTypeObject *type, PyObject *name);
 void pyr_view_clear(pyr_view *view);

@@ -306,6 +306,21 @@ fixed_unchanged(pyr_framing_method *method, PyTypeObject *type)
     return true;
 }
 
+bool
+pyr_state_is_ours(core_state *st, const pyr_framing_kind *kind, PyTypeObject *type)
+{
+    for (const char *const *each = kind->state; each != NULL && *each != NULL; each++) {
+        PyObject *name = PyUnicode_InternFromString(*each);
+        bool ours = name != NULL && pyr_is_framing_attribute(st, type, name);
+        Py_XDECREF(name);
+        if (!ours) {
+            PyErr_Clear();
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Whether this class lets C do the work. */
 bool
 pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type)
@@ -315,7 +330,7 @@ pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type)
            pyr_is_framing_attribute(st, type, pyr_key(method)) &&
            (!method->kind->needs_busy ||
             pyr_is_framing_attribute(st, type, st->framing.names.busy)) &&
-           fixed_unchanged(method, type);
+           pyr_state_is_ours(st, method->kind, type) && fixed_unchanged(method, type);
 }
 
 static void

@@ -266,11 +266,14 @@ intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char 
     return next == RUN_FAILED ? NULL : Py_NewRef(Py_None);
 }
 
+static const char *const intn_state[] = {"_compatibilityOffset", NULL};
+
 const pyr_framing_kind pyr_intn_kind = {
     .name = "intn",
     .feed = intn_feed,
     .key = PYR_FRAMING_NAME(unprocessed),
     .handler = PYR_FRAMING_NAME(stringReceived),
+    .state = intn_state,
     .slot_count = 6,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_PAUSED, SLOT_PREFIX_LENGTH,
               SLOT_STRUCT_FORMAT, SLOT_RECVD},

@@ -10,8 +10,9 @@
  */
 enum { ESCAPE_REMAINING, ESCAPE_PAYLOAD, ESCAPE_STATE, ESCAPE_EXPECTED, ESCAPE_CURRENT };
 
-static const char *const escape_names[] = {"_remainingData", "_payload", "_state",
-                                           "_expectedPayloadSize", "_currentPayloadSize"};
+static const char *const escape_names[] = {
+    "_remainingData",      "_payload", "_state", "_expectedPayloadSize",
+    "_currentPayloadSize", NULL};
 
 int
 pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict)
@@ -444,6 +445,7 @@ const pyr_framing_kind pyr_netstring_kind = {
     .slot_count = 2,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH},
     .fixed = netstring_fixed,
+    .state = escape_names,
     .needs_ready = true,
 };
 

@@ -244,3 +244,37 @@ def test_packets_behind_a_close_take_no_memory() -> None:
     for _ in range(3):
         protocol.dataReceived(b"\1a\2b")
         assert protocol._buffer == b""
+
+
+@SIDES
+@pytest.mark.parametrize("name", ["_state", "_payload", "_currentPayloadSize"])
+def test_a_netstring_class_with_its_own_attribute_for_the_parser(side: Any, name: str) -> None:
+    got = []
+
+    class Own(side.NetstringReceiver):  # type: ignore[name-defined, misc]
+        def stringReceived(self, string: bytes) -> None:
+            got.append(string)
+
+    setattr(Own, name, "of the class")
+    protocol = Own()
+    protocol.makeConnection(StringTransport())
+    assert getattr(protocol, name) != "of the class"
+    protocol.dataReceived(b"2:ok,1:a,5:")
+    assert got == [b"ok", b"a"]
+    assert protocol._state == 1
+
+
+@SIDES
+def test_a_class_with_its_own_compatibility_offset(side: Any) -> None:
+    seen = []
+
+    class Own(side.Int8StringReceiver):  # type: ignore[name-defined, misc]
+        _compatibilityOffset = 0
+
+        def stringReceived(self, string: bytes) -> None:
+            seen.append(self.recvd)
+
+    protocol = Own()
+    protocol.makeConnection(StringTransport())
+    protocol.dataReceived(b"\1a\1b")
+    assert seen == [b"\1b", b""]
