@@ -391,8 +391,7 @@ read_slot(pyr_buffer *b, pyr_slot slot, PyObject *own)
         view->has_recvd = own != NULL;
         return true;
     case SLOT_HEADER:
-        Py_XSETREF(view->header_from, Py_XNewRef(value));
-        return value != NULL;
+        return value != NULL && value == view->header_from;
     default:
         return true;
     }
@@ -422,10 +421,35 @@ read_instance(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
     return 0;
 }
 
+/*
+ * Take the declaration of a header.  Dropping the one before may run any code, so this
+ * comes before all else is looked at.
+ */
+static int
+read_header(pyr_framing_method *method, pyr_view *view, PyObject *self)
+{
+    PyObject *name = method->st->framing.names.header;
+    PyObject *dict = pyr_instance_dict(self);
+    PyObject *value = dict == NULL ? NULL : PyDict_GetItemWithError(dict, name);
+    if (value == NULL && PyErr_Occurred()) {
+        return -1;
+    }
+    if (value == NULL) {
+        value = _PyType_Lookup(Py_TYPE(self), name);
+    }
+    if (value != view->header_from) {
+        Py_XSETREF(view->header_from, Py_XNewRef(value));
+    }
+    return 0;
+}
+
 int
 pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     pyr_view *view = &b->view;
+    if (method->kind == &pyr_header_kind && read_header(method, view, self) < 0) {
+        return -1;
+    }
     PyTypeObject *type = Py_TYPE(self);
     PyObject *dict = pyr_instance_dict(self);
     view->version = 0;

@@ -278,3 +278,33 @@ def test_a_class_with_its_own_compatibility_offset(side: Any) -> None:
     protocol.makeConnection(StringTransport())
     protocol.dataReceived(b"\1a\1b")
     assert seen == [b"\1b", b""]
+
+
+def test_a_header_declaration_whose_end_replaces_the_transport() -> None:
+    class Transport:
+        disconnecting = False
+
+    class Unpack:
+        def __init__(self, protocol: Any) -> None:
+            self.protocol = protocol
+
+        def __call__(self, raw: bytes) -> tuple[int]:
+            return (1,)
+
+        def __del__(self) -> None:
+            self.protocol.transport = Transport()
+
+    class Replacing(fast.HeaderReceiver):
+        headerFormat = "!B"
+        lengthField = 0
+        count = 0
+
+        def packetReceived(self, header: Any, payload: bytes) -> None:
+            self.count += 1
+            self._header = (1, 0, False, Unpack(self))  # type: ignore[misc]
+
+    protocol: Any = Replacing()
+    protocol.makeConnection(Transport())
+    for _ in range(20):
+        protocol.dataReceived(b"\1a" * 5)
+    assert protocol.count == 100
