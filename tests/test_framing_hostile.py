@@ -13,6 +13,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
 from twisted.protocols import basic as stock
 
+from pyreactor import _core
 from pyreactor import basic as fast
 
 SIDES = pytest.mark.parametrize("side", [stock, fast], ids=["stock", "pyreactor"])
@@ -308,3 +309,33 @@ def test_a_header_declaration_whose_end_replaces_the_transport() -> None:
     for _ in range(20):
         protocol.dataReceived(b"\1a" * 5)
     assert protocol.count == 100
+
+
+@pytest.mark.parametrize("failing", range(8))
+def test_lent_memory_is_not_kept_when_there_is_no_other(failing: int) -> None:
+    """A callback feeds more, and there is no memory to keep it after that call."""
+    testcapi: Any = pytest.importorskip("_testcapi")
+    got = []
+
+    class Feeding(fast.LineReceiver):
+        fed = False
+
+        def lineReceived(self, line: bytes) -> None:
+            got.append(line)
+            if not self.fed:
+                self.fed = True
+                data = bytearray(b"y" * 3000 + b"\r\nz\r\n")
+                testcapi.set_nomemory(failing, failing + 1)
+                try:
+                    _core._framing_feed(self, data)
+                except MemoryError:
+                    pass
+                finally:
+                    testcapi.remove_mem_hooks()
+                data[:] = b"\xdd" * len(data)
+
+    protocol = Feeding()
+    protocol.makeConnection(StringTransport())
+    protocol.dataReceived(b"a\r\n")
+    protocol.dataReceived(b"e\r\n")
+    assert got in ([b"a", b"e"], [b"a", b"y" * 3000, b"z", b"e"])
