@@ -191,6 +191,7 @@ pyr_loop_ready(Loop *self)
             return -1;
         }
         self->forked = false;
+        pyr_pollers_forked(self);
     }
     return 0;
 }
@@ -228,6 +229,13 @@ loop_close(Loop *self)
 #define PRECISE_BELOW 0.002
 #define LONGEST_SLEEP 2147483.0 /* seconds; stock's limit */
 
+static void
+run_uv(Loop *self, uv_run_mode mode)
+{
+    pyr_pollers_prove(self);
+    (void)uv_run(&self->uv, mode);
+}
+
 /* Sleep in libuv; the last two milliseconds before a deadline are left for the next
  * iteration, which sleeps precisely. */
 static void
@@ -239,7 +247,7 @@ sleep_in_uv(Loop *self, double delay)
         uv_update_time(&self->uv);
         (void)uv_timer_start(&self->alarm, on_alarm, (uint64_t)(delay * 1000.0) - 1, 0);
     }
-    (void)uv_run(&self->uv, UV_RUN_ONCE);
+    run_uv(self, UV_RUN_ONCE);
 }
 
 /* Handle what is ready now, without giving up the GIL. */
@@ -247,7 +255,7 @@ static void
 poll_quickly(Loop *self)
 {
     self->quick = true;
-    (void)uv_run(&self->uv, UV_RUN_NOWAIT);
+    run_uv(self, UV_RUN_NOWAIT);
     self->quick = false;
 }
 
@@ -257,7 +265,7 @@ poll_without_sleep(Loop *self)
 {
     PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     self->quick = PyThreadState_Next(first) == NULL;
-    (void)uv_run(&self->uv, UV_RUN_NOWAIT);
+    run_uv(self, UV_RUN_NOWAIT);
     self->quick = false;
 }
 

@@ -2,7 +2,11 @@
 #include "poller.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 
 #include "loop.h"
 #include "report.h"
@@ -77,6 +81,59 @@ table_take(pyr_poller *poller)
     return owned;
 }
 
+static void
+expect_proof(pyr_poller *poller)
+{
+    pyr_pollers *all = &poller->loop->pollers;
+    if (!poller->unproven) {
+        poller->unproven = true;
+        poller->uses++;
+        poller->next_unproven = all->unproven;
+        all->unproven = poller;
+    }
+}
+
+/* Would the kernel take this descriptor? */
+static bool
+is_pollable(Loop *loop, int fd)
+{
+#ifdef __linux__
+    struct epoll_event nothing = {0}; /* libuv changes it at once, should it be there */
+    return epoll_ctl(uv_backend_fd(&loop->uv), EPOLL_CTL_MOD, fd, &nothing) == 0 ||
+           errno == ENOENT;
+#else
+    (void)loop;
+    return fcntl(fd, F_GETFD) >= 0;
+#endif
+}
+
+void
+pyr_pollers_prove(Loop *loop)
+{
+    pyr_poller *poller = loop->pollers.unproven;
+    loop->pollers.unproven = NULL;
+    while (poller != NULL) {
+        pyr_poller *next = poller->next_unproven;
+        poller->unproven = false;
+        if (poller->watching != 0 && !is_pollable(loop, poller->fd)) {
+            (void)uv_poll_stop(&poller->handle);
+            poller->watching = 0;
+        }
+        poller_release(poller);
+        poller = next;
+    }
+}
+
+void
+pyr_pollers_forked(Loop *loop)
+{
+    for (int fd = 0; fd < loop->pollers.capacity; fd++) {
+        if (loop->pollers.by_fd[fd] != NULL) {
+            expect_proof(loop->pollers.by_fd[fd]);
+        }
+    }
+}
+
 static void on_poll(uv_poll_t *handle, int status, int events);
 
 /* Ask libuv for exactly `watching`. */
@@ -99,6 +156,9 @@ watch_exactly(pyr_poller *poller, unsigned watching)
         return -1;
     }
     poller->watching = watching;
+    if (watching != 0) {
+        expect_proof(poller);
+    }
     return 0;
 }
 
@@ -700,4 +760,5 @@ void
 pyr_pollers_close_all(Loop *loop)
 {
     uv_walk(&loop->uv, close_one, NULL);
+    pyr_pollers_prove(loop);
 }

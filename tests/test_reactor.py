@@ -529,3 +529,60 @@ def test_the_types_are_made_by_the_reactor_only() -> None:
         _core.DelayedCall()
     with pytest.raises(ValueError):
         PyReactor()._loop.watch("unknown", 1)
+
+
+# ---- descriptors that somebody closed, shares, or takes over ----
+
+
+class Ends(FileDescriptor):
+    """A reader of a pipe that reads, and pays no heed to the end."""
+
+    def __init__(self, reactor: Any, number: int) -> None:
+        FileDescriptor.__init__(self, reactor)
+        self.number = number
+        self.connected = 1
+        self.reads = 0
+        self.lost: list[type] = []
+
+    def fileno(self) -> int:
+        return self.number
+
+    def doRead(self) -> None:
+        self.reads += 1
+        os.read(self.number, 100)
+
+    def connectionLost(self, reason: Any) -> None:
+        self.lost.append(reason.type)
+        FileDescriptor.connectionLost(self, reason)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_descriptor_closed_before_it_was_polled(reactor: PyReactor, replace: bool) -> None:
+    """libuv would abort the process, as would it for a file of the same number."""
+    read, write = os.pipe()
+    reader = Ends(reactor, read)
+    reader.startReading()
+    os.close(read)
+    file = os.open(os.devnull, os.O_RDONLY) if replace else -1
+    assert not replace or file == read
+    for _ in range(5):
+        reactor.iterate(0.001)
+    reader.stopReading()
+    os.close(write)
+    if replace:
+        os.close(file)
+
+
+def test_accepted_socket_closed_in_connection_made(reactor: PyReactor) -> None:
+    class Closes(protocol.Protocol):
+        def connectionMade(self) -> None:
+            closed.append(self.transport)
+            self.transport.getHandle().close()  # type: ignore[union-attr]
+
+    closed: list[Any] = []
+    port = reactor.listenTCP(0, protocol.Factory.forProtocol(Closes), interface="127.0.0.1")
+    client = socket.create_connection(("127.0.0.1", port.getHost().port))
+    spin(reactor, lambda: closed)
+    for _ in range(5):
+        reactor.iterate(0.001)
+    client.close()
