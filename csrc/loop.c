@@ -247,6 +247,8 @@ sleep_in_uv(Loop *self, double delay)
         uv_update_time(&self->uv);
         (void)uv_timer_start(&self->alarm, on_alarm, (uint64_t)(delay * 1000.0) - 1, 0);
     }
+    /* An event that was polled for quickly may have come to here by a nested iterate. */
+    self->quick = false;
     run_uv(self, UV_RUN_ONCE);
 }
 

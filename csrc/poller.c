@@ -136,6 +136,15 @@ pyr_pollers_forked(Loop *loop)
 
 static void on_poll(uv_poll_t *handle, int status, int events);
 
+/* libuv passes a hang-up off as readability.  A stream learns the difference by reading;
+ * for others we ask to be told of hang-ups, to look closer then. */
+static int
+uv_events_for(pyr_poller *poller, unsigned watching)
+{
+    int reading = poller->is_stream ? UV_READABLE : UV_READABLE | UV_DISCONNECT;
+    return (watching & PYR_READ ? reading : 0) | (watching & PYR_WRITE ? UV_WRITABLE : 0);
+}
+
 /* Ask libuv for exactly `watching`. */
 static int
 watch_exactly(pyr_poller *poller, unsigned watching)
@@ -147,9 +156,7 @@ watch_exactly(pyr_poller *poller, unsigned watching)
     if (watching == 0) {
         status = uv_poll_stop(&poller->handle);
     } else {
-        int events = (watching & PYR_READ ? UV_READABLE : 0) |
-                     (watching & PYR_WRITE ? UV_WRITABLE : 0);
-        status = uv_poll_start(&poller->handle, events, on_poll);
+        status = uv_poll_start(&poller->handle, uv_events_for(poller, watching), on_poll);
     }
     if (status < 0) {
         pyr_set_uv_error(status);
@@ -170,6 +177,19 @@ poller_watch(pyr_poller *poller, unsigned watching)
     return watch_exactly(poller, watching | (poller->watching & PYR_READ));
 }
 
+/* libuv makes the descriptor non-blocking, which is for its owner to decide: standard
+ * input shares the flag with the terminal's other users.  Streams never block. */
+static int
+init_handle(Loop *loop, pyr_poller *poller, int fd, bool is_stream)
+{
+    int flags = is_stream ? -1 : fcntl(fd, F_GETFL);
+    int status = uv_poll_init(&loop->uv, &poller->handle, fd);
+    if (flags != -1 && !(flags & O_NONBLOCK)) {
+        (void)fcntl(fd, F_SETFL, flags);
+    }
+    return status;
+}
+
 /* A poller for `fd`, whose table entry must be free.  *refused is set where the kernel
  * cannot poll such a file. */
 static pyr_poller *
@@ -183,7 +203,7 @@ poller_new(Loop *loop, int fd, bool *refused)
         PyErr_NoMemory();
         return NULL;
     }
-    int status = uv_poll_init(&loop->uv, &poller->handle, fd);
+    int status = init_handle(loop, poller, fd, refused == NULL);
     if (status < 0) {
         PyMem_Free(poller);
         if (refused != NULL && status == UV_EPERM) {
@@ -637,7 +657,7 @@ handle_selectable(Loop *loop, PyObject *selectable, int events)
 /* libuv hides which events came with an error, so ask the kernel.  EVENT_CLOSED says
  * that the descriptor was watched for reading (stock then sees a clean end). */
 static int
-query_events(pyr_poller *poller)
+query_events(pyr_poller *poller, int otherwise)
 {
     struct pollfd pfd = {.fd = poller->fd};
     int events = 0;
@@ -648,7 +668,7 @@ query_events(pyr_poller *poller)
         pfd.events |= POLLOUT;
     }
     if (poll(&pfd, 1, 0) <= 0) {
-        return (int)poller->wanted; /* the error went away: try, and see */
+        return otherwise;
     }
     if (pfd.revents & POLLIN) {
         events |= EVENT_IN;
@@ -699,7 +719,11 @@ static int
 events_of(pyr_poller *poller, int status, int uv_events)
 {
     if (status < 0) {
-        return query_events(poller);
+        /* should the error have gone away: try, and see */
+        return query_events(poller, (int)poller->wanted);
+    }
+    if (uv_events & UV_DISCONNECT) {
+        return query_events(poller, 0);
     }
     return ((uv_events & UV_READABLE ? EVENT_IN : 0) |
             (uv_events & UV_WRITABLE ? EVENT_OUT : 0)) &

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -586,3 +588,94 @@ def test_accepted_socket_closed_in_connection_made(reactor: PyReactor) -> None:
     for _ in range(5):
         reactor.iterate(0.001)
     client.close()
+
+
+def test_reader_of_a_pipe_is_told_of_its_end(reactor: PyReactor) -> None:
+    """As in stock; doRead is not called again and again for nothing."""
+    read, write = os.pipe()
+    reader = Ends(reactor, read)
+    reader.startReading()
+    os.write(write, b"last words")
+    os.close(write)
+    spin(reactor, lambda: reader.lost)
+    assert (reader.reads, reader.lost) == (1, [error.ConnectionDone])
+    assert not reactor.getReaders()
+    os.close(read)
+
+
+def test_writer_on_a_half_closed_socket_is_called_only_when_writable(reactor: PyReactor) -> None:
+    mine, peer = socket.socketpair()
+    mine.setblocking(False)
+    calls: list[int] = []
+
+    class Writer(Ends):
+        def doWrite(self) -> None:
+            calls.append(1)
+
+    writer = Writer(reactor, mine.fileno())
+    writer.startReading()
+    writer.startWriting()
+    writer.stopReading()
+    with pytest.raises(BlockingIOError):
+        while True:
+            mine.send(b"x" * 65536)
+    peer.shutdown(socket.SHUT_WR)
+    for _ in range(20):
+        reactor.iterate(0.001)
+    assert calls == []
+    writer.stopWriting()
+    mine.close()
+    peer.close()
+
+
+def test_blocking_descriptor_stays_blocking(reactor: PyReactor) -> None:
+    """A terminal's standard input and output share the flag."""
+    read, write = os.pipe()
+    reader = Ends(reactor, read)
+    reader.startReading()
+    assert os.get_blocking(read)
+    reader.stopReading()
+    os.close(read)
+    os.close(write)
+
+
+def test_thread_runs_while_a_nested_iterate_sleeps(reactor: PyReactor) -> None:
+    order: list[str] = []
+
+    def sleepInside() -> None:
+        """In an event that was polled for without a sleep."""
+        reader.stopReading()
+        reactor._loop.watch("signal_wakeup", True)  # as while the reactor runs
+        while not ends.lost:
+            reactor.iterate(10)
+        order.append("slept")
+
+    def inThread() -> None:
+        go.wait()
+        time.sleep(0.05)
+        order.append("thread")
+
+    # Another process ends the sleep, and only a sleeping loop lets the thread run.
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000)
+    go = threading.Event()
+    thread = threading.Thread(target=inThread)
+    thread.start()
+    read, write = os.pipe()
+    reader = Ends(reactor, read)
+    reader.doRead = sleepInside  # type: ignore[method-assign]
+    reader.startReading()
+    os.write(write, b"x")
+    with subprocess.Popen(["sleep", "1"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        ends = Ends(reactor, process.stdout.fileno())
+        ends.startReading()
+        go.set()
+        try:
+            spin(reactor, lambda: order)
+        finally:
+            sys.setswitchinterval(interval)
+            thread.join()
+    assert order == ["thread", "slept"]
+    os.close(read)
+    os.close(write)
