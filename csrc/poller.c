@@ -67,18 +67,23 @@ table_get(pyr_pollers *self, int fd)
     return fd >= 0 && fd < self->capacity ? self->by_fd[fd] : NULL;
 }
 
-/* Take the poller out of the table; gives back its reference to the selectable, if it
+/* Nothing is wanted any more: gives back the poller's reference to the selectable, if it
  * holds one. */
 static PyObject *
-table_take(pyr_poller *poller)
+poller_disown(pyr_poller *poller)
+{
+    PyObject *owned = poller->wanted != 0 ? poller->selectable : NULL;
+    poller->wanted = 0;
+    return owned;
+}
+
+static void
+table_drop(pyr_poller *poller)
 {
     pyr_pollers *self = &poller->loop->pollers;
-    PyObject *owned = poller->wanted != 0 ? poller->selectable : NULL;
     if (table_get(self, poller->fd) == poller) {
         self->by_fd[poller->fd] = NULL;
     }
-    poller->wanted = 0;
-    return owned;
 }
 
 static void
@@ -243,7 +248,8 @@ pyr_poller_close(pyr_poller *poller)
         PyErr_WriteUnraisable(NULL);
     }
     poller->closing = true;
-    PyObject *owned = table_take(poller);
+    PyObject *owned = poller_disown(poller);
+    table_drop(poller);
     poller->selectable = NULL;
     poller->watching = 0;
     uv_close((uv_handle_t *)&poller->handle, on_closed);
@@ -330,13 +336,18 @@ lose_later(Loop *loop, PyObject *stream)
     return status;
 }
 
-/* Make room in the table for a newcomer on `fd`. */
+/* Make room in the table for a newcomer on `fd`: a stream that waits for nothing gives
+ * its place to anybody (it may have handed its descriptor on), others if it is stale. */
 static int
 evict_stale(Loop *loop, int fd)
 {
     int status = 0;
     pyr_poller *poller = table_get(&loop->pollers, fd);
     if (poller == NULL) {
+        return 0;
+    }
+    if (poller->is_stream && poller->wanted == 0) {
+        pyr_stream_forget_poller((StreamConnection *)poller->selectable);
         return 0;
     }
     poller->uses++;
@@ -509,7 +520,7 @@ pyr_poller_watch(Loop *loop, pyr_poller **poller, struct StreamConnection *strea
     if (wanted != 0) {
         return table_put(self, (PyObject *)stream, wanted);
     }
-    PyObject *owned = table_take(self);
+    PyObject *owned = poller_disown(self);
     Py_XDECREF(owned);
     return 0;
 }
@@ -759,7 +770,7 @@ int
 pyr_pollers_traverse(pyr_pollers *self, visitproc visit, void *arg)
 {
     for (int fd = 0; fd < self->capacity; fd++) {
-        if (self->by_fd[fd] != NULL) {
+        if (self->by_fd[fd] != NULL && self->by_fd[fd]->wanted != 0) {
             Py_VISIT(self->by_fd[fd]->selectable);
         }
     }

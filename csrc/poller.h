@@ -1,8 +1,8 @@
 /*
  * Readers and writers: which descriptors the loop watches, and for whom.
  *
- * A poller is one uv_poll_t.  It belongs to the table entry of its descriptor while it
- * watches, and lives until libuv has closed it.  A selectable of any Python type gets a
+ * A poller is one uv_poll_t.  It belongs to the table entry of its descriptor until it is
+ * closed, and lives until libuv has closed it.  A selectable of any Python type gets a
  * poller by addReader/addWriter and loses it with the last remove; a StreamConnection
  * keeps its poller from its first start until it closes its descriptor.
  */

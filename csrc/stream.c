@@ -1339,6 +1339,9 @@ stream_setattro(PyObject *op, PyObject *name, PyObject *value)
                                                : (self->overrides & ~bit) |
                                                      (self->class_overrides & bit));
     }
+    if ((bit & OWN_OUTPUT) && self->writing && self->loop != NULL) {
+        return update_watch(self); /* theirs waits for writability */
+    }
     return 0;
 }
 

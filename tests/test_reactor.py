@@ -679,3 +679,58 @@ def test_thread_runs_while_a_nested_iterate_sleeps(reactor: PyReactor) -> None:
     assert order == ["thread", "slept"]
     os.close(read)
     os.close(write)
+
+
+def test_descriptor_handed_on(reactor: PyReactor) -> None:
+    """A connection that neither reads nor writes leaves its descriptor to others."""
+    pair = Pair(reactor)
+    transport = pair.server.transport
+    transport.stopReading()
+    reader = Ends(reactor, transport.fileno())
+    reader.startReading()
+    assert reactor.getReaders().count(reader) == 1
+    pair.client.transport.write(b"for the reader")
+    spin(reactor, lambda: reader.reads)
+    reader.stopReading()
+    pair.client.transport.write(b"for the protocol")
+    transport.startReading()
+    spin(reactor, lambda: pair.server.received)
+    assert pair.server.received == b"for the protocol"
+
+
+def test_number_of_a_paused_connection_used_again(reactor: PyReactor) -> None:
+    pair = Pair(reactor)
+    transport = pair.server.transport
+    transport.pauseProducing()
+    number = transport.fileno()
+    transport.getHandle().close()
+    mine, peer = socket.socketpair()
+    if peer.fileno() == number:
+        mine, peer = peer, mine
+    assert mine.fileno() == number
+    reader = Ends(reactor, number)
+    reader.startReading()
+    peer.send(b"x")
+    spin(reactor, lambda: reader.reads)
+    reader.stopReading()
+    with pytest.raises(ValueError, match="negative integer"):
+        transport.resumeProducing()
+    mine.close()
+    peer.close()
+
+
+def test_do_write_replaced_while_a_write_waits(reactor: PyReactor) -> None:
+    pair = Pair(reactor)
+    transport = pair.server.transport
+    calls: list[int] = []
+    original = transport.doWrite
+
+    def later() -> Any:
+        calls.append(1)
+        return original() if len(calls) > 2 else None
+
+    transport.write(b"sent at the third call")
+    transport.doWrite = later
+    spin(reactor, lambda: pair.client.received)
+    assert pair.client.received == b"sent at the third call"
+    assert len(calls) == 3
