@@ -750,6 +750,11 @@ on_poll(uv_poll_t *handle, int status, int uv_events)
     if (poller->closing) {
         return;
     }
+    /* After a fork in an earlier event, this must not touch the parent's queue. */
+    if (poller->loop->forked && pyr_loop_ready(poller->loop) < 0) {
+        pyr_loop_keep_exception(poller->loop);
+        return;
+    }
     int events = poller->wanted == 0 ? 0 : events_of(poller, status, uv_events);
     poller->loop->pollers.dispatched++;
     poller->uses++;

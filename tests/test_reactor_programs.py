@@ -23,6 +23,7 @@ CASES = [
     ("callbacks_that_raise.py", (), "logged RuntimeError threaded call"),
     ("continuous_polling.py", (), "lost ConnectionDone"),
     ("delayed_call_repr.py", (), "traceback at creation"),
+    ("fork_in_an_event.py", (), "parent received b'second'"),
     ("half_close.py", (), "server read side lost"),
     ("log_prefixes.py", (), "('hello', 'thread') ['Server', '127.0.0.1']"),
     ("nested_iterate.py", (), "client received b'reply'"),
