@@ -206,9 +206,9 @@ loop_close(Loop *self)
     if (self->forked && pyr_loop_ready(self) < 0) {
         PyErr_WriteUnraisable(NULL);
     }
+    self->open = false; /* first: destructors that run below must not add to it */
     pyr_stream_flush_clear(self);
     pyr_pollers_close_all(self);
-    self->open = false;
     uv_close((uv_handle_t *)&self->prepare, NULL);
     uv_close((uv_handle_t *)&self->check, NULL);
     uv_close((uv_handle_t *)&self->alarm, NULL);

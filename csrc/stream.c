@@ -100,6 +100,22 @@ queue_flush(StreamConnection *self)
         loop->flush_tail->next_flush = self;
     }
     loop->flush_tail = self;
+    loop->flush_count++;
+}
+
+/* Take the first off the flush list; the caller owns its reference. */
+static StreamConnection *
+unqueue_flush(Loop *loop)
+{
+    StreamConnection *self = loop->flush_head;
+    loop->flush_head = self->next_flush;
+    if (loop->flush_head == NULL) {
+        loop->flush_tail = NULL;
+    }
+    loop->flush_count--;
+    self->next_flush = NULL;
+    self->in_flush = 0;
+    return self;
 }
 
 /* Stock's error for a descriptor that is gone.  The poller stays, so that a connection
@@ -576,7 +592,8 @@ is_plain(StreamConnection *self)
 static void
 flush_stream(StreamConnection *self)
 {
-    if (!self->writing || self->blocked || self->loop == NULL || self->fd < 0) {
+    Loop *loop = self->loop;
+    if (!self->writing || self->blocked || loop == NULL || self->fd < 0) {
         return;
     }
     if (is_plain(self)) {
@@ -592,20 +609,20 @@ flush_stream(StreamConnection *self)
         PyErr_Clear();
     }
     pyr_stream_dispatch(self, PYR_WRITE, false);
+    /* What ran may have stopped the reactor or made a timed call, and how long to sleep
+     * was settled before: come round once more instead. */
+    loop->woken = true;
 }
 
 void
 pyr_stream_flush(Loop *loop)
 {
-    StreamConnection *stream = loop->flush_head;
-    loop->flush_head = loop->flush_tail = NULL;
-    while (stream != NULL) {
-        StreamConnection *next = stream->next_flush;
-        stream->next_flush = NULL;
-        stream->in_flush = 0;
+    /* Who writes meanwhile waits for the next time.  The rest stay on the list, where an
+     * iterate() inside one of these flushes finds them. */
+    for (size_t left = loop->flush_count; left > 0 && loop->flush_head != NULL; left--) {
+        StreamConnection *stream = unqueue_flush(loop);
         flush_stream(stream);
         Py_DECREF(stream);
-        stream = next;
     }
 }
 
@@ -621,14 +638,8 @@ pyr_stream_flush_traverse(Loop *loop, visitproc visit, void *arg)
 void
 pyr_stream_flush_clear(Loop *loop)
 {
-    StreamConnection *stream = loop->flush_head;
-    loop->flush_head = loop->flush_tail = NULL;
-    while (stream != NULL) {
-        StreamConnection *next = stream->next_flush;
-        stream->next_flush = NULL;
-        stream->in_flush = 0;
-        Py_DECREF(stream);
-        stream = next;
+    while (loop->flush_head != NULL) {
+        Py_DECREF(unqueue_flush(loop));
     }
 }
 
@@ -1410,7 +1421,9 @@ stream_traverse(StreamConnection *self, visitproc visit, void *arg)
     Py_VISIT(self->protocol);
     Py_VISIT(self->socket);
     Py_VISIT(self->producer);
+    Py_VISIT(self->data_buffer);
     Py_VISIT(self->temp_buffer);
+    Py_VISIT(self->logstr);
     return 0;
 }
 
