@@ -29,6 +29,7 @@ names_clear(core_state *st)
 /* In order of need: a concept may use what stands above it. */
 static const concept concepts[] = {
     {names_exec, names_traverse, names_clear},
+    {pyr_deferred_exec, pyr_deferred_traverse, pyr_deferred_clear},
 };
 
 #define CONCEPT_COUNT (sizeof(concepts) / sizeof(concepts[0]))

@@ -8,9 +8,11 @@
 #define PYREACTOR_STATE_H
 
 #include "names.h"
+#include "deferred.h"
 
 typedef struct core_state {
     pyr_names names;
+    pyr_deferred_state deferred;
 } core_state;
 
 #endif
