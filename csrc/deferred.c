@@ -217,12 +217,12 @@ deferred_dealloc(PyObject *op)
 bool
 pyr_debug_slow(pyr_deferred *self)
 {
+    PyObject *type, *value, *tb;
+    PyErr_Fetch(&type, &value, &tb);
     PyObject *debug = PyObject_GetAttr((PyObject *)self, self->st->names.debug);
     int truth = debug == NULL ? -1 : PyObject_IsTrue(debug);
     Py_XDECREF(debug);
-    if (truth < 0) {
-        PyErr_Clear();
-    }
+    PyErr_Restore(type, value, tb);
     return truth > 0;
 }
 

@@ -110,6 +110,7 @@ typedef struct pyr_driver {
     X(stock_deferred)           \
     X(stock_deferred_list)      \
     X(call_with)                \
+    X(call_visibly)             \
     X(misplaced_return)         \
     X(is_coroutine)             \
     X(format_stack)             \
@@ -225,6 +226,7 @@ int pyr_links_listed_add(pyr_deferred *self, pyr_link *links, int count);
 /* Take the next link for a result; 1 taken, 0 none left, -1 error. */
 int pyr_links_take(pyr_deferred *self, bool failed, pyr_link *taken);
 PyObject *pyr_link_call(struct core_state *st, const pyr_link *link, PyObject *result);
+PyObject *pyr_link_call_visibly(pyr_deferred *self, const pyr_link *link);
 PyObject *pyr_continuation(struct core_state *st, PyObject *waiting);
 
 /* run.c */

@@ -126,6 +126,8 @@ pyr_links_pending(pyr_deferred *self)
 
 /* --- calling --------------------------------------------------------------------- */
 
+static PyObject *link_side(core_state *st, const pyr_link *link);
+
 #define SMALL_CALL 8
 
 static PyObject *
@@ -183,6 +185,23 @@ pyr_link_call(core_state *st, const pyr_link *link, PyObject *result)
         link->target, result, link->args == NULL ? st->deferred.empty_tuple : link->args,
         link->keywords == NULL ? st->deferred.no_keywords : link->keywords};
     return PyObject_Vectorcall(st->deferred.call_with, args, 4, NULL);
+}
+
+/*
+ * As pyr_link_call, through a Python function, so that the traceback has a real frame: in
+ * debug mode Failures keep the local variables of each.
+ */
+PyObject *
+pyr_link_call_visibly(pyr_deferred *self, const pyr_link *link)
+{
+    PyObject *triple = link_side(self->st, link);
+    if (triple == NULL) {
+        return NULL;
+    }
+    PyObject *returned = PyObject_CallFunctionObjArgs(self->st->deferred.call_visibly,
+                                                      (PyObject *)self, triple, NULL);
+    Py_DECREF(triple);
+    return returned;
 }
 
 /* --- the Python shape ------------------------------------------------------------ */

@@ -237,7 +237,9 @@ static run_outcome
 result_from_error(pyr_deferred *outer, pyr_deferred *current)
 {
     static const pyr_trace_point point[] = {PYR_TRACE_run_callbacks};
-    PyObject *failure = pyr_failure_from_error(current->st, point, 1, pyr_debug(outer));
+    bool debug = pyr_debug(outer);
+    /* In debug mode there was a real frame: see pyr_link_call_visibly. */
+    PyObject *failure = pyr_failure_from_error(current->st, point, debug ? 0 : 1, debug);
     if (failure == NULL) {
         return RUN_ERROR;
     }
@@ -440,11 +442,23 @@ fire_above(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
                          begun < 0 ? NULL : Py_NewRef(Py_None));
 }
 
+static PyObject *
+call_target(pyr_deferred *outer, pyr_deferred *current, const pyr_link *link,
+            PyObject *result)
+{
+    if (link->target == NULL) {
+        return Py_NewRef(result);
+    }
+    if (pyr_debug(outer)) {
+        return pyr_link_call_visibly(current, link);
+    }
+    return pyr_link_call(current->st, link, result);
+}
+
 static run_outcome
 run_link(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
          const pyr_link *link, bool failed)
 {
-    core_state *st = current->st;
     pyr_firing firing = {NULL, NULL};
     PyObject *value;
     /* The caller's result stays ours (and visible) while the link runs. */
@@ -466,8 +480,7 @@ run_link(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
         value = pyr_deferred_list_collect(link->target, result, link->index, !failed);
         break;
     default:
-        value =
-            link->target == NULL ? Py_NewRef(result) : pyr_link_call(st, link, result);
+        value = call_target(outer, current, link, result);
         break;
     }
     Py_DECREF(result);

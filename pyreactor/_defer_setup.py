@@ -37,6 +37,24 @@ def call_with(callback: Callable[..., Any], result: Any, args: Any, keywords: An
     return callback(result, *args, **keywords)
 
 
+def _visible_call(point: TracePoint | None) -> Callable[..., Any]:
+    """
+    A function that runs a callback, and that tracebacks show as the line of Twisted
+    which does so there.
+    """
+
+    def _runCallbacks(self: Any, call: tuple[Any, Any, Any]) -> Any:
+        callback, args, kwargs = call
+        return callback(self.result, *args, **kwargs)
+
+    if point is not None:
+        code, line = point[0], point[3]
+        _runCallbacks.__code__ = _runCallbacks.__code__.replace(
+            co_filename=code.co_filename, co_firstlineno=line - 2
+        )
+    return _runCallbacks
+
+
 def is_coroutine(value: object) -> bool:
     """Whether Twisted would drive this object."""
     return iscoroutine(value) or inspect.isgenerator(value)
@@ -189,7 +207,8 @@ def failures_are_plain() -> bool:
     return made.count == failure_module.count and Failure.__new__ is BaseException.__new__
 
 
-def imports() -> dict[str, Any]:
+def imports(trace: dict[str, TracePoint | None]) -> dict[str, Any]:
+    """Everything of Twisted that C code uses, by the name it has there."""
     return {
         "failure_type": Failure,
         "failure_globals": vars(failure_module),
@@ -214,6 +233,7 @@ def imports() -> dict[str, Any]:
         "stock_deferred": StockDeferred,
         "stock_deferred_list": StockDeferredList,
         "call_with": call_with,
+        "call_visibly": _visible_call(trace["run_callbacks"]),
         "misplaced_return": misplaced_return,
         "is_coroutine": is_coroutine,
         "format_stack": traceback.format_stack,
@@ -283,7 +303,8 @@ def set_up() -> None:
     for cls in (_core.Deferred, _core.DeferredList):
         if cls not in stock._DEFERRED_SUBCLASSES:
             stock._DEFERRED_SUBCLASSES.append(cls)
-    _core._setup_deferred(imports(), trace_points(), failures_are_plain())
+    trace = trace_points()
+    _core._setup_deferred(imports(trace), trace, failures_are_plain())
 
 
 set_up()

@@ -36,7 +36,14 @@ def activate(module: ModuleType) -> None:
     for cls in (defer.Deferred, defer.DeferredList):
         cls.__module__ = module.__name__
     _order_subclasses(module, defer, _defer_setup.STOCK_SUBCLASSES)
-    _rebind_everywhere(replaced, skip={defer.__name__, _defer_setup.__name__, __name__})
+    originals = {name: old for (old, _), name in zip(replaced.values(), NAMES)}
+    view = _stock_view(module, originals)
+    _keep_list_init(_defer_setup.StockDeferredList, view)
+    keepers = _modules_with_stock_subclasses(_defer_setup.StockDeferred)
+    skip = {defer.__name__, _defer_setup.__name__, __name__, module.__name__, *keepers}
+    _rebind_everywhere(replaced, skip)
+    for name in keepers - {module.__name__}:
+        _show_view(sys.modules.get(name), module, view)
 
 
 def _order_subclasses(module: ModuleType, defer: ModuleType, stock: list[type]) -> None:
@@ -47,17 +54,56 @@ def _order_subclasses(module: ModuleType, defer: ModuleType, stock: list[type]) 
     subclasses[:] = ours + others
 
 
+def _stock_view(module: ModuleType, originals: dict[str, Any]) -> ModuleType:
+    """The module as it was before anything was replaced."""
+    view = ModuleType(module.__name__, module.__doc__)
+    vars(view).update(vars(module))
+    vars(view).update(originals)
+    return view
+
+
+def _keep_list_init(cls: Any, view: ModuleType) -> None:
+    """Stock's DeferredList calls ``Deferred.__init__``, and must not find ours there."""
+    init = cls.__init__
+    cls.__init__ = FunctionType(init.__code__, vars(view), init.__name__, init.__defaults__)
+    cls.__init__.__doc__ = init.__doc__
+    cls.__init__.__qualname__ = init.__qualname__
+
+
+def _modules_with_stock_subclasses(cls: type) -> set[str]:
+    """
+    Where subclasses of stock's class were defined.
+
+    Their methods call ``Deferred.__init__(self)`` and the like by name, and what they give
+    is a stock Deferred: such modules keep the names they have.
+    """
+    found = set()
+    for subclass in cls.__subclasses__():
+        found.add(subclass.__module__)
+        found |= _modules_with_stock_subclasses(subclass)
+    return found
+
+
+def _show_view(user: ModuleType | None, module: ModuleType, view: ModuleType) -> None:
+    """In such a module, ``defer.Deferred`` is stock's as well."""
+    for name, value in list(vars(user).items()) if user is not None else ():
+        if value is module:
+            setattr(user, name, view)
+
+
 def _rebind_everywhere(replaced: dict[int, tuple[Any, Any]], skip: set[str]) -> None:
     """Replace what ``from twisted.internet.defer import …`` has bound elsewhere."""
     for name, module in list(sys.modules.items()):
         if name not in skip and isinstance(module, ModuleType):
-            _rebind_namespace(module, vars(module), replaced, name)
+            _rebind_namespace(module, replaced, name, set())
 
 
 def _rebind_namespace(
-    owner: Any, namespace: Any, replaced: dict[int, tuple[Any, Any]], module: str
+    owner: Any, replaced: dict[int, tuple[Any, Any]], module: str, seen: set[int]
 ) -> None:
-    for name, value in list(namespace.items()):
+    """In a module or class: names, defaults of functions, and classes defined in it."""
+    seen.add(id(owner))
+    for name, value in list(vars(owner).items()):
         found = replaced.get(id(value))
         if found is not None and found[0] is value:
             try:
@@ -66,9 +112,9 @@ def _rebind_namespace(
                 continue
         elif isinstance(value, FunctionType):
             _rebind_defaults(value, replaced)
-        elif isinstance(value, type) and getattr(value, "__module__", None) == module:
-            if owner is not value:
-                _rebind_namespace(value, vars(value), replaced, module)
+        elif isinstance(value, type) and id(value) not in seen:
+            if getattr(value, "__module__", None) == module:
+                _rebind_namespace(value, replaced, module, seen)
 
 
 def _rebind_defaults(function: FunctionType, replaced: dict[int, tuple[Any, Any]]) -> None:
