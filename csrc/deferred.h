@@ -109,6 +109,7 @@ typedef struct pyr_driver {
     X(subclasses)               \
     X(stock_deferred)           \
     X(stock_deferred_list)      \
+    X(stock_collector)          \
     X(call_with)                \
     X(call_visibly)             \
     X(misplaced_return)         \

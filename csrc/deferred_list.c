@@ -84,22 +84,6 @@ pyr_deferred_list_collect(PyObject *op, PyObject *result, Py_ssize_t index,
     return Py_NewRef(consume ? Py_None : result);
 }
 
-PyDoc_STRVAR(cbDeferred_doc, "_cbDeferred(result, index, succeeded)\n--\n\n"
-                             "Take note of the result of Deferred number `index`.");
-static PyObject *
-list_cbDeferred(PyObject *op, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {"result", "index", "succeeded", NULL};
-    PyObject *result;
-    Py_ssize_t index;
-    int succeeded;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Onp:_cbDeferred", names, &result,
-                                     &index, &succeeded)) {
-        return NULL;
-    }
-    return pyr_deferred_list_collect(op, result, index, succeeded);
-}
-
 /* --- making one ------------------------------------------------------------------ */
 
 /* deferred.addCallbacks(self._cbDeferred, ...) for what is not natively ours */
@@ -336,8 +320,6 @@ set_flag(PyObject *op, PyObject *value, void *offset)
 
 static PyMethodDef list_methods[] = {
     {"cancel", list_cancel, METH_NOARGS, list_cancel_doc},
-    {"_cbDeferred", (PyCFunction)(void (*)(void))list_cbDeferred,
-     METH_VARARGS | METH_KEYWORDS, cbDeferred_doc},
     {NULL},
 };
 

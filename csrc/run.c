@@ -352,7 +352,10 @@ static int
 warn_about_own(core_state *st, const pyr_link *link, bool failed)
 {
     PyObject *callback = link->target;
-    if (callback == NULL) {
+    if (link->kind == PYR_LINK_COLLECT) {
+        /* It must have a __code__ to warn about. */
+        callback = st->deferred.stock_collector;
+    } else if (callback == NULL) {
         callback = failed ? st->deferred.failthru : st->deferred.passthru;
     }
     PyObject *none = PyObject_CallFunction(

@@ -232,6 +232,7 @@ def imports(trace: dict[str, TracePoint | None]) -> dict[str, Any]:
         "subclasses": stock._DEFERRED_SUBCLASSES,
         "stock_deferred": StockDeferred,
         "stock_deferred_list": StockDeferredList,
+        "stock_collector": vars(StockDeferredList)["_cbDeferred"],
         "call_with": call_with,
         "call_visibly": _visible_call(trace["run_callbacks"]),
         "misplaced_return": misplaced_return,
@@ -294,6 +295,8 @@ def set_up() -> None:
             setattr(_core.Deferred, name, vars(StockDeferred)[name])
     if "callbacks" not in vars(StockDeferred):
         _core.Deferred.callbacks = vars(_core.Deferred)["_callbacks"]
+    # For whom the C code cannot tell results natively: a Python function, with a __code__.
+    _core.DeferredList._cbDeferred = vars(StockDeferredList)["_cbDeferred"]
     for function in (_getstate, _setstate):
         setattr(_core.Deferred, f"__{function.__name__[1:]}__", function)
     _core.Deferred.__reduce_ex__ = _reduce_ex
