@@ -16,8 +16,9 @@ from weakref import WeakKeyDictionary
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet import defer as stock
-from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
+
+from deferred_logging import logged_failures
 
 from pyreactor import defer as ours
 
@@ -387,37 +388,26 @@ runs = 0
 def tidy() -> None:
     """Keep the collector, which every program calls, from looking at everything each time."""
     global runs
-    gc.collect()
     if runs % 200 == 0:
+        gc.collect()
         gc.freeze()
     runs += 1
 
 
 def run(modules: list[Any], program: Any) -> tuple[list[Any], list[Any], Counter[Any]]:
     """The trace, the final state of the pool, and the errors that were logged."""
-    logged: Counter[Any] = Counter()
-
-    def observe(event: Any) -> None:
-        failure = event.get("log_failure")
-        if failure is not None:
-            logged[failure.type.__name__, repr(getattr(failure.value, "args", None))] += 1
-
     tidy()
-    globalLogPublisher.addObserver(observe)
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            world = World(modules)
-            for operation in program:
-                world.do(operation)
-            state = [world.look(deferred) for deferred in world.pool]
-            trace = world.trace
-            world.pool = []
-            del world
-            gc.collect()
-        trace.append(sorted({str(w.message) for w in caught}))
-    finally:
-        globalLogPublisher.removeObserver(observe)
+    with logged_failures() as failures, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        world = World(modules)
+        for operation in program:
+            world.do(operation)
+        state = [world.look(deferred) for deferred in world.pool]
+        trace = world.trace
+        world.pool = []
+        del world
+    trace.append(sorted({str(w.message) for w in caught}))
+    logged = Counter((f.type.__name__, repr(getattr(f.value, "args", None))) for f in failures)
     return trace, state, logged
 
 
