@@ -534,32 +534,65 @@ finish(run_stack *stack)
     Py_DECREF(current);
 }
 
+/*
+ * Nothing above the last Deferred that waits for a firing can go on: forget them.  In
+ * stock that firing is a call, and it returns (or raises) now.
+ */
+static void
+unwind(run_stack *stack)
+{
+    while (stack->size > 0 && !stack->entries[stack->size - 1].firing) {
+        Py_DECREF(stack->entries[--stack->size].deferred);
+    }
+}
+
+/* What the topmost Deferred has fired is done: None, or an exception, is its result. */
+static run_outcome
+end_firing(run_entry *top, pyr_deferred *outer, bool raised)
+{
+    pyr_deferred *current = top->deferred;
+    top->firing = false;
+    current->running = false;
+    if (raised) {
+        return result_from_error(outer, current);
+    }
+    set_result(current, Py_NewRef(Py_None));
+    return RUN_NEXT;
+}
+
+/* Run the topmost Deferred. */
+static run_outcome
+run_top(run_stack *stack, pyr_deferred *outer, bool raised)
+{
+    run_entry *top = &stack->entries[stack->size - 1];
+    pyr_deferred *current = top->deferred;
+    if (top->firing) {
+        if (end_firing(top, outer, raised) == RUN_ERROR) {
+            return RUN_ERROR;
+        }
+    } else if (current->paused) {
+        unwind(stack);
+        return RUN_ABOVE;
+    } else {
+        Py_CLEAR(current->chained_to);
+    }
+    return run_links(stack, outer, current);
+}
+
 static int
 run_stack_down(run_stack *stack, pyr_deferred *outer)
 {
+    bool raised = false;
     while (stack->size > 0) {
-        run_entry *top = &stack->entries[stack->size - 1];
-        pyr_deferred *current = top->deferred;
-        run_outcome outcome = RUN_NEXT;
-        if (top->firing) {
-            top->firing = false;
-            set_result(current, Py_NewRef(Py_None));
-            current->running = false;
-        } else {
-            if (current->paused) {
-                return 0;
-            }
-            Py_CLEAR(current->chained_to);
-        }
-        outcome = run_links(stack, outer, current);
-        if (outcome == RUN_ERROR) {
-            return -1;
-        }
+        run_outcome outcome = run_top(stack, outer, raised);
+        raised = outcome == RUN_ERROR;
         if (outcome == RUN_WAIT) {
             finish(stack);
+        } else if (raised) {
+            unwind(stack);
         }
     }
-    return 0;
+    return raised ? -1 : 0;
 }
 
 int

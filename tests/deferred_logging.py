@@ -19,13 +19,18 @@ globalLogBeginner.beginLoggingTo([], discardBuffer=True, redirectStandardIO=Fals
 
 
 @contextmanager
-def logged_failures() -> Iterator[list[Any]]:
-    """The failures logged in the block, and by the collection of garbage at its end."""
-    failures: list[Any] = []
+def logged_failures() -> Iterator[list[tuple[str, str]]]:
+    """
+    Type and arguments of the failures that are logged in the block, and by the collection
+    of garbage at its end.  The failures themselves would keep what they refer to alive.
+    """
+    failures: list[tuple[str, str]] = []
 
     def observe(event: dict[str, Any]) -> None:
-        if "log_failure" in event:
-            failures.append(event["log_failure"])
+        failure = event.get("log_failure")
+        if failure is not None:
+            args = getattr(failure.value, "args", None)
+            failures.append((failure.type.__name__, repr(args)))
 
     gc.collect()
     globalLogPublisher.addObserver(observe)

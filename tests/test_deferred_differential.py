@@ -407,8 +407,7 @@ def run(modules: list[Any], program: Any) -> tuple[list[Any], list[Any], Counter
         world.pool = []
         del world
     trace.append(sorted({str(w.message) for w in caught}))
-    logged = Counter((f.type.__name__, repr(getattr(f.value, "args", None))) for f in failures)
-    return trace, state, logged
+    return trace, state, Counter(failures)
 
 
 relaxed = settings(
