@@ -182,10 +182,9 @@ pyr_deferred_add_meta(PyObject *module, core_state *st)
 int
 pyr_deferred_adopt_meta(core_state *st, PyTypeObject *type)
 {
-    PyTypeObject *old = Py_TYPE(type);
+    /* Instances count on heap types only, so the static `type` is owed nothing back. */
     Py_INCREF(st->deferred.meta_type);
     Py_SET_TYPE((PyObject *)type, st->deferred.meta_type);
-    Py_DECREF(old);
     /* What ABCMeta.__new__ does for a class made in Python */
     PyObject *abc = PyImport_ImportModule("_abc");
     PyObject *none =

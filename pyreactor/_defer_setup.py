@@ -76,8 +76,9 @@ def misplaced_return(exc: BaseException, thrown: bool) -> None:
     The traceback starts at that generator.  Two frames belong to ``returnValue`` (it is
     wrapped by its deprecation), so more than these mean that somebody else called it.
     """
-    outermost = exc.__traceback__
-    entries = list(_entries(outermost))
+    entries = list(_entries(exc.__traceback__))
+    if thrown and entries[0].tb_frame.f_code.co_name == "throwExceptionIntoGenerator":
+        del entries[0]
     caller = len(entries) - 3
     if caller <= 0:
         return
