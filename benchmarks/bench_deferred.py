@@ -21,7 +21,11 @@ import sys
 from time import perf_counter
 
 
-def same(result, *args, **kwargs):
+def same(result):
+    return result
+
+
+def same_with_arguments(result, *args, **kwargs):
     return result
 
 
@@ -67,10 +71,10 @@ def add_with_arguments(defer, count):
     Deferred = defer.Deferred
     for _ in range(count):
         d = Deferred()
-        d.addCallback(same, 1, key=2)
-        d.addCallback(same, 1, 2, key=2)
-        d.addCallback(same, 1, key=2)
-        d.addCallback(same, 1, 2, key=2)
+        d.addCallback(same_with_arguments, 1, key=2)
+        d.addCallback(same_with_arguments, 1, 2, key=2)
+        d.addCallback(same_with_arguments, 1, key=2)
+        d.addCallback(same_with_arguments, 1, 2, key=2)
         d.callback(1)
     return count
 
@@ -227,30 +231,98 @@ def chain(defer, count, length=20_000):
 # --- the errands that Twisted's own benchmarks run ------------------------------------
 
 
-def long_errback_chain(defer, count):
-    """One Deferred with many errbacks, each of which raises again."""
+def add(number, other):
+    return number + other
+
+
+def await_succeed(defer, count):
+    """A coroutine that awaits what succeed() gives."""
+    succeed = defer.succeed
+
+    async def run():
+        for number in range(STEPS):
+            await succeed(number)
+
+    for _ in range(count // STEPS):
+        defer.ensureDeferred(run())
+    return count // STEPS * STEPS
+
+
+def await_twenty(defer, count):
+    """A coroutine that sums up twenty Deferreds, which fire one after the other."""
+    Deferred = defer.Deferred
+
+    async def run(deferreds):
+        return sum([await deferred for deferred in deferreds])
+
+    for _ in range(count // 20):
+        deferreds = [Deferred() for _ in range(20)]
+        defer.ensureDeferred(run(deferreds))
+        for number in range(20):
+            deferreds[number].callback(number)
+    return count // 20 * 20
+
+
+def fire_then_add(defer, count):
+    Deferred = defer.Deferred
+    for _ in range(count):
+        d = Deferred()
+        d.callback(2)
+        for number in range(4):
+            d.addCallback(add, number)
+    return count
+
+
+def add_then_fire(defer, count):
+    Deferred = defer.Deferred
+    for _ in range(count):
+        d = Deferred()
+        for number in range(4):
+            d.addCallback(add, number)
+        d.callback(2)
+    return count
+
+
+def raise_and_raise_again(defer, count):
+    """An error that is trapped by an errback, which raises another one."""
+    succeed = defer.succeed
 
     def again(failure):
-        failure.raiseException()
+        failure.trap(ValueError)
+        raise ValueError("again")
 
-    for _ in range(count // STEPS):
-        d = defer.Deferred()
-        for _ in range(STEPS):
-            d.addErrback(again)
-        d.addErrback(swallow)
-        d.errback(ValueError("no"))
-    return count // STEPS * STEPS
+    for _ in range(count):
+        d = succeed("fine")
+        d.addCallback(explode)
+        d.addErrback(again)
+        d.addBoth(swallow)
+    return count
 
 
-def pass_failure_on(defer, count):
-    """One Deferred with many errbacks that hand the failure on."""
-    for _ in range(count // STEPS):
-        d = defer.Deferred()
-        for _ in range(STEPS):
-            d.addErrback(same)
-        d.addErrback(swallow)
-        d.errback(ValueError("no"))
-    return count // STEPS * STEPS
+def returns_two_fired(defer, count):
+    Deferred = defer.Deferred
+    for _ in range(count):
+        d, second, third = Deferred(), Deferred(), Deferred()
+        second.callback(1)
+        third.callback(2)
+        d.addCallback(lambda _: second)
+        d.addCallback(lambda _: third)
+        d.callback(3)
+    return count
+
+
+def returns_one_that_waits(defer, count):
+    Deferred = defer.Deferred
+    for _ in range(count):
+        d, second, third, fourth = Deferred(), Deferred(), Deferred(), Deferred()
+        third.addCallback(lambda _: fourth)
+        third.callback(1)
+        d.addCallback(lambda _: second)
+        d.addCallback(lambda _: third)
+        second.callback(2)
+        fourth.callback(3)
+        d.callback(4)
+    return count
 
 
 # --- the same with asyncio --------------------------------------------------------------
@@ -329,6 +401,15 @@ async def aio_await_done(asyncio, loop, count):
 
 
 @_in_loop
+async def aio_make_and_await(asyncio, loop, count):
+    for number in range(count):
+        future = asyncio.Future(loop=loop)
+        future.set_result(number)
+        await future
+    return count
+
+
+@_in_loop
 async def aio_await_pending(asyncio, loop, count):
     futures = [asyncio.Future(loop=loop) for _ in range(count)]
 
@@ -381,15 +462,20 @@ ROWS = [
     ("callback raises, errback handles", 2.5, raises, aio_raises, 8_000),
     ("inlineCallbacks, per fired yield", 15, inline_fired_prepared, None, 40_000),
     ("inlineCallbacks, per unfired yield", 10, inline_unfired, None, 20_000),
-    ("coroutine, per fired await", 8, coroutine_fired, aio_await_done, 40_000),
+    ("coroutine, per fired await", 8, await_succeed, aio_make_and_await, 40_000),
+    ("fired await, without making it", None, coroutine_fired, aio_await_done, 40_000),
     ("coroutine, per unfired await", 10, coroutine_unfired, aio_await_pending, 20_000),
     ("inlineCallbacks nested 20 deep, per level", 8, nested, aio_nested, 10_000),
     ("gatherResults, per Deferred", 6, gather, aio_gather, 10_000),
     ("DeferredList, per Deferred", 6, deferred_list, None, 10_000),
     ("chain of 20,000, per Deferred", 5, chain, None, 20_000),
     ("fired yield, making it included", None, inline_fired, None, 20_000),
-    ("errbacks that raise again, each", 2, long_errback_chain, None, 10_000),
-    ("errbacks that pass on, each", 4, pass_failure_on, None, 10_000),
+    ("Twisted's: sum of 20 unfired, per await", 4, await_twenty, None, 10_000),
+    ("Twisted's: fire, then 4 callbacks", 4, fire_then_add, None, 8_000),
+    ("Twisted's: 4 callbacks, then fire", 4, add_then_fire, None, 8_000),
+    ("Twisted's: errback chain", 2, raise_and_raise_again, None, 4_000),
+    ("Twisted's: chained, fired", 4, returns_two_fired, None, 6_000),
+    ("Twisted's: chained, not fired", 4, returns_one_that_waits, None, 6_000),
 ]
 
 

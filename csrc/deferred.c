@@ -720,8 +720,17 @@ deferred_cancel(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     core_state *st = SELF->st;
     PyObject *current = Py_NewRef(op);
+    PyObject *milestone = NULL; /* borrowed, only compared: finds Deferreds in a circle */
     int result = 0;
-    for (;;) {
+    for (size_t steps = 0;; steps++) {
+        if (current == milestone) {
+            PyErr_SetString(PyExc_RecursionError, "maximum recursion depth exceeded");
+            result = -1;
+            break;
+        }
+        if ((steps & (steps - 1)) == 0) {
+            milestone = current;
+        }
         pyr_deferred *self = (pyr_deferred *)current;
         if (!self->called) {
             result = cancel_unfired(self);
@@ -865,7 +874,7 @@ static PyObject *
 get_result(PyObject *op, void *Py_UNUSED(closure))
 {
     if (SELF->result == NULL) {
-        PyObject *name = PyType_GetName(Py_TYPE(op));
+        PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(op), "__name__");
         if (name != NULL) {
             PyErr_Format(PyExc_AttributeError, "'%U' object has no attribute 'result'",
                          name);

@@ -47,7 +47,13 @@ typedef struct {
 
 typedef struct pyr_deferred {
     PyObject_HEAD struct core_state *st;
-    PyObject *result;      /* NULL: no such attribute (yet) */
+    PyObject *result; /* NULL: no such attribute (yet) */
+    bool called;
+    bool suppress_already_called;
+    bool running;
+    bool had_debug_info; /* stock would have a DebugInfo by now */
+    int32_t head, tail, capacity;
+    Py_ssize_t paused;
     PyObject *canceller;   /* NULL: None; a driver stands for its own canceller */
     PyObject *chained_to;  /* NULL: None */
     PyObject *fail_result; /* the Failure to report at collection; see failure.c */
@@ -56,12 +62,6 @@ typedef struct pyr_deferred {
     PyObject *dict;
     PyObject *weakrefs;
     pyr_link *links; /* head..tail are waiting to run; in use while listed is NULL */
-    int32_t head, tail, capacity;
-    bool called;
-    bool suppress_already_called;
-    bool running;
-    bool had_debug_info; /* stock would have a DebugInfo by now */
-    Py_ssize_t paused;
     pyr_link inline_links[PYR_INLINE_LINKS];
 } pyr_deferred;
 
@@ -151,6 +151,9 @@ typedef struct {
     PyTypeObject *meta_type;
     PyObject *parse_list_result;
     PyObject *empty_tuple;
+    PyObject *pristine;      /* our Deferred's names, as made; see deferred_meta.c */
+    PyObject *pristine_list; /* DeferredList's */
+    PyObject *patches;       /* set of (class, name) that differ from that */
     PyObject *capture_names; /* ("captureVars",) */
 #define X(name) PyObject *name;
     PYR_DEFERRED_IMPORTS(X)
@@ -191,6 +194,7 @@ void pyr_deferred_finalize(PyObject *op);
 
 /* deferred_meta.c */
 int pyr_deferred_add_meta(PyObject *module, struct core_state *st);
+int pyr_deferred_note_pristine(struct core_state *st);
 int pyr_deferred_adopt_meta(struct core_state *st, PyTypeObject *type);
 
 /* deferred_list.c */

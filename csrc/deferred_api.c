@@ -319,7 +319,9 @@ api_setup(PyObject *module, PyObject *args)
         return NULL;
     }
     st->deferred.fast_failure = fast_failure;
-    st->deferred.patched = false;
+    if (pyr_deferred_note_pristine(st) < 0) {
+        return NULL;
+    }
     st->deferred.registered = false;
     st->deferred.ready = true;
     Py_RETURN_NONE;
@@ -379,6 +381,9 @@ pyr_deferred_traverse(core_state *st, visitproc visit, void *arg)
     Py_VISIT(state->meta_type);
     Py_VISIT(state->parse_list_result);
     Py_VISIT(state->empty_tuple);
+    Py_VISIT(state->pristine);
+    Py_VISIT(state->pristine_list);
+    Py_VISIT(state->patches);
     Py_VISIT(state->capture_names);
 #define X(name) Py_VISIT(state->name);
     PYR_DEFERRED_IMPORTS(X)
@@ -411,6 +416,9 @@ pyr_deferred_clear(core_state *st)
     Py_CLEAR(state->meta_type);
     Py_CLEAR(state->parse_list_result);
     Py_CLEAR(state->empty_tuple);
+    Py_CLEAR(state->pristine);
+    Py_CLEAR(state->pristine_list);
+    Py_CLEAR(state->patches);
     Py_CLEAR(state->capture_names);
 #define X(name) Py_CLEAR(state->name);
     PYR_DEFERRED_IMPORTS(X)

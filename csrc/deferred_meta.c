@@ -99,11 +99,63 @@ meta_register(PyObject *cls, PyObject *subclass)
     return ask_abc(st, "register", cls, subclass);
 }
 
-static bool
-is_dunder(PyObject *name)
+/* The state's record of what the class (ours) had under its names at set-up, or NULL */
+static PyObject *
+pristine_names(core_state *st, PyObject *cls)
 {
-    return PyUnicode_GetLength(name) > 1 && PyUnicode_ReadChar(name, 0) == '_' &&
-           PyUnicode_ReadChar(name, 1) == '_';
+    if (cls == (PyObject *)st->deferred.type) {
+        return st->deferred.pristine;
+    }
+    return cls == (PyObject *)st->deferred.list_type ? st->deferred.pristine_list : NULL;
+}
+
+/* A name of our class was set (value NULL: deleted): do methods differ from ours now? */
+static int
+note_patch(core_state *st, PyObject *cls, PyObject *name, PyObject *value)
+{
+    PyObject *names = pristine_names(st, cls);
+    if (names == NULL) {
+        return 0;
+    }
+    PyObject *ours;
+    int known = PyDict_GetItemRef(names, name, &ours);
+    if (known <= 0) {
+        return known;
+    }
+    Py_DECREF(ours);
+    PyObject *key = PyTuple_Pack(2, cls, name);
+    if (key == NULL) {
+        return -1;
+    }
+    PyObject *patches = st->deferred.patches;
+    int result = value == ours ? PySet_Discard(patches, key) : PySet_Add(patches, key);
+    Py_DECREF(key);
+    st->deferred.patched = PySet_GET_SIZE(patches) > 0;
+    return result < 0 ? -1 : 0;
+}
+
+/* Set-up is done: what the classes have now is what they should have. */
+int
+pyr_deferred_note_pristine(core_state *st)
+{
+    PyObject *base = PyDict_Copy(st->deferred.type->tp_dict);
+    PyObject *list = PyDict_Copy(st->deferred.list_type->tp_dict);
+    PyObject *patches = PySet_New(NULL);
+    PyObject *debug = PyUnicode_FromString("debug");
+    int result = -1;
+    if (base != NULL && list != NULL && patches != NULL && debug != NULL &&
+        PyDict_DelItem(base, debug) == 0) {
+        Py_XSETREF(st->deferred.pristine, Py_NewRef(base));
+        Py_XSETREF(st->deferred.pristine_list, Py_NewRef(list));
+        Py_XSETREF(st->deferred.patches, Py_NewRef(patches));
+        st->deferred.patched = false;
+        result = 0;
+    }
+    Py_XDECREF(base);
+    Py_XDECREF(list);
+    Py_XDECREF(patches);
+    Py_XDECREF(debug);
+    return result;
 }
 
 static int
@@ -122,12 +174,7 @@ meta_setattro(PyObject *cls, PyObject *name, PyObject *value)
         st->deferred.debug = truth > 0;
         return truth < 0 ? -1 : 0;
     }
-    if ((cls == (PyObject *)st->deferred.type ||
-         cls == (PyObject *)st->deferred.list_type) &&
-        !is_dunder(name)) {
-        st->deferred.patched = true;
-    }
-    return 0;
+    return note_patch(st, cls, name, value);
 }
 
 static PyMethodDef meta_methods[] = {

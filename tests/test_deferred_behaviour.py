@@ -542,6 +542,17 @@ def a_generator_that_survives_being_cancelled(defer: Any) -> Any:
 
 
 @answer
+def cancelling_deferreds_in_a_circle(defer: Any) -> Any:
+    kinds = []
+    for length in (1, 2, 5):
+        ring = [defer.Deferred() for _ in range(length)]
+        for d, following in zip(ring, ring[1:] + ring[:1]):
+            d.callback(following)
+        kinds.append(error_of(ring[0].cancel)[0])
+    return kinds
+
+
+@answer
 def cancelling_a_list(defer: Any) -> Any:
     def canceller(d: Any) -> None:
         raise Boom("canceller")
@@ -673,10 +684,13 @@ def test_a_method_replaced_on_the_class_is_called_by_c_code(
     def generator(d: Any) -> Any:
         yield d
 
-    monkeypatch.setattr(ours.Deferred, "addBoth", addBoth)
-    waiting: Any = ours.Deferred()
-    generator(waiting)
-    assert seen == [waiting]
+    waiting: list[Any] = [ours.Deferred() for _ in range(3)]
+    generator(waiting[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(ours.Deferred, "addBoth", addBoth)
+        generator(waiting[1])
+    generator(waiting[2])
+    assert seen == [waiting[1]]
 
 
 def test_registering_a_class_makes_it_a_deferred() -> None:

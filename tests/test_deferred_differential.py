@@ -258,6 +258,8 @@ class World:
                 self.put(index, getattr(self, f"make_{name}")(self.module(), *rest))
             elif target is not None:
                 getattr(self, f"do_{name}")(index, target, *rest)
+        except RecursionError:
+            self.trace.append(("raised", name, "RecursionError"))
         except Exception as error:
             self.trace.append(("raised", name, type(error).__name__, str(error)))
 
