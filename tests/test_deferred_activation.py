@@ -76,7 +76,12 @@ def run(prelude: str, body: str) -> None:
     script = prelude + textwrap.dedent(body)
     env = dict(os.environ, PYTHONPATH=f"{ROOT}", PYREACTOR="0")
     done = subprocess.run(
-        [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=60
+        check=False,
+        args=[sys.executable, "-c", script],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
 

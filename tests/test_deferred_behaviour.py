@@ -14,13 +14,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 import pytest
+from deferred_logging import logged_failures
 from twisted.internet import defer as stock
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from deferred_logging import logged_failures
-from pyreactor import defer as ours
 from pyreactor import _core
+from pyreactor import defer as ours
 from pyreactor._parts import deferred as part
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ def answer(function: Answer) -> Answer:
 def error_of(function: Callable[[], Any]) -> tuple[str, str]:
     try:
         function()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - it is the answer
         return type(error).__name__, str(error)
     raise AssertionError("nothing was raised")
 
@@ -328,8 +328,10 @@ def attributes_before_and_after(defer: Any) -> Any:
     d = defer.Deferred()
     before = [getattr(d, name, "absent") for name in names]
     d.callback(5)
-    return before, [getattr(d, name, "absent") for name in names], error_of(
-        lambda: defer.Deferred().result
+    return (
+        before,
+        [getattr(d, name, "absent") for name in names],
+        error_of(lambda: defer.Deferred().result),
     )
 
 
@@ -440,9 +442,7 @@ def an_abstract_mixin_has_no_metaclass_conflict(defer: Any) -> Any:
 
 @answer
 def isinstance_says_no(defer: Any) -> Any:
-    return [
-        isinstance(thing, defer.Deferred) for thing in (None, 5, "x", object(), Deferredish())
-    ]
+    return [isinstance(thing, defer.Deferred) for thing in (None, 5, "x", object(), Deferredish())]
 
 
 class Deferredish:

@@ -13,12 +13,11 @@ from collections import Counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from deferred_logging import logged_failures
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet import defer as stock
 from twisted.python.failure import Failure
-
-from deferred_logging import logged_failures
 
 from pyreactor import defer as ours
 
@@ -72,7 +71,9 @@ behaviours = st.tuples(
     ),
     endings,
 )
-arguments = st.sampled_from([((), {}), ((1,), {}), ((1, 2), {}), ((), {"key": 3}), ((4,), {"key": 5})])
+arguments = st.sampled_from(
+    [((), {}), ((1,), {}), ((1, 2), {}), ((), {"key": 3}), ((4,), {"key": 5})]
+)
 
 cancellers = st.sampled_from([None, "nothing", "callback", "errback", "raise"])
 kinds = st.sampled_from(["plain", "plain", "subclass", "busybody"])
@@ -252,15 +253,25 @@ class World:
         name, index, *rest = operation
         target = self.pool[index]
         try:
-            if name in ("new", "succeed", "fail", "maybe", "generator", "coroutine", "nested",
-                        "gather", "list", "race"):
+            if name in (
+                "new",
+                "succeed",
+                "fail",
+                "maybe",
+                "generator",
+                "coroutine",
+                "nested",
+                "gather",
+                "list",
+                "race",
+            ):
                 del target
                 self.put(index, getattr(self, f"make_{name}")(self.module(), *rest))
             elif target is not None:
                 getattr(self, f"do_{name}")(index, target, *rest)
         except RecursionError:
             self.trace.append(("raised", name, "RecursionError"))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is part of the trace
             self.trace.append(("raised", name, type(error).__name__, str(error)))
 
     # operations that make a Deferred
@@ -314,9 +325,7 @@ class World:
         returned = getattr(target, method)(self.function(behaviour), *args, **kwargs)
         assert returned is target
 
-    def do_addCallbacks(
-        self, _: int, target: Any, behaviour: Any, other: Any, extra: Any
-    ) -> None:
+    def do_addCallbacks(self, _: int, target: Any, behaviour: Any, other: Any, extra: Any) -> None:
         args, kwargs = extra
         errback = None if other is None else self.function(other)
         if errback is None:

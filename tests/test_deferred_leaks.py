@@ -7,12 +7,13 @@ import sys
 import tracemalloc
 import weakref
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from deferred_logging import logged_failures
 from twisted.python.failure import Failure
 
-from deferred_logging import logged_failures
 from pyreactor import defer
 from pyreactor.defer import Deferred
 
@@ -282,9 +283,7 @@ def test_a_cycle_is_collected(tie: Callable[[Any], None]) -> None:
     assert gone() is None
 
 
-@pytest.mark.parametrize(
-    "tie", [by_attribute, by_list], ids=lambda f: f.__name__
-)
+@pytest.mark.parametrize("tie", [by_attribute, by_list], ids=lambda f: f.__name__)
 def test_an_unhandled_failure_in_a_cycle_is_reported_once(tie: Callable[[Any], None]) -> None:
     with logged_failures() as failures:
         d: Any = Deferred()
@@ -334,7 +333,7 @@ def test_a_chain_of_a_million_deferreds() -> None:
 
 def test_a_million_deferreds_chained_with_chainDeferred() -> None:
     deferreds: list[Any] = [Deferred() for _ in range(MILLION)]
-    for d, following in zip(deferreds, deferreds[1:]):
+    for d, following in pairwise(deferreds):
         d.chainDeferred(following)
     deferreds[0].callback("there")
     assert deferreds[-1].result == "there"

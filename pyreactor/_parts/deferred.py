@@ -35,7 +35,7 @@ def activate(module: ModuleType) -> None:
         setattr(module, name, new)
     for cls in (defer.Deferred, defer.DeferredList):
         cls.__module__ = module.__name__
-    _order_subclasses(module, defer, _defer_setup.STOCK_SUBCLASSES)
+    _order_subclasses(module, defer)
     originals = {name: old for (old, _), name in zip(replaced.values(), NAMES)}
     view = _stock_view(module, originals)
     _keep_list_init(_defer_setup.StockDeferredList, view)
@@ -46,7 +46,7 @@ def activate(module: ModuleType) -> None:
         _show_view(sys.modules.get(name), module, view)
 
 
-def _order_subclasses(module: ModuleType, defer: ModuleType, stock: list[type]) -> None:
+def _order_subclasses(module: ModuleType, defer: ModuleType) -> None:
     """Ours first, then what else there is, so that both kinds are Deferreds to stock code."""
     subclasses = module._DEFERRED_SUBCLASSES
     ours = [defer.Deferred, defer.DeferredList]
@@ -70,7 +70,7 @@ def _keep_list_init(cls: Any, view: ModuleType) -> None:
     cls.__init__.__qualname__ = init.__qualname__
 
 
-def _modules_with_stock_subclasses(cls: type) -> set[str]:
+def _modules_with_stock_subclasses(cls: Any) -> set[str]:
     """
     Where subclasses of stock's class were defined.
 
@@ -112,9 +112,12 @@ def _rebind_namespace(
                 continue
         elif isinstance(value, FunctionType):
             _rebind_defaults(value, replaced)
-        elif isinstance(value, type) and id(value) not in seen:
-            if getattr(value, "__module__", None) == module:
-                _rebind_namespace(value, replaced, module, seen)
+        elif _is_own_class(value, module) and id(value) not in seen:
+            _rebind_namespace(value, replaced, module, seen)
+
+
+def _is_own_class(value: object, module: str) -> bool:
+    return isinstance(value, type) and getattr(value, "__module__", None) == module
 
 
 def _rebind_defaults(function: FunctionType, replaced: dict[int, tuple[Any, Any]]) -> None:
