@@ -52,8 +52,16 @@ def create_add_fire(defer, count):
     Deferred = defer.Deferred
     for _ in range(count):
         d = Deferred()
-        for _ in range(10):
-            d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
         d.callback(1)
     return count
 
@@ -62,8 +70,16 @@ def succeed_add(defer, count):
     succeed = defer.succeed
     for _ in range(count):
         d = succeed(1)
-        for _ in range(10):
-            d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
+        d.addCallback(same)
     return count
 
 

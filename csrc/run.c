@@ -344,6 +344,9 @@ adopt(pyr_deferred *current)
         }
     }
     Py_DECREF(other);
+    if (outcome == RUN_WAIT) {
+        pyr_forget_failure(current);
+    }
     return outcome;
 }
 
@@ -493,6 +496,24 @@ run_link(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
     return take_returned(outer, current, link, failed, value);
 }
 
+/* pyr_links_take, with the usual cases first */
+static inline int
+take_next(pyr_deferred *current, bool failed, pyr_link *taken)
+{
+    if (current->listed == NULL) {
+        if (current->head == current->tail) {
+            return 0;
+        }
+        const pyr_link *next = &current->links[current->head];
+        if (next->kind == PYR_LINK_BOTH || (next->kind == PYR_LINK_CALLBACK && !failed)) {
+            *taken = *next;
+            current->head++;
+            return 1;
+        }
+    }
+    return pyr_links_take(current, failed, taken);
+}
+
 /* Run the links of the topmost Deferred as far as possible. */
 static run_outcome
 run_links(run_stack *stack, pyr_deferred *outer, pyr_deferred *current)
@@ -504,12 +525,17 @@ run_links(run_stack *stack, pyr_deferred *outer, pyr_deferred *current)
         }
         bool failed = pyr_is_failure(st, current->result);
         pyr_link link;
-        int taken = pyr_links_take(current, failed, &link);
-        if (taken <= 0) {
-            if (failed && taken == 0) {
+        int taken = take_next(current, failed, &link);
+        if (taken < 0) {
+            return RUN_ERROR;
+        }
+        if (taken == 0) {
+            if (failed) {
                 pyr_note_failure(current, current->result);
+            } else {
+                pyr_forget_failure(current);
             }
-            return taken < 0 ? RUN_ERROR : RUN_WAIT;
+            return RUN_WAIT;
         }
         if (link.kind == PYR_LINK_CONTINUE) {
             return continue_with(stack, current, link.target);
@@ -526,12 +552,7 @@ run_links(run_stack *stack, pyr_deferred *outer, pyr_deferred *current)
 static void
 finish(run_stack *stack)
 {
-    pyr_deferred *current = stack->entries[stack->size - 1].deferred;
-    if (current->result == NULL || !pyr_is_failure(current->st, current->result)) {
-        pyr_forget_failure(current);
-    }
-    stack->size--;
-    Py_DECREF(current);
+    Py_DECREF(stack->entries[--stack->size].deferred);
 }
 
 /*
