@@ -110,6 +110,7 @@ typedef struct pyr_driver {
     X(stock_deferred)           \
     X(stock_deferred_list)      \
     X(stock_collector)          \
+    X(stock_parse)              \
     X(call_with)                \
     X(call_visibly)             \
     X(misplaced_return)         \

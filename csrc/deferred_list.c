@@ -196,8 +196,13 @@ list_init(PyObject *op, PyObject *args, PyObject *kwargs)
 PyDoc_STRVAR(parse_doc, "_parseDeferredListResult(resultList)\n--\n\n"
                         "The results alone of a list of (True, result).");
 static PyObject *
-parse_list_result(PyObject *Py_UNUSED(module), PyObject *results)
+parse_list_result(PyObject *module, PyObject *results)
 {
+    if (!PyList_CheckExact(results)) {
+        /* Fired by somebody else, with anything: as stock takes it apart. */
+        return PyObject_CallOneArg(pyr_module_state(module)->deferred.stock_parse,
+                                   results);
+    }
     PyObject *items = PySequence_List(results);
     if (items == NULL) {
         return NULL;

@@ -236,6 +236,7 @@ def imports(trace: dict[str, TracePoint | None]) -> dict[str, Any]:
         "subclasses": stock._DEFERRED_SUBCLASSES,
         "stock_deferred": StockDeferred,
         "stock_deferred_list": StockDeferredList,
+        "stock_parse": stock._parseDeferredListResult,
         "stock_collector": vars(StockDeferredList)["_cbDeferred"],
         "call_with": call_with,
         "call_visibly": _visible_call(trace["run_callbacks"]),
