@@ -55,7 +55,7 @@ def inlineCallbacks(f: Callable[..., Any]) -> Callable[..., Any]:
         try:
             gen = f(*args, **kwargs)
         except _DefGen_Return:
-            raise TypeError(
+            raise TypeError(  # noqa: B904
                 f"inlineCallbacks requires {f!r} to produce a generator; instead"
                 "caught returnValue being used in a non-generator"
             )

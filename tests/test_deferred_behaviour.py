@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 import pytest
-from deferred_logging import logged_failures
 from twisted.internet import defer as stock
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -22,6 +21,7 @@ from twisted.python.failure import Failure
 from pyreactor import _core
 from pyreactor import defer as ours
 from pyreactor._parts import deferred as part
+from tests.deferred_logging import logged_failures
 
 T = TypeVar("T")
 Answer = Callable[[Any], Any]

@@ -13,13 +13,13 @@ from collections import Counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from deferred_logging import logged_failures
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet import defer as stock
 from twisted.python.failure import Failure
 
 from pyreactor import defer as ours
+from tests.deferred_logging import logged_failures
 
 EXAMPLES = int(os.environ.get("PYREACTOR_EXAMPLES", "300"))
 POOL = 6

@@ -11,11 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from deferred_logging import logged_failures
 from twisted.python.failure import Failure
 
 from pyreactor import defer
 from pyreactor.defer import Deferred
+from tests.deferred_logging import logged_failures
 
 
 class Boom(Exception):
