@@ -20,19 +20,19 @@ help:
 
 # Installs what is missing on a bare machine.
 prepare:
-	@scripts/prepare.sh
+	@.ci/prepare.sh
 
 build: prepare
-	@scripts/build.sh .venv
+	@.ci/build.sh .venv
 
 demo: build
-	@$(PY) scripts/demo.py
+	@$(PY) .ci/demo.py
 
 lint: prepare
-	@scripts/lint.sh
+	@.ci/lint.sh
 
 test:
-	@scripts/test.sh
+	@.ci/test.sh
 
 conformance: build
 	@$(PY) -m tests.conformance --all

@@ -62,4 +62,15 @@ PyErr_SetRaisedException(PyObject *exc)
 }
 #endif
 
+/* Around the use of a field that newer headers mark as deprecated. */
+#if defined(__GNUC__)
+#define PYR_IGNORE_DEPRECATED_BEGIN \
+    _Pragma("GCC diagnostic push")  \
+        _Pragma("GCC diagnostic ignored \"-Wdeprecated-declarations\"")
+#define PYR_IGNORE_DEPRECATED_END _Pragma("GCC diagnostic pop")
+#else
+#define PYR_IGNORE_DEPRECATED_BEGIN
+#define PYR_IGNORE_DEPRECATED_END
+#endif
+
 #endif

@@ -30,7 +30,9 @@ names_clear(core_state *st)
 /* In order of need: a concept may use what stands above it. */
 static const concept concepts[] = {
     {names_exec, names_traverse, names_clear},
+    {pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
     {pyr_reactor_exec, pyr_reactor_traverse, pyr_reactor_clear},
+    {pyr_deferred_exec, pyr_deferred_traverse, pyr_deferred_clear},
 };
 
 #define CONCEPT_COUNT (sizeof(concepts) / sizeof(concepts[0]))

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "framing.h"
 #include "loop.h"
 #include "report.h"
 #include "stream.h"
@@ -246,6 +247,24 @@ receive(StreamConnection *self, Py_ssize_t limit, char **data, char **own)
     return count;
 }
 
+/* Give the framing what was received where it lies.  Until it returns, nobody else may
+ * receive into the same buffer: a callback may iterate the reactor. */
+static PyObject *
+feed(StreamConnection *self, pyr_framing_method *framing, PyObject *protocol,
+     const char *data, Py_ssize_t size)
+{
+    Loop *loop = self->loop;
+    if (loop == NULL || data != loop->read_buffer) {
+        return pyr_framing_feed(framing, protocol, data, size);
+    }
+    Py_INCREF(loop);
+    loop->read_buffer_busy = true;
+    PyObject *result = pyr_framing_feed(framing, protocol, data, size);
+    loop->read_buffer_busy = false;
+    Py_DECREF(loop);
+    return result;
+}
+
 static int
 deliver(StreamConnection *self, const char *data, Py_ssize_t size)
 {
@@ -253,6 +272,14 @@ deliver(StreamConnection *self, const char *data, Py_ssize_t size)
     if (protocol == NULL) {
         PyErr_SetString(PyExc_AttributeError, "protocol");
         return -1;
+    }
+    pyr_framing_method *framing = pyr_framing_method_of(self->st, protocol);
+    if (framing != NULL) {
+        Py_INCREF(protocol);
+        PyObject *fed = feed(self, framing, protocol, data, size);
+        Py_DECREF(protocol);
+        Py_XDECREF(fed);
+        return fed == NULL ? -1 : 0;
     }
     PyObject *bytes = PyBytes_FromStringAndSize(data, size);
     if (bytes == NULL) {

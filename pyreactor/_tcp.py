@@ -123,7 +123,8 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         if given is not None:
             return given
         name = (self._lostProtocol or self.protocol.__class__).__name__
-        return f"<{name} #{self.sessionno} on {self.server._firstPortNumber}>"
+        port: Any = self.server
+        return f"<{name} #{self.sessionno} on {port._firstPortNumber}>"
 
     @repstr.setter
     def repstr(self, value: str) -> None:
@@ -187,8 +188,7 @@ class Port(tcp.Port):
             return
         sessionno = self.sessionno
         self.sessionno = sessionno + 1
-        transport: Any = Server._accepted(fd, protocol, addr, self, sessionno)
-        protocol.makeConnection(transport)
+        protocol.makeConnection(Server._accepted(fd, protocol, addr, self, sessionno))
 
 
 class Connector(tcp.Connector):

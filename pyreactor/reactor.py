@@ -282,7 +282,7 @@ class PyReactor(posixbase.PosixReactorBase):
         p.startListening()
         return p
 
-    def connectTCP(  # type: ignore[override]
+    def connectTCP(
         self,
         host: str,
         port: int,

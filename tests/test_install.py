@@ -16,7 +16,7 @@ import pyreactor
 from pyreactor import _environment
 from tests.support import CHECKOUT, environment
 
-SOURCES = ("csrc", "pyreactor", "twisted", "pyproject.toml", "setup.py", "README.md")
+SOURCES = ("csrc", "pyreactor", "pyproject.toml", "setup.py", "README.md")
 
 WHICH_REACTOR = "from twisted.internet import reactor; print(type(reactor).__name__)"
 
@@ -130,8 +130,8 @@ class TestInstalled:
             assert module.returncode == command.returncode == plain.returncode != 0
             assert module.stderr == command.stderr == plain.stderr
 
-    def test_trial_plugin(self, place: Environment, tmp_path: Path) -> None:
-        assert "pyreactor" in place.run(
+    def test_trial_plugin(self, installed: Environment, tmp_path: Path) -> None:
+        assert "pyreactor" in installed.run(
             "python", "-m", "twisted.trial", "--help-reactors", cwd=tmp_path
         )
         (tmp_path / "test_it.py").write_text(
@@ -141,13 +141,13 @@ class TestInstalled:
             "        from twisted.internet import reactor\n"
             "        self.assertEqual(type(reactor).__name__, 'PyReactor')\n"
         )
-        output = place.run(
+        output = installed.run(
             "python", "-m", "twisted.trial", "--reactor=pyreactor", "test_it", cwd=tmp_path
         )
         assert "PASSED (successes=1)" in output
 
-    def test_twistd_plugin(self, place: Environment, tmp_path: Path) -> None:
-        assert "pyreactor" in place.run("python", "-c", TWISTD, "--help-reactors", cwd=tmp_path)
+    def test_twistd_plugin(self, installed: Environment, tmp_path: Path) -> None:
+        assert "pyreactor" in installed.run("python", "-c", TWISTD, "--help-reactors", cwd=tmp_path)
 
     def test_typed(self, installed: Environment) -> None:
         assert (installed.site / "pyreactor" / "py.typed").exists()

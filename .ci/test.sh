@@ -2,16 +2,17 @@
 # Everything that CI runs, what fails quickest first.
 source "$(dirname "$0")/common.sh"
 
-scripts/prepare.sh
-scripts/lint.sh
+.ci/prepare.sh
+.ci/lint.sh
 say "building, warnings are errors"
-scripts/build.sh .venv
+.ci/build.sh .venv
 
 # unit_tests VENV NAME: all tests but conformance.
 unit_tests() {
     say "tests on $2"
-    scripts/build.sh "$1"
-    "$1/bin/python" -m pytest -q -p no:cacheprovider --ignore=tests/conformance
+    .ci/build.sh "$1"
+    # Most tests wait for programs they started: three at a time fill two cores.
+    "$1/bin/python" -m pytest -q -p no:cacheprovider -n 3 --ignore=tests/conformance
 }
 
 main=$(version_of .venv/bin/python)
@@ -24,5 +25,7 @@ done
 make_venv .venvs/oldest "$(main_python)" tests/requirements-oldest.txt
 unit_tests .venvs/oldest "CPython $main with the oldest supported Twisted"
 
-say "all tests on CPython $main, then Twisted's own suite"
-.venv/bin/python -m pytest -p no:cacheprovider
+unit_tests .venv "CPython $main"
+
+say "Twisted's own suite, on stock and on pyreactor"
+.venv/bin/python -m pytest -p no:cacheprovider tests/conformance

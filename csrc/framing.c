@@ -1,0 +1,543 @@
+/* FramingMethod, which puts a framing into a protocol class; see framing.h. */
+#include "framing_internal.h"
+
+static const pyr_framing_kind *const kinds[] = {
+    &pyr_line_kind,
+    &pyr_line_only_kind,
+    &pyr_intn_kind,
+    &pyr_netstring_kind,
+    &pyr_batch_line_kind,
+    &pyr_batch_intn_kind,
+    &pyr_batch_netstring_kind,
+    &pyr_header_kind,
+};
+
+#define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
+
+/* ---- finding the buffer ---------------------------------------------------- */
+
+/* Make the buffer of `self` from what its __dict__ has under our key (may be NULL). */
+static pyr_buffer *
+make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject *kept)
+{
+    core_state *st = method->st;
+    pyr_buffer *b = pyr_buffer_new(st, self);
+    if (b == NULL) {
+        return NULL;
+    }
+    if (kept != NULL) {
+        PyObject *content = PyBytes_CheckExact(kept)
+                                ? Py_NewRef(kept)
+                                : pyr_buffer_bytes((pyr_buffer *)kept);
+        if (content == NULL || pyr_buffer_set(b, PyBytes_AS_STRING(content),
+                                              PyBytes_GET_SIZE(content)) < 0) {
+            Py_XDECREF(content);
+            Py_DECREF(b);
+            return NULL;
+        }
+        Py_DECREF(content);
+    }
+    if (method->kind->needs_busy) {
+        PyObject *busy = PyDict_GetItemWithError(dict, st->framing.names.busy);
+        b->busy = busy != NULL && pyr_truth(busy) == 1;
+    }
+    if (PyErr_Occurred() || PyDict_SetItem(dict, pyr_key(method), (PyObject *)b) < 0) {
+        Py_DECREF(b);
+        return NULL;
+    }
+    Py_DECREF(b); /* the dict keeps it */
+    return b;
+}
+
+/*
+ * The buffer of `self` (borrowed).  NULL without an exception: this protocol is unusual
+ * and the stock code must do the work.
+ */
+static pyr_buffer *
+find_buffer(pyr_framing_method *method, PyObject *self)
+{
+    PyObject *dict = pyr_instance_dict(self);
+    if (dict == NULL) {
+        return NULL;
+    }
+#if PYR_DICT_VERSIONS
+    uint64_t version = pyr_dict_version(dict);
+    pyr_buffer_hint *hint =
+        &method->st->framing.hints[(version ^ (version >> 8)) % PYR_HINT_COUNT];
+    if (hint->version == version && hint->method == method && hint->buffer != NULL) {
+        return hint->buffer;
+    }
+#endif
+    PyObject *kept = PyDict_GetItemWithError(dict, pyr_key(method));
+    if (kept == NULL && (PyErr_Occurred() || method->kind->needs_ready)) {
+        return NULL;
+    }
+    bool is_buffer = kept != NULL && Py_IS_TYPE(kept, method->st->framing.buffer_type);
+    if (kept != NULL && !is_buffer &&
+        (!PyBytes_CheckExact(kept) || method->kind->needs_ready)) {
+        return NULL;
+    }
+    pyr_buffer *b = (pyr_buffer *)kept;
+    if (!is_buffer || b->owner != self) {
+        if (!pyr_class_is_usual(method, Py_TYPE(self)) || method->kind->needs_ready) {
+            return NULL;
+        }
+        return make_buffer(method, self, dict, kept);
+    }
+#if PYR_DICT_VERSIONS
+    hint->version = version;
+    hint->method = method;
+    hint->buffer = b;
+#endif
+    return b;
+}
+
+static PyObject *
+feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size,
+     PyObject *lender)
+{
+    pyr_buffer *b = find_buffer(method, self);
+    if (b == NULL) {
+        if (PyErr_Occurred()) {
+            return NULL;
+        }
+        return pyr_call_stock(method, self, data, size, lender);
+    }
+    Py_INCREF(b);
+    PyObject *result = method->kind->feed(method, self, b, data, size, lender);
+    Py_DECREF(b);
+    return result;
+}
+
+PyObject *
+pyr_framing_feed(pyr_framing_method *method, PyObject *protocol, const char *data,
+                 Py_ssize_t size)
+{
+    Py_INCREF(method);
+    Py_INCREF(protocol);
+    PyObject *result = feed(method, protocol, data, size, NULL);
+    Py_DECREF(protocol);
+    Py_DECREF(method);
+    return result;
+}
+
+pyr_framing_method *
+pyr_framing_method_of(core_state *st, PyObject *protocol)
+{
+    PyTypeObject *type = Py_TYPE(protocol);
+    PyObject *found = _PyType_Lookup(type, st->names.dataReceived);
+    if (found == NULL || !Py_IS_TYPE(found, st->framing.method_type) ||
+        !pyr_ordinary_access(st, type)) {
+        return NULL;
+    }
+    pyr_framing_method *method = (pyr_framing_method *)found;
+    PyObject *dict = pyr_instance_dict(protocol);
+    if (dict == NULL || method->kind == NULL) {
+        return NULL;
+    }
+    PyObject *own = PyDict_GetItemWithError(dict, st->names.dataReceived);
+    if (own != NULL || PyErr_Occurred()) {
+        PyErr_Clear();
+        return NULL;
+    }
+    return method;
+}
+
+/* ---- FramingMethod --------------------------------------------------------- */
+
+/* The forms without stock code take any bytes-like object; the others leave it to stock.
+ */
+static PyObject *
+method_call_unusual(pyr_framing_method *method, PyObject *const *args, size_t nargsf,
+                    PyObject *kwnames)
+{
+    Py_ssize_t count = PyVectorcall_NARGS(nargsf);
+    if (method->stock != NULL && method->stock != Py_None) {
+        return PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
+    }
+    Py_ssize_t total = count + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
+    bool named =
+        kwnames != NULL && PyTuple_GET_SIZE(kwnames) == 1 &&
+        PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "data") == 0;
+    if (total != 2 || count < 1 || (count == 1 && !named)) {
+        PyErr_SetString(PyExc_TypeError, "dataReceived() takes one argument, data");
+        return NULL;
+    }
+    Py_buffer view;
+    if (PyObject_GetBuffer(args[1], &view, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    PyObject *result = feed(method, args[0], view.buf, view.len, NULL);
+    PyBuffer_Release(&view);
+    return result;
+}
+
+static PyObject *
+method_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
+                  PyObject *kwnames)
+{
+    pyr_framing_method *method = (pyr_framing_method *)callable;
+    if (PyVectorcall_NARGS(nargsf) != 2 || kwnames != NULL ||
+        !PyBytes_CheckExact(args[1])) {
+        return method_call_unusual(method, args, nargsf, kwnames);
+    }
+    PyObject *data = args[1];
+    return feed(method, args[0], PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), data);
+}
+
+/* NetstringReceiver.makeConnection(transport) */
+static PyObject *
+connect_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
+                   PyObject *kwnames)
+{
+    pyr_framing_method *method = (pyr_framing_method *)callable;
+    pyr_framing_state *framing = &method->st->framing;
+    PyObject *self = args[0];
+    PyObject *dict = PyVectorcall_NARGS(nargsf) > 0 ? pyr_instance_dict(self) : NULL;
+    PyObject *result = PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
+    if (result == NULL || dict == NULL ||
+        !pyr_is_framing_attribute(method->st, Py_TYPE(self), framing->names.remaining)) {
+        return result;
+    }
+    dict = pyr_instance_dict(self);
+    if (dict != NULL && pyr_netstring_begin(method->st, self, dict) < 0) {
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
+static PyObject *
+collect_fixed(const pyr_framing_kind *kind, PyObject *owner)
+{
+    PyObject *list = PyList_New(0);
+    for (int i = 0; list != NULL && kind->fixed[i] != NULL; i++) {
+        PyObject *name = PyUnicode_InternFromString(kind->fixed[i]);
+        PyObject *value =
+            name == NULL ? NULL : _PyType_Lookup((PyTypeObject *)owner, name);
+        if (value != NULL) {
+            PyObject *pair = PyTuple_Pack(2, name, value);
+            if (pair == NULL || PyList_Append(list, pair) < 0) {
+                Py_CLEAR(list);
+            }
+            Py_XDECREF(pair);
+        } else if (name == NULL) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(name);
+    }
+    if (list == NULL) {
+        return NULL;
+    }
+    PyObject *tuple = PyList_AsTuple(list);
+    Py_DECREF(list);
+    return tuple;
+}
+
+static const pyr_framing_kind *
+kind_by_name(const char *name)
+{
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        if (strcmp(kinds[i]->name, name) == 0) {
+            return kinds[i];
+        }
+    }
+    return NULL;
+}
+
+static int
+method_setup(pyr_framing_method *method, const char *name, PyObject *stock,
+             PyObject *owner)
+{
+    method->stock = Py_NewRef(stock);
+    if (strcmp(name, "netstring_connect") == 0) {
+        method->vectorcall = connect_vectorcall;
+        return 0;
+    }
+    method->vectorcall = method_vectorcall;
+    method->kind = kind_by_name(name);
+    if (method->kind == NULL) {
+        PyErr_Format(PyExc_ValueError, "no framing is called %s", name);
+        return -1;
+    }
+    if (method->kind->fixed != NULL && PyType_Check(owner)) {
+        method->fixed = collect_fixed(method->kind, owner);
+        return method->fixed == NULL ? -1 : 0;
+    }
+    return 0;
+}
+
+static PyObject *
+method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"kind", "stock", "owner", NULL};
+    const char *name;
+    PyObject *stock;
+    PyObject *owner = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sO|O:FramingMethod", keywords, &name,
+                                     &stock, &owner)) {
+        return NULL;
+    }
+    pyr_framing_method *method = (pyr_framing_method *)type->tp_alloc(type, 0);
+    if (method == NULL) {
+        return NULL;
+    }
+    method->st = pyr_state_of_type(type);
+    if (method->st == NULL || method_setup(method, name, stock, owner) < 0) {
+        Py_DECREF(method);
+        return NULL;
+    }
+    return (PyObject *)method;
+}
+
+static int
+method_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    pyr_framing_method *method = (pyr_framing_method *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(method->stock);
+    Py_VISIT(method->fixed);
+    return 0;
+}
+
+static int
+method_clear(PyObject *self)
+{
+    pyr_framing_method *method = (pyr_framing_method *)self;
+    Py_CLEAR(method->stock);
+    Py_CLEAR(method->fixed);
+    return 0;
+}
+
+static void
+method_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    (void)method_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+method_get(PyObject *self, PyObject *instance, PyObject *Py_UNUSED(owner))
+{
+    if (instance == NULL || instance == Py_None) {
+        return Py_NewRef(self);
+    }
+    return PyMethod_New(self, instance);
+}
+
+static PyObject *
+method_wrapped(PyObject *self, void *Py_UNUSED(closure))
+{
+    PyObject *stock = ((pyr_framing_method *)self)->stock;
+    if (stock == NULL || stock == Py_None) {
+        PyErr_SetString(PyExc_AttributeError, "__wrapped__");
+        return NULL;
+    }
+    return Py_NewRef(stock);
+}
+
+/* __doc__, __name__, ...: those of the stock function. */
+static PyObject *
+method_forward(PyObject *self, void *closure)
+{
+    PyObject *stock = ((pyr_framing_method *)self)->stock;
+    if (stock != NULL && stock != Py_None) {
+        return PyObject_GetAttrString(stock, (const char *)closure);
+    }
+    if (strcmp((const char *)closure, "__doc__") == 0) {
+        return PyUnicode_FromString("Receive bytes, call back with whole messages.");
+    }
+    return PyUnicode_FromString("dataReceived");
+}
+
+static PyObject *
+method_getattro(PyObject *self, PyObject *name)
+{
+    if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__doc__") == 0) {
+        return method_forward(self, "__doc__"); /* or the type's own would be found */
+    }
+    PyObject *value = PyObject_GenericGetAttr(self, name);
+    PyObject *stock = ((pyr_framing_method *)self)->stock;
+    if (value != NULL || stock == NULL || stock == Py_None ||
+        !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        return value;
+    }
+    PyErr_Clear();
+    return PyObject_GetAttr(stock, name);
+}
+
+static PyObject *
+method_repr(PyObject *self)
+{
+    pyr_framing_method *method = (pyr_framing_method *)self;
+    const char *name = method->kind == NULL ? "netstring_connect" : method->kind->name;
+    return PyUnicode_FromFormat("<C framing '%s' at %p>", name, self);
+}
+
+PyDoc_STRVAR(
+    method_doc,
+    "FramingMethod(kind, stock, owner=None)\n"
+    "--\n"
+    "\n"
+    "A method descriptor: dataReceived in C.\n"
+    "\n"
+    "kind (str) names the framing: line, line_only, intn, netstring, batch_line,\n"
+    "batch_intn, batch_netstring, header; or netstring_connect, which is\n"
+    "NetstringReceiver.makeConnection.  stock (callable or None) is the Python\n"
+    "method it stands for; it is called for protocols and arguments that C leaves\n"
+    "alone.  owner (type) is the class whose parsing methods the framing replaces:\n"
+    "a subclass that overrides one of them gets the stock method.  Raises\n"
+    "ValueError for an unknown kind.");
+
+static PyGetSetDef method_getset[] = {
+    {"__wrapped__", method_wrapped, NULL, "The Python method that this stands for.",
+     NULL},
+    {"__name__", method_forward, NULL, NULL, "__name__"},
+    {"__qualname__", method_forward, NULL, NULL, "__qualname__"},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef method_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(pyr_framing_method, vectorcall),
+     READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot method_slots[] = {
+    {Py_tp_doc, (void *)method_doc}, {Py_tp_new, method_new},
+    {Py_tp_dealloc, method_dealloc}, {Py_tp_traverse, method_traverse},
+    {Py_tp_clear, method_clear},     {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_descr_get, method_get},   {Py_tp_getattro, method_getattro},
+    {Py_tp_getset, method_getset},   {Py_tp_members, method_members},
+    {Py_tp_repr, method_repr},       {0, NULL},
+};
+
+static PyType_Spec method_spec = {
+    .name = "pyreactor._core.FramingMethod",
+    .basicsize = sizeof(pyr_framing_method),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+             Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = method_slots,
+};
+
+/* ---- module ---------------------------------------------------------------- */
+
+static int
+intern(PyObject **place, const char *text)
+{
+    *place = PyUnicode_InternFromString(text);
+    return *place == NULL ? -1 : 0;
+}
+
+static int
+intern_names(pyr_framing_state *framing)
+{
+    static const struct {
+        pyr_slot slot;
+        const char *name;
+    } slots[] = {
+        {SLOT_HANDLER, "lineReceived"},
+        {SLOT_MAX_LENGTH, "MAX_LENGTH"},
+        {SLOT_TRANSPORT, "transport"},
+        {SLOT_PAUSED, "paused"},
+        {SLOT_DELIMITER, "delimiter"},
+        {SLOT_LINE_MODE, "line_mode"},
+        {SLOT_PREFIX_LENGTH, "prefixLength"},
+        {SLOT_STRUCT_FORMAT, "structFormat"},
+        {SLOT_RECVD, "recvd"},
+        {SLOT_HEADER, "_header"},
+    };
+#define X(identifier, spelling)                             \
+    if (intern(&framing->names.identifier, spelling) < 0) { \
+        return -1;                                          \
+    }
+    PYR_FRAMING_NAMES(X)
+#undef X
+    for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+        if (intern(&framing->slot_names[slots[i].slot], slots[i].name) < 0) {
+            return -1;
+        }
+    }
+    return intern(&framing->getattribute, "__getattribute__");
+}
+
+/* What a transport does with received bytes; here for the tests. */
+static PyObject *
+framing_feed(PyObject *module, PyObject *args)
+{
+    PyObject *protocol;
+    Py_buffer data;
+    if (!PyArg_ParseTuple(args, "Oy*:_framing_feed", &protocol, &data)) {
+        return NULL;
+    }
+    core_state *st = pyr_module_state(module);
+    pyr_framing_method *method = pyr_framing_method_of(st, protocol);
+    PyObject *result = method == NULL
+                           ? Py_NewRef(Py_NotImplemented)
+                           : pyr_framing_feed(method, protocol, data.buf, data.len);
+    PyBuffer_Release(&data);
+    return result;
+}
+
+PyDoc_STRVAR(
+    framing_feed_doc,
+    "_framing_feed($module, protocol, data, /)\n"
+    "--\n"
+    "\n"
+    "Feed bytes-like data to the C framing of a protocol as a transport does it:\n"
+    "pointer and length.  Gives back what dataReceived returned, or NotImplemented\n"
+    "when protocol.dataReceived is not a C framing.");
+
+static PyMethodDef framing_functions[] = {
+    {"_framing_feed", framing_feed, METH_VARARGS, framing_feed_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+pyr_framing_exec(PyObject *module, core_state *st)
+{
+    pyr_framing_state *framing = &st->framing;
+    if (PyModule_AddFunctions(module, framing_functions) < 0) {
+        return -1;
+    }
+    if (intern_names(framing) < 0 || pyr_buffer_exec(module, st) < 0) {
+        return -1;
+    }
+    framing->method_type = pyr_add_type(module, &method_spec, NULL);
+    framing->attribute_type = pyr_add_type(module, &pyr_framing_attribute_spec, NULL);
+    framing->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
+    if (framing->method_type == NULL || framing->attribute_type == NULL ||
+        framing->empty_bytes == NULL) {
+        return -1;
+    }
+    return 0;
+}
+
+int
+pyr_framing_traverse(core_state *st, visitproc visit, void *arg)
+{
+    pyr_framing_state *framing = &st->framing;
+    Py_VISIT(framing->buffer_type);
+    Py_VISIT(framing->method_type);
+    Py_VISIT(framing->attribute_type);
+    return 0;
+}
+
+void
+pyr_framing_clear(core_state *st)
+{
+    pyr_framing_state *framing = &st->framing;
+    Py_CLEAR(framing->buffer_type);
+    Py_CLEAR(framing->method_type);
+    Py_CLEAR(framing->attribute_type);
+    Py_CLEAR(framing->empty_bytes);
+    Py_CLEAR(framing->getattribute);
+#define X(identifier, spelling) Py_CLEAR(framing->names.identifier);
+    PYR_FRAMING_NAMES(X)
+#undef X
+    for (int i = 0; i < SLOT_COUNT; i++) {
+        Py_CLEAR(framing->slot_names[i]);
+    }
+}

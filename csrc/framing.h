@@ -1,0 +1,124 @@
+/*
+ * What the framings share.
+ *
+ * A framing is a C function under the name dataReceived of a Twisted protocol class.  Its
+ * state is a `pyr_buffer`, kept in the protocol's own __dict__ under the name that the
+ * stock class uses for its buffer, behind a data descriptor which shows it as the bytes
+ * that stock would have there.  So a protocol class needs no C base type: it has the
+ * layout, the bases and the identity it always had, and any mixture of bases works.
+ *
+ * In framing.c: the method descriptor, which finds the buffer and calls the framing, or
+ * the stock code where a protocol is unusual.  In framing_attribute.c: the descriptor
+ * that shows the state as the stock attributes.  In framing_view.c: what is known of the
+ * protocol's attributes.  In framing_buffer.c: received bytes.  In line.c, intn.c,
+ * netstring.c and header.c: one framing each, with its batch form.
+ */
+#ifndef PYREACTOR_FRAMING_H
+#define PYREACTOR_FRAMING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <Python.h>
+
+struct core_state;
+typedef struct pyr_framing_method pyr_framing_method;
+typedef struct pyr_buffer pyr_buffer;
+
+/* ---- for the transports ---------------------------------------------------- */
+
+/*
+ * The C framing behind protocol.dataReceived, or NULL (without an exception) when the
+ * class or the instance overrides it, or when it never was one.  Borrowed: ask again for
+ * every event, the answer may change at any time.
+ */
+pyr_framing_method *pyr_framing_method_of(struct core_state *st, PyObject *protocol);
+
+/*
+ * protocol.dataReceived(data) without making an object of the data.  The memory must stay
+ * valid and unchanged until this returns, whatever Python code runs meanwhile.  Gives
+ * back what dataReceived returned (a new reference), or NULL with an exception set.
+ */
+PyObject *pyr_framing_feed(pyr_framing_method *method, PyObject *protocol,
+                           const char *data, Py_ssize_t size);
+
+/* ---- module state ---------------------------------------------------------- */
+
+/* Attributes of a protocol which the framings read between two messages. */
+typedef enum {
+    SLOT_HANDLER, /* lineReceived, stringReceived, ...: the name depends on the framing */
+    SLOT_MAX_LENGTH,
+    SLOT_TRANSPORT,
+    SLOT_PAUSED,
+    SLOT_DELIMITER,
+    SLOT_LINE_MODE,
+    SLOT_PREFIX_LENGTH,
+    SLOT_STRUCT_FORMAT,
+    SLOT_RECVD,
+    SLOT_HEADER,
+    SLOT_COUNT
+} pyr_slot;
+
+/* X(identifier, "spelling") */
+#define PYR_FRAMING_NAMES(X)                      \
+    X(MAX_LENGTH, "MAX_LENGTH")                   \
+    X(buffer, "_buffer")                          \
+    X(busy, "_busyReceiving")                     \
+    X(brokenPeer, "brokenPeer")                   \
+    X(delimiter, "delimiter")                     \
+    X(disconnecting, "disconnecting")             \
+    X(handleParseError, "_handleParseError")      \
+    X(header, "_header")                          \
+    X(headerInvalid, "headerInvalid")             \
+    X(lengthLimitExceeded, "lengthLimitExceeded") \
+    X(lineLengthExceeded, "lineLengthExceeded")   \
+    X(lineReceived, "lineReceived")               \
+    X(line_mode, "line_mode")                     \
+    X(linesReceived, "linesReceived")             \
+    X(loseConnection, "loseConnection")           \
+    X(makeConnection, "makeConnection")           \
+    X(packetReceived, "packetReceived")           \
+    X(paused, "paused")                           \
+    X(prefixLength, "prefixLength")               \
+    X(rawDataReceived, "rawDataReceived")         \
+    X(recvd, "recvd")                             \
+    X(remaining, "_remainingData")                \
+    X(stringReceived, "stringReceived")           \
+    X(stringsReceived, "stringsReceived")         \
+    X(structFormat, "structFormat")               \
+    X(transport, "transport")                     \
+    X(unpack, "unpack")                           \
+    X(unprocessed, "_unprocessed")
+
+/*
+ * dict version -> buffer, so that most events find their buffer without a look-up.  Dict
+ * versions are unique in the process and change with every change of the dict: an equal
+ * version proves that the dict still holds this buffer.
+ */
+typedef struct {
+    uint64_t version;
+    const pyr_framing_method *method;
+    pyr_buffer *buffer; /* borrowed from the dict of that version */
+} pyr_buffer_hint;
+
+#define PYR_HINT_COUNT 256
+
+typedef struct pyr_framing_state {
+    PyTypeObject *buffer_type;
+    PyTypeObject *method_type;
+    PyTypeObject *attribute_type;
+    PyObject *empty_bytes;
+    PyObject *getattribute; /* object.__getattribute__ */
+    PyObject *slot_names[SLOT_COUNT];
+    struct {
+#define X(identifier, spelling) PyObject *identifier;
+        PYR_FRAMING_NAMES(X)
+#undef X
+    } names;
+    pyr_buffer_hint hints[PYR_HINT_COUNT];
+} pyr_framing_state;
+
+int pyr_framing_exec(PyObject *module, struct core_state *st);
+int pyr_framing_traverse(struct core_state *st, visitproc visit, void *arg);
+void pyr_framing_clear(struct core_state *st);
+
+#endif

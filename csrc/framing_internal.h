@@ -1,0 +1,345 @@
+/* Shared by the files of the framings; nobody else includes this. */
+#ifndef PYREACTOR_FRAMING_INTERNAL_H
+#define PYREACTOR_FRAMING_INTERNAL_H
+
+#include "core.h"
+
+/*
+ * CPython 3.10 to 3.12 stamp every dict with a version that changes with its content.
+ * 3.13 still has the field but writes to inline values without touching it.
+ */
+#define PYR_DICT_VERSIONS (PY_VERSION_HEX < 0x030D0000)
+
+/* ---- the view: what a framing knows of its protocol's attributes ----------- */
+
+typedef struct {
+    /* What this view was made from.  Equal values prove that it still holds. */
+    const pyr_framing_method *method;
+    unsigned int tag;
+    uint64_t version;
+    bool class_usual; /* the class leaves attribute access and our descriptors alone */
+    bool attached;    /* the protocol's __dict__ still holds this buffer */
+    bool usual;       /* all attributes have a kind of value that C handles */
+    /* Borrowed from the class; valid while the tag is. */
+    PyObject *class_value[SLOT_COUNT];
+    /* Borrowed from the class or the dict; valid while tag and version are. */
+    PyObject *handler;
+    PyObject *transport;
+    bool
+        handler_direct; /* call handler(self, message) instead of self.handler(message) */
+    /* Parsed values, each with the object it was parsed from (owned). */
+    PyObject *max_length_from;
+    Py_ssize_t max_length;
+    bool max_length_huge;  /* more than max_length, which is the most there is */
+    int max_length_digits; /* what netstring's length may have at most; 0: not computed */
+    PyObject *delimiter_from;
+    Py_ssize_t delimiter_size;
+    bool delimiter_overlaps; /* two matches of it can overlap */
+    PyObject *format_from;
+    PyObject *prefix_from;
+    int prefix_size; /* 0: nothing that C can decode */
+    bool prefix_little;
+    bool paused;
+    bool line_mode;
+    bool has_recvd;
+    PyObject *header_from; /* (format size, length index, counts header, unpack) */
+} pyr_view;
+
+/* ---- the buffer ------------------------------------------------------------ */
+
+enum { NETSTRING_LENGTH = 0, NETSTRING_PAYLOAD = 1 };
+enum { ESCAPE_COUNT = 5 };
+
+struct pyr_buffer {
+    PyObject_HEAD core_state *st;
+    const void
+        *owner; /* the protocol, for comparison only: copies share a __dict__ value */
+    /* The content: in `memory`, or (external) in memory that a caller on the stack lends.
+     */
+    const char *data;
+    Py_ssize_t size;
+    bool external;
+    bool busy;
+    bool broken;      /* batch and header forms: nonsense was received, ignore the rest */
+    PyObject *lender; /* the bytes object that `data` begins, or NULL; owned */
+    char *memory;
+    Py_ssize_t capacity;
+    Py_ssize_t scanned; /* no delimiter begins in the first `scanned` bytes */
+    PyObject *foreign;  /* what Python code set instead of bytes, else NULL */
+    Py_ssize_t compatibility_offset; /* IntNStringReceiver */
+    /* NetstringReceiver */
+    bool ready; /* makeConnection was called */
+    int netstring_state;
+    Py_ssize_t expected; /* payload and comma */
+    Py_ssize_t moved;    /* of `data`, what stock would have moved to its payload */
+    PyObject *escaped[ESCAPE_COUNT]; /* [0] != NULL: the stock code has taken over */
+    /* HeaderReceiver: the header whose payload is awaited */
+    PyObject *header;
+    pyr_view view;
+};
+
+pyr_buffer *pyr_buffer_new(core_state *st, const void *owner);
+int pyr_buffer_exec(PyObject *module, core_state *st);
+
+PyObject *pyr_new_large_message(const char *data, Py_ssize_t size);
+
+/* A message: bytes with a copy of the data. */
+static inline PyObject *
+pyr_new_message(const char *data, Py_ssize_t size)
+{
+    return size < (1 << 20) ? PyBytes_FromStringAndSize(data, size)
+                            : pyr_new_large_message(data, size);
+}
+
+/* The content as bytes (new reference). */
+PyObject *pyr_buffer_bytes(pyr_buffer *b);
+/* The content as bytes; the buffer is empty afterwards. */
+PyObject *pyr_buffer_take(pyr_buffer *b);
+int pyr_buffer_attach_slow(pyr_buffer *b, const char *data, Py_ssize_t size,
+                           PyObject *lender);
+int pyr_buffer_settle_slow(pyr_buffer *b);
+/* Replace the content by a copy of `size` bytes. */
+int pyr_buffer_set(pyr_buffer *b, const char *data, Py_ssize_t size);
+void pyr_buffer_reset(pyr_buffer *b);
+
+/* Add `size` bytes that the caller lends until pyr_buffer_settle(). */
+static inline int
+pyr_buffer_attach(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *lender)
+{
+    if (b->size > 0 && !b->external &&
+        b->memory + b->capacity - (b->data + b->size) >= size) {
+        memcpy((char *)b->data + b->size, data, (size_t)size);
+        b->size += size;
+        return 0;
+    }
+    return pyr_buffer_attach_slow(b, data, size, lender);
+}
+
+/* A buffer at rest keeps no more than this much memory that it does not need. */
+#define PYR_IDLE_CAPACITY 4096
+
+/* Give up lent memory: copy what is left.  Called when a framing returns. */
+static inline int
+pyr_buffer_settle(pyr_buffer *b)
+{
+    if (b->size > 0 && !b->external && b->capacity <= PYR_IDLE_CAPACITY) {
+        return 0;
+    }
+    return pyr_buffer_settle_slow(b);
+}
+
+static inline void
+pyr_buffer_consume(pyr_buffer *b, Py_ssize_t size)
+{
+    b->data += size;
+    b->size -= size;
+    b->scanned = 0;
+}
+
+/*
+ * A frame keeps the memory of the messages that a loop walks over, apart from the buffer,
+ * which callbacks may change meanwhile.  Until then the buffer shows the frame's memory.
+ */
+typedef struct {
+    const char *data;
+    Py_ssize_t size;
+    char *memory;
+    Py_ssize_t capacity;
+    PyObject *lender;
+} pyr_frame;
+
+void pyr_frame_begin(pyr_frame *frame, pyr_buffer *b);
+/* The frame is over.  What the buffer still shows of its memory becomes its own. */
+int pyr_frame_end(pyr_frame *frame, pyr_buffer *b);
+/* Whether the buffer still shows the frame's memory. */
+bool pyr_frame_shown(const pyr_frame *frame, const pyr_buffer *b);
+
+/* ---- kinds of framing ------------------------------------------------------ */
+
+typedef PyObject *(*pyr_feed_func)(pyr_framing_method *method, PyObject *self,
+                                   pyr_buffer *b, const char *data, Py_ssize_t size,
+                                   PyObject *lender);
+
+typedef struct {
+    const char *name;
+    pyr_feed_func feed;
+    size_t key;     /* offset in pyr_framing_state of the buffer's name */
+    size_t handler; /* offset in pyr_framing_state of the callback's name */
+    int slot_count;
+    pyr_slot slots[SLOT_COUNT];
+    const char *const
+        *fixed;       /* class attributes that must be the stock ones; may be NULL */
+    bool needs_busy;  /* _busyReceiving must be ours */
+    bool needs_ready; /* the buffer is made by makeConnection only */
+} pyr_framing_kind;
+
+extern const pyr_framing_kind pyr_line_kind;
+extern const pyr_framing_kind pyr_line_only_kind;
+extern const pyr_framing_kind pyr_intn_kind;
+extern const pyr_framing_kind pyr_netstring_kind;
+extern const pyr_framing_kind pyr_batch_line_kind;
+extern const pyr_framing_kind pyr_batch_intn_kind;
+extern const pyr_framing_kind pyr_batch_netstring_kind;
+extern const pyr_framing_kind pyr_header_kind;
+
+struct pyr_framing_method {
+    PyObject_HEAD vectorcallfunc vectorcall;
+    core_state *st;
+    const pyr_framing_kind *kind; /* NULL: makeConnection of NetstringReceiver */
+    PyObject *stock;              /* the Python function that says what is right */
+    PyObject *fixed;              /* tuple of the stock values of kind->fixed, or NULL */
+};
+
+#define PYR_FRAMING_NAME(identifier) offsetof(pyr_framing_state, names.identifier)
+
+static inline PyObject *
+pyr_framing_name(const pyr_framing_method *method, size_t offset)
+{
+    return *(PyObject **)((char *)&method->st->framing + offset);
+}
+
+static inline PyObject *
+pyr_key(const pyr_framing_method *method)
+{
+    return pyr_framing_name(method, method->kind->key);
+}
+
+/* ---- attributes ------------------------------------------------------------ */
+
+/* Borrowed; NULL without an exception when `self` has no __dict__. */
+PyObject *pyr_make_instance_dict(PyObject *self);
+
+/* The same; what it adds is only speed, for the dict that exists already. */
+static inline PyObject *
+pyr_instance_dict(PyObject *self)
+{
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000
+    /* Three words before the object; in 3.12 an odd value is no dict yet. */
+    if (PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT)) {
+        PyObject *dict = ((PyObject **)self)[-3];
+        if (dict != NULL && ((uintptr_t)dict & 1) == 0) {
+            return dict;
+        }
+    }
+#elif PY_VERSION_HEX < 0x030B0000
+    Py_ssize_t offset = Py_TYPE(self)->tp_dictoffset;
+    if (offset > 0) {
+        PyObject *dict = *(PyObject **)((char *)self + offset);
+        if (dict != NULL) {
+            return dict;
+        }
+    }
+#endif
+    return pyr_make_instance_dict(self);
+}
+
+static inline unsigned int
+pyr_type_tag(PyTypeObject *type)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    if (!(type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG)) {
+        return 0;
+    }
+#endif
+    return type->tp_version_tag;
+}
+
+#if PYR_DICT_VERSIONS
+static inline uint64_t
+pyr_dict_version(PyObject *dict)
+{
+    PYR_IGNORE_DEPRECATED_BEGIN
+    return ((PyDictObject *)dict)->ma_version_tag;
+    PYR_IGNORE_DEPRECATED_END
+}
+#endif
+
+int pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self);
+/* Whether this class lets C do the work. */
+bool pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type);
+/* Whether attributes of its instances are where they are for most classes. */
+bool pyr_ordinary_access(core_state *st, PyTypeObject *type);
+/* Whether the class has one of our FramingAttributes under this name. */
+bool pyr_is_framing_attribute(core_state *st, PyTypeObject *type, PyObject *name);
+void pyr_view_clear(pyr_view *view);
+int pyr_view_traverse(pyr_view *view, visitproc visit, void *arg);
+
+/*
+ * Bring b->view up to date.  1: it can be used; 0: the protocol is unusual, go through
+ * ordinary attribute access; -1: exception.
+ */
+static inline int
+pyr_view_ready(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+#if PYR_DICT_VERSIONS
+    pyr_view *view = &b->view;
+    unsigned int tag = pyr_type_tag(Py_TYPE(self));
+    if (tag != 0 && tag == view->tag && view->method == method) {
+        PyObject *dict = pyr_instance_dict(self);
+        if (dict != NULL && pyr_dict_version(dict) == view->version) {
+            return view->usual;
+        }
+    }
+#endif
+    return pyr_view_refresh(method, b, self);
+}
+
+/* self.handler(message).  The view must be ready. */
+PyObject *pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                           PyObject *message);
+/* The same after code that may have run a garbage collection, and so anything. */
+PyObject *pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                               PyObject *message);
+/* self.<handler>(message) by ordinary attribute access. */
+PyObject *pyr_call_named(PyObject *self, PyObject *name, PyObject *argument);
+/* PyObject_IsTrue, fast for the usual. */
+int pyr_truth(PyObject *value);
+/* Truth of object.<name>, or -1. */
+int pyr_attribute_true(PyObject *object, PyObject *name);
+/* Truth of transport.disconnecting, or -1. */
+int pyr_disconnecting(core_state *st, PyObject *transport);
+/* self.stock(data) with what the memory holds. */
+PyObject *pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
+                         Py_ssize_t size, PyObject *lender);
+/* TypeError for the forms that have no stock code behind them. */
+void pyr_unusual_error(pyr_framing_method *method, PyObject *self);
+
+/* ---- batches --------------------------------------------------------------- */
+
+/* A list in the making: with room for as many messages as are likely to come. */
+typedef struct {
+    PyObject *list;
+    Py_ssize_t count;
+    Py_ssize_t room;
+} pyr_batch;
+
+/* Add a message (stolen; NULL: an exception is set). */
+static inline int
+pyr_batch_add(pyr_batch *batch, PyObject *message)
+{
+    if (message != NULL && batch->count < batch->room) {
+        PyList_SET_ITEM(batch->list, batch->count++, message);
+        return 0;
+    }
+    int result = message == NULL ? -1 : PyList_Append(batch->list, message);
+    Py_XDECREF(message);
+    return result;
+}
+
+int pyr_batch_begin(pyr_batch *batch, Py_ssize_t room);
+/* The list (new reference) or, after a failure, NULL. */
+PyObject *pyr_batch_end(pyr_batch *batch, int result);
+
+/* First position >= from of the view's delimiter, or -1. */
+Py_ssize_t pyr_find_delimiter(const pyr_view *view, const char *data, Py_ssize_t size,
+                              Py_ssize_t from);
+
+/* netstring.c: what the attribute descriptors and makeConnection need. */
+PyObject *pyr_netstring_attribute(pyr_buffer *b, int which);
+int pyr_netstring_set_attribute(pyr_buffer *b, int which, PyObject *value);
+/* The stock makeConnection has set its parser's attributes: start from them in C. */
+int pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict);
+
+extern PyType_Spec pyr_framing_attribute_spec; /* framing_attribute.c */
+
+#endif

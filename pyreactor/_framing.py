@@ -1,0 +1,60 @@
+"""What makes a Twisted protocol class use the C framings: shared by activation and basic."""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any
+
+from ._core import FramingAttribute, FramingMethod
+
+#: Framing, then the attributes over its state with what the stock class has there.
+_Attributes = dict[str, tuple[Any, ...]]
+
+STATE: dict[str, tuple[str, _Attributes]] = {
+    "LineReceiver": ("line", {"_buffer": (b"",), "_busyReceiving": (False,)}),
+    "LineOnlyReceiver": ("line_only", {"_buffer": (b"",)}),
+    "IntNStringReceiver": ("intn", {"_unprocessed": (b"",), "_compatibilityOffset": (0,)}),
+    "NetstringReceiver": (
+        "netstring",
+        {
+            "_remainingData": (),
+            "_payload": (),
+            "_state": (),
+            "_expectedPayloadSize": (),
+            "_currentPayloadSize": (),
+        },
+    ),
+}
+
+
+def original(stock: type, name: str) -> Any:
+    """The Python method `name` of a stock class, whether or not C stands in for it now."""
+    found = stock.__dict__[name]
+    return found.__wrapped__ if isinstance(found, FramingMethod) else found
+
+
+def members(stock: type) -> dict[str, object]:
+    """What must be set on a stock class, or defined in a subclass of it, to run in C."""
+    kind, attributes = STATE[stock.__name__]
+    result: dict[str, object] = {
+        "dataReceived": FramingMethod(kind, original(stock, "dataReceived"), stock)
+    }
+    for name, initial in attributes.items():
+        result[name] = FramingAttribute(name, *initial)
+    if kind == "netstring":
+        result["makeConnection"] = FramingMethod(
+            "netstring_connect", original(stock, "makeConnection"), stock
+        )
+    return result
+
+
+def untouched(stock: type) -> bool:
+    """Whether the methods that C replaces are still those that Twisted defined."""
+    names = ["dataReceived"]
+    if stock.__name__ == "NetstringReceiver":
+        names.append("makeConnection")
+    return all(
+        isinstance(method := stock.__dict__.get(name), FunctionType)
+        and method.__module__ == stock.__module__
+        for name in names
+    )

@@ -1,0 +1,62 @@
+"""
+Fuzz one framing against Twisted's class; see README.md beside this file.
+
+    python tests/fuzz/fuzz_framing.py LineReceiver -max_total_time=1200
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import atheris
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent))
+
+with atheris.instrument_imports(include=["twisted.protocols.basic", "tests.framing_model"]):
+    from twisted.protocols import basic as stock
+
+    from tests import framing_model
+
+from pyreactor import basic as fast  # noqa: E402 - after the instrumented imports
+
+
+class Consumed:
+    """Choices made by the fuzzer's input."""
+
+    def __init__(self, data: bytes) -> None:
+        self.source: Any = atheris.FuzzedDataProvider(data)
+
+    def integer(self, low: int, high: int) -> int:
+        return int(self.source.ConsumeIntInRange(low, high))
+
+    def data(self, limit: int) -> bytes:
+        return bytes(self.source.ConsumeBytes(self.integer(0, limit)))
+
+
+def main() -> None:
+    if len(sys.argv) < 2 or sys.argv[1] not in framing_model.FRAMINGS:
+        raise SystemExit(f"name a framing: {', '.join(framing_model.FRAMINGS)}")
+    name = sys.argv.pop(1)
+
+    def test_one_input(data: bytes) -> None:
+        plan = framing_model.scenario(Consumed(data), name)
+        expected = framing_model.trace(stock, plan)
+        found = framing_model.trace(fast, plan)
+        if found != expected:
+            at = next(
+                (i for i, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b),
+                min(len(expected), len(found)),
+            )
+            raise AssertionError(
+                f"{plan}\nstock: {expected[at : at + 3]}\npyreactor: {found[at : at + 3]}"
+            )
+
+    atheris.Setup(sys.argv, test_one_input)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

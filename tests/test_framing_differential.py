@@ -1,0 +1,60 @@
+"""
+The C framings and the stock classes give the same trace for random programs.
+
+PYREACTOR_FRAMING_EXAMPLES sets the number of programs for each framing (default 300).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twisted.protocols import basic as stock
+
+from pyreactor import basic as fast
+from tests.framing_model import FRAMINGS, Scenario, scenario, trace
+
+EXAMPLES = int(os.environ.get("PYREACTOR_FRAMING_EXAMPLES", "300"))
+
+
+class Drawn:
+    """Choices drawn by hypothesis."""
+
+    def __init__(self, draw: Any) -> None:
+        self.draw = draw
+
+    def integer(self, low: int, high: int) -> int:
+        return int(self.draw(st.integers(low, high)))
+
+    def data(self, limit: int) -> bytes:
+        return bytes(self.draw(st.binary(max_size=limit)))
+
+
+@st.composite
+def scenarios(draw: Any, name: str) -> Scenario:
+    return scenario(Drawn(draw), name)
+
+
+@pytest.mark.parametrize("name", FRAMINGS)
+def test_random_programs_see_the_same_events(name: str) -> None:
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(scenarios(name))
+    def same(plan: Scenario) -> None:
+        assert trace(fast, plan) == trace(stock, plan)
+
+    same()
+
+
+def test_the_stock_side_is_stock() -> None:
+    """A comparison of C with C would prove nothing."""
+    for name in FRAMINGS:
+        assert type(getattr(stock, name).__dict__["dataReceived"]).__name__ == "function"
+        assert type(getattr(fast, name).__dict__["dataReceived"]).__name__ == "FramingMethod"

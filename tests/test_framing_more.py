@@ -1,0 +1,496 @@
+"""The receivers that Twisted does not have, the transports' entry, activation and leaks."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import struct
+import subprocess
+import sys
+import tracemalloc
+import weakref
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.testing import StringTransport
+from twisted.protocols import basic as stock
+
+from pyreactor import _core, basic
+from tests.test_framing_stock import connect, split
+
+# ---- batches
+
+
+class Lines(basic.BatchLineReceiver):
+    MAX_LENGTH = 10
+
+    def __init__(self) -> None:
+        self.batches: list[list[bytes]] = []
+        self.exceeded: list[bytes] = []
+
+    def linesReceived(self, lines: list[bytes]) -> Any:
+        self.batches.append(lines)
+        command = lines[-1]
+        if command == b"pause":
+            self.pauseProducing()
+        elif command == b"close":
+            self.transport.loseConnection()
+        elif command == b"again":
+            self.dataReceived(b"nested\r\n")
+        elif command == b"raise":
+            raise KeyError("raise")
+        elif command == b"stop":
+            return True
+        return None
+
+    def lineLengthExceeded(self, line: bytes) -> Any:
+        self.exceeded.append(line)
+        return super().lineLengthExceeded(line)
+
+
+class Transport(StringTransport):
+    """A producer that may be paused in any state."""
+
+    def pauseProducing(self) -> None: ...
+
+    def resumeProducing(self) -> None: ...
+
+
+def lines() -> Any:
+    protocol = Lines()
+    protocol.makeConnection(Transport())
+    return protocol
+
+
+def test_lines_of_a_chunk_come_in_one_call() -> None:
+    protocol = lines()
+    protocol.dataReceived(b"a\r\nb\r\n\r\nc")
+    protocol.dataReceived(b"d\r")
+    protocol.dataReceived(b"\ne\r\n")
+    assert protocol.batches == [[b"a", b"b", b""], [b"cd", b"e"]]
+    assert protocol._buffer == b""
+
+
+def test_lines_before_a_long_one_are_delivered() -> None:
+    for ended in (b"", b"\r\nmore\r\n"):
+        protocol = lines()
+        protocol.dataReceived(b"a\r\n" + b"x" * 10 + b"\r\n" + b"y" * 20 + ended)
+        assert protocol.batches == [[b"a", b"x" * 10]]
+        assert protocol.exceeded == [b"y" * 20 + ended]
+        assert protocol.transport.disconnecting
+
+
+def test_pause_and_close_take_effect_between_batches() -> None:
+    protocol = lines()
+    protocol.dataReceived(b"a\r\npause\r\nhal")
+    protocol.dataReceived(b"f\r\n")
+    assert protocol.batches == [[b"a", b"pause"]]
+    protocol.resumeProducing()
+    assert protocol.batches == [[b"a", b"pause"], [b"half"]]
+    protocol.dataReceived(b"close\r\n")
+    protocol.dataReceived(b"x" * 20)
+    assert len(protocol.batches) == 3
+    assert protocol.exceeded == [b"x" * 20]
+
+
+def test_data_that_arrives_in_a_batch_makes_the_next_one() -> None:
+    protocol = lines()
+    protocol.dataReceived(b"a\r\nagain\r\nb")
+    assert protocol.batches == [[b"a", b"again"], [b"bnested"]]
+    with pytest.raises(KeyError):
+        protocol.dataReceived(b"raise\r\nc")
+    protocol.dataReceived(b"\r\nstop\r\n")
+    assert protocol.batches[2:] == [[b"raise"], [b"c", b"stop"]]
+    assert protocol.clearLineBuffer() == b""
+
+
+@pytest.mark.parametrize("delimiter", [b"\n", b"ab", b"aa", b"xyz"])
+def test_batches_use_the_delimiter_of_the_moment(delimiter: bytes) -> None:
+    protocol = lines()
+    protocol.delimiter = delimiter
+    protocol.dataReceived(b"1" + delimiter + b"2" + delimiter)
+    assert protocol.batches == [[b"1", b"2"]]
+    protocol.sendLines([b"x", b"y"])
+    protocol.sendLine(b"z")
+    protocol.sendLines([])
+    assert protocol.transport.value() == delimiter.join([b"x", b"y", b"z", b""])
+
+
+@pytest.mark.parametrize("name", ["delimiter", "MAX_LENGTH"])
+def test_attributes_that_batches_cannot_use(name: str) -> None:
+    protocol = lines()
+    setattr(protocol, name, "text")
+    with pytest.raises(TypeError, match="MAX_LENGTH"):
+        protocol.dataReceived(b"a\r\n")
+    protocol = lines()
+    with pytest.raises(TypeError):
+        protocol.dataReceived("text")
+    with pytest.raises(TypeError):
+        protocol.dataReceived()
+    protocol.dataReceived(data=bytearray(b"a\r\n"))
+    protocol.dataReceived(memoryview(b"b\r\n"))
+    assert protocol.batches == [[b"a"], [b"b"]]
+
+
+def strings(base: type, **members: Any) -> Any:
+    """A connected batch receiver; a callback's actions come from `script`."""
+
+    def stringsReceived(self: Any, batch: list[bytes]) -> None:
+        self.batches.append(batch)
+        if self.script:
+            self.script.pop(0)(self)
+
+    namespace = {"stringsReceived": stringsReceived, **members}
+    protocol: Any = type("Strings", (base,), namespace)()
+    protocol.batches = []
+    protocol.script = []
+    protocol.makeConnection(Transport())
+    return protocol
+
+
+BATCHES = [
+    (basic.BatchInt8StringReceiver, lambda s: bytes([len(s)]) + s),
+    (basic.BatchInt16StringReceiver, lambda s: struct.pack("!H", len(s)) + s),
+    (basic.BatchInt32StringReceiver, lambda s: struct.pack("!I", len(s)) + s),
+    (basic.BatchNetstringReceiver, lambda s: b"%d:%s," % (len(s), s)),
+]
+EACH_BATCH = pytest.mark.parametrize(("base", "frame"), BATCHES, ids=lambda x: x.__name__)
+
+
+@EACH_BATCH
+def test_strings_of_a_chunk_come_in_one_call(base: type, frame: Any) -> None:
+    protocol = strings(base)
+    whole = frame(b"a") + frame(b"") + frame(b"ccc")
+    protocol.dataReceived(whole + frame(b"half")[:3])
+    protocol.dataReceived(frame(b"half")[3:] + frame(b"e"))
+    assert protocol.batches == [[b"a", b"", b"ccc"], [b"half", b"e"]]
+    for chunk in split(whole, 1):
+        protocol.dataReceived(chunk)
+    assert protocol.batches[2:] == [[b"a"], [b""], [b"ccc"]]
+    protocol.sendString(b"abc")
+    assert protocol.transport.value() == frame(b"abc")
+
+
+@EACH_BATCH
+def test_a_string_that_is_too_long_ends_the_delivery(base: type, frame: Any) -> None:
+    protocol = strings(base, MAX_LENGTH=5)
+    protocol.dataReceived(frame(b"12345") + frame(b"123456") + frame(b"1"))
+    protocol.dataReceived(frame(b"2"))
+    assert protocol.batches == [[b"12345"]]
+    assert protocol.transport.disconnecting
+    assert protocol._buffer == b""
+
+
+@EACH_BATCH
+def test_string_batches_pause_reenter_and_raise(base: type, frame: Any) -> None:
+    protocol = strings(base)
+    protocol.script = [lambda p: p.dataReceived(frame(b"n")), lambda p: 1 / 0]
+    with pytest.raises(ZeroDivisionError):
+        protocol.dataReceived(frame(b"a") + frame(b"b"))
+    protocol.dataReceived(frame(b"c"))
+    assert protocol.batches == [[b"a", b"b"], [b"n"], [b"c"]]
+    if base is not basic.BatchNetstringReceiver:
+        protocol.script = [lambda p: p.pauseProducing()]
+        protocol.dataReceived(frame(b"d"))
+        protocol.dataReceived(frame(b"e"))
+        assert len(protocol.batches) == 4
+        protocol.resumeProducing()
+        assert protocol.batches[4:] == [[b"e"]]
+
+
+def test_bad_netstrings_in_batches() -> None:
+    protocol = strings(basic.BatchNetstringReceiver)
+    protocol.dataReceived(b"1:a,01:b,1:c,")
+    assert protocol.batches == [[b"a"]]
+    assert protocol.brokenPeer == 1
+    assert protocol.transport.disconnecting
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(st.lists(st.binary(max_size=20)), st.integers(1, 40))
+@pytest.mark.parametrize("index", range(len(BATCHES)))
+def test_batches_hold_what_single_calls_get(index: int, messages: list[bytes], size: int) -> None:
+    base, frame = BATCHES[index]
+    protocol = strings(base)
+    for chunk in split(b"".join(map(frame, messages)), size):
+        protocol.dataReceived(chunk)
+    assert [string for batch in protocol.batches for string in batch] == messages
+
+
+# ---- packets with a header
+
+
+class Packets(basic.HeaderReceiver):
+    headerFormat = "!HBI"
+    lengthField = 2
+    MAX_LENGTH = 1000
+
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+        self.script: list[Any] = []
+
+    def packetReceived(self, header: tuple[Any, ...], payload: bytes) -> None:
+        self.got.append((header, payload))
+        if self.script:
+            self.script.pop(0)()
+
+    def headerInvalid(self, header: tuple[Any, ...], reason: str) -> None:
+        self.got.append(("invalid", header))
+        super().headerInvalid(header, reason)
+
+    def lengthLimitExceeded(self, length: int) -> None:
+        self.got.append(("too long", length))
+        super().lengthLimitExceeded(length)
+
+
+class Counting(Packets):
+    headerFormat = "<hq"
+    lengthField = 0
+    lengthIncludesHeader = True
+
+
+def packets(base: type[Packets] = Packets) -> Any:
+    protocol = base()
+    protocol.makeConnection(Transport())
+    return protocol
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 1000])
+@pytest.mark.parametrize("base", [Packets, Counting])
+def test_packets_arrive_as_they_were_sent(base: type[Packets], size: int) -> None:
+    sender, receiver = packets(base), packets(base)
+    index = base.lengthField
+    sent = []
+    for payload in (b"", b"a", b"x" * 1000):
+        header: list[Any] = list(
+            range(
+                5,
+                5
+                + len(struct.unpack(base.headerFormat, bytes(struct.calcsize(base.headerFormat)))),
+            )
+        )
+        sender.sendPacket(header, payload)
+        header[index] = len(payload) + (
+            struct.calcsize(base.headerFormat) if base.lengthIncludesHeader else 0
+        )
+        sent.append((tuple(header), payload))
+    for chunk in split(sender.transport.value(), size):
+        receiver.dataReceived(chunk)
+    assert receiver.got == sent
+
+
+def test_packets_too_long_or_nonsense_close_the_connection() -> None:
+    protocol = packets()
+    protocol.dataReceived(struct.pack("!HBI", 1, 2, 1) + b"a" + b"\xff" * 7 + b"rest")
+    assert protocol.got == [((1, 2, 1), b"a"), ("too long", 2**32 - 1)]
+    assert protocol.transport.disconnecting
+    protocol.dataReceived(struct.pack("!HBI", 1, 2, 1) + b"a")
+    assert len(protocol.got) == 2
+    for nonsense in (-1, 0, 9, -32768):
+        protocol = packets(Counting)
+        protocol.dataReceived(struct.pack("<hq", nonsense, 7))
+        assert protocol.got == [("invalid", (nonsense, 7))]
+        assert protocol.transport.disconnecting
+
+
+def test_packets_pause_close_reenter_and_raise() -> None:
+    packet = struct.pack("!HBI", 1, 2, 1) + b"a"
+    protocol = packets()
+    protocol.script = [protocol.pauseProducing]
+    protocol.dataReceived(packet * 2)
+    assert len(protocol.got) == 1
+    protocol.resumeProducing()
+    assert len(protocol.got) == 2
+    protocol.script = [lambda: protocol.dataReceived(packet)]
+    protocol.dataReceived(packet)
+    assert len(protocol.got) == 4
+    protocol.script = [lambda: 1 / 0]
+    with pytest.raises(ZeroDivisionError):
+        protocol.dataReceived(packet * 2)
+    protocol.dataReceived(packet)
+    assert len(protocol.got) == 7
+    protocol.script = [protocol.transport.loseConnection]
+    protocol.dataReceived(packet * 2)
+    assert len(protocol.got) == 8
+
+
+@pytest.mark.parametrize(
+    ("form", "index", "error"),
+    [
+        ("!H", 1, TypeError),
+        ("!H", -1, TypeError),
+        ("!H", True, TypeError),
+        ("!4s", 0, TypeError),
+        ("!f", 0, TypeError),
+        ("!?", 0, TypeError),
+        ("!Z", 0, struct.error),
+        ("!H", "length", TypeError),
+    ],
+)
+def test_declarations_that_cannot_work(form: str, index: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        type("Bad", (basic.HeaderReceiver,), {"headerFormat": form, "lengthField": index})
+
+
+def test_an_undeclared_header_and_a_length_that_does_not_fit() -> None:
+    protocol = connect(basic.HeaderReceiver)
+    with pytest.raises(TypeError, match="not declared"):
+        protocol.dataReceived(b"abc")
+    with pytest.raises(TypeError, match="not declared"):
+        protocol.sendPacket((), b"")
+    small = connect(
+        type("Small", (basic.HeaderReceiver,), {"headerFormat": "!BB", "lengthField": 0})
+    )
+    with pytest.raises(basic.StringTooLongError):
+        small.sendPacket((0, 1), b"x" * 256)
+    with pytest.raises(struct.error):
+        small.sendPacket((0, 256), b"x")
+
+
+# ---- the transports' entry
+
+
+def test_feeding_pointer_and_length() -> None:
+    protocol = connect(basic.LineReceiver)
+    assert _core._framing_feed(protocol, b"a\r\nb") is None
+    data = bytearray(b"c\r\nd")
+    _core._framing_feed(protocol, data)
+    data[:] = b"XXXX"
+    assert (protocol.got, protocol._buffer) == ([b"a", b"bc"], b"d")
+
+
+def test_what_is_not_fed_by_pointer() -> None:
+    protocol = connect(basic.LineReceiver)
+    plain = connect(stock.LineReceiver)
+    assert _core._framing_feed(plain, b"a") is NotImplemented
+    assert _core._framing_feed(object(), b"a") is NotImplemented
+    protocol.dataReceived = lambda data: None
+    assert _core._framing_feed(protocol, b"a") is NotImplemented
+    del protocol.dataReceived
+    assert _core._framing_feed(protocol, b"a") is None
+    type(protocol).dataReceived = lambda self, data: None
+    assert _core._framing_feed(protocol, b"a") is NotImplemented
+    del type(protocol).dataReceived
+    assert _core._framing_feed(protocol, b"a") is None
+    type(protocol).__getattribute__ = lambda self, name: object.__getattribute__(self, name)
+    assert _core._framing_feed(protocol, b"a") is NotImplemented
+
+
+def test_the_result_of_a_callback_comes_back() -> None:
+    protocol = connect(basic.LineReceiver, lineReceived=lambda self, line: 7)
+    assert _core._framing_feed(protocol, b"a\r\n") == 7
+    failing = connect(basic.LineReceiver, lineReceived=lambda self, line: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        _core._framing_feed(failing, b"a\r\nb")
+    assert failing._buffer == b"b"
+
+
+def test_wrong_names_for_descriptors() -> None:
+    with pytest.raises(ValueError, match="no framing"):
+        _core.FramingMethod("morse", None)
+    with pytest.raises(ValueError, match="no framing"):
+        _core.FramingAttribute("buffer")
+
+
+# ---- activation
+
+ACTIVATION = """
+import sys
+import twisted.protocols.basic as basic
+from twisted.internet.testing import StringTransport
+from pyreactor._parts import framing
+
+class Early(basic.LineReceiver):
+    def lineReceived(self, line):
+        got.append(line)
+        if line == b"activate":
+            framing.activate(basic)
+
+class Net(basic.NetstringReceiver):
+    def stringReceived(self, string):
+        got.append(string)
+
+got = []
+assert framing.status() == (False, "not activated"), framing.status()
+early, net = Early(), Net()
+for protocol in (early, net):
+    protocol.makeConnection(StringTransport())
+net.dataReceived(b"3:a")
+early.dataReceived(b"one\\r\\nactivate\\r\\ntwo\\r\\nthr")
+assert early._buffer == b"thr", early._buffer
+early.dataReceived(b"ee\\r\\n")
+net.dataReceived(b"bc,1:x,")
+late = Net()
+late.makeConnection(StringTransport())
+late.dataReceived(b"2:ok,")
+assert got == [b"one", b"activate", b"two", b"three", b"abc", b"x", b"ok"], got
+before = basic.LineReceiver.__dict__["dataReceived"]
+framing.activate(basic)
+assert basic.LineReceiver.__dict__["dataReceived"] is before
+assert framing.status()[0], framing.status()
+import pyreactor.basic
+assert pyreactor.basic.LineReceiver.dataReceived.__wrapped__ is before.__wrapped__
+basic.LineReceiver.dataReceived = before.__wrapped__
+assert framing.status() == (False, "LineReceiver: dataReceived is not the C one")
+"""
+
+
+def test_activation_in_the_middle_of_a_callback() -> None:
+    subprocess.run([sys.executable, "-c", ACTIVATION], check=True)
+
+
+def test_a_class_that_somebody_else_has_patched_is_left_alone() -> None:
+    code = (
+        "import twisted.protocols.basic as b; from pyreactor._parts import framing;"
+        "patch = lambda self, data: None; b.LineReceiver.dataReceived = patch;"
+        "framing.activate(b);"
+        "assert b.LineReceiver.dataReceived is patch;"
+        "assert 'LineReceiver:' in framing.status()[1], framing.status()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---- leaks
+
+
+def work(base: str, data: bytes) -> weakref.ref[Any]:
+    """A connection's life, with a callback that raises at its end."""
+    protocol = connect(getattr(basic, base))
+    protocol.myself = protocol.dataReceived
+    for chunk in split(data, 7):
+        protocol.dataReceived(chunk)
+    protocol.lineReceived = protocol.stringReceived = lambda message: 1 / 0
+    with contextlib.suppress(ZeroDivisionError):
+        protocol.dataReceived(data)
+    return weakref.ref(protocol)
+
+
+@pytest.mark.parametrize(
+    ("base", "data"),
+    [
+        ("LineReceiver", b"one line\r\nand another\r\nhalf"),
+        ("LineOnlyReceiver", b"one line\r\nand another\r\nhalf"),
+        ("Int8StringReceiver", b"\3abc\4abcd\0\7half"),
+        ("NetstringReceiver", b"3:abc,0:,4:abcd,9:half"),
+    ],
+)
+def test_connections_leave_nothing_behind(base: str, data: bytes) -> None:
+    for _ in range(20):
+        work(base, data)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            work(base, data)
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        references = [work(base, data) for _ in range(200)]
+        gc.collect()
+        assert all(reference() is None for reference in references)
+        del references
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < 20_000
+    finally:
+        tracemalloc.stop()
