@@ -523,7 +523,7 @@ def test_no_leak_in_connections(reactor: PyReactor, end: str) -> None:
         pair.port.stopListening()
         reactor.iterate()
 
-    no_leak(work, times=60)
+    no_leak(work, times=150)
 
 
 def test_the_types_are_made_by_the_reactor_only() -> None:
