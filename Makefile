@@ -26,7 +26,8 @@ build: prepare
 	@.ci/build.sh .venv
 
 demo: build
-	@$(PY) .ci/demo.py
+	@$(PY) -m benchmarks.echo --quick --sides stock,pyreactor \
+		--rows '10 x 1 KB,100 x 100 B,10 x 100 KB,10 x 64 lines of 32 B'
 
 lint: prepare
 	@.ci/lint.sh
