@@ -661,7 +661,8 @@ PyDoc_STRVAR(
     watch_doc,
     "watch($self, name, value, /)\n--\n\n"
     "Mirror the reactor's attribute name (str): _started, running, _justStopped,\n"
-    "signal_wakeup and overridden as flags; seconds as the clock, where None is\n"
+    "signal_wakeup, overridden, plain_disconnect as flags; seconds as the clock, where "
+    "None is\n"
     "the system's.\n\n"
     "Raises ValueError for another name.");
 
