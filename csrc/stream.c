@@ -61,6 +61,8 @@ struct StreamConnection {
 
 #define DEFAULT_BUFFER_SIZE 65536 /* stock's FileDescriptor.bufferSize */
 #define GATHER_MAX 128            /* items a send gathers */
+#define JOIN_FROM 8               /* from so many items on, small ones are joined */
+#define JOIN_MAX 16384            /* bytes, if that is all of them together */
 #define SENDS_PER_EVENT 8         /* then other connections get their turn */
 
 /* ---- watching ---- */
@@ -407,6 +409,38 @@ consume(StreamConnection *self, Py_ssize_t sent)
 
 enum send_result { SEND_ALL, SEND_BLOCKED, SEND_LOST, SEND_ERROR };
 
+/* Many small items are copied together first: that costs less than the kernel's look at
+ * each of them. */
+static int
+join_small(struct iovec *iov, int count, Py_ssize_t total, char *joined)
+{
+    if (count < JOIN_FROM || total > JOIN_MAX) {
+        return count;
+    }
+    char *end = joined;
+    for (int i = 0; i < count; i++) {
+        memcpy(end, iov[i].iov_base, iov[i].iov_len);
+        end += iov[i].iov_len;
+    }
+    iov[0].iov_base = joined;
+    iov[0].iov_len = (size_t)total;
+    return 1;
+}
+
+static ssize_t
+send_gathered(int fd, struct iovec *iov, int count, Py_ssize_t total)
+{
+    char joined[JOIN_MAX];
+    ssize_t sent;
+    count = join_small(iov, count, total, joined);
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
+    do {
+        sent = count == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
+                          : sendmsg(fd, &message, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
 /* Send until all is sent, the kernel refuses, or it is others' turn. */
 static enum send_result
 send_pending(StreamConnection *self)
@@ -418,13 +452,7 @@ send_pending(StreamConnection *self)
         for (int i = 0; i < count; i++) {
             wanted += (Py_ssize_t)iov[i].iov_len;
         }
-        struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
-        ssize_t sent;
-        do {
-            sent = count == 1
-                       ? send(self->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
-                       : sendmsg(self->fd, &message, MSG_NOSIGNAL);
-        } while (sent < 0 && errno == EINTR);
+        ssize_t sent = send_gathered(self->fd, iov, count, wanted);
         if (sent < 0) {
             bool full = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
             return full ? SEND_BLOCKED : SEND_LOST;
