@@ -4,7 +4,7 @@ PYTHON ?=
 export PYTHON
 PY := .venv/bin/python
 
-.PHONY: help demo test lint bench conformance build prepare clean
+.PHONY: help demo test lint bench wheel conformance build prepare clean
 
 help:
 	@echo "make demo         run an unchanged Twisted program on stock and on pyreactor, compare"
@@ -13,6 +13,7 @@ help:
 	@echo "make build        compile the extension in place, warnings are errors"
 	@echo "make conformance  Twisted's whole own suite on stock and on pyreactor, compared"
 	@echo "make bench        the benchmarks against stock Twisted and uvloop"
+	@echo "make wheel        a wheel that brings its own libuv, in wheelhouse/"
 	@echo "make clean        remove what the above made"
 	@echo
 	@echo "Each installs what it needs: compiler, libuv and Python headers by apt-get where"
@@ -26,7 +27,8 @@ build: prepare
 	@.ci/build.sh .venv
 
 demo: build
-	@$(PY) .ci/demo.py
+	@$(PY) -m benchmarks.echo --quick --sides stock,pyreactor \
+		--rows '10 x 1 KB,100 x 100 B,10 x 100 KB,10 x 64 lines of 32 B'
 
 lint: prepare
 	@.ci/lint.sh
@@ -39,6 +41,9 @@ conformance: build
 
 bench: build
 	@$(PY) -m benchmarks
+
+wheel: prepare
+	@.ci/wheel.sh
 
 clean:
 	rm -rf .venv .venvs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

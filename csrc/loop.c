@@ -191,6 +191,7 @@ pyr_loop_ready(Loop *self)
             return -1;
         }
         self->forked = false;
+        pyr_pollers_forked(self);
     }
     return 0;
 }
@@ -205,9 +206,9 @@ loop_close(Loop *self)
     if (self->forked && pyr_loop_ready(self) < 0) {
         PyErr_WriteUnraisable(NULL);
     }
+    self->open = false; /* first: destructors that run below must not add to it */
     pyr_stream_flush_clear(self);
     pyr_pollers_close_all(self);
-    self->open = false;
     uv_close((uv_handle_t *)&self->prepare, NULL);
     uv_close((uv_handle_t *)&self->check, NULL);
     uv_close((uv_handle_t *)&self->alarm, NULL);
@@ -228,6 +229,13 @@ loop_close(Loop *self)
 #define PRECISE_BELOW 0.002
 #define LONGEST_SLEEP 2147483.0 /* seconds; stock's limit */
 
+static void
+run_uv(Loop *self, uv_run_mode mode)
+{
+    pyr_pollers_prove(self);
+    (void)uv_run(&self->uv, mode);
+}
+
 /* Sleep in libuv; the last two milliseconds before a deadline are left for the next
  * iteration, which sleeps precisely. */
 static void
@@ -239,7 +247,9 @@ sleep_in_uv(Loop *self, double delay)
         uv_update_time(&self->uv);
         (void)uv_timer_start(&self->alarm, on_alarm, (uint64_t)(delay * 1000.0) - 1, 0);
     }
-    (void)uv_run(&self->uv, UV_RUN_ONCE);
+    /* An event that was polled for quickly may have come to here by a nested iterate. */
+    self->quick = false;
+    run_uv(self, UV_RUN_ONCE);
 }
 
 /* Handle what is ready now, without giving up the GIL. */
@@ -247,7 +257,7 @@ static void
 poll_quickly(Loop *self)
 {
     self->quick = true;
-    (void)uv_run(&self->uv, UV_RUN_NOWAIT);
+    run_uv(self, UV_RUN_NOWAIT);
     self->quick = false;
 }
 
@@ -257,7 +267,7 @@ poll_without_sleep(Loop *self)
 {
     PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     self->quick = PyThreadState_Next(first) == NULL;
-    (void)uv_run(&self->uv, UV_RUN_NOWAIT);
+    run_uv(self, UV_RUN_NOWAIT);
     self->quick = false;
 }
 
@@ -651,7 +661,8 @@ PyDoc_STRVAR(
     watch_doc,
     "watch($self, name, value, /)\n--\n\n"
     "Mirror the reactor's attribute name (str): _started, running, _justStopped,\n"
-    "signal_wakeup and overridden as flags; seconds as the clock, where None is\n"
+    "signal_wakeup, overridden, plain_disconnect as flags; seconds as the clock, where "
+    "None is\n"
     "the system's.\n\n"
     "Raises ValueError for another name.");
 

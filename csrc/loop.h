@@ -60,6 +60,7 @@ typedef struct Loop {
     /* Streams with unsent data, in the order of their first write; strong references. */
     struct StreamConnection *flush_head;
     struct StreamConnection *flush_tail;
+    size_t flush_count;
 
     char *read_buffer; /* shared by all streams; see stream.c */
     bool read_buffer_busy;

@@ -2,7 +2,11 @@
 #include "poller.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 
 #include "loop.h"
 #include "report.h"
@@ -63,21 +67,88 @@ table_get(pyr_pollers *self, int fd)
     return fd >= 0 && fd < self->capacity ? self->by_fd[fd] : NULL;
 }
 
-/* Take the poller out of the table; gives back its reference to the selectable, if it
+/* Nothing is wanted any more: gives back the poller's reference to the selectable, if it
  * holds one. */
 static PyObject *
-table_take(pyr_poller *poller)
+poller_disown(pyr_poller *poller)
 {
-    pyr_pollers *self = &poller->loop->pollers;
     PyObject *owned = poller->wanted != 0 ? poller->selectable : NULL;
-    if (table_get(self, poller->fd) == poller) {
-        self->by_fd[poller->fd] = NULL;
-    }
     poller->wanted = 0;
     return owned;
 }
 
+static void
+table_drop(pyr_poller *poller)
+{
+    pyr_pollers *self = &poller->loop->pollers;
+    if (table_get(self, poller->fd) == poller) {
+        self->by_fd[poller->fd] = NULL;
+    }
+}
+
+static void
+expect_proof(pyr_poller *poller)
+{
+    pyr_pollers *all = &poller->loop->pollers;
+    if (!poller->unproven) {
+        poller->unproven = true;
+        poller->uses++;
+        poller->next_unproven = all->unproven;
+        all->unproven = poller;
+    }
+}
+
+/* Would the kernel take this descriptor? */
+static bool
+is_pollable(Loop *loop, int fd)
+{
+#ifdef __linux__
+    struct epoll_event nothing = {0}; /* libuv changes it at once, should it be there */
+    return epoll_ctl(uv_backend_fd(&loop->uv), EPOLL_CTL_MOD, fd, &nothing) == 0 ||
+           errno == ENOENT;
+#else
+    (void)loop;
+    return fcntl(fd, F_GETFD) >= 0;
+#endif
+}
+
+void
+pyr_pollers_prove(Loop *loop)
+{
+    pyr_poller *poller = loop->pollers.unproven;
+    loop->pollers.unproven = NULL;
+    while (poller != NULL) {
+        pyr_poller *next = poller->next_unproven;
+        poller->unproven = false;
+        if (poller->watching != 0 && !is_pollable(loop, poller->fd)) {
+            (void)uv_poll_stop(&poller->handle);
+            poller->watching = 0;
+        }
+        poller_release(poller);
+        poller = next;
+    }
+}
+
+void
+pyr_pollers_forked(Loop *loop)
+{
+    for (int fd = 0; fd < loop->pollers.capacity; fd++) {
+        if (loop->pollers.by_fd[fd] != NULL) {
+            expect_proof(loop->pollers.by_fd[fd]);
+        }
+    }
+}
+
 static void on_poll(uv_poll_t *handle, int status, int events);
+
+/* libuv passes a hang-up off as readability.  A stream learns the difference by reading;
+ * for others we ask to be told of hang-ups, to look closer then. */
+static int
+uv_events_for(pyr_poller *poller, unsigned watching)
+{
+    int reading = poller->is_stream ? UV_READABLE : UV_READABLE | UV_DISCONNECT;
+    return (watching & PYR_READ ? reading : 0) | (watching & PYR_WRITE ? UV_WRITABLE : 0);
+}
 
 /* Ask libuv for exactly `watching`. */
 static int
@@ -90,15 +161,16 @@ watch_exactly(pyr_poller *poller, unsigned watching)
     if (watching == 0) {
         status = uv_poll_stop(&poller->handle);
     } else {
-        int events = (watching & PYR_READ ? UV_READABLE : 0) |
-                     (watching & PYR_WRITE ? UV_WRITABLE : 0);
-        status = uv_poll_start(&poller->handle, events, on_poll);
+        status = uv_poll_start(&poller->handle, uv_events_for(poller, watching), on_poll);
     }
     if (status < 0) {
         pyr_set_uv_error(status);
         return -1;
     }
     poller->watching = watching;
+    if (watching != 0) {
+        expect_proof(poller);
+    }
     return 0;
 }
 
@@ -108,6 +180,19 @@ static int
 poller_watch(pyr_poller *poller, unsigned watching)
 {
     return watch_exactly(poller, watching | (poller->watching & PYR_READ));
+}
+
+/* libuv makes the descriptor non-blocking, which is for its owner to decide: standard
+ * input shares the flag with the terminal's other users.  Streams never block. */
+static int
+init_handle(Loop *loop, pyr_poller *poller, int fd, bool is_stream)
+{
+    int flags = is_stream ? -1 : fcntl(fd, F_GETFL);
+    int status = uv_poll_init(&loop->uv, &poller->handle, fd);
+    if (flags != -1 && !(flags & O_NONBLOCK)) {
+        (void)fcntl(fd, F_SETFL, flags);
+    }
+    return status;
 }
 
 /* A poller for `fd`, whose table entry must be free.  *refused is set where the kernel
@@ -123,7 +208,7 @@ poller_new(Loop *loop, int fd, bool *refused)
         PyErr_NoMemory();
         return NULL;
     }
-    int status = uv_poll_init(&loop->uv, &poller->handle, fd);
+    int status = init_handle(loop, poller, fd, refused == NULL);
     if (status < 0) {
         PyMem_Free(poller);
         if (refused != NULL && status == UV_EPERM) {
@@ -163,7 +248,8 @@ pyr_poller_close(pyr_poller *poller)
         PyErr_WriteUnraisable(NULL);
     }
     poller->closing = true;
-    PyObject *owned = table_take(poller);
+    PyObject *owned = poller_disown(poller);
+    table_drop(poller);
     poller->selectable = NULL;
     poller->watching = 0;
     uv_close((uv_handle_t *)&poller->handle, on_closed);
@@ -250,13 +336,18 @@ lose_later(Loop *loop, PyObject *stream)
     return status;
 }
 
-/* Make room in the table for a newcomer on `fd`. */
+/* Make room in the table for a newcomer on `fd`: a stream that waits for nothing gives
+ * its place to anybody (it may have handed its descriptor on), others if it is stale. */
 static int
 evict_stale(Loop *loop, int fd)
 {
     int status = 0;
     pyr_poller *poller = table_get(&loop->pollers, fd);
     if (poller == NULL) {
+        return 0;
+    }
+    if (poller->is_stream && poller->wanted == 0) {
+        pyr_stream_forget_poller((StreamConnection *)poller->selectable);
         return 0;
     }
     poller->uses++;
@@ -429,7 +520,7 @@ pyr_poller_watch(Loop *loop, pyr_poller **poller, struct StreamConnection *strea
     if (wanted != 0) {
         return table_put(self, (PyObject *)stream, wanted);
     }
-    PyObject *owned = table_take(self);
+    PyObject *owned = poller_disown(self);
     Py_XDECREF(owned);
     return 0;
 }
@@ -577,7 +668,7 @@ handle_selectable(Loop *loop, PyObject *selectable, int events)
 /* libuv hides which events came with an error, so ask the kernel.  EVENT_CLOSED says
  * that the descriptor was watched for reading (stock then sees a clean end). */
 static int
-query_events(pyr_poller *poller)
+query_events(pyr_poller *poller, int otherwise)
 {
     struct pollfd pfd = {.fd = poller->fd};
     int events = 0;
@@ -588,7 +679,7 @@ query_events(pyr_poller *poller)
         pfd.events |= POLLOUT;
     }
     if (poll(&pfd, 1, 0) <= 0) {
-        return (int)poller->wanted; /* the error went away: try, and see */
+        return otherwise;
     }
     if (pfd.revents & POLLIN) {
         events |= EVENT_IN;
@@ -639,7 +730,11 @@ static int
 events_of(pyr_poller *poller, int status, int uv_events)
 {
     if (status < 0) {
-        return query_events(poller);
+        /* should the error have gone away: try, and see */
+        return query_events(poller, (int)poller->wanted);
+    }
+    if (uv_events & UV_DISCONNECT) {
+        return query_events(poller, 0);
     }
     return ((uv_events & UV_READABLE ? EVENT_IN : 0) |
             (uv_events & UV_WRITABLE ? EVENT_OUT : 0)) &
@@ -653,6 +748,11 @@ on_poll(uv_poll_t *handle, int status, int uv_events)
     unsigned watched = poller->watching;
     pyr_loop_unpark(poller->loop);
     if (poller->closing) {
+        return;
+    }
+    /* After a fork in an earlier event, this must not touch the parent's queue. */
+    if (poller->loop->forked && pyr_loop_ready(poller->loop) < 0) {
+        pyr_loop_keep_exception(poller->loop);
         return;
     }
     int events = poller->wanted == 0 ? 0 : events_of(poller, status, uv_events);
@@ -675,7 +775,7 @@ int
 pyr_pollers_traverse(pyr_pollers *self, visitproc visit, void *arg)
 {
     for (int fd = 0; fd < self->capacity; fd++) {
-        if (self->by_fd[fd] != NULL) {
+        if (self->by_fd[fd] != NULL && self->by_fd[fd]->wanted != 0) {
             Py_VISIT(self->by_fd[fd]->selectable);
         }
     }
@@ -700,4 +800,5 @@ void
 pyr_pollers_close_all(Loop *loop)
 {
     uv_walk(&loop->uv, close_one, NULL);
+    pyr_pollers_prove(loop);
 }

@@ -1,8 +1,8 @@
 /*
  * Readers and writers: which descriptors the loop watches, and for whom.
  *
- * A poller is one uv_poll_t.  It belongs to the table entry of its descriptor while it
- * watches, and lives until libuv has closed it.  A selectable of any Python type gets a
+ * A poller is one uv_poll_t.  It belongs to the table entry of its descriptor until it is
+ * closed, and lives until libuv has closed it.  A selectable of any Python type gets a
  * poller by addReader/addWriter and loses it with the last remove; a StreamConnection
  * keeps its poller from its first start until it closes its descriptor.
  */
@@ -23,18 +23,21 @@ typedef struct pyr_poller {
     uv_poll_t handle;
     struct Loop *loop;    /* borrowed; the loop closes its pollers first */
     PyObject *selectable; /* strong while something is wanted; a stream's borrowed else */
+    struct pyr_poller *next_unproven;
     int fd;
-    uint16_t uses;         /* dispatches in progress, and 1 until closed */
+    uint16_t uses;         /* dispatches in progress, 1 until closed, 1 while unproven */
     unsigned wanted : 2;   /* PYR_READ | PYR_WRITE: what Twisted asked for */
     unsigned watching : 2; /* what libuv was asked for; may be more than is wanted */
     bool is_stream : 1;    /* selectable is a StreamConnection of ours */
     bool closing : 1;
+    bool unproven : 1; /* started since libuv last told the kernel */
 } pyr_poller;
 
 typedef struct {
     pyr_poller **by_fd;
     int capacity;
-    uint64_t dispatched; /* events handled so far */
+    uint64_t dispatched;  /* events handled so far */
+    pyr_poller *unproven; /* list, by next_unproven */
 } pyr_pollers;
 
 /* reactor.addReader/addWriter/removeReader/removeWriter for any selectable; `event` is
@@ -60,6 +63,13 @@ int pyr_disconnect(struct Loop *loop, PyObject *selectable, PyObject *why, bool 
 typedef int (*pyr_event_handler)(struct Loop *loop, PyObject *selectable, int events);
 void pyr_dispatch(struct Loop *loop, PyObject *selectable, PyObject *prefix, int events,
                   pyr_event_handler handler);
+
+/* To be called before libuv runs.  libuv aborts the process if the kernel refuses a
+ * descriptor, as it does one that was closed since the poller was started: stop those. */
+void pyr_pollers_prove(struct Loop *loop);
+
+/* All pollers are to be proven again: the process forked, and libuv starts them anew. */
+void pyr_pollers_forked(struct Loop *loop);
 
 int pyr_pollers_traverse(pyr_pollers *self, visitproc visit, void *arg);
 

@@ -8,11 +8,13 @@
 #define PYREACTOR_STATE_H
 
 #include "names.h"
+#include "deferred.h"
 #include "framing.h"
 #include "reactor_state.h"
 
 typedef struct core_state {
     pyr_names names;
+    pyr_deferred_state deferred;
     pyr_framing_state framing;
     pyr_reactor_state reactor;
 } core_state;

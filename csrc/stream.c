@@ -61,6 +61,8 @@ struct StreamConnection {
 
 #define DEFAULT_BUFFER_SIZE 65536 /* stock's FileDescriptor.bufferSize */
 #define GATHER_MAX 128            /* items a send gathers */
+#define JOIN_FROM 8               /* from so many items on, small ones are joined */
+#define JOIN_MAX 16384            /* bytes, if that is all of them together */
 #define SENDS_PER_EVENT 8         /* then other connections get their turn */
 
 /* ---- watching ---- */
@@ -101,6 +103,22 @@ queue_flush(StreamConnection *self)
         loop->flush_tail->next_flush = self;
     }
     loop->flush_tail = self;
+    loop->flush_count++;
+}
+
+/* Take the first off the flush list; the caller owns its reference. */
+static StreamConnection *
+unqueue_flush(Loop *loop)
+{
+    StreamConnection *self = loop->flush_head;
+    loop->flush_head = self->next_flush;
+    if (loop->flush_head == NULL) {
+        loop->flush_tail = NULL;
+    }
+    loop->flush_count--;
+    self->next_flush = NULL;
+    self->in_flush = 0;
+    return self;
 }
 
 /* Stock's error for a descriptor that is gone.  The poller stays, so that a connection
@@ -391,6 +409,38 @@ consume(StreamConnection *self, Py_ssize_t sent)
 
 enum send_result { SEND_ALL, SEND_BLOCKED, SEND_LOST, SEND_ERROR };
 
+/* Many small items are copied together first: that costs less than the kernel's look at
+ * each of them. */
+static int
+join_small(struct iovec *iov, int count, Py_ssize_t total, char *joined)
+{
+    if (count < JOIN_FROM || total > JOIN_MAX) {
+        return count;
+    }
+    char *end = joined;
+    for (int i = 0; i < count; i++) {
+        memcpy(end, iov[i].iov_base, iov[i].iov_len);
+        end += iov[i].iov_len;
+    }
+    iov[0].iov_base = joined;
+    iov[0].iov_len = (size_t)total;
+    return 1;
+}
+
+static ssize_t
+send_gathered(int fd, struct iovec *iov, int count, Py_ssize_t total)
+{
+    char joined[JOIN_MAX];
+    ssize_t sent;
+    count = join_small(iov, count, total, joined);
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
+    do {
+        sent = count == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
+                          : sendmsg(fd, &message, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
 /* Send until all is sent, the kernel refuses, or it is others' turn. */
 static enum send_result
 send_pending(StreamConnection *self)
@@ -402,13 +452,7 @@ send_pending(StreamConnection *self)
         for (int i = 0; i < count; i++) {
             wanted += (Py_ssize_t)iov[i].iov_len;
         }
-        struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
-        ssize_t sent;
-        do {
-            sent = count == 1
-                       ? send(self->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
-                       : sendmsg(self->fd, &message, MSG_NOSIGNAL);
-        } while (sent < 0 && errno == EINTR);
+        ssize_t sent = send_gathered(self->fd, iov, count, wanted);
         if (sent < 0) {
             bool full = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
             return full ? SEND_BLOCKED : SEND_LOST;
@@ -603,7 +647,8 @@ is_plain(StreamConnection *self)
 static void
 flush_stream(StreamConnection *self)
 {
-    if (!self->writing || self->blocked || self->loop == NULL || self->fd < 0) {
+    Loop *loop = self->loop;
+    if (!self->writing || self->blocked || loop == NULL || self->fd < 0) {
         return;
     }
     if (is_plain(self)) {
@@ -619,20 +664,20 @@ flush_stream(StreamConnection *self)
         PyErr_Clear();
     }
     pyr_stream_dispatch(self, PYR_WRITE, false);
+    /* What ran may have stopped the reactor or made a timed call, and how long to sleep
+     * was settled before: come round once more instead. */
+    loop->woken = true;
 }
 
 void
 pyr_stream_flush(Loop *loop)
 {
-    StreamConnection *stream = loop->flush_head;
-    loop->flush_head = loop->flush_tail = NULL;
-    while (stream != NULL) {
-        StreamConnection *next = stream->next_flush;
-        stream->next_flush = NULL;
-        stream->in_flush = 0;
+    /* Who writes meanwhile waits for the next time.  The rest stay on the list, where an
+     * iterate() inside one of these flushes finds them. */
+    for (size_t left = loop->flush_count; left > 0 && loop->flush_head != NULL; left--) {
+        StreamConnection *stream = unqueue_flush(loop);
         flush_stream(stream);
         Py_DECREF(stream);
-        stream = next;
     }
 }
 
@@ -648,14 +693,8 @@ pyr_stream_flush_traverse(Loop *loop, visitproc visit, void *arg)
 void
 pyr_stream_flush_clear(Loop *loop)
 {
-    StreamConnection *stream = loop->flush_head;
-    loop->flush_head = loop->flush_tail = NULL;
-    while (stream != NULL) {
-        StreamConnection *next = stream->next_flush;
-        stream->next_flush = NULL;
-        stream->in_flush = 0;
-        Py_DECREF(stream);
-        stream = next;
+    while (loop->flush_head != NULL) {
+        Py_DECREF(unqueue_flush(loop));
     }
 }
 
@@ -1366,6 +1405,9 @@ stream_setattro(PyObject *op, PyObject *name, PyObject *value)
                                                : (self->overrides & ~bit) |
                                                      (self->class_overrides & bit));
     }
+    if ((bit & OWN_OUTPUT) && self->writing && self->loop != NULL) {
+        return update_watch(self); /* theirs waits for writability */
+    }
     return 0;
 }
 
@@ -1434,7 +1476,9 @@ stream_traverse(StreamConnection *self, visitproc visit, void *arg)
     Py_VISIT(self->protocol);
     Py_VISIT(self->socket);
     Py_VISIT(self->producer);
+    Py_VISIT(self->data_buffer);
     Py_VISIT(self->temp_buffer);
+    Py_VISIT(self->logstr);
     return 0;
 }
 

@@ -325,18 +325,53 @@ debug_is_on(core_state *st)
 }
 
 static int
-check_delay(PyObject *delay, double *seconds)
+raise_negative(PyObject *delay)
 {
-    *seconds = PyFloat_AsDouble(delay);
-    if (*seconds == -1.0 && PyErr_Occurred()) {
+    PyErr_Format(PyExc_AssertionError, "%S is not greater than or equal to 0 seconds",
+                 delay);
+    return -1;
+}
+
+/* now + delay for a delay of any type, with the errors that Python's own operators raise;
+ * -1 with an exception set. */
+static int
+due_by_operators(Loop *loop, PyObject *delay, double *due)
+{
+    PyObject *zero = PyLong_FromLong(0), *now = NULL, *sum = NULL;
+    int legal = zero == NULL ? -1 : PyObject_RichCompareBool(delay, zero, Py_GE);
+    Py_XDECREF(zero);
+    if (legal <= 0) {
+        return legal < 0 ? -1 : raise_negative(delay);
+    }
+    double seconds = pyr_loop_seconds(loop);
+    if (seconds == -1.0 && PyErr_Occurred()) {
         return -1;
     }
-    if (!(*seconds >= 0.0)) {
-        PyErr_Format(PyExc_AssertionError, "%S is not greater than or equal to 0 seconds",
-                     delay);
+    now = PyFloat_FromDouble(seconds);
+    sum = now == NULL ? NULL : PyNumber_Add(now, delay);
+    *due = sum == NULL ? -1.0 : PyFloat_AsDouble(sum);
+    Py_XDECREF(now);
+    Py_XDECREF(sum);
+    return *due == -1.0 && PyErr_Occurred() ? -1 : 0;
+}
+
+/* When a call with this delay is due, by the reactor's clock. */
+static int
+due_time(Loop *loop, PyObject *delay, double *due)
+{
+    if (!PyFloat_CheckExact(delay) && !PyLong_CheckExact(delay)) {
+        return due_by_operators(loop, delay, due);
+    }
+    double seconds = PyFloat_AsDouble(delay);
+    if (seconds == -1.0 && PyErr_Occurred()) {
         return -1;
     }
-    return 0;
+    if (!(seconds >= 0.0)) {
+        return raise_negative(delay);
+    }
+    double now = pyr_loop_seconds(loop);
+    *due = now + seconds;
+    return now == -1.0 && PyErr_Occurred() ? -1 : 0;
 }
 
 /*
@@ -362,20 +397,16 @@ static PyObject *
 schedule(Loop *loop, PyObject *delay, PyObject *func, PyObject *const *args,
          Py_ssize_t nargs, PyObject *kwnames)
 {
-    double seconds, now;
+    double due;
     int debug;
-    if (check_delay(delay, &seconds) < 0) {
-        return NULL;
-    }
-    now = pyr_loop_seconds(loop);
-    if (now == -1.0 && PyErr_Occurred()) {
+    if (due_time(loop, delay, &due) < 0) {
         return NULL;
     }
     debug = debug_is_on(loop->st);
     if (debug < 0) {
         return NULL;
     }
-    DelayedCall *call = delayed_call_new(loop, now + seconds, func);
+    DelayedCall *call = delayed_call_new(loop, due, func);
     if (call == NULL) {
         return NULL;
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -521,7 +523,7 @@ def test_no_leak_in_connections(reactor: PyReactor, end: str) -> None:
         pair.port.stopListening()
         reactor.iterate()
 
-    no_leak(work, times=60)
+    no_leak(work, times=150)
 
 
 def test_the_types_are_made_by_the_reactor_only() -> None:
@@ -529,3 +531,206 @@ def test_the_types_are_made_by_the_reactor_only() -> None:
         _core.DelayedCall()
     with pytest.raises(ValueError):
         PyReactor()._loop.watch("unknown", 1)
+
+
+# ---- descriptors that somebody closed, shares, or takes over ----
+
+
+class Ends(FileDescriptor):
+    """A reader of a pipe that reads, and pays no heed to the end."""
+
+    def __init__(self, reactor: Any, number: int) -> None:
+        FileDescriptor.__init__(self, reactor)
+        self.number = number
+        self.connected = 1
+        self.reads = 0
+        self.lost: list[type] = []
+
+    def fileno(self) -> int:
+        return self.number
+
+    def doRead(self) -> None:
+        self.reads += 1
+        os.read(self.number, 100)
+
+    def connectionLost(self, reason: Any) -> None:
+        self.lost.append(reason.type)
+        FileDescriptor.connectionLost(self, reason)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_descriptor_closed_before_it_was_polled(reactor: PyReactor, replace: bool) -> None:
+    """libuv would abort the process, as would it for a file of the same number."""
+    read, write = os.pipe()
+    reader = Ends(reactor, read)
+    reader.startReading()
+    os.close(read)
+    file = os.open(os.devnull, os.O_RDONLY) if replace else -1
+    assert not replace or file == read
+    for _ in range(5):
+        reactor.iterate(0.001)
+    reader.stopReading()
+    os.close(write)
+    if replace:
+        os.close(file)
+
+
+def test_accepted_socket_closed_in_connection_made(reactor: PyReactor) -> None:
+    class Closes(protocol.Protocol):
+        def connectionMade(self) -> None:
+            closed.append(self.transport)
+            self.transport.getHandle().close()  # type: ignore[union-attr]
+
+    closed: list[Any] = []
+    port = reactor.listenTCP(0, protocol.Factory.forProtocol(Closes), interface="127.0.0.1")
+    client = socket.create_connection(("127.0.0.1", port.getHost().port))
+    spin(reactor, lambda: closed)
+    for _ in range(5):
+        reactor.iterate(0.001)
+    client.close()
+
+
+def test_reader_of_a_pipe_is_told_of_its_end(reactor: PyReactor) -> None:
+    """As in stock; doRead is not called again and again for nothing."""
+    read, write = os.pipe()
+    reader = Ends(reactor, read)
+    reader.startReading()
+    os.write(write, b"last words")
+    os.close(write)
+    spin(reactor, lambda: reader.lost)
+    assert (reader.reads, reader.lost) == (1, [error.ConnectionDone])
+    assert not reactor.getReaders()
+    os.close(read)
+
+
+def test_writer_on_a_half_closed_socket_is_called_only_when_writable(reactor: PyReactor) -> None:
+    mine, peer = socket.socketpair()
+    mine.setblocking(False)
+    calls: list[int] = []
+
+    class Writer(Ends):
+        def doWrite(self) -> None:
+            calls.append(1)
+
+    writer = Writer(reactor, mine.fileno())
+    writer.startReading()
+    writer.startWriting()
+    writer.stopReading()
+    with pytest.raises(BlockingIOError):
+        while True:
+            mine.send(b"x" * 65536)
+    peer.shutdown(socket.SHUT_WR)
+    for _ in range(20):
+        reactor.iterate(0.001)
+    assert calls == []
+    writer.stopWriting()
+    mine.close()
+    peer.close()
+
+
+def test_blocking_descriptor_stays_blocking(reactor: PyReactor) -> None:
+    """A terminal's standard input and output share the flag."""
+    read, write = os.pipe()
+    reader = Ends(reactor, read)
+    reader.startReading()
+    assert os.get_blocking(read)
+    reader.stopReading()
+    os.close(read)
+    os.close(write)
+
+
+def test_thread_runs_while_a_nested_iterate_sleeps(reactor: PyReactor) -> None:
+    order: list[str] = []
+
+    def sleepInside() -> None:
+        """In an event that was polled for without a sleep."""
+        reader.stopReading()
+        reactor._loop.watch("signal_wakeup", True)  # as while the reactor runs
+        while not ends.lost:
+            reactor.iterate(10)
+        order.append("slept")
+
+    def inThread() -> None:
+        go.wait()
+        time.sleep(0.05)
+        order.append("thread")
+
+    # Another process ends the sleep, and only a sleeping loop lets the thread run.
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000)
+    go = threading.Event()
+    thread = threading.Thread(target=inThread)
+    thread.start()
+    read, write = os.pipe()
+    reader = Ends(reactor, read)
+    reader.doRead = sleepInside  # type: ignore[method-assign]
+    reader.startReading()
+    os.write(write, b"x")
+    with subprocess.Popen(["sleep", "1"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        ends = Ends(reactor, process.stdout.fileno())
+        ends.startReading()
+        go.set()
+        try:
+            spin(reactor, lambda: order)
+        finally:
+            sys.setswitchinterval(interval)
+            thread.join()
+    assert order == ["thread", "slept"]
+    os.close(read)
+    os.close(write)
+
+
+def test_descriptor_handed_on(reactor: PyReactor) -> None:
+    """A connection that neither reads nor writes leaves its descriptor to others."""
+    pair = Pair(reactor)
+    transport = pair.server.transport
+    transport.stopReading()
+    reader = Ends(reactor, transport.fileno())
+    reader.startReading()
+    assert reactor.getReaders().count(reader) == 1
+    pair.client.transport.write(b"for the reader")
+    spin(reactor, lambda: reader.reads)
+    reader.stopReading()
+    pair.client.transport.write(b"for the protocol")
+    transport.startReading()
+    spin(reactor, lambda: pair.server.received)
+    assert pair.server.received == b"for the protocol"
+
+
+def test_number_of_a_paused_connection_used_again(reactor: PyReactor) -> None:
+    pair = Pair(reactor)
+    transport = pair.server.transport
+    transport.pauseProducing()
+    number = transport.fileno()
+    transport.getHandle().close()
+    mine, peer = socket.socketpair()
+    if peer.fileno() == number:
+        mine, peer = peer, mine
+    assert mine.fileno() == number
+    reader = Ends(reactor, number)
+    reader.startReading()
+    peer.send(b"x")
+    spin(reactor, lambda: reader.reads)
+    reader.stopReading()
+    with pytest.raises(ValueError, match="negative integer"):
+        transport.resumeProducing()
+    mine.close()
+    peer.close()
+
+
+def test_do_write_replaced_while_a_write_waits(reactor: PyReactor) -> None:
+    pair = Pair(reactor)
+    transport = pair.server.transport
+    calls: list[int] = []
+    original = transport.doWrite
+
+    def later() -> Any:
+        calls.append(1)
+        return original() if len(calls) > 2 else None
+
+    transport.write(b"sent at the third call")
+    transport.doWrite = later
+    spin(reactor, lambda: pair.client.received)
+    assert pair.client.received == b"sent at the third call"
+    assert len(calls) == 3

@@ -1,5 +1,8 @@
 """Timed calls: order, cancel, reset, delay, misuse."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import common
 from twisted.internet import reactor
 from twisted.internet.interfaces import IDelayedCall
@@ -23,11 +26,13 @@ for what in (gone.cancel, lambda: gone.reset(1), lambda: gone.delay(1)):
         what()
     except Exception as error:
         print(type(error).__name__, error)
-for wrong in (-1, "1", None, float("nan")):
+for wrong in (-1, -0.5, "1", None, float("nan"), 10**400, Decimal(1), Fraction(-1, 2), [], 1j):
     try:
         reactor.callLater(wrong, print)
     except Exception as error:
-        print(type(error).__name__)
+        print(type(error).__name__, error)
+reactor.callLater(Fraction(1, 4), print, "a fraction")
+reactor.callLater(True, print, "a bool").cancel()
 for arguments in ((), (1,)):
     try:
         reactor.callLater(*arguments)

@@ -1,0 +1,249 @@
+/* The iterator behind `await deferred` and `yield from deferred`. */
+#include "deferred_inline.h"
+
+typedef struct {
+    PyObject_HEAD core_state *st;
+    PyObject *deferred; /* NULL: finished */
+    bool started;
+} awaiter;
+
+#define SELF ((awaiter *)op)
+
+PyObject *
+pyr_awaiter_new(PyObject *deferred)
+{
+    core_state *st = ((pyr_deferred *)deferred)->st;
+    awaiter *self;
+    if (st->deferred.free_awaiter_count > 0) {
+        PyObject *op = st->deferred.free_awaiters[--st->deferred.free_awaiter_count];
+        self = (awaiter *)PyObject_Init(op, st->deferred.awaiter_type);
+    } else {
+        self = PyObject_GC_New(awaiter, st->deferred.awaiter_type);
+        if (self == NULL) {
+            return NULL;
+        }
+    }
+    self->st = st;
+    self->deferred = Py_NewRef(deferred);
+    self->started = false;
+    PyObject_GC_Track(self);
+    return (PyObject *)self;
+}
+
+static int
+awaiter_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(SELF->deferred);
+    return 0;
+}
+
+static int
+awaiter_clear(PyObject *op)
+{
+    Py_CLEAR(SELF->deferred);
+    return 0;
+}
+
+static void
+awaiter_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+    pyr_deferred_state *state = pyr_has_state(type) ? &SELF->st->deferred : NULL;
+    PyObject_GC_UnTrack(op);
+    Py_CLEAR(SELF->deferred);
+    if (state != NULL && state->free_awaiter_count < PYR_FREE_AWAITERS) {
+        state->free_awaiters[state->free_awaiter_count++] = op;
+    } else {
+        type->tp_free(op);
+    }
+    Py_DECREF(type);
+}
+
+/* Raise the failure's exception at the place where the Deferred is awaited. */
+static PySendResult
+raise_failure(core_state *st, pyr_deferred *deferred)
+{
+    static const pyr_trace_point point[] = {PYR_TRACE_await_raise};
+    if (!deferred->had_debug_info) {
+        /* Somebody put a Failure into `result` by hand. */
+        PyErr_SetNone(PyExc_AssertionError);
+        return PYGEN_ERROR;
+    }
+    PyObject *failure = Py_NewRef(deferred->result);
+    pyr_forget_failure(deferred);
+    pyr_failure_raise(st, failure);
+    Py_DECREF(failure);
+    pyr_trace_prepend(st, point, 1);
+    return PYGEN_ERROR;
+}
+
+static PySendResult
+awaiter_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
+{
+    awaiter *self = SELF;
+    *result = NULL;
+    if (self->deferred == NULL) {
+        *result = Py_NewRef(Py_None);
+        return PYGEN_RETURN;
+    }
+    pyr_deferred *deferred = (pyr_deferred *)self->deferred;
+    if (!deferred->called || deferred->paused) {
+        self->started = true;
+        *result = Py_NewRef(self->deferred);
+        return PYGEN_NEXT;
+    }
+    self->deferred = NULL;
+    PySendResult outcome = PYGEN_RETURN;
+    if (deferred->result == NULL) {
+        *result = PyObject_GetAttr((PyObject *)deferred, self->st->names.result);
+        outcome = *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
+    } else if (pyr_is_failure(self->st, deferred->result)) {
+        outcome = raise_failure(self->st, deferred);
+    } else {
+        *result = Py_NewRef(deferred->result);
+    }
+    Py_DECREF(deferred);
+    return outcome;
+}
+
+/* A returned value leaves as StopIteration(value); a tuple or exception must be wrapped.
+ */
+static void
+stop_with(PyObject *value)
+{
+    if (value == Py_None) {
+        PyErr_SetNone(PyExc_StopIteration);
+        return;
+    }
+    PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
+    if (stop != NULL) {
+        PyErr_SetObject(PyExc_StopIteration, stop);
+        Py_DECREF(stop);
+    }
+}
+
+static PyObject *
+awaiter_send_method(PyObject *op, PyObject *value)
+{
+    PyObject *result;
+    if (SELF->deferred != NULL && !SELF->started && value != Py_None) {
+        PyErr_SetString(PyExc_TypeError,
+                        "can't send non-None value to a just-started generator");
+        return NULL;
+    }
+    PySendResult outcome = awaiter_send(op, value, &result);
+    if (outcome == PYGEN_RETURN) {
+        stop_with(result);
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
+static PyObject *
+awaiter_next(PyObject *op)
+{
+    return awaiter_send_method(op, Py_None);
+}
+
+/* Raise what throw(type, value, tb) was given, as the raise statement would. */
+static void
+raise_thrown(PyObject *type, PyObject *value, PyObject *tb)
+{
+    if (tb == Py_None) {
+        tb = NULL;
+    }
+    if (tb != NULL && !PyTraceBack_Check(tb)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "throw() third argument must be a traceback object");
+        return;
+    }
+    if (PyExceptionInstance_Check(type)) {
+        if (value != NULL && value != Py_None) {
+            PyErr_SetString(PyExc_TypeError,
+                            "instance exception may not have a separate value");
+            return;
+        }
+        PyErr_SetObject((PyObject *)Py_TYPE(type), type);
+    } else if (PyExceptionClass_Check(type)) {
+        PyErr_SetObject(type, value);
+    } else {
+        PyErr_Format(
+            PyExc_TypeError,
+            "exceptions must be classes or instances deriving from BaseException, "
+            "not %s",
+            Py_TYPE(type)->tp_name);
+        return;
+    }
+    if (tb != NULL) {
+        PyObject *exc = PyErr_GetRaisedException();
+        (void)PyException_SetTraceback(exc, tb);
+        PyErr_SetRaisedException(exc);
+    }
+}
+
+PyDoc_STRVAR(throw_doc, "throw(type, value=None, traceback=None, /)\n--\n\n"
+                        "Raise an exception where the Deferred is awaited.");
+static PyObject *
+awaiter_throw(PyObject *op, PyObject *args)
+{
+    static const pyr_trace_point point[] = {PYR_TRACE_await_yield};
+    PyObject *type, *value = NULL, *tb = NULL;
+    if (!PyArg_ParseTuple(args, "O|OO:throw", &type, &value, &tb)) {
+        return NULL;
+    }
+    bool suspended = SELF->deferred != NULL && SELF->started;
+    Py_CLEAR(SELF->deferred);
+    raise_thrown(type, value, tb);
+    if (suspended) {
+        pyr_trace_prepend(SELF->st, point, 1);
+    }
+    return NULL;
+}
+
+PyDoc_STRVAR(close_doc, "close()\n--\n\nFinish.");
+static PyObject *
+awaiter_close(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    Py_CLEAR(SELF->deferred);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(send_doc,
+             "send(value, /)\n--\n\nThe Deferred while it has no result; StopIteration "
+             "with the result, or its exception, afterwards.");
+
+static PyMethodDef awaiter_methods[] = {
+    {"send", awaiter_send_method, METH_O, send_doc},
+    {"throw", awaiter_throw, METH_VARARGS, throw_doc},
+    {"close", awaiter_close, METH_NOARGS, close_doc},
+    {NULL},
+};
+
+PyDoc_STRVAR(awaiter_doc, "Waits for a Deferred on behalf of a coroutine or generator.");
+
+static PyType_Slot awaiter_slots[] = {
+    {Py_tp_doc, (void *)awaiter_doc},
+    {Py_tp_traverse, awaiter_traverse},
+    {Py_tp_clear, awaiter_clear},
+    {Py_tp_dealloc, awaiter_dealloc},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, awaiter_next},
+    {Py_am_send, awaiter_send},
+    {Py_tp_methods, awaiter_methods},
+    {0, NULL},
+};
+
+static PyType_Spec awaiter_spec = {
+    .name = "pyreactor._core.DeferredAwaiter",
+    .basicsize = sizeof(awaiter),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = awaiter_slots,
+};
+
+int
+pyr_awaiter_add_type(PyObject *module, core_state *st)
+{
+    st->deferred.awaiter_type = pyr_add_type(module, &awaiter_spec, NULL);
+    return st->deferred.awaiter_type == NULL ? -1 : 0;
+}

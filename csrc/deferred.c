@@ -1,0 +1,1062 @@
+/* The Deferred type: attributes, methods, life and death.  See deferred.h for the map. */
+#include "deferred_inline.h"
+
+#include <stddef.h>
+
+#define SELF ((pyr_deferred *)op)
+
+/* --- life and death -------------------------------------------------------------- */
+
+static void
+reset(pyr_deferred *self, core_state *st)
+{
+    memset((char *)self + offsetof(pyr_deferred, st), 0,
+           offsetof(pyr_deferred, inline_links) - offsetof(pyr_deferred, st));
+    self->st = st;
+    self->links = self->inline_links;
+    self->capacity = PYR_INLINE_LINKS;
+}
+
+/* An exact Deferred, tracked; only debug mode is left to the caller. */
+static pyr_deferred *
+make(core_state *st)
+{
+    pyr_deferred *self;
+    PyTypeObject *type = st->deferred.type;
+    if (st->deferred.free_deferred_count > 0) {
+        PyObject *op = st->deferred.free_deferreds[--st->deferred.free_deferred_count];
+        self = (pyr_deferred *)PyObject_Init(op, type);
+    } else {
+        self = PyObject_GC_New(pyr_deferred, type);
+        if (self == NULL) {
+            return NULL;
+        }
+    }
+    reset(self, st);
+    PyObject_GC_Track(self);
+    return self;
+}
+
+pyr_deferred *
+pyr_deferred_new(core_state *st, PyObject *canceller)
+{
+    pyr_deferred *self = make(st);
+    if (self != NULL) {
+        self->canceller = Py_XNewRef(canceller);
+        if (st->deferred.debug && pyr_deferred_record_creator(self) < 0) {
+            Py_CLEAR(self);
+        }
+    }
+    return self;
+}
+
+static PyObject *
+deferred_tp_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
+                PyObject *Py_UNUSED(kwargs))
+{
+    core_state *st = pyr_state_of_type(type);
+    if (st == NULL || pyr_deferred_ready(st) < 0) {
+        return NULL;
+    }
+    pyr_deferred *self = (pyr_deferred *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        reset(self, st);
+    }
+    return (PyObject *)self;
+}
+
+int
+pyr_deferred_init_base(pyr_deferred *self, PyObject *canceller)
+{
+    Py_CLEAR(self->listed);
+    pyr_links_clear(self);
+    canceller = canceller == Py_None ? NULL : canceller;
+    Py_XSETREF(self->canceller, Py_XNewRef(canceller));
+    return pyr_debug(self) ? pyr_deferred_record_creator(self) : 0;
+}
+
+static int
+deferred_tp_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"canceller", NULL};
+    PyObject *canceller = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Deferred", names, &canceller)) {
+        return -1;
+    }
+    return pyr_deferred_init_base(SELF, canceller);
+}
+
+/* Deferred(...) by way of tuple and dict, for all but the simplest calls */
+static PyObject *
+call_slowly(PyObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *tuple = PyTuple_New(nargs);
+    PyObject *kwargs = PyDict_New();
+    PyObject *result = NULL;
+    if (tuple == NULL || kwargs == NULL) {
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < nargs; i++) {
+        PyTuple_SET_ITEM(tuple, i, Py_NewRef(args[i]));
+    }
+    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t i = 0; i < named; i++) {
+        if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0) {
+            goto done;
+        }
+    }
+    result = PyType_Type.tp_call(type, tuple, kwargs);
+done:
+    Py_XDECREF(tuple);
+    Py_XDECREF(kwargs);
+    return result;
+}
+
+static PyObject *
+deferred_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf,
+                    PyObject *kwnames)
+{
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    if (kwnames == NULL && nargs <= 1 &&
+        ((PyTypeObject *)type)->tp_init == deferred_tp_init) {
+        core_state *st = pyr_state_of_type((PyTypeObject *)type);
+        if (st == NULL || pyr_deferred_ready(st) < 0) {
+            return NULL;
+        }
+        PyObject *canceller = nargs == 0 || args[0] == Py_None ? NULL : args[0];
+        return (PyObject *)pyr_deferred_new(st, canceller);
+    }
+    return call_slowly(type, args, nargs, kwnames);
+}
+
+int
+pyr_deferred_traverse_base(pyr_deferred *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->result);
+    Py_VISIT(self->canceller);
+    Py_VISIT(self->chained_to);
+    Py_VISIT(self->fail_result);
+    Py_VISIT(self->debug_info);
+    Py_VISIT(self->listed);
+    Py_VISIT(self->dict);
+    return pyr_links_traverse(self, visit, arg);
+}
+
+static int
+deferred_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    return pyr_deferred_traverse_base(SELF, visit, arg);
+}
+
+void
+pyr_deferred_clear_base(pyr_deferred *self)
+{
+    /* A subclass with a __del__ of its own has kept us from reporting there. */
+    if (self->fail_result != NULL) {
+        pyr_report_unhandled(self);
+    }
+    Py_CLEAR(self->listed);
+    pyr_links_clear(self);
+    Py_CLEAR(self->canceller);
+    Py_CLEAR(self->result);
+    Py_CLEAR(self->chained_to);
+    Py_CLEAR(self->dict);
+    Py_CLEAR(self->debug_info);
+    Py_CLEAR(self->fail_result);
+}
+
+static int
+deferred_tp_clear(PyObject *op)
+{
+    pyr_deferred_clear_base(SELF);
+    return 0;
+}
+
+void
+pyr_deferred_finalize(PyObject *op)
+{
+    pyr_report_unhandled(SELF);
+}
+
+static void
+free_memory(pyr_deferred *self, PyTypeObject *type)
+{
+    pyr_deferred_state *state = pyr_has_state(type) ? &self->st->deferred : NULL;
+    if (state != NULL && type == state->type &&
+        state->free_deferred_count < PYR_FREE_DEFERREDS &&
+        !PyObject_GC_IsFinalized((PyObject *)self)) {
+        state->free_deferreds[state->free_deferred_count++] = (PyObject *)self;
+    } else {
+        type->tp_free(self);
+    }
+}
+
+static void
+deferred_dealloc(PyObject *op)
+{
+    pyr_deferred *self = SELF;
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    Py_TRASHCAN_BEGIN(op, deferred_dealloc);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(op);
+    }
+    if (self->links != NULL) { /* NULL: tp_new failed half-way */
+        pyr_deferred_clear_base(self);
+        free_memory(self, type);
+    } else {
+        type->tp_free(self);
+    }
+    Py_DECREF(type);
+    Py_TRASHCAN_END
+}
+
+/* --- methods: adding links ------------------------------------------------------- */
+
+bool
+pyr_debug_slow(pyr_deferred *self)
+{
+    PyObject *type, *value, *tb;
+    PyErr_Fetch(&type, &value, &tb);
+    PyObject *debug = PyObject_GetAttr((PyObject *)self, self->st->names.debug);
+    int truth = debug == NULL ? -1 : PyObject_IsTrue(debug);
+    Py_XDECREF(debug);
+    PyErr_Restore(type, value, tb);
+    return truth > 0;
+}
+
+/* After adding: self, having run the links if the result is there. */
+static PyObject *
+added(pyr_deferred *self)
+{
+    if (self->called && pyr_run_dynamic(self) < 0) {
+        return NULL;
+    }
+    return Py_NewRef(self);
+}
+
+static PyObject *
+add_links(pyr_deferred *self, pyr_link *stolen, int count)
+{
+    if (self->listed != NULL) {
+        return pyr_links_listed_add(self, stolen, count) < 0 ? NULL : added(self);
+    }
+    pyr_link *room = pyr_links_append(self, count);
+    if (room == NULL) {
+        for (int i = 0; i < count; i++) {
+            pyr_link_clear(&stolen[i]);
+        }
+        return NULL;
+    }
+    memcpy(room, stolen, sizeof(pyr_link) * count);
+    return added(self);
+}
+
+/* Position of `name` in kwnames, or -1 */
+static Py_ssize_t
+keyword_index(PyObject *kwnames, PyObject *name)
+{
+    Py_ssize_t count = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *item = PyTuple_GET_ITEM(kwnames, i);
+        if (item == name || PyUnicode_Compare(item, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* values[0..count] without number `skip` as a tuple; skip < 0 keeps all */
+static PyObject *
+tuple_without(PyObject *const *values, Py_ssize_t count, Py_ssize_t skip)
+{
+    PyObject *tuple = PyTuple_New(skip < 0 ? count : count - 1);
+    if (tuple == NULL) {
+        return NULL;
+    }
+    Py_ssize_t to = 0;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (i != skip) {
+            PyTuple_SET_ITEM(tuple, to++, Py_NewRef(values[i]));
+        }
+    }
+    return tuple;
+}
+
+/* Store the arguments after the callable in the link. */
+static int
+keep_arguments(pyr_link *link, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+               Py_ssize_t skip)
+{
+    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    Py_ssize_t left = named - (skip >= 0);
+    if (nargs + left == 0) {
+        return 0;
+    }
+    link->args = tuple_without(args, nargs + named, skip < 0 ? -1 : nargs + skip);
+    if (link->args == NULL) {
+        return -1;
+    }
+    if (left > 0) {
+        link->named = true;
+        link->keywords = skip < 0
+                             ? Py_NewRef(kwnames)
+                             : tuple_without(&PyTuple_GET_ITEM(kwnames, 0), named, skip);
+    }
+    return left > 0 && link->keywords == NULL ? -1 : 0;
+}
+
+/* addCallback, addErrback, addBoth: (callable, *args, **kwargs) */
+static PyObject *
+add_one(pyr_deferred *self, pyr_link_kind kind, const char *method, PyObject *parameter,
+        PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    pyr_link link = {.kind = (uint8_t)kind};
+    if (nargs == 1 && kwnames == NULL && self->listed == NULL) {
+        pyr_link *room = pyr_links_append(self, 1);
+        if (room == NULL) {
+            return NULL;
+        }
+        room->kind = (uint8_t)kind;
+        room->target = Py_NewRef(args[0]);
+        return self->called ? added(self) : Py_NewRef(self);
+    }
+    Py_ssize_t skip = nargs > 0 ? -1 : keyword_index(kwnames, parameter);
+    if (nargs > 0) {
+        link.target = Py_NewRef(args[0]);
+        if (keyword_index(kwnames, parameter) >= 0) {
+            Py_DECREF(link.target);
+            PyErr_Format(PyExc_TypeError,
+                         "Deferred.%s() got multiple values for argument '%U'", method,
+                         parameter);
+            return NULL;
+        }
+        args++;
+        nargs--;
+    } else if (skip >= 0) {
+        link.target = Py_NewRef(args[skip]);
+    } else {
+        PyErr_Format(PyExc_TypeError,
+                     "Deferred.%s() missing 1 required positional argument: '%U'", method,
+                     parameter);
+        return NULL;
+    }
+    if (keep_arguments(&link, args, nargs, kwnames, skip) < 0) {
+        pyr_link_clear(&link);
+        return NULL;
+    }
+    return add_links(self, &link, 1);
+}
+
+PyDoc_STRVAR(
+    addCallback_doc,
+    "addCallback(callback, *args, **kwargs)\n--\n\n"
+    "Run callback(result, *args, **kwargs) once there is a result that is no Failure.\n\n"
+    "Returns self.  Mirrors twisted.internet.defer.Deferred.addCallback.");
+static PyObject *
+deferred_addCallback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                     PyObject *kwnames)
+{
+    return add_one(SELF, PYR_LINK_CALLBACK, "addCallback", SELF->st->names.callback, args,
+                   nargs, kwnames);
+}
+
+PyDoc_STRVAR(addErrback_doc,
+             "addErrback(errback, *args, **kwargs)\n--\n\n"
+             "Run errback(failure, *args, **kwargs) once the result is a Failure.\n\n"
+             "Returns self.  Mirrors twisted.internet.defer.Deferred.addErrback.");
+static PyObject *
+deferred_addErrback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames)
+{
+    return add_one(SELF, PYR_LINK_ERRBACK, "addErrback", SELF->st->names.errback, args,
+                   nargs, kwnames);
+}
+
+PyDoc_STRVAR(
+    addBoth_doc,
+    "addBoth(callback, *args, **kwargs)\n--\n\n"
+    "Run callback(result, *args, **kwargs) once there is a result or a Failure.\n\n"
+    "Returns self.  Mirrors twisted.internet.defer.Deferred.addBoth.");
+static PyObject *
+deferred_addBoth(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    return add_one(SELF, PYR_LINK_BOTH, "addBoth", SELF->st->names.callback, args, nargs,
+                   kwnames);
+}
+
+enum {
+    ADD_CALLBACK,
+    ADD_ERRBACK,
+    ADD_CB_ARGS,
+    ADD_CB_KW,
+    ADD_EB_ARGS,
+    ADD_EB_KW,
+    ADD_COUNT
+};
+
+/* addCallbacks' arguments into borrowed values[ADD_COUNT]; absent and None are NULL */
+static int
+parse_add_callbacks(core_state *st, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames, PyObject **values)
+{
+    PyObject *const names[ADD_COUNT] = {
+        st->names.callback,         st->names.errback,     st->names.callbackArgs,
+        st->names.callbackKeywords, st->names.errbackArgs, st->names.errbackKeywords,
+    };
+    if (nargs > ADD_COUNT) {
+        PyErr_Format(
+            PyExc_TypeError,
+            "Deferred.addCallbacks() takes from 2 to 7 positional arguments but %zd "
+            "were given",
+            nargs + 1);
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < nargs; i++) {
+        values[i] = args[i];
+    }
+    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t k = 0; k < named; k++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, k);
+        int slot = 0;
+        while (slot < ADD_COUNT && name != names[slot] &&
+               PyUnicode_Compare(name, names[slot]) != 0) {
+            slot++;
+        }
+        if (slot == ADD_COUNT || values[slot] != NULL) {
+            PyErr_Format(
+                PyExc_TypeError,
+                slot == ADD_COUNT
+                    ? "Deferred.addCallbacks() got an unexpected keyword argument '%U'"
+                    : "Deferred.addCallbacks() got multiple values for argument '%U'",
+                name);
+            return -1;
+        }
+        values[slot] = args[nargs + k];
+    }
+    if (values[ADD_CALLBACK] == NULL) {
+        PyErr_SetString(PyExc_TypeError, "Deferred.addCallbacks() missing 1 required "
+                                         "positional argument: 'callback'");
+        return -1;
+    }
+    for (int i = ADD_ERRBACK; i < ADD_COUNT; i++) {
+        values[i] = values[i] == Py_None ? NULL : values[i];
+    }
+    return 0;
+}
+
+static void
+fill_side(pyr_link *link, PyObject *target, PyObject *args, PyObject *keywords)
+{
+    link->target = Py_XNewRef(target);
+    if (args != NULL && !(PyTuple_CheckExact(args) && PyTuple_GET_SIZE(args) == 0)) {
+        link->args = Py_NewRef(args);
+    }
+    link->keywords = Py_XNewRef(keywords);
+}
+
+PyDoc_STRVAR(addCallbacks_doc,
+             "addCallbacks(callback, errback=None, callbackArgs=(), callbackKeywords={}, "
+             "errbackArgs=(), errbackKeywords={})\n--\n\n"
+             "Add a callback and the errback that runs in its place if the result is a "
+             "Failure.\n\n"
+             "Returns self.  Mirrors twisted.internet.defer.Deferred.addCallbacks.");
+static PyObject *
+deferred_addCallbacks(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                      PyObject *kwnames)
+{
+    PyObject *values[ADD_COUNT] = {NULL};
+    if (parse_add_callbacks(SELF->st, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    PyObject *errback = values[ADD_ERRBACK];
+    PyObject *errback_args = values[ADD_EB_ARGS], *errback_keywords = values[ADD_EB_KW];
+    if (errback == NULL && (errback_args != NULL || errback_keywords != NULL)) {
+        /* Given to the pass-through as well, which may not like them. */
+        errback = SELF->st->deferred.failthru;
+    }
+    pyr_link links[2] = {{.kind = PYR_LINK_PAIR}, {.kind = PYR_LINK_ERRBACK}};
+    fill_side(&links[0], values[ADD_CALLBACK], values[ADD_CB_ARGS], values[ADD_CB_KW]);
+    fill_side(&links[1], errback, errback_args, errback_keywords);
+    return add_links(SELF, links, 2);
+}
+
+PyDoc_STRVAR(chainDeferred_doc,
+             "chainDeferred(d)\n--\n\n"
+             "Fire d with the result this Deferred will have.\n\n"
+             "Returns self.  Mirrors twisted.internet.defer.Deferred.chainDeferred.");
+static PyObject *
+deferred_chainDeferred(PyObject *op, PyObject *other)
+{
+    core_state *st = SELF->st;
+    if (pyr_is_native(st, op) && pyr_is_native(st, other)) {
+        Py_XSETREF(((pyr_deferred *)other)->chained_to, Py_NewRef(op));
+        return pyr_add_fire(SELF, other) < 0 ? NULL : Py_NewRef(op);
+    }
+    if (PyObject_SetAttr(other, st->names.chainedTo, op) < 0) {
+        return NULL;
+    }
+    PyObject *callback = PyObject_GetAttr(other, st->names.callback);
+    PyObject *errback =
+        callback == NULL ? NULL : PyObject_GetAttr(other, st->names.errback);
+    PyObject *result = NULL;
+    if (errback != NULL) {
+        result = PyObject_CallMethodObjArgs(op, st->names.addCallbacks, callback, errback,
+                                            NULL);
+    }
+    Py_XDECREF(callback);
+    Py_XDECREF(errback);
+    return result;
+}
+
+/* --- methods: firing ------------------------------------------------------------- */
+
+static PyObject *
+start_run(pyr_deferred *self, PyObject *result)
+{
+    int begun = pyr_fire_begin(self, result);
+    if (begun < 0 || (begun > 0 && pyr_run_dynamic(self) < 0)) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+start_run_dynamic(pyr_deferred *self, PyObject *result)
+{
+    if (pyr_is_native(self->st, (PyObject *)self)) {
+        return start_run(self, result);
+    }
+    return PyObject_CallMethodOneArg((PyObject *)self, self->st->names.startRunCallbacks,
+                                     result);
+}
+
+PyDoc_STRVAR(startRunCallbacks_doc, "_startRunCallbacks(result)\n--\n\n"
+                                    "What callback and errback have in common.");
+static PyObject *
+deferred_startRunCallbacks(PyObject *op, PyObject *result)
+{
+    return start_run(SELF, result);
+}
+
+PyDoc_STRVAR(runCallbacks_doc, "_runCallbacks()\n--\n\n"
+                               "Give the result to the links that wait for it.");
+static PyObject *
+deferred_runCallbacks(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    if (pyr_run(SELF) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(continuation_doc,
+             "_continuation()\n--\n\n"
+             "What a Deferred this one waits for has in its _callbacks.");
+static PyObject *
+deferred_continuation(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return pyr_continuation(SELF->st, op);
+}
+
+/* The only argument of a method, positional or by name; NULL with TypeError or absent. */
+static int
+one_argument(const char *method, PyObject *name, PyObject *const *args, Py_ssize_t nargs,
+             PyObject *kwnames, bool required, PyObject **value)
+{
+    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    *value = NULL;
+    if (nargs + named > 1) {
+        PyErr_Format(PyExc_TypeError,
+                     "Deferred.%s() takes %s positional arguments but %zd were given",
+                     method, required ? "2" : "from 1 to 2", nargs + named + 1);
+        return -1;
+    }
+    if (nargs == 1) {
+        *value = args[0];
+    } else if (named == 1) {
+        if (keyword_index(kwnames, name) < 0) {
+            PyErr_Format(PyExc_TypeError,
+                         "Deferred.%s() got an unexpected keyword argument '%U'", method,
+                         PyTuple_GET_ITEM(kwnames, 0));
+            return -1;
+        }
+        *value = args[0];
+    } else if (required) {
+        PyErr_Format(PyExc_TypeError,
+                     "Deferred.%s() missing 1 required positional argument: '%U'", method,
+                     name);
+        return -1;
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(callback_doc, "callback(result)\n--\n\n"
+                           "Fire with a result.\n\n"
+                           "Raises AlreadyCalledError the second time.\n"
+                           "Mirrors twisted.internet.defer.Deferred.callback.");
+static PyObject *
+deferred_callback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                  PyObject *kwnames)
+{
+    PyObject *result;
+    if (one_argument("callback", SELF->st->names.result, args, nargs, kwnames, true,
+                     &result) < 0) {
+        return NULL;
+    }
+    return start_run_dynamic(SELF, result);
+}
+
+PyDoc_STRVAR(
+    errback_doc,
+    "errback(fail=None)\n--\n\n"
+    "Fire with a Failure: the one given, one for the exception given, or one for the\n"
+    "exception that is being handled.\n\n"
+    "Raises AlreadyCalledError the second time, NoCurrentExceptionError if there is\n"
+    "no exception.  Mirrors twisted.internet.defer.Deferred.errback.");
+static PyObject *
+deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    core_state *st = SELF->st;
+    PyObject *value, *failure;
+    if (one_argument("errback", st->names.fail, args, nargs, kwnames, false, &value) <
+        0) {
+        return NULL;
+    }
+    if (value == NULL || value == Py_None) {
+        failure = pyr_failure_from_handled(st, pyr_debug(SELF));
+    } else if (pyr_is_failure(st, value)) {
+        failure = Py_NewRef(value);
+    } else {
+        failure = pyr_failure_from_value(st, value);
+    }
+    if (failure == NULL) {
+        return NULL;
+    }
+    PyObject *result = start_run_dynamic(SELF, failure);
+    Py_DECREF(failure);
+    return result;
+}
+
+PyDoc_STRVAR(pause_doc,
+             "pause()\n--\n\n"
+             "Run no callbacks until unpause() was called as often as this.\n\n"
+             "Mirrors twisted.internet.defer.Deferred.pause.");
+static PyObject *
+deferred_pause(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    SELF->paused++;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(unpause_doc, "unpause()\n--\n\n"
+                          "Undo one pause(), and run what has been waiting.\n\n"
+                          "Mirrors twisted.internet.defer.Deferred.unpause.");
+static PyObject *
+deferred_unpause(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    SELF->paused--;
+    if (SELF->paused == 0 && SELF->called && pyr_run_dynamic(SELF) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static int
+call_canceller(pyr_deferred *self)
+{
+    core_state *st = self->st;
+    PyObject *canceller = self->canceller;
+    if (canceller == NULL) {
+        self->suppress_already_called = true;
+        return 0;
+    }
+    Py_INCREF(canceller);
+    int result = -1;
+    if (Py_TYPE(canceller) == st->deferred.driver_type) {
+        result = pyr_driver_cancel((pyr_driver *)canceller, (PyObject *)self);
+    } else {
+        int truth = PyObject_IsTrue(canceller);
+        if (truth == 0) {
+            self->suppress_already_called = true;
+            result = 0;
+        } else if (truth > 0) {
+            PyObject *ignored = PyObject_CallOneArg(canceller, (PyObject *)self);
+            result = ignored == NULL ? -1 : 0;
+            Py_XDECREF(ignored);
+        }
+    }
+    Py_DECREF(canceller);
+    return result;
+}
+
+static int
+cancel_unfired(pyr_deferred *self)
+{
+    core_state *st = self->st;
+    if (call_canceller(self) < 0) {
+        return -1;
+    }
+    if (self->called) {
+        return 0;
+    }
+    PyObject *error = PyObject_CallNoArgs(st->deferred.cancelled_error);
+    PyObject *failure = error == NULL ? NULL : pyr_failure_from_value(st, error);
+    Py_XDECREF(error);
+    int result = failure == NULL ? -1 : pyr_fire((PyObject *)self, failure);
+    Py_XDECREF(failure);
+    return result;
+}
+
+PyDoc_STRVAR(
+    cancel_doc,
+    "cancel()\n--\n\n"
+    "Call the canceller, and fire with a CancelledError if that did not fire; hand the\n"
+    "request on to the Deferred this one waits for, if it waits for one.\n\n"
+    "Mirrors twisted.internet.defer.Deferred.cancel.");
+static PyObject *
+deferred_cancel(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    core_state *st = SELF->st;
+    PyObject *current = Py_NewRef(op);
+    PyObject *milestone = NULL; /* borrowed, only compared: finds Deferreds in a circle */
+    int result = 0;
+    for (size_t steps = 0;; steps++) {
+        if (current == milestone) {
+            PyErr_SetString(PyExc_RecursionError, "maximum recursion depth exceeded");
+            result = -1;
+            break;
+        }
+        if ((steps & (steps - 1)) == 0) {
+            milestone = current;
+        }
+        pyr_deferred *self = (pyr_deferred *)current;
+        if (!self->called) {
+            result = cancel_unfired(self);
+            break;
+        }
+        PyObject *next = self->result;
+        if (next == NULL || !pyr_is_deferred(st, next)) {
+            break;
+        }
+        Py_INCREF(next);
+        Py_SETREF(current, next);
+        if (Py_TYPE(next) != st->deferred.type || !pyr_is_native(st, next)) {
+            PyObject *none = PyObject_CallMethodNoArgs(next, st->names.cancel);
+            result = none == NULL ? -1 : 0;
+            Py_XDECREF(none);
+            break;
+        }
+    }
+    Py_DECREF(current);
+    if (result < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(
+    fromCoroutine_doc,
+    "fromCoroutine(coro)\n--\n\n"
+    "Run a coroutine or generator that awaits Deferreds; gives a Deferred that fires\n"
+    "with what it returns or raises.\n\n"
+    "Raises NotACoroutineError for anything else.\n"
+    "Mirrors twisted.internet.defer.Deferred.fromCoroutine.");
+static PyObject *
+deferred_fromCoroutine(PyObject *cls, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames)
+{
+    core_state *st = pyr_state_of_type((PyTypeObject *)cls);
+    PyObject *coroutine;
+    if (st == NULL || pyr_deferred_ready(st) < 0 ||
+        one_argument("fromCoroutine", st->names.coro, args, nargs, kwnames, true,
+                     &coroutine) < 0) {
+        return NULL;
+    }
+    return pyr_drive_coroutine(st, coroutine);
+}
+
+PyDoc_STRVAR(class_getitem_doc, "__class_getitem__(item)\n--\n\nDeferred[int]");
+
+PyDoc_STRVAR(init_subclass_doc, "__init_subclass__(**kwargs)\n--\n\n"
+                                "Note the subclass where Twisted looks Deferreds up.");
+static PyObject *
+deferred_init_subclass(PyObject *cls, PyObject *Py_UNUSED(args),
+                       PyObject *Py_UNUSED(kwargs))
+{
+    core_state *st = pyr_state_of_type((PyTypeObject *)cls);
+    if (st == NULL || pyr_deferred_ready(st) < 0 ||
+        PyList_Append(st->deferred.subclasses, cls) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+deferred_iter(PyObject *op)
+{
+    return pyr_awaiter_new(op);
+}
+
+static PyObject *
+deferred_repr(PyObject *op)
+{
+    pyr_deferred *self = SELF;
+    PyObject *class = PyObject_GetAttrString(op, "__class__");
+    PyObject *name = class == NULL ? NULL : PyObject_GetAttrString(class, "__name__");
+    Py_XDECREF(class);
+    if (name == NULL) {
+        return NULL;
+    }
+    PyObject *text;
+    void *here = (void *)self;
+    if (self->chained_to != NULL) {
+        text = PyUnicode_FromFormat("<%S at %p waiting on Deferred at %p>", name, here,
+                                    (void *)self->chained_to);
+    } else if (self->result == NULL) {
+        text = PyUnicode_FromFormat("<%S at %p>", name, here);
+    } else {
+        PyObject *result = Py_NewRef(self->result);
+        text = PyUnicode_FromFormat("<%S at %p current result: %R>", name, here, result);
+        Py_DECREF(result);
+    }
+    Py_DECREF(name);
+    return text;
+}
+
+/* --- attributes ------------------------------------------------------------------ */
+
+static PyObject *
+get_flag(PyObject *op, void *offset)
+{
+    return PyBool_FromLong(*((bool *)op + (uintptr_t)offset));
+}
+
+/* Deleting brings the class' default back, which is False. */
+static int
+set_flag(PyObject *op, PyObject *value, void *offset)
+{
+    int truth = value == NULL ? 0 : PyObject_IsTrue(value);
+    if (truth < 0) {
+        return -1;
+    }
+    *((bool *)op + (uintptr_t)offset) = truth;
+    return 0;
+}
+
+static PyObject *
+get_paused(PyObject *op, void *Py_UNUSED(closure))
+{
+    return PyLong_FromSsize_t(SELF->paused);
+}
+
+static int
+set_paused(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    Py_ssize_t paused = value == NULL ? 0 : PyLong_AsSsize_t(value);
+    if (paused == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    SELF->paused = paused;
+    return 0;
+}
+
+static int
+no_attribute(PyObject *op, const char *name)
+{
+    PyErr_Format(PyExc_AttributeError, "'%.100s' object has no attribute '%s'",
+                 Py_TYPE(op)->tp_name, name);
+    return -1;
+}
+
+static PyObject *
+get_result(PyObject *op, void *Py_UNUSED(closure))
+{
+    if (SELF->result == NULL) {
+        PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(op), "__name__");
+        if (name != NULL) {
+            PyErr_Format(PyExc_AttributeError, "'%U' object has no attribute 'result'",
+                         name);
+            Py_DECREF(name);
+        }
+        return NULL;
+    }
+    return Py_NewRef(SELF->result);
+}
+
+static int
+set_result(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL && SELF->result == NULL) {
+        return no_attribute(op, "result");
+    }
+    Py_XSETREF(SELF->result, Py_XNewRef(value));
+    return 0;
+}
+
+static PyObject *
+get_chained_to(PyObject *op, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(SELF->chained_to == NULL ? Py_None : SELF->chained_to);
+}
+
+static int
+set_chained_to(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    Py_XSETREF(SELF->chained_to, value == Py_None ? NULL : Py_XNewRef(value));
+    return 0;
+}
+
+static PyObject *
+get_canceller(PyObject *op, void *Py_UNUSED(closure))
+{
+    PyObject *canceller = SELF->canceller;
+    if (canceller != NULL && Py_TYPE(canceller) == SELF->st->deferred.driver_type) {
+        return pyr_driver_canceller((pyr_driver *)canceller);
+    }
+    return Py_NewRef(canceller == NULL ? Py_None : canceller);
+}
+
+static int
+set_canceller(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    Py_XSETREF(SELF->canceller, value == Py_None ? NULL : Py_XNewRef(value));
+    return 0;
+}
+
+static PyObject *
+get_callbacks(PyObject *op, void *Py_UNUSED(closure))
+{
+    if (pyr_links_as_list(SELF) < 0) {
+        return NULL;
+    }
+    return Py_NewRef(SELF->listed);
+}
+
+static int
+set_callbacks(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL) {
+        return no_attribute(op, "_callbacks");
+    }
+    PyObject *old = SELF->listed;
+    SELF->listed = Py_NewRef(value);
+    pyr_links_clear(SELF);
+    Py_XDECREF(old);
+    return 0;
+}
+
+static PyObject *
+get_debug_info(PyObject *op, void *Py_UNUSED(closure))
+{
+    return pyr_debug_info(SELF);
+}
+
+/* Who takes the DebugInfo away loses it: one with a failure reports it at that moment. */
+static int
+set_debug_info(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    pyr_report_unhandled(SELF);
+    value = value == Py_None ? NULL : value;
+    SELF->had_debug_info = value != NULL;
+    Py_XSETREF(SELF->debug_info, Py_XNewRef(value));
+    return 0;
+}
+
+#define FLAG(name, field, doc)                                                          \
+    {                                                                                   \
+        name, get_flag, set_flag, doc, (void *)(uintptr_t)offsetof(pyr_deferred, field) \
+    }
+
+static PyGetSetDef deferred_getset[] = {
+    FLAG("called", called, "Whether it was fired."),
+    FLAG("_suppressAlreadyCalled", suppress_already_called,
+         "Cancelled without a canceller: ignore the next callback or errback."),
+    FLAG("_runningCallbacks", running, "Whether a callback runs right now."),
+    {"paused", get_paused, set_paused, "Number of pause() without unpause().", NULL},
+    {"result", get_result, set_result, "The result so far; absent before firing.", NULL},
+    {"_chainedTo", get_chained_to, set_chained_to, "The Deferred it waits for, or None.",
+     NULL},
+    {"_canceller", get_canceller, set_canceller, "The canceller, or None.", NULL},
+    {"_callbacks", get_callbacks, set_callbacks, "What waits for the result.", NULL},
+    {"_debugInfo", get_debug_info, set_debug_info, "The DebugInfo, or None.", NULL},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL},
+};
+
+static PyMemberDef deferred_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(pyr_deferred, weakrefs), READONLY},
+    {"__dictoffset__", T_PYSSIZET, offsetof(pyr_deferred, dict), READONLY},
+    {NULL},
+};
+
+#define FAST (METH_FASTCALL | METH_KEYWORDS)
+#define CAST(function) ((PyCFunction)(void (*)(void))(function))
+
+static PyMethodDef deferred_methods[] = {
+    {"addCallback", CAST(deferred_addCallback), FAST, addCallback_doc},
+    {"addErrback", CAST(deferred_addErrback), FAST, addErrback_doc},
+    {"addBoth", CAST(deferred_addBoth), FAST, addBoth_doc},
+    {"addCallbacks", CAST(deferred_addCallbacks), FAST, addCallbacks_doc},
+    {"chainDeferred", deferred_chainDeferred, METH_O, chainDeferred_doc},
+    {"callback", CAST(deferred_callback), FAST, callback_doc},
+    {"errback", CAST(deferred_errback), FAST, errback_doc},
+    {"pause", deferred_pause, METH_NOARGS, pause_doc},
+    {"unpause", deferred_unpause, METH_NOARGS, unpause_doc},
+    {"cancel", deferred_cancel, METH_NOARGS, cancel_doc},
+    {"fromCoroutine", CAST(deferred_fromCoroutine), FAST | METH_CLASS, fromCoroutine_doc},
+    {"_startRunCallbacks", deferred_startRunCallbacks, METH_O, startRunCallbacks_doc},
+    {"_runCallbacks", deferred_runCallbacks, METH_NOARGS, runCallbacks_doc},
+    {"_continuation", deferred_continuation, METH_NOARGS, continuation_doc},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, class_getitem_doc},
+    {"__init_subclass__", CAST(deferred_init_subclass),
+     METH_VARARGS | METH_KEYWORDS | METH_CLASS, init_subclass_doc},
+    {NULL},
+};
+
+PyDoc_STRVAR(deferred_doc,
+             "Deferred(canceller=None)\n--\n\n"
+             "A result that is not there yet, and what to do once it is.\n\n"
+             "canceller, if given, is called with the Deferred by cancel().\n"
+             "Mirrors twisted.internet.defer.Deferred.");
+
+static PyType_Slot deferred_slots[] = {
+    {Py_tp_doc, (void *)deferred_doc},
+    {Py_tp_new, deferred_tp_new},
+    {Py_tp_init, deferred_tp_init},
+    {Py_tp_traverse, deferred_traverse},
+    {Py_tp_clear, deferred_tp_clear},
+    {Py_tp_finalize, pyr_deferred_finalize},
+    {Py_tp_dealloc, deferred_dealloc},
+    {Py_tp_repr, deferred_repr},
+    {Py_tp_str, deferred_repr},
+    {Py_tp_iter, deferred_iter},
+    {Py_am_await, deferred_iter},
+    {Py_tp_methods, deferred_methods},
+    {Py_tp_getset, deferred_getset},
+    {Py_tp_members, deferred_members},
+    {0, NULL},
+};
+
+static PyType_Spec deferred_spec = {
+    .name = "pyreactor.defer.Deferred",
+    .basicsize = sizeof(pyr_deferred),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = deferred_slots,
+};
+
+int
+pyr_deferred_add_type(PyObject *module, core_state *st)
+{
+    PyTypeObject *type = pyr_add_type(module, &deferred_spec, NULL);
+    if (type == NULL) {
+        return -1;
+    }
+    st->deferred.type = type;
+    type->tp_vectorcall = deferred_vectorcall;
+    if (PyObject_SetAttrString((PyObject *)type, "debug", Py_False) < 0) {
+        return -1;
+    }
+    return pyr_deferred_adopt_meta(st, type);
+}

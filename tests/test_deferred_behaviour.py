@@ -1,0 +1,709 @@
+"""Each behaviour is asked of stock's classes and of ours; the answers must be the same."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import copy
+import gc
+import pickle
+import re
+import warnings
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+import pytest
+from twisted.internet import defer as stock
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from pyreactor import _core
+from pyreactor import defer as ours
+from pyreactor._parts import deferred as part
+from tests.deferred_logging import logged_failures
+
+T = TypeVar("T")
+Answer = Callable[[Any], Any]
+ANSWERS: list[Answer] = []
+
+
+class Boom(Exception):
+    pass
+
+
+def answer(function: Answer) -> Answer:
+    ANSWERS.append(function)
+    return function
+
+
+def error_of(function: Callable[[], Any]) -> tuple[str, str]:
+    try:
+        function()
+    except BaseException as error:  # noqa: BLE001 - it is the answer
+        return type(error).__name__, str(error)
+    raise AssertionError("nothing was raised")
+
+
+def frames_of(failure: Failure) -> list[tuple[str, str]]:
+    return [(frame[0], frame[1].rsplit("/", 1)[-1]) for frame in failure.frames]
+
+
+def caught(d: Any) -> Failure:
+    failures: list[Failure] = []
+    d.addErrback(failures.append)
+    return failures[0]
+
+
+# --- wrong use ------------------------------------------------------------------------------
+
+
+@answer
+def firing_twice(defer: Any) -> Any:
+    d = defer.succeed(1)
+    return error_of(lambda: d.callback(2)), error_of(lambda: d.errback(Boom()))
+
+
+@answer
+def errback_without_an_exception(defer: Any) -> Any:
+    return error_of(defer.Deferred().errback), error_of(defer.fail)
+
+
+@answer
+def errback_with_a_string(defer: Any) -> Any:
+    failure = caught(defer.fail("text"))
+    return failure.type, failure.value
+
+
+@answer
+def a_callback_that_is_not_callable(defer: Any) -> Any:
+    failure = caught(defer.succeed(1).addCallback(5))
+    return failure.type, str(failure.value), frames_of(failure)
+
+
+@answer
+def missing_arguments(defer: Any) -> Any:
+    d = defer.Deferred()
+    return [
+        error_of(call)
+        for call in (
+            d.addCallback,
+            d.addErrback,
+            d.addBoth,
+            d.addCallbacks,
+            d.callback,
+            lambda: d.addCallbacks(1, nonsense=2),
+            lambda: d.callback(1, 2),
+            lambda: d.callback(nonsense=2),
+            defer.succeed,
+            defer.maybeDeferred,
+            defer.ensureDeferred,
+        )
+    ]
+
+
+@answer
+def odd_argument_containers(defer: Any) -> Any:
+    def run(result: Any, *args: Any, **kwargs: Any) -> Any:
+        return result, args, kwargs
+
+    d = defer.succeed(1)
+    seen = []
+    for args, keywords in (([2, 3], {"a": 4}), ("xy", {}), (None, None), ((), {})):
+        d.addCallbacks(run, None, args, keywords)
+        seen.append(d.result)
+    for args, keywords in ((5, {}), ((), 5)):
+        failed = caught(defer.succeed(1).addCallbacks(run, None, args, keywords))
+        seen.append(failed.type)
+    return seen
+
+
+@answer
+def keywords_are_read_when_the_callback_runs(defer: Any) -> Any:
+    keywords = {"a": 1}
+    d = defer.Deferred().addCallbacks(lambda r, **k: k, None, None, keywords)
+    keywords["a"] = 2
+    d.callback(None)
+    return d.result
+
+
+@answer
+def callables_given_by_name(defer: Any) -> Any:
+    d = defer.succeed(1)
+    d.addCallback(callback=lambda r, a: (r, a), a=2)
+    d.addBoth(callback=lambda r: (r,))
+    d.addErrback(errback=lambda f: f)
+    d.addCallbacks(callback=lambda r: [r], errback=None)
+    e = defer.maybeDeferred(f=lambda a: a, a=3)
+    fired = defer.Deferred()
+    fired.callback(result=4)
+    return d.result, e.result, fired.result
+
+
+@answer
+def not_a_coroutine(defer: Any) -> Any:
+    return (
+        error_of(lambda: defer.ensureDeferred(5)),
+        error_of(lambda: defer.Deferred.fromCoroutine(None)),
+        error_of(defer.inlineCallbacks(list)),
+    )
+
+
+@answer
+def yielding_what_is_not_awaited(defer: Any) -> Any:
+    seen = []
+
+    @defer.inlineCallbacks
+    def generator() -> Any:
+        for value in (None, 1, "x", [], object, len):
+            seen.append((yield value) is value)
+
+    return generator().result, seen
+
+
+@answer
+def returning_its_own_deferred(defer: Any) -> Any:
+    d = defer.Deferred()
+    d.addCallback(lambda r: d)
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.simplefilter("always")
+        d.callback(None)
+    return [(str(w.message), w.category) for w in recorded], d.paused, d._chainedTo is d
+
+
+@answer
+def returnValue_used_elsewhere(defer: Any) -> Any:
+    def helper() -> None:
+        defer.returnValue(2)
+
+    @defer.inlineCallbacks
+    def direct() -> Any:
+        yield None
+        defer.returnValue(1)
+
+    @defer.inlineCallbacks
+    def indirect() -> Any:
+        try:
+            yield defer.fail(Boom())
+        except Boom:
+            helper()
+
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.simplefilter("always")
+        results = direct().result, indirect().result
+    return results, [(str(w.message), w.lineno) for w in recorded if "causing" in str(w.message)]
+
+
+@answer
+def returnValue_outside_of_a_generator(defer: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kind, text = error_of(defer.inlineCallbacks(lambda: defer.returnValue(1)))
+    return kind, re.sub("0x[0-9a-f]+", "", text)
+
+
+# --- tracebacks -------------------------------------------------------------------------------
+
+
+@answer
+def traceback_of_a_callback(defer: Any) -> Any:
+    return frames_of(caught(defer.succeed(1).addCallback(lambda r: 1 // 0)))
+
+
+@answer
+def traceback_out_of_a_generator(defer: Any) -> Any:
+    @defer.inlineCallbacks
+    def inner() -> Any:
+        yield None
+        raise Boom
+
+    @defer.inlineCallbacks
+    def outer() -> Any:
+        yield inner()
+
+    return frames_of(caught(outer()))
+
+
+@answer
+def traceback_thrown_into_generators(defer: Any) -> Any:
+    waiting = defer.Deferred()
+
+    @defer.inlineCallbacks
+    def generator(d: Any) -> Any:
+        yield d
+
+    running = generator(generator(waiting))
+    try:
+        raise Boom
+    except Boom:
+        waiting.errback()
+    return frames_of(caught(running))
+
+
+@answer
+def traceback_out_of_coroutines(defer: Any) -> Any:
+    waiting = defer.Deferred()
+
+    async def coroutine(d: Any) -> None:
+        await d
+
+    fired = defer.ensureDeferred(coroutine(defer.fail(Boom())))
+    resumed = defer.ensureDeferred(coroutine(waiting))
+    waiting.errback(Boom())
+    return frames_of(caught(fired)), frames_of(caught(resumed))
+
+
+@answer
+def traceback_of_maybeDeferred(defer: Any) -> Any:
+    return frames_of(caught(defer.maybeDeferred(lambda: 1 // 0)))
+
+
+@answer
+def failures_have_the_same_attributes(defer: Any) -> Any:
+    raised = caught(defer.succeed(1).addCallback(lambda r: 1 // 0))
+    given = caught(defer.fail(Boom(1)))
+    return [
+        (list(f.__dict__), repr(f.args), f.type, f.value.args, f.captureVars, f.parents)
+        for f in (raised, given)
+    ]
+
+
+@answer
+def failure_numbers_go_up_by_one(defer: Any) -> Any:
+    first = caught(defer.fail(Boom()))
+    second = caught(defer.succeed(1).addCallback(lambda r: 1 // 0))
+    return second.count - first.count
+
+
+# --- debug mode ---------------------------------------------------------------------------------
+
+
+@answer
+def debug_mode(defer: Any) -> Any:
+    defer.setDebugging(True)
+    try:
+        d = defer.Deferred()
+        assert defer.getDebugging()
+        d.callback(1)
+        kind, text = error_of(lambda: d.callback(2))
+        failed = defer.Deferred().addCallback(lambda r: 1 // 0)
+        failed.callback(1)
+        failure = caught(failed)
+    finally:
+        defer.setDebugging(False)
+    lines = [line.split(",")[-1] for line in text.splitlines() if " File " in line][-2:]
+    headings = [line for line in text.splitlines() if line.endswith("n:")]
+    return kind, headings, lines, failure.captureVars, len(failure.frames)
+
+
+@answer
+def debug_as_an_attribute(defer: Any) -> Any:
+    class Debugged(defer.Deferred):  # type: ignore[misc]
+        debug = True
+
+    one = Debugged()
+    two = defer.Deferred()
+    two.debug = True
+    two.callback(None)
+    return bool(one._debugInfo.creator), bool(two._debugInfo.invoker)
+
+
+# --- the object ---------------------------------------------------------------------------------
+
+
+@answer
+def attributes_before_and_after(defer: Any) -> Any:
+    names = (
+        "called",
+        "paused",
+        "debug",
+        "_callbacks",
+        "_canceller",
+        "_chainedTo",
+        "_debugInfo",
+        "_runningCallbacks",
+        "_suppressAlreadyCalled",
+        "result",
+    )
+    d = defer.Deferred()
+    before = [getattr(d, name, "absent") for name in names]
+    d.callback(5)
+    return (
+        before,
+        [getattr(d, name, "absent") for name in names],
+        error_of(lambda: defer.Deferred().result),
+    )
+
+
+@answer
+def assigning_private_names(defer: Any) -> Any:
+    d = defer.Deferred()
+    d.result, d.called, d.paused = 1, True, 0
+    d.addCallback(lambda r: r + 1)
+    d._suppressAlreadyCalled = True
+    d.callback("ignored")
+    d._chainedTo = d
+    text = re.sub("0x[0-9a-f]+", "", str(d))
+    del d.result
+    return text, hasattr(d, "result"), error_of(lambda: d.callback(1))
+
+
+@answer
+def links_as_lists(defer: Any) -> Any:
+    def f(r: Any, *args: Any, **kwargs: Any) -> Any:
+        return r, args, kwargs
+
+    d = defer.Deferred()
+    d.addCallback(f, 1, a=2)
+    d.addErrback(f, 3)
+    d.addBoth(f)
+    d.addCallbacks(f, f, (1,), {"b": 2}, (3,), {"c": 4})
+    shape = [
+        [(call is f, args, dict(kwargs)) for call, args, kwargs in item] for item in d._callbacks
+    ]
+    same = d._callbacks is d._callbacks
+    d._callbacks.insert(0, ((f, (9,), {}), (f, (9,), {})))
+    del d._callbacks[1:3]
+    d.addCallback(f, "last")
+    d.callback(0)
+    return shape, same, d.result, d._callbacks
+
+
+@answer
+def text(defer: Any) -> Any:
+    inner = defer.Deferred()
+    outer = defer.succeed(1).addCallback(lambda _: inner)
+
+    class Sub(defer.Deferred):  # type: ignore[misc]
+        pass
+
+    texts = [str(d) for d in (defer.Deferred(), outer, defer.succeed("x"), Sub())]
+    texts += [repr(defer.succeed(1)), f"{id(inner):x}" in str(outer)]
+    return [re.sub("0x[0-9a-f]+", "", t) if isinstance(t, str) else t for t in texts]
+
+
+@answer
+def copies(defer: Any) -> Any:
+    d = defer.succeed([1])
+    d.colour = "red"
+    twin = copy.copy(d)
+    loaded = pickle.loads(pickle.dumps(defer.DeferredList([])))
+    waiting = defer.Deferred()
+    shared = copy.copy(waiting)
+    waiting.addCallback(len)
+    return (
+        twin.result is d.result,
+        twin.colour,
+        twin.called,
+        loaded.result,
+        loaded.resultList,
+        len(shared._callbacks),
+    )
+
+
+@answer
+def weak_references(defer: Any) -> Any:
+    d = defer.Deferred()
+    called: list[Any] = []
+    ref = weakref.ref(d, called.append)
+    alive = ref() is d
+    del d
+    gc.collect()
+    return alive, ref() is None, len(called)
+
+
+@answer
+def subclasses(defer: Any) -> Any:
+    class Generic_(defer.Deferred, Generic[T]):  # type: ignore[misc]
+        pass
+
+    class Sub(defer.Deferred[int]):  # type: ignore[misc,name-defined]
+        extra = 1
+
+        def __init__(self) -> None:
+            defer.Deferred.__init__(self)
+            self.made = True
+
+    listed = Sub in stock._DEFERRED_SUBCLASSES
+    stock._DEFERRED_SUBCLASSES.remove(Sub)
+    stock._DEFERRED_SUBCLASSES.remove(Generic_)
+    s = Sub()
+    return listed, s.made, s.extra, isinstance(s, Awaitable), repr(Generic_[int])[-5:]
+
+
+@answer
+def an_abstract_mixin_has_no_metaclass_conflict(defer: Any) -> Any:
+    class Mixed(defer.Deferred, Awaitable):  # type: ignore[misc,type-arg]
+        pass
+
+    stock._DEFERRED_SUBCLASSES.remove(Mixed)
+    return isinstance(Mixed(), Awaitable), issubclass(defer.DeferredList, defer.Deferred)
+
+
+@answer
+def isinstance_says_no(defer: Any) -> Any:
+    return [isinstance(thing, defer.Deferred) for thing in (None, 5, "x", object(), Deferredish())]
+
+
+class Deferredish:
+    def __await__(self) -> Any:
+        yield None
+
+
+@answer
+def parametrized(defer: Any) -> Any:
+    alias = defer.Deferred[int]
+    return alias.__origin__ is defer.Deferred, alias.__args__
+
+
+@answer
+def a_failure_put_in_by_hand(defer: Any) -> Any:
+    d = defer.Deferred()
+    d.called, d.result = True, Failure(Boom())
+    return error_of(lambda: next(iter(d)))
+
+
+@answer
+def iterating(defer: Any) -> Any:
+    d = defer.Deferred()
+    iterator = iter(d)
+    yields = next(iterator) is d, iterator.send(None) is d
+    d.callback((1, 2))
+    try:
+        next(iterator)
+    except StopIteration as stop:
+        value = stop.value
+    thrown = error_of(lambda: iter(defer.Deferred()).throw(Boom("x")))
+    finished = iter(defer.Deferred())
+    finished.close()
+    return yields, value, thrown, error_of(lambda: next(finished))
+
+
+@answer
+def unhandled_errors(defer: Any) -> Any:
+    with logged_failures() as failures:
+        defer.fail(Boom(1))
+        d = defer.fail(Boom(2))
+        d._debugInfo.failResult = None
+        del d
+        e = defer.fail(Boom(3))
+        e._debugInfo = None
+        f = defer.fail(Boom(4))
+        f.result = None
+        del e, f
+        g = defer.fail(Boom(5))
+        g.addErrback(lambda failure: None)
+        del g
+    return failures
+
+
+# --- cancelling, contexts, time -----------------------------------------------------------------
+
+
+@answer
+def cancelling_through_generators(defer: Any) -> Any:
+    trace: list[Any] = []
+    root = defer.Deferred(lambda d: trace.append("canceller"))
+
+    @defer.inlineCallbacks
+    def level(d: Any) -> Any:
+        try:
+            yield d
+        except defer.CancelledError:
+            trace.append("cancelled")
+            raise
+
+    async def coroutine() -> None:
+        await level(level(root))
+
+    d = defer.ensureDeferred(coroutine())
+    d.cancel()
+    return trace, caught(d).type
+
+
+@answer
+def a_generator_that_survives_being_cancelled(defer: Any) -> Any:
+    waiting = defer.Deferred()
+
+    @defer.inlineCallbacks
+    def generator() -> Any:
+        try:
+            yield defer.Deferred()
+        except defer.CancelledError:
+            result = yield waiting
+            return result
+
+    d = generator()
+    d.cancel()
+    d.addCallback(lambda r: r * 2)
+    text = [type(d._canceller).__name__ == "NoneType", d.called]
+    waiting.callback(21)
+    return text, d.result
+
+
+@answer
+def cancelling_deferreds_in_a_circle(defer: Any) -> Any:
+    kinds = []
+    for length in (1, 2, 5):
+        ring = [defer.Deferred() for _ in range(length)]
+        for d, following in zip(ring, ring[1:] + ring[:1], strict=False):
+            d.callback(following)
+        kinds.append(error_of(ring[0].cancel)[0])
+    return kinds
+
+
+@answer
+def cancelling_a_list(defer: Any) -> Any:
+    def canceller(d: Any) -> None:
+        raise Boom("canceller")
+
+    with logged_failures() as failures:
+        one, two = defer.Deferred(canceller), defer.Deferred()
+        gathered = defer.DeferredList([one, two], consumeErrors=True)
+        gathered.cancel()
+        one.callback(1)
+        results = [(good, getattr(r, "type", r)) for good, r in gathered.result]
+    return results, failures
+
+
+@answer
+def each_generator_has_its_own_context(defer: Any) -> Any:
+    variable = contextvars.ContextVar("variable", default="outer")
+    waiting = defer.Deferred()
+    seen = []
+
+    @defer.inlineCallbacks
+    def generator() -> Any:
+        variable.set("inner")
+        yield waiting
+        seen.append(variable.get())
+
+    generator()
+    waiting.addCallback(lambda _: seen.append(variable.get()))
+    variable.set("changed")
+    waiting.callback(None)
+    return seen, variable.get()
+
+
+@answer
+def timing_out(defer: Any) -> Any:
+    clock = Clock()
+    late = defer.Deferred().addTimeout(1, clock)
+    early = defer.Deferred().addTimeout(1, clock)
+    other = defer.Deferred().addTimeout(1, clock, lambda result, timeout: ("late", timeout))
+    early.callback(5)
+    clock.advance(2)
+    failure = caught(late)
+    return failure.type, str(failure.value), early.result, other.result, clock.getDelayedCalls()
+
+
+@answer
+def futures(defer: Any) -> Any:
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        d = defer.Deferred.fromFuture(future)
+        future.set_result(1)
+        cancelled = defer.Deferred.fromFuture(loop.create_future())
+        cancelled.cancel()
+        back = defer.succeed(2).asFuture(loop)
+        failing = defer.fail(Boom(3)).asFuture(loop)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return d.result, caught(cancelled).type, await back, type(failing.exception())
+
+    return asyncio.run(main())
+
+
+@answer
+def collecting(defer: Any) -> Any:
+    with logged_failures():
+        gathered = defer.gatherResults([defer.succeed(1), defer.fail(Boom(2))])
+        first = caught(gathered)
+        race = defer.race([defer.Deferred(), defer.succeed(3)])
+        one = defer.DeferredList([defer.Deferred(), defer.succeed(4)], fireOnOneCallback=True)
+        empty = defer.gatherResults([]).result, defer.DeferredList([]).result
+        return (
+            first.type,
+            first.value.index,
+            first.value.subFailure.value.args,
+            repr(first.value)[:18],
+            race.result,
+            one.result,
+            empty,
+            one.finishedCount,
+            one.resultList,
+        )
+
+
+@answer
+def concurrency_primitives(defer: Any) -> Any:
+    lock, semaphore, queue = defer.DeferredLock(), defer.DeferredSemaphore(2), defer.DeferredQueue()
+    got: list[Any] = []
+    kinds = [type(lock.acquire()), type(semaphore.acquire()), type(queue.get())]
+    lock.run(got.append, 1)
+    queue.get().addCallback(got.append)
+    queue.put(0)
+    queue.put(2)
+    lock.release()
+    return got, [kind is defer.Deferred for kind in kinds], lock.locked
+
+
+@pytest.mark.parametrize("ask", ANSWERS, ids=lambda f: f.__name__)
+def test_the_answer_is_that_of_stock(ask: Answer) -> None:
+    assert ask(ours) == ask(stock)
+
+
+# --- what only concerns ours --------------------------------------------------------------------
+
+
+def test_the_mirror_has_every_public_name() -> None:
+    assert ours.__all__ == list(stock.__all__)
+    assert [name for name in stock.__all__ if not hasattr(ours, name)] == []
+
+
+def test_stock_and_ours_take_each_other_for_deferreds() -> None:
+    assert isinstance(ours.Deferred(), stock.Deferred)
+    assert isinstance(stock.Deferred(), ours.Deferred)
+    assert isinstance(stock.DeferredList([]), ours.DeferredList)
+    assert issubclass(stock.Deferred, ours.Deferred)
+    assert issubclass(ours.Deferred, stock.Deferred)
+
+
+def test_a_method_replaced_on_the_class_is_called_by_c_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+    original = ours.Deferred.addBoth
+
+    def addBoth(self: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(self)
+        return original(self, *args, **kwargs)
+
+    @ours.inlineCallbacks
+    def generator(d: Any) -> Any:
+        yield d
+
+    waiting: list[Any] = [ours.Deferred() for _ in range(3)]
+    generator(waiting[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(ours.Deferred, "addBoth", addBoth)
+        generator(waiting[1])
+    generator(waiting[2])
+    assert seen == [waiting[1]]
+
+
+def test_registering_a_class_makes_it_a_deferred() -> None:
+    class Virtual:
+        pass
+
+    assert not isinstance(Virtual(), ours.DeferredList)
+    ours.DeferredList.register(Virtual)
+    assert isinstance(Virtual(), ours.DeferredList)
+
+
+def test_status_tells_that_nothing_was_replaced() -> None:
+    in_c, reason = part.status()
+    assert (in_c, reason) == (False, part.status()[1])
+    assert stock.Deferred is not _core.Deferred
+    assert "Deferred" in reason
