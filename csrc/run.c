@@ -529,6 +529,11 @@ run_links(run_stack *stack, pyr_deferred *outer, pyr_deferred *current)
         if (taken < 0) {
             return RUN_ERROR;
         }
+        if (current->result == NULL) {
+            /* Taking a link drops its other side, and that can run Python code. */
+            set_result(current, Py_NewRef(Py_None));
+            failed = false;
+        }
         if (taken == 0) {
             if (failed) {
                 pyr_note_failure(current, current->result);
