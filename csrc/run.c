@@ -627,6 +627,10 @@ pyr_run(pyr_deferred *self)
     if (self->running) {
         return 0;
     }
+    /* A link can fire another Deferred by a call, and that one's links the next. */
+    if (Py_EnterRecursiveCall(" while running callbacks")) {
+        return -1;
+    }
     run_stack stack;
     stack.entries = stack.small;
     stack.capacity = SMALL_STACK;
@@ -635,5 +639,6 @@ pyr_run(pyr_deferred *self)
     stack.size = 1;
     int result = run_stack_down(&stack, self);
     stack_free(&stack);
+    Py_LeaveRecursiveCall();
     return result;
 }
