@@ -214,7 +214,9 @@ awaiter_throw(PyObject *op, PyObject *args)
     if (!finished && SELF->started) {
         pyr_trace_prepend(SELF->st, point, 1);
     }
-    if (!finished) {
+    /* Since 3.12 it is code of the generator that does so: one not started has run none.
+     */
+    if (!finished && (SELF->started || PY_VERSION_HEX < 0x030C0000)) {
         replace_stop_iteration();
     }
     return NULL;
