@@ -60,6 +60,21 @@ awaiter_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
+/* A StopIteration must not leave a generator as an error: it would say that it ended. */
+static void
+replace_stop_iteration(void)
+{
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        return;
+    }
+    PyObject *stop = PyErr_GetRaisedException();
+    PyErr_SetString(PyExc_RuntimeError, "generator raised StopIteration");
+    PyObject *error = PyErr_GetRaisedException();
+    PyException_SetCause(error, Py_NewRef(stop));
+    PyException_SetContext(error, stop);
+    PyErr_SetRaisedException(error);
+}
+
 /* Raise the failure's exception at the place where the Deferred is awaited. */
 static PySendResult
 raise_failure(core_state *st, pyr_deferred *deferred)
@@ -75,6 +90,7 @@ raise_failure(core_state *st, pyr_deferred *deferred)
     pyr_failure_raise(st, failure);
     Py_DECREF(failure);
     pyr_trace_prepend(st, point, 1);
+    replace_stop_iteration();
     return PYGEN_ERROR;
 }
 
@@ -192,11 +208,16 @@ awaiter_throw(PyObject *op, PyObject *args)
     if (!PyArg_ParseTuple(args, "O|OO:throw", &type, &value, &tb)) {
         return NULL;
     }
-    bool suspended = SELF->deferred != NULL && SELF->started;
+    bool finished = SELF->deferred == NULL;
     Py_CLEAR(SELF->deferred);
     raise_thrown(type, value, tb);
-    if (suspended) {
+    if (!finished && SELF->started) {
         pyr_trace_prepend(SELF->st, point, 1);
+    }
+    /* Since 3.12 it is code of the generator that does so: one not started has run none.
+     */
+    if (!finished && (SELF->started || PY_VERSION_HEX < 0x030C0000)) {
+        replace_stop_iteration();
     }
     return NULL;
 }

@@ -398,17 +398,22 @@ resume_and_fire(pyr_driver *self, PyObject *value)
 PyObject *
 pyr_drive_cancellable(core_state *st, PyObject *generator)
 {
-    pyr_driver *self = driver_new(st, generator);
-    if (self == NULL) {
+    /* What a generator yields may be a generator, and so on for ever. */
+    if (Py_EnterRecursiveCall(" while driving a generator")) {
         return NULL;
     }
-    PyObject *deferred = (PyObject *)pyr_deferred_new(st, (PyObject *)self);
-    self->deferred = Py_XNewRef(deferred);
-    self->context = deferred == NULL ? NULL : PyContext_CopyCurrent();
-    if (self->context == NULL || resume_and_fire(self, Py_None) < 0) {
-        Py_CLEAR(deferred);
+    PyObject *deferred = NULL;
+    pyr_driver *self = driver_new(st, generator);
+    if (self != NULL) {
+        deferred = (PyObject *)pyr_deferred_new(st, (PyObject *)self);
+        self->deferred = Py_XNewRef(deferred);
+        self->context = deferred == NULL ? NULL : PyContext_CopyCurrent();
+        if (self->context == NULL || resume_and_fire(self, Py_None) < 0) {
+            Py_CLEAR(deferred);
+        }
+        Py_DECREF(self);
     }
-    Py_DECREF(self);
+    Py_LeaveRecursiveCall();
     return deferred;
 }
 

@@ -482,34 +482,6 @@ deferred_addCallbacks(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return add_links(SELF, links, 2);
 }
 
-PyDoc_STRVAR(chainDeferred_doc,
-             "chainDeferred(d)\n--\n\n"
-             "Fire d with the result this Deferred will have.\n\n"
-             "Returns self.  Mirrors twisted.internet.defer.Deferred.chainDeferred.");
-static PyObject *
-deferred_chainDeferred(PyObject *op, PyObject *other)
-{
-    core_state *st = SELF->st;
-    if (pyr_is_native(st, op) && pyr_is_native(st, other)) {
-        Py_XSETREF(((pyr_deferred *)other)->chained_to, Py_NewRef(op));
-        return pyr_add_fire(SELF, other) < 0 ? NULL : Py_NewRef(op);
-    }
-    if (PyObject_SetAttr(other, st->names.chainedTo, op) < 0) {
-        return NULL;
-    }
-    PyObject *callback = PyObject_GetAttr(other, st->names.callback);
-    PyObject *errback =
-        callback == NULL ? NULL : PyObject_GetAttr(other, st->names.errback);
-    PyObject *result = NULL;
-    if (errback != NULL) {
-        result = PyObject_CallMethodObjArgs(op, st->names.addCallbacks, callback, errback,
-                                            NULL);
-    }
-    Py_XDECREF(callback);
-    Py_XDECREF(errback);
-    return result;
-}
-
 /* --- methods: firing ------------------------------------------------------------- */
 
 static PyObject *
@@ -590,6 +562,40 @@ one_argument(const char *method, PyObject *name, PyObject *const *args, Py_ssize
         return -1;
     }
     return 0;
+}
+
+PyDoc_STRVAR(chainDeferred_doc,
+             "chainDeferred(d)\n--\n\n"
+             "Fire d with the result this Deferred will have.\n\n"
+             "Returns self.  Mirrors twisted.internet.defer.Deferred.chainDeferred.");
+static PyObject *
+deferred_chainDeferred(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames)
+{
+    core_state *st = SELF->st;
+    PyObject *other;
+    if (one_argument("chainDeferred", st->names.d, args, nargs, kwnames, true, &other) <
+        0) {
+        return NULL;
+    }
+    if (pyr_is_native(st, op) && pyr_is_native(st, other)) {
+        Py_XSETREF(((pyr_deferred *)other)->chained_to, Py_NewRef(op));
+        return pyr_add_fire(SELF, other) < 0 ? NULL : Py_NewRef(op);
+    }
+    if (PyObject_SetAttr(other, st->names.chainedTo, op) < 0) {
+        return NULL;
+    }
+    PyObject *callback = PyObject_GetAttr(other, st->names.callback);
+    PyObject *errback =
+        callback == NULL ? NULL : PyObject_GetAttr(other, st->names.errback);
+    PyObject *result = NULL;
+    if (errback != NULL) {
+        result = PyObject_CallMethodObjArgs(op, st->names.addCallbacks, callback, errback,
+                                            NULL);
+    }
+    Py_XDECREF(callback);
+    Py_XDECREF(errback);
+    return result;
 }
 
 PyDoc_STRVAR(callback_doc, "callback(result)\n--\n\n"
@@ -999,7 +1005,7 @@ static PyMethodDef deferred_methods[] = {
     {"addErrback", CAST(deferred_addErrback), FAST, addErrback_doc},
     {"addBoth", CAST(deferred_addBoth), FAST, addBoth_doc},
     {"addCallbacks", CAST(deferred_addCallbacks), FAST, addCallbacks_doc},
-    {"chainDeferred", deferred_chainDeferred, METH_O, chainDeferred_doc},
+    {"chainDeferred", CAST(deferred_chainDeferred), FAST, chainDeferred_doc},
     {"callback", CAST(deferred_callback), FAST, callback_doc},
     {"errback", CAST(deferred_errback), FAST, errback_doc},
     {"pause", deferred_pause, METH_NOARGS, pause_doc},
@@ -1054,6 +1060,7 @@ pyr_deferred_add_type(PyObject *module, core_state *st)
         return -1;
     }
     st->deferred.type = type;
+    type->tp_name = "Deferred"; /* the name a class made in Python has in messages */
     type->tp_vectorcall = deferred_vectorcall;
     if (PyObject_SetAttrString((PyObject *)type, "debug", Py_False) < 0) {
         return -1;

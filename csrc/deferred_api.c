@@ -237,6 +237,10 @@ set_trace_point(core_state *st, pyr_trace_point which, PyObject *value)
     if (frame == NULL) {
         return -1;
     }
+#if PY_VERSION_HEX < 0x030B0000
+    /* Nor must it keep the frames alive, and their variables, that import us. */
+    Py_CLEAR(frame->f_back);
+#endif
     pyr_trace_entry *entry = &st->deferred.trace[which];
     Py_XSETREF(entry->frame, (PyObject *)frame);
     Py_XSETREF(entry->lasti, Py_NewRef(lasti));

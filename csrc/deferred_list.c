@@ -7,29 +7,41 @@
 
 /* --- collecting ------------------------------------------------------------------ */
 
-static bool
+/* 1 or 0, -1 with an exception; NULL is a flag that was never set */
+static int
 is_true(PyObject *flag)
 {
-    int truth = flag == NULL ? 0 : PyObject_IsTrue(flag);
-    if (truth < 0) {
-        PyErr_Clear();
+    return flag == NULL ? 0 : PyObject_IsTrue(flag);
+}
+
+/* self.resultList as a new reference */
+static PyObject *
+result_list(pyr_deferred_list *self)
+{
+    if (self->results == NULL) {
+        PyErr_SetString(PyExc_AttributeError,
+                        "'DeferredList' object has no attribute 'resultList'");
     }
-    return truth > 0;
+    return Py_XNewRef(self->results);
 }
 
 /* resultList[index] = (succeeded, result) */
 static int
 store_result(pyr_deferred_list *self, PyObject *result, Py_ssize_t index, bool succeeded)
 {
-    PyObject *pair = PyTuple_Pack(2, succeeded ? Py_True : Py_False, result);
-    if (pair == NULL) {
+    PyObject *results = result_list(self);
+    if (results == NULL) {
         return -1;
     }
-    if (self->results != NULL && PyList_CheckExact(self->results)) {
-        return PyList_SetItem(self->results, index, pair);
+    PyObject *pair = PyTuple_Pack(2, succeeded ? Py_True : Py_False, result);
+    int stored = -1;
+    if (pair != NULL && PyList_CheckExact(results)) {
+        stored = PyList_SetItem(results, index, Py_NewRef(pair));
+    } else if (pair != NULL) {
+        stored = PySequence_SetItem(results, index, pair);
     }
-    int stored = PySequence_SetItem(self->results, index, pair);
-    Py_DECREF(pair);
+    Py_XDECREF(pair);
+    Py_DECREF(results);
     return stored;
 }
 
@@ -47,25 +59,37 @@ fire_first_error(pyr_deferred_list *self, PyObject *failure, Py_ssize_t index)
     return fired;
 }
 
+/* self.callback(self.resultList), if that is full */
+static int
+fire_if_full(pyr_deferred_list *self)
+{
+    PyObject *results = result_list(self);
+    Py_ssize_t size = results == NULL ? -1 : PyObject_Size(results);
+    int fired = size < 0 ? -1 : 0;
+    if (size >= 0 && self->finished_count == size) {
+        fired = pyr_fire((PyObject *)self, results);
+    }
+    Py_XDECREF(results);
+    return fired;
+}
+
 /* Does this result make the list fire?  Then fire it. */
 static int
 fire_if_complete(pyr_deferred_list *self, PyObject *result, Py_ssize_t index,
                  bool succeeded)
 {
-    if (succeeded && is_true(self->fire_on_one_callback)) {
-        PyObject *pair = Py_BuildValue("(On)", result, index);
-        int fired = pair == NULL ? -1 : pyr_fire((PyObject *)self, pair);
-        Py_XDECREF(pair);
-        return fired;
+    int first =
+        is_true(succeeded ? self->fire_on_one_callback : self->fire_on_one_errback);
+    if (first <= 0) {
+        return first < 0 ? -1 : fire_if_full(self);
     }
-    if (!succeeded && is_true(self->fire_on_one_errback)) {
+    if (!succeeded) {
         return fire_first_error(self, result, index);
     }
-    Py_ssize_t size = PyObject_Size(self->results);
-    if (size < 0) {
-        return -1;
-    }
-    return self->finished_count == size ? pyr_fire((PyObject *)self, self->results) : 0;
+    PyObject *pair = Py_BuildValue("(On)", result, index);
+    int fired = pair == NULL ? -1 : pyr_fire((PyObject *)self, pair);
+    Py_XDECREF(pair);
+    return fired;
 }
 
 PyObject *
@@ -80,8 +104,8 @@ pyr_deferred_list_collect(PyObject *op, PyObject *result, Py_ssize_t index,
     if (!self->base.called && fire_if_complete(self, result, index, succeeded) < 0) {
         return NULL;
     }
-    bool consume = !succeeded && is_true(self->consume_errors);
-    return Py_NewRef(consume ? Py_None : result);
+    int consume = succeeded ? 0 : is_true(self->consume_errors);
+    return consume < 0 ? NULL : Py_NewRef(consume ? Py_None : result);
 }
 
 /* --- making one ------------------------------------------------------------------ */
@@ -395,6 +419,7 @@ pyr_deferred_list_add_type(PyObject *module, core_state *st)
         pyr_deferred_adopt_meta(st, st->deferred.list_type) < 0) {
         return -1;
     }
+    st->deferred.list_type->tp_name = "DeferredList"; /* as Deferred's */
     st->deferred.parse_list_result =
         PyObject_GetAttrString(module, "_parseDeferredListResult");
     return st->deferred.parse_list_result == NULL ? -1 : 0;

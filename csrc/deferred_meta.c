@@ -134,28 +134,40 @@ note_patch(core_state *st, PyObject *cls, PyObject *name, PyObject *value)
     return result < 0 ? -1 : 0;
 }
 
+/* What the class has now, without the names that change no behaviour of C code */
+static PyObject *
+names_of(PyTypeObject *type)
+{
+    static const char *const harmless[] = {"debug", "__module__", "__doc__"};
+    PyObject *names = PyDict_Copy(type->tp_dict);
+    for (size_t i = 0; names != NULL && i < sizeof(harmless) / sizeof(*harmless); i++) {
+        PyObject *name = PyUnicode_FromString(harmless[i]);
+        int known = name == NULL ? -1 : PyDict_Contains(names, name);
+        if (known < 0 || (known > 0 && PyDict_DelItem(names, name) < 0)) {
+            Py_CLEAR(names);
+        }
+        Py_XDECREF(name);
+    }
+    return names;
+}
+
 /* Set-up is done: what the classes have now is what they should have. */
 int
 pyr_deferred_note_pristine(core_state *st)
 {
-    PyObject *base = PyDict_Copy(st->deferred.type->tp_dict);
-    PyObject *list = PyDict_Copy(st->deferred.list_type->tp_dict);
-    PyObject *patches = PySet_New(NULL);
-    PyObject *debug = PyUnicode_FromString("debug");
-    int result = -1;
-    if (base != NULL && list != NULL && patches != NULL && debug != NULL &&
-        PyDict_DelItem(base, debug) == 0) {
-        Py_XSETREF(st->deferred.pristine, Py_NewRef(base));
-        Py_XSETREF(st->deferred.pristine_list, Py_NewRef(list));
-        Py_XSETREF(st->deferred.patches, Py_NewRef(patches));
-        st->deferred.patched = false;
-        result = 0;
+    PyObject *base = names_of(st->deferred.type);
+    PyObject *list = base == NULL ? NULL : names_of(st->deferred.list_type);
+    PyObject *patches = list == NULL ? NULL : PySet_New(NULL);
+    if (patches == NULL) {
+        Py_XDECREF(base);
+        Py_XDECREF(list);
+        return -1;
     }
-    Py_XDECREF(base);
-    Py_XDECREF(list);
-    Py_XDECREF(patches);
-    Py_XDECREF(debug);
-    return result;
+    Py_XSETREF(st->deferred.pristine, base);
+    Py_XSETREF(st->deferred.pristine_list, list);
+    Py_XSETREF(st->deferred.patches, patches);
+    st->deferred.patched = false;
+    return 0;
 }
 
 static int

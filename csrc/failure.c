@@ -152,10 +152,25 @@ static PyObject *
 call_failure_handling(core_state *st, PyObject *exc, PyObject *tb, bool capture)
 {
     PyObject *old_type, *old_value, *old_tb;
+    PyObject *outer_type, *outer_value, *outer_tb;
     PyErr_GetExcInfo(&old_type, &old_value, &old_tb);
     PyErr_SetExcInfo(Py_NewRef(Py_TYPE(exc)), Py_NewRef(exc), Py_XNewRef(tb));
     PyObject *failure = call_failure(st, capture);
+    /*
+     * Each generator has such an exception of its own, and what we got may be that of
+     * its caller: then nothing must stay behind, or the generator would keep it.
+     */
+    PyErr_SetExcInfo(NULL, NULL, NULL);
+    PyErr_GetExcInfo(&outer_type, &outer_value, &outer_tb);
+    if (outer_value == old_value) {
+        Py_CLEAR(old_type);
+        Py_CLEAR(old_value);
+        Py_CLEAR(old_tb);
+    }
     PyErr_SetExcInfo(old_type, old_value, old_tb);
+    Py_XDECREF(outer_type);
+    Py_XDECREF(outer_value);
+    Py_XDECREF(outer_tb);
     return failure;
 }
 

@@ -360,6 +360,24 @@ link_as_item(pyr_deferred *self, int32_t index)
     Py_UNREACHABLE();
 }
 
+/* All links as a list of stock's pairs */
+static PyObject *
+links_translated(pyr_deferred *self)
+{
+    PyObject *list = PyList_New(0);
+    for (int32_t i = self->head; list != NULL && i < self->tail; i++) {
+        PyObject *item = link_as_item(self, i);
+        if (item == NULL || PyList_Append(list, item) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(item);
+        if (self->links[i].kind == PYR_LINK_PAIR) {
+            i++;
+        }
+    }
+    return list;
+}
+
 /* Make `listed` what counts from now on. */
 int
 pyr_links_as_list(pyr_deferred *self)
@@ -367,21 +385,14 @@ pyr_links_as_list(pyr_deferred *self)
     if (self->listed != NULL) {
         return 0;
     }
-    PyObject *list = PyList_New(0);
+    /* A finalizer could change the links while we look at them. */
+    int collecting = PyGC_Disable();
+    PyObject *list = links_translated(self);
+    if (collecting) {
+        PyGC_Enable();
+    }
     if (list == NULL) {
         return -1;
-    }
-    for (int32_t i = self->head; i < self->tail; i++) {
-        PyObject *item = link_as_item(self, i);
-        if (item == NULL || PyList_Append(list, item) < 0) {
-            Py_XDECREF(item);
-            Py_DECREF(list);
-            return -1;
-        }
-        Py_DECREF(item);
-        if (self->links[i].kind == PYR_LINK_PAIR) {
-            i++;
-        }
     }
     self->listed = list;
     pyr_links_clear(self);

@@ -35,6 +35,7 @@
     X(coro, "coro")                                               \
     X(count, "count")                                             \
     X(currentContext, "currentContext")                           \
+    X(d, "d")                                                     \
     X(dataReceived, "dataReceived")                               \
     X(debug, "debug")                                             \
     X(debugInfo, "_debugInfo")                                    \

@@ -529,6 +529,11 @@ run_links(run_stack *stack, pyr_deferred *outer, pyr_deferred *current)
         if (taken < 0) {
             return RUN_ERROR;
         }
+        if (current->result == NULL) {
+            /* Taking a link drops its other side, and that can run Python code. */
+            set_result(current, Py_NewRef(Py_None));
+            failed = false;
+        }
         if (taken == 0) {
             if (failed) {
                 pyr_note_failure(current, current->result);
@@ -622,6 +627,10 @@ pyr_run(pyr_deferred *self)
     if (self->running) {
         return 0;
     }
+    /* A link can fire another Deferred by a call, and that one's links the next. */
+    if (Py_EnterRecursiveCall(" while running callbacks")) {
+        return -1;
+    }
     run_stack stack;
     stack.entries = stack.small;
     stack.capacity = SMALL_STACK;
@@ -630,5 +639,6 @@ pyr_run(pyr_deferred *self)
     stack.size = 1;
     int result = run_stack_down(&stack, self);
     stack_free(&stack);
+    Py_LeaveRecursiveCall();
     return result;
 }

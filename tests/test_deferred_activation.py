@@ -291,3 +291,18 @@ def test_an_interpreter_ends_well_with_deferreds_left() -> None:
         builtins.keep[0].me = builtins.keep
         """,
     )
+
+
+@pytest.mark.parametrize("prelude", [EARLY, LATE], ids=["early", "late"])
+def test_c_code_still_skips_the_names_of_methods(prelude: str) -> None:
+    """Activation itself must not look like a program that replaces methods."""
+    run(
+        prelude,
+        """
+        chain = [defer.Deferred() for _ in range(20000)]
+        for first, second in zip(chain, chain[1:]):
+            first.chainDeferred(second)
+        chain[0].callback(1)
+        assert chain[-1].result == 1  # by name, each would be a call inside a call
+        """,
+    )

@@ -8,6 +8,8 @@ import copy
 import gc
 import pickle
 import re
+import sys
+import traceback
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable
@@ -649,6 +651,90 @@ def concurrency_primitives(defer: Any) -> Any:
     return got, [kind is defer.Deferred for kind in kinds], lock.locked
 
 
+@answer
+def debug_mode_leaves_no_exception_in_a_generator(defer: Any) -> Any:
+    def generator() -> Any:
+        d = defer.Deferred().addCallback(lambda _: 1 // 0)
+        d.addErrback(lambda failure: None)
+        d.callback(None)
+        while True:
+            yield sys.exc_info()[0]
+
+    running = generator()
+    defer.setDebugging(True)
+    try:
+        raise Boom
+    except Boom:
+        inside = next(running)
+    finally:
+        defer.setDebugging(False)
+    return inside, next(running)
+
+
+@answer
+def stop_iteration_does_not_leave_an_awaited_deferred(defer: Any) -> Any:
+    def thrown(started: bool) -> Any:
+        iterator = iter(defer.Deferred())
+        if started:
+            next(iterator)
+        return error_of(lambda: iterator.throw(StopIteration(2)))
+
+    failed = defer.fail(StopIteration(1))
+    raised = error_of(lambda: next(iter(failed)))
+    failure = caught(defer.Deferred.fromCoroutine(_wait_for(defer.fail(StopIteration(1)))))
+    return raised, thrown(False), thrown(True), failure.type, str(failure.value)
+
+
+async def _wait_for(deferred: Any) -> Any:
+    return await deferred
+
+
+@answer
+def flags_of_a_list_whose_truth_test_raises(defer: Any) -> Any:
+    class Undecided:
+        def __bool__(self) -> bool:
+            raise Boom("flag")
+
+    seen = []
+    for flag, value in (
+        ("fireOnOneErrback", Boom()),
+        ("consumeErrors", Boom()),
+        ("fireOnOneCallback", 1),
+    ):
+        d = defer.Deferred()
+        collected = defer.DeferredList([d])
+        setattr(collected, flag, Undecided())
+        d.callback(value if value == 1 else Failure(value))
+        seen.append((str(caught(d).value), collected.called))
+    return seen
+
+
+@answer
+def a_list_without_its_results(defer: Any) -> Any:
+    d = defer.Deferred()
+    collected = defer.DeferredList([d])
+    del collected.resultList
+    d.callback(1)
+    return str(caught(d).value)
+
+
+@answer
+def attribute_errors_name_the_class(defer: Any) -> Any:
+    class Derived(defer.Deferred):  # type: ignore[misc]
+        pass
+
+    made = (defer.Deferred(), defer.DeferredList([]), Derived())
+    return [error_of(lambda d=d: d.nonsense) for d in made], error_of(lambda: len(made[0]))
+
+
+@answer
+def chain_deferred_by_keyword(defer: Any) -> Any:
+    first, second = defer.Deferred(), defer.Deferred()
+    first.chainDeferred(d=second)
+    first.callback(1)
+    return second.result, error_of(first.chainDeferred), error_of(lambda: first.chainDeferred(e=1))
+
+
 @pytest.mark.parametrize("ask", ANSWERS, ids=lambda f: f.__name__)
 def test_the_answer_is_that_of_stock(ask: Answer) -> None:
     assert ask(ours) == ask(stock)
@@ -707,3 +793,30 @@ def test_status_tells_that_nothing_was_replaced() -> None:
     assert (in_c, reason) == (False, part.status()[1])
     assert stock.Deferred is not _core.Deferred
     assert "Deferred" in reason
+
+
+def test_a_result_deleted_while_a_link_is_taken_does_no_harm() -> None:
+    class Errback:
+        def __call__(self, failure: Any) -> Any:
+            return failure
+
+        def __del__(self) -> None:
+            del d.result
+
+    seen: list[Any] = []
+    d: Any = ours.Deferred()
+    d.addCallbacks(lambda result: result, Errback())
+    d.addCallback(seen.append)
+    d.callback(1)
+    assert seen == [None]
+
+
+def test_frames_of_tracebacks_know_nobody() -> None:
+    d: Any = ours.Deferred().addCallback(lambda _: 1 // 0)
+    d.callback(None)
+    failure = caught(d)
+    shown = [frame for frame, _ in traceback.walk_tb(failure.getTracebackObject())]
+    assert shown[0].f_code.co_name == "_runCallbacks"
+    assert shown[0].f_back is None
+    assert shown[0].f_locals == {}
+    traceback.clear_frames(failure.getTracebackObject())

@@ -387,3 +387,29 @@ def test_generators_that_wait_for_each_other_resume_without_recursion() -> None:
         last = wait(last)
     first.callback("there")
     assert last.result == "there"
+
+
+@pytest.mark.parametrize("make", [defer.DeferredList, defer.gatherResults])
+def test_lists_inside_lists_end_with_a_recursion_error(make: Callable[..., Any]) -> None:
+    innermost: Any = Deferred()
+    outermost = innermost
+    for _ in range(50_000):
+        outermost = make([outermost])
+    with logged_failures() as logged:
+        innermost.callback(1)
+        del innermost
+        assert not outermost.called
+        del outermost
+        gc.collect()
+    assert {name for name, _ in logged} == {"RecursionError"}
+
+
+def test_generators_that_yield_generators_for_ever_end_with_a_recursion_error() -> None:
+    def endless() -> Any:
+        yield endless()
+
+    # Where the limit is reached, inside a generator or between two, decides who gets it.
+    with pytest.raises(RecursionError):
+        seen: list[Any] = []
+        Deferred.fromCoroutine(endless()).addErrback(seen.append)
+        raise seen[0].value
