@@ -41,6 +41,9 @@ conformance: build
 
 bench: build
 	@$(PY) -m benchmarks
+	@$(PY) -m benchmarks.precision
+	@$(PY) benchmarks/bench_deferred.py
+	@$(PY) benchmarks/bench_framing.py
 
 wheel: prepare
 	@.ci/wheel.sh
