@@ -59,7 +59,7 @@ def compare(options: argparse.Namespace) -> Comparison:
             result = harness.load(
                 *rows[work.name],
                 # A tiny run counts messages: on a busy machine, none may come in its time.
-                *(("--messages", "3") if options.tiny else ("--duration", str(duration))),
+                *(("--messages", "50") if options.tiny else ("--duration", str(duration))),
                 *("--warmup", str(warmup)),
                 *("--server-pid", str(server.pid)),
                 *(("--spin",) if options.spin else ()),

@@ -410,7 +410,8 @@ class Comparison:
             if work.less_is_better
             else ours["value"] / theirs["value"]
             for ours, theirs in pairs
-            if ours and theirs
+            # A run too short for the clock of CPU time measures nothing.
+            if ours and theirs and ours["value"] and theirs["value"]
         ]
         return Spread.of(ratios)
 

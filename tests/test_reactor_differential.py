@@ -65,7 +65,7 @@ def run_timers(reactor: Any, steps: list[tuple[str, int, int]]) -> list[object]:
 
         calls.append(reactor.callLater(seconds + unique, fire))
 
-    def attempt(method: str, number: int, *arguments: int) -> None:
+    def attempt(method: str, number: int, *arguments: float) -> None:
         if calls:
             call = calls[number % len(calls)]
             try:
@@ -84,7 +84,9 @@ def run_timers(reactor: Any, steps: list[tuple[str, int, int]]) -> list[object]:
             schedule(first, lambda: [][0])
         elif kind == "cancel":
             attempt(kind, first)
-        elif kind in ("reset", "delay"):
+        elif kind == "reset":
+            attempt(kind, first, second + next(fraction) * 2**-12)
+        elif kind == "delay":
             attempt(kind, first, second)
         else:
             clock.now += first
