@@ -64,7 +64,9 @@ def test_benchmark_measures_every_row_on_every_side_that_is_there(
                 assert f"side {name} NOT AVAILABLE" in ran.stdout
                 assert side["samples"] == []
             else:
-                assert [sample["value"] > 0 for sample in side["samples"]] == [True]
+                # A run this short may take less CPU time than its clock can tell.
+                measured = [sample["value"] >= 0 for sample in side["samples"]]
+                assert measured == [True]
 
 
 def test_all_benchmarks_together_list_their_rows() -> None:
