@@ -17,9 +17,10 @@ help:
 	@echo "make clean        remove what the above made"
 	@echo
 	@echo "Each installs what it needs: compiler, libuv and Python headers by apt-get where"
-	@echo "they are missing, Python packages into .venv.  PYTHON=python3.12 chooses a Python."
+	@echo "they are missing, for test and bench the clients they use (.ci/prepare.sh has the"
+	@echo "list), Python packages into .venv.  PYTHON=python3.12 chooses a Python."
 
-# Installs what is missing on a bare machine.
+# Installs what building needs and a bare machine lacks.
 prepare:
 	@.ci/prepare.sh
 
@@ -40,6 +41,7 @@ conformance: build
 	@$(PY) -m tests.conformance --all
 
 bench: build
+	@.ci/prepare.sh bench
 	@$(PY) -m benchmarks
 	@$(PY) -m benchmarks.precision
 	@$(PY) benchmarks/bench_deferred.py

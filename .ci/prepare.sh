@@ -1,14 +1,40 @@
 #!/usr/bin/env bash
-# Installs what building and testing need on a bare Debian machine with python3, git and make.
+# prepare.sh [PURPOSE...]: installs what building needs on a bare Debian machine with python3, git
+# and make, and what each PURPOSE below needs on top.
 source "$(dirname "$0")/common.sh"
 
 python=$(main_python)
 missing=()
-command -v cc >/dev/null || missing+=(gcc libc6-dev)
-command -v pkg-config >/dev/null || missing+=(pkg-config)
-pkg-config --exists 'libuv >= 1.40' 2>/dev/null || missing+=(libuv1-dev)
-has_headers "$python" || missing+=("python$(version_of "$python")-dev")
-"$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$(version_of "$python")-venv")
+
+# need PROGRAM PACKAGE...: these packages of Debian, unless the program is there.
+need() {
+    command -v "$1" >/dev/null || missing+=("${@:2}")
+}
+
+for_build() {
+    need cc gcc libc6-dev
+    need pkg-config pkg-config
+    pkg-config --exists 'libuv >= 1.40' 2>/dev/null || missing+=(libuv1-dev)
+    has_headers "$python" || missing+=("python$(version_of "$python")-dev")
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$(version_of "$python")-venv")
+}
+
+# What the tests let talk to Twisted's programs.
+for_test() {
+    need curl curl
+    need dig bind9-dnsutils
+    need ssh openssh-client
+}
+
+# Load generators.
+for_bench() {
+    :
+}
+
+for purpose in build "$@"; do
+    [[ $(type -t "for_$purpose") == function ]] || fail "prepare.sh: unknown purpose $purpose"
+    "for_$purpose"
+done
 
 if ((${#missing[@]})); then
     if ! command -v apt-get >/dev/null; then

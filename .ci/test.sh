@@ -2,7 +2,7 @@
 # Everything that CI runs, what fails quickest first.
 source "$(dirname "$0")/common.sh"
 
-.ci/prepare.sh
+.ci/prepare.sh test
 .ci/lint.sh
 say "building, warnings are errors"
 .ci/build.sh .venv
