@@ -6,7 +6,15 @@ import argparse
 import sys
 import time
 
-from tests.conformance.compare import ALL, CORE, Comparison, compare, read_known
+from tests.conformance.compare import (
+    ALL,
+    CORE,
+    PAIRS,
+    Comparison,
+    compare,
+    compare_pairs,
+    read_known,
+)
 from tests.conformance.sides import PARTS
 
 MOST_SHOWN = 100
@@ -23,9 +31,12 @@ def main() -> int:
     names = tuple(options.names) or (ALL if options.all else CORE)
     parts = [part.strip() for part in options.parts.split(",")]
     start = time.monotonic()
-    comparison = compare(names, parts, timeout=options.timeout, say=say)
+    if options.every_setup:
+        comparisons = compare_pairs(names, PAIRS, timeout=options.timeout, say=say)
+    else:
+        comparisons = [compare(names, parts, timeout=options.timeout, say=say, jobs=options.jobs)]
     say(f"took {time.monotonic() - start:.0f} s")
-    return report(comparison)
+    return max(report(comparison) for comparison in comparisons)
 
 
 def parse() -> argparse.Namespace:
@@ -36,6 +47,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--all", action="store_true", help="the whole suite")
     parser.add_argument(
         "--parts", default=",".join(PARTS), help="accelerated parts to switch on (%(default)s)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=0, help="worker processes on each side, as trial -j"
+    )
+    parser.add_argument(
+        "--every-setup",
+        action="store_true",
+        help="all parts, without each single part, and by trial -j2, one after the other",
     )
     parser.add_argument(
         "--timeout", type=float, default=1200.0, help="seconds per side (%(default)s)"
@@ -49,6 +68,7 @@ def say(text: str) -> None:
 
 def report(comparison: Comparison) -> int:
     known = read_known()
+    say(f"{comparison.ours.side}:")
     for line in comparison.trouble:
         say(f"TROUBLE: {line}")
     say(f"passes on stock, not here: {len(comparison.lost)}")

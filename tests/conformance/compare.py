@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.conformance.sides import PARTS, Results, run_both
+from tests.conformance.sides import PARTS, STOCK_SETUP, Results, Setup, run_all
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,6 +41,27 @@ FLOORS = {ALL: (11_600, 11_050), CORE: (3_780, 3_340)}
 # Beyond this, something is so wrong that running each test again alone tells nothing.
 MOST_RERUNS = 300
 RERUN_TIMEOUT = 150.0
+
+
+STOCK_REACTOR = "twisted.internet.epollreactor.EPollReactor"
+OUR_REACTOR = "pyreactor.reactor.PyReactor"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A setup of ours, and the stock one that it must not fall behind."""
+
+    ours: Setup
+    stock: Setup = STOCK_SETUP
+
+
+# Everything switched on; each part switched off; and trial's own worker processes.
+EVERYTHING = Pair(Setup("pyreactor"))
+PAIRS = (
+    EVERYTHING,
+    *(Pair(Setup(f"without {off}", tuple(part for part in PARTS if part != off))) for off in PARTS),
+    Pair(Setup("trial -j2", jobs=2), Setup("stock trial -j2", parts=None, jobs=2)),
+)
 
 
 @dataclass
@@ -96,23 +117,45 @@ def compare(
     *,
     timeout: float = 900.0,
     say: Callable[[str], None],
+    jobs: int = 0,
 ) -> Comparison:
     """Run the tests called `names` on both sides, and what differs again alone."""
-    say(f"running {' '.join(names)} on stock and on pyreactor ({', '.join(parts)})")
-    stock, ours = run_both(names, parts, timeout=timeout, say=say)
+    pair = Pair(Setup("pyreactor", tuple(parts), jobs), replace(STOCK_SETUP, jobs=jobs))
+    return compare_pairs(names, [pair], timeout=timeout, say=say)[0]
+
+
+def compare_pairs(
+    names: Sequence[str],
+    pairs: Sequence[Pair],
+    *,
+    timeout: float = 900.0,
+    say: Callable[[str], None],
+) -> list[Comparison]:
+    """Run the tests called `names` in each setup once, and what differs again alone."""
+    setups = list(dict.fromkeys(setup for pair in pairs for setup in (pair.stock, pair.ours)))
+    # Those that take all cores come last: one core must not idle before them.
+    setups.sort(key=lambda setup: setup.slots)
+    say(f"running {' '.join(names)}: {', '.join(setup.name for setup in setups)}")
+    results = run_all([(setup, names) for setup in setups], timeout=timeout, say=say)
+    for each in results:
+        say(each.summary())
+    by_setup = dict(zip(setups, results, strict=True))
+    return [_judge(pair, by_setup[pair.stock], by_setup[pair.ours], say) for pair in pairs]
+
+
+def _judge(pair: Pair, stock: Results, ours: Results, say: Callable[[str], None]) -> Comparison:
     comparison = Comparison(stock, ours)
     for side in (stock, ours):
-        say(side.summary())
         if side.trouble is not None:
             comparison.trouble.append(f"{side.side} {side.trouble}")
-    comparison.trouble += _wrong_environment(comparison, parts)
+    comparison.trouble += _wrong_environment(comparison, pair)
     suspects = differing(stock, ours)
     if len(suspects) > MOST_RERUNS or comparison.trouble:
         comparison.lost = {test: ours.outcomes.get(test, "not run") for test in suspects}
         return comparison
     if suspects:
-        say(f"{len(suspects)} differ; running each again alone on both sides")
-    for test, outcome in _run_alone(suspects, parts, say):
+        say(f"{ours.side}: {len(suspects)} differ; running each again alone on both sides")
+    for test, outcome in _run_alone(suspects, pair, say):
         if outcome is None:
             comparison.settled.append(test)
         else:
@@ -120,26 +163,35 @@ def compare(
     return comparison
 
 
-def _wrong_environment(comparison: Comparison, parts: Sequence[str]) -> Iterable[str]:
+def _wrong_environment(comparison: Comparison, pair: Pair) -> Iterable[str]:
     """Each side must have run on what it is called after."""
-    if comparison.stock.environment.get("reactor") != "twisted.internet.epollreactor.EPollReactor":
-        yield f"stock ran on {comparison.stock.environment}"
-    ours = comparison.ours.environment
-    if "reactor" in parts and ours.get("reactor") != "pyreactor.reactor.PyReactor":
-        yield f"pyreactor ran on {ours}"
+    stock, ours = comparison.stock.environment, comparison.ours.environment
+    if stock.get("reactor") != STOCK_REACTOR or any(_parts_of(stock).values()):
+        yield f"stock ran on {stock}"
+    wanted = pair.ours.parts or ()
+    reactor = OUR_REACTOR if "reactor" in wanted else STOCK_REACTOR
+    if ours.get("reactor") != reactor or _parts_of(ours) != {
+        part: part in wanted for part in PARTS
+    }:
+        yield f"{pair.ours.name} ran on {ours}"
+
+
+def _parts_of(environment: dict[str, object]) -> dict[str, bool]:
+    parts = environment.get("parts", {})
+    return parts if isinstance(parts, dict) else {}
 
 
 def _run_alone(
-    tests: Sequence[str], parts: Sequence[str], say: Callable[[str], None]
+    tests: Sequence[str], pair: Pair, say: Callable[[str], None]
 ) -> Iterable[tuple[str, str | None]]:
     with ThreadPoolExecutor(2) as pool:
-        alone = pool.map(lambda test: _alone(test, parts), tests)
+        alone = pool.map(lambda test: _alone(test, pair), tests)
         for test, outcome in zip(tests, alone, strict=True):
             say(f"  {test}: {'settled' if outcome is None else outcome}")
             yield test, outcome
 
 
-def _alone(test: str, parts: Sequence[str]) -> str | None:
+def _alone(test: str, pair: Pair) -> str | None:
     """
     Run one test alone on both sides.
 
@@ -148,8 +200,8 @@ def _alone(test: str, parts: Sequence[str]) -> str | None:
     # A test whose identifier cannot be loaded as a name is run with what is around it.
     name = test
     while name:
-        stock, ours = run_both(
-            [name], parts, timeout=RERUN_TIMEOUT, stock_names=[counterpart(name)]
+        stock, ours = run_all(
+            [(pair.stock, [counterpart(name)]), (pair.ours, [name])], timeout=RERUN_TIMEOUT
         )
         if counterpart(test) in stock.outcomes:
             break

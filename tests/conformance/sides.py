@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ WORKER = CHECKOUT / "tests" / "conformance" / "worker.py"
 SEVERITY = ("success", "todo", "skip", "unexpected success", "failure", "error", "died")
 
 PROGRESS_EVERY = 20.0
+CORES = 2
 
 
 @dataclass
@@ -79,22 +80,52 @@ def _note(results: Results, test: str, outcome: str, detail: str) -> None:
         results.details[test] = detail
 
 
+@dataclass(frozen=True)
+class Setup:
+    """One way to run the suite."""
+
+    name: str
+    # The accelerated parts to switch on; None is stock Twisted.
+    parts: tuple[str, ...] | None = PARTS
+    # Worker processes for `trial -j`; 0 runs the tests in trial's own process.
+    jobs: int = 0
+
+    @property
+    def slots(self) -> int:
+        """How many cores a run keeps busy."""
+        return max(1, self.jobs)
+
+    def command(self, results: Path, names: Sequence[str]) -> list[str]:
+        runner = STOCK if self.parts is None else PYREACTOR
+        options = [f"--jobs={self.jobs}"] if self.jobs else []
+        if self.parts is not None and "reactor" in self.parts:
+            # Trial tells its workers which reactor to install, but not which tests to add.
+            options.append("--reactor=pyreactor" if self.jobs else "--extend")
+        return [sys.executable, *runner, str(WORKER), str(results), *options, *names]
+
+    def environment(self) -> dict[str, str]:
+        off = [part for part in PARTS if self.parts is not None and part not in self.parts]
+        return environment({"PYREACTOR_DISABLE": ",".join(off)} if off else None)
+
+
+STOCK_SETUP = Setup("stock", parts=None)
+
+
 class Side:
     """One running worker, in a directory of its own."""
 
-    def __init__(
-        self, name: str, runner: Sequence[str], names: Sequence[str], disable: str
-    ) -> None:
-        self.name = name
-        self._folder = tempfile.TemporaryDirectory(prefix=f"conformance-{name}-")
+    def __init__(self, setup: Setup, names: Sequence[str]) -> None:
+        self.setup = setup
+        self.name = setup.name
+        self.start = time.monotonic()
+        self._folder = tempfile.TemporaryDirectory(prefix="conformance-")
         folder = Path(self._folder.name)
         self._results = folder / "results.jsonl"
         self._output = (folder / "output.txt").open("w+b")
-        extend = ["--extend"] if runner else []
         self._process = subprocess.Popen(
-            [sys.executable, *runner, str(WORKER), str(self._results), *extend, *names],
+            setup.command(self._results, names),
             cwd=folder,
-            env=environment({"PYREACTOR_DISABLE": disable} if disable else None),
+            env=setup.environment(),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -127,38 +158,41 @@ class Side:
         return self._results.read_text(encoding="utf-8", errors="replace")
 
 
-def run_both(
-    names: Sequence[str],
-    parts: Sequence[str] = PARTS,
+def run_all(
+    runs: Sequence[tuple[Setup, Sequence[str]]],
     *,
     timeout: float,
     say: Callable[[str], None] | None = None,
-    stock_names: Sequence[str] | None = None,
-) -> tuple[Results, Results]:
+) -> list[Results]:
     """
-    Run the tests called `names` on stock Twisted and on pyreactor, at the same time.
+    Run tests in several setups, as many at a time as there are cores for.
 
-    @param parts: the accelerated parts to switch on.
+    @param runs: the setups, each with the names of its tests; started in this order.
     @param timeout: seconds after which a worker that still runs is killed.
     @param say: told the progress, now and then.
-    @param stock_names: the tests to run on stock, where they are called otherwise.
-    @return: the results of stock and of pyreactor.
+    @return: the results, in the order of the runs.
     """
-    disable = ",".join(part for part in PARTS if part not in parts)
-    sides = (
-        Side("stock", STOCK, stock_names or names, ""),
-        Side("pyreactor", PYREACTOR, names, disable),
-    )
-    start = told = time.monotonic()
-    while any(side.running() for side in sides):
-        now = time.monotonic()
-        if now - start > timeout:
-            break
-        if say is not None and now - told > PROGRESS_EVERY:
-            told = now
-            counts = ", ".join(f"{side.name} {side.tests_so_far()}" for side in sides)
-            say(f"{now - start:.0f} s: tests so far: {counts}")
+    waiting = list(enumerate(runs))
+    running: dict[int, Side] = {}
+    found: dict[int, Results] = {}
+    told = time.monotonic()
+    while waiting or running:
+        while waiting and _room(running.values(), waiting[0][1][0]):
+            index, (setup, names) = waiting.pop(0)
+            running[index] = Side(setup, names)
+        for index, side in list(running.items()):
+            late = time.monotonic() - side.start > timeout
+            if late or not side.running():
+                found[index] = side.finish(f"killed after {timeout:.0f} s" if late else None)
+                del running[index]
+        if say is not None and time.monotonic() - told > PROGRESS_EVERY:
+            told = time.monotonic()
+            counts = (f"{side.name} {side.tests_so_far()}" for side in running.values())
+            say(f"tests so far: {', '.join(counts)}")
         time.sleep(0.05)
-    trouble = f"killed after {timeout:.0f} s"
-    stock, ours = (side.finish(trouble if side.running() else None) for side in sides)
-    return stock, ours
+    return [found[index] for index in range(len(runs))]
+
+
+def _room(running: Iterable[Side], setup: Setup) -> bool:
+    busy = sum(side.setup.slots for side in running)
+    return busy == 0 or busy + setup.slots <= CORES

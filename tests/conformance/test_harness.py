@@ -111,16 +111,18 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-unt
     """Compare a suite given as text."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
-    def compare_suite(source: str, timeout: float = 100.0, name: str = "test_sample") -> Comparison:
+    def compare_suite(source: str, timeout: float = 100.0, jobs: int = 0) -> Comparison:
         (tmp_path / "test_sample.py").write_text(dedent(source))
-        return compare(["test_sample"], timeout=timeout, say=print)
+        return compare(["test_sample"], timeout=timeout, say=print, jobs=jobs)
 
     return compare_suite
 
 
 class TestCompare:
-    def test_finds_what_fails_here_only(self, run) -> None:  # type: ignore[no-untyped-def]
-        comparison = run(SUITE)
+    @pytest.mark.parametrize("jobs", [0, 2])
+    def test_finds_what_fails_here_only(self, run, jobs: int) -> None:  # type: ignore[no-untyped-def]
+        """With trial's own workers, too: so those do run on pyreactor."""
+        comparison = run(SUITE, jobs=jobs)
         assert comparison.trouble == []
         assert [test.rpartition(".")[2] for test in sorted(comparison.lost)] == [
             "test_dirty_here",

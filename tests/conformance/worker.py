@@ -1,11 +1,11 @@
 """
 Runs a part of Twisted's suite in this process and writes down every test's outcome.
 
-    python worker.py RESULTS [--extend] NAME...
+    python worker.py RESULTS [--extend] [--jobs=N] [--reactor=NAME] NAME...
 
 RESULTS gets one JSON object per line: first what this process runs on, then an event per
 started test and per outcome, at last that the run is over.  With ``--extend`` the tests of
-reactor implementations run on PyReactor, too.
+reactor implementations run on PyReactor, too.  The other options are trial's own.
 """
 
 from __future__ import annotations
@@ -89,15 +89,15 @@ def describe(writer: Writer) -> None:
 def main() -> None:
     # Twisted's tests must not find this folder's modules.
     del sys.path[0]
-    _, results, *names = sys.argv
-    extend = "--extend" in names
+    _, results, *arguments = sys.argv
+    extend = "--extend" in arguments
     if extend:
-        names.remove("--extend")
+        arguments.remove("--extend")
     with open(results, "w", encoding="utf-8") as stream:
-        run(Writer(stream), names, extend)
+        run(Writer(stream), arguments, extend)
 
 
-def run(writer: Writer, names: list[str], extend: bool) -> None:
+def run(writer: Writer, arguments: list[str], extend: bool) -> None:
     if extend:
         from twisted.internet.test.reactormixins import ReactorBuilder
 
@@ -105,12 +105,12 @@ def run(writer: Writer, names: list[str], extend: bool) -> None:
     from twisted.scripts import trial
 
     config = trial.Options()
-    config.parseOptions(["--", *names])
+    config.parseOptions(arguments)
     config["reporter"] = make_reporter(writer)
     runner = trial._makeRunner(config)
     suite = trial._getSuite(config)
     describe(writer)
-    sys.argv = ["trial", *names]
+    sys.argv = ["trial", *arguments]
     runner.run(suite)
     writer.event(event="over")
 
