@@ -77,10 +77,14 @@ on_async(uv_async_t *handle)
     pyr_loop_unpark(handle->data);
 }
 
-/* The alarm only ends the sleep; what is due is found by our own heap. */
+/* The alarm only ends the sleep; what is due is found by our own heap.  It must end also
+ * a sleep that has not begun: libuv before 1.45 runs its timers before it polls, and
+ * would then sleep without any limit if we were kept from the processor since the alarm
+ * was set. */
 static void
-on_alarm(uv_timer_t *Py_UNUSED(handle))
+on_alarm(uv_timer_t *handle)
 {
+    uv_stop(handle->loop);
 }
 
 /* ---- errors ---- */

@@ -30,6 +30,7 @@ CASES = [
     ("iterate_in_a_flush.py", (), "inside [b'written in the same turn']"),
     ("line_receiver_nested_iterate.py", (), "in order: [True, True, True, True, True]"),
     ("log_prefixes.py", (), "('hello', 'thread') ['Server', '127.0.0.1']"),
+    ("many_readers_and_a_timer.py", (), "came every time"),
     ("nested_iterate.py", (), "client received b'reply'"),
     ("out_of_descriptors.py", (), "EMFILE encountered"),
     ("producers.py", (), "paused True resumed True"),
