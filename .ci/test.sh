@@ -25,8 +25,8 @@ done
 make_venv .venvs/oldest "$(main_python)" tests/requirements-oldest.txt
 unit_tests .venvs/oldest "CPython $main with the oldest supported Twisted"
 
-# The random programs of the differential tests: 4,000 for Deferred, 50,000 for framing.
-export PYREACTOR_EXAMPLES=2000 PYREACTOR_FRAMING_EXAMPLES=12500 PYREACTOR_TEST_EXAMPLES=1000
+# The random programs of the differential tests: 20,000 for Deferred, 50,000 for framing.
+export PYREACTOR_EXAMPLES=10000 PYREACTOR_FRAMING_EXAMPLES=12500 PYREACTOR_TEST_EXAMPLES=1000
 unit_tests .venv "CPython $main"
 
 say "Twisted's own suite, on stock and on pyreactor"

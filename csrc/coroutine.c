@@ -193,10 +193,22 @@ step(pyr_driver *self, PyObject *value, bool failed, PyObject **result)
 /* --- ending ---------------------------------------------------------------------- */
 
 static void
-fire_later(pyr_driver *self, PyObject *stolen, pyr_firing *firing)
+fire_later(pyr_driver *self, PyObject *stolen, bool errback, pyr_firing *firing)
 {
     firing->deferred = Py_NewRef(self->deferred);
     firing->value = stolen;
+    firing->errback = errback;
+}
+
+/* Somebody else had fired the Deferred that stands for a generator which ends now. */
+void
+pyr_trace_end_of_generator(core_state *st, bool errback)
+{
+    const pyr_trace_point points[] = {
+        PYR_TRACE_got_result,
+        errback ? PYR_TRACE_errback_ended : PYR_TRACE_callback_ended,
+    };
+    pyr_trace_prepend(st, points, 2);
 }
 
 /* returnValue() was called: its value, after a look at who called it. */
@@ -229,16 +241,20 @@ end_with_error(pyr_driver *self, bool failed, pyr_firing *firing)
         if (value == NULL) {
             return -1;
         }
-        fire_later(self, value, firing);
+        fire_later(self, value, false, firing);
         return 0;
     }
     const pyr_trace_point points[] = {failed ? PYR_TRACE_throw : PYR_TRACE_send};
+    PyObject *exc = PyErr_GetRaisedException();
+    PyErr_SetRaisedException(Py_NewRef(exc));
     bool capture = pyr_debug((pyr_deferred *)self->deferred);
     PyObject *failure = pyr_failure_from_error(st, points, 1, capture);
     if (failure == NULL) {
+        Py_DECREF(exc);
         return -1;
     }
-    fire_later(self, failure, firing);
+    fire_later(self, failure, true, firing);
+    firing->handled = exc;
     return 0;
 }
 
@@ -352,7 +368,7 @@ drive(pyr_driver *self, PyObject *value, pyr_firing *firing)
         PySendResult outcome = step(self, current, failed, &out);
         Py_DECREF(current);
         if (outcome == PYGEN_RETURN) {
-            fire_later(self, out, firing);
+            fire_later(self, out, false, firing);
             return 0;
         }
         if (outcome == PYGEN_ERROR) {
@@ -385,13 +401,15 @@ pyr_driver_resume(pyr_driver *self, PyObject *value, pyr_firing *firing)
 static int
 resume_and_fire(pyr_driver *self, PyObject *value)
 {
-    pyr_firing firing = {NULL, NULL};
+    pyr_firing firing = {NULL};
     int result = pyr_driver_resume(self, value, &firing);
     if (result == 0 && firing.deferred != NULL) {
-        result = pyr_fire(firing.deferred, firing.value);
+        result = pyr_fire(&firing);
+        if (result < 0) {
+            pyr_trace_end_of_generator(self->st, firing.errback);
+        }
     }
-    Py_XDECREF(firing.deferred);
-    Py_XDECREF(firing.value);
+    pyr_firing_clear(&firing);
     return result;
 }
 
@@ -517,7 +535,7 @@ pyr_driver_cancel(pyr_driver *self, PyObject *deferred)
     }
     PyObject *error = PyObject_CallNoArgs(st->deferred.internal_cancelled);
     PyObject *failure = error == NULL ? NULL : pyr_failure_from_value(st, error);
-    result = failure == NULL ? -1 : pyr_fire(deferred, failure);
+    result = failure == NULL ? -1 : pyr_errback(deferred, failure);
     Py_XDECREF(error);
     Py_XDECREF(failure);
     return result;

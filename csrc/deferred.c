@@ -494,14 +494,21 @@ start_run(pyr_deferred *self, PyObject *result)
     Py_RETURN_NONE;
 }
 
+/* self._startRunCallbacks(result), called by the method that `caller` is the line of */
 static PyObject *
-start_run_dynamic(pyr_deferred *self, PyObject *result)
+start_run_dynamic(pyr_deferred *self, PyObject *result, pyr_trace_point caller)
 {
+    PyObject *none;
     if (pyr_is_native(self->st, (PyObject *)self)) {
-        return start_run(self, result);
+        none = start_run(self, result);
+    } else {
+        none = PyObject_CallMethodOneArg((PyObject *)self,
+                                         self->st->names.startRunCallbacks, result);
     }
-    return PyObject_CallMethodOneArg((PyObject *)self, self->st->names.startRunCallbacks,
-                                     result);
+    if (none == NULL) {
+        pyr_trace_prepend(self->st, &caller, 1);
+    }
+    return none;
 }
 
 PyDoc_STRVAR(startRunCallbacks_doc, "_startRunCallbacks(result)\n--\n\n"
@@ -611,7 +618,7 @@ deferred_callback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
                      &result) < 0) {
         return NULL;
     }
-    return start_run_dynamic(SELF, result);
+    return start_run_dynamic(SELF, result, PYR_TRACE_callback);
 }
 
 PyDoc_STRVAR(
@@ -640,7 +647,7 @@ deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject
     if (failure == NULL) {
         return NULL;
     }
-    PyObject *result = start_run_dynamic(SELF, failure);
+    PyObject *result = start_run_dynamic(SELF, failure, PYR_TRACE_errback);
     Py_DECREF(failure);
     return result;
 }
@@ -710,7 +717,7 @@ cancel_unfired(pyr_deferred *self)
     PyObject *error = PyObject_CallNoArgs(st->deferred.cancelled_error);
     PyObject *failure = error == NULL ? NULL : pyr_failure_from_value(st, error);
     Py_XDECREF(error);
-    int result = failure == NULL ? -1 : pyr_fire((PyObject *)self, failure);
+    int result = failure == NULL ? -1 : pyr_errback((PyObject *)self, failure);
     Py_XDECREF(failure);
     return result;
 }

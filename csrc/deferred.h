@@ -119,14 +119,21 @@ typedef struct pyr_driver {
     X(cancel_all)
 
 /* Places in stock Twisted that tracebacks show and that have no Python frame here. */
-#define PYR_TRACE_POINTS(X)                                    \
-    X(run_callbacks) /* a callback raised */                   \
-    X(send)          /* sent into a generator */               \
-    X(throw)         /* threw into a generator */              \
-    X(throw_into)    /* Failure.throwExceptionIntoGenerator */ \
-    X(await_raise)   /* Deferred.__iter__ raises */            \
-    X(raise)         /* Failure.raiseException */              \
-    X(await_yield)   /* Deferred.__iter__ at its yield */      \
+#define PYR_TRACE_POINTS(X)                                     \
+    X(run_callbacks)  /* a callback raised */                   \
+    X(send)           /* sent into a generator */               \
+    X(throw)          /* threw into a generator */              \
+    X(throw_into)     /* Failure.throwExceptionIntoGenerator */ \
+    X(await_raise)    /* Deferred.__iter__ raises */            \
+    X(raise)          /* Failure.raiseException */              \
+    X(await_yield)    /* Deferred.__iter__ at its yield */      \
+    X(callback)       /* Deferred.callback */                   \
+    X(errback)        /* Deferred.errback */                    \
+    X(already_called) /* _startRunCallbacks refuses */          \
+    X(already_called_debug)                                     \
+    X(got_result)     /* a generator's Deferred has fired */    \
+    X(callback_ended) /* fires with what a generator gave */    \
+    X(errback_ended)  /* fires with what one raised */          \
     X(maybe_deferred)
 
 typedef enum {
@@ -176,6 +183,8 @@ typedef struct {
 /* A Deferred the caller has to fire, once the code that asked for it has returned. */
 typedef struct {
     PyObject *deferred, *value;
+    bool errback;      /* as errback does; else as callback */
+    PyObject *handled; /* NULL, or the exception that is being handled meanwhile */
 } pyr_firing;
 
 /* deferred_api.c */
@@ -216,6 +225,7 @@ PyObject *pyr_drive_coroutine(struct core_state *st, PyObject *coroutine);
 int pyr_is_coroutine(struct core_state *st, PyObject *value);
 /* Resume with `value`; a Deferred to fire comes back in `firing`.  -1 on exception. */
 int pyr_driver_resume(pyr_driver *self, PyObject *value, pyr_firing *firing);
+void pyr_trace_end_of_generator(struct core_state *st, bool errback);
 int pyr_driver_cancel(pyr_driver *self, PyObject *deferred);
 PyObject *pyr_driver_canceller(pyr_driver *self);
 PyObject *pyr_driver_resumer(pyr_driver *self);
@@ -240,7 +250,11 @@ int pyr_run(pyr_deferred *self);
 int pyr_run_dynamic(pyr_deferred *self);
 /* Note the result: 1 set, now run the links; 0 nothing to do; -1 already called. */
 int pyr_fire_begin(pyr_deferred *self, PyObject *result);
-int pyr_fire(PyObject *deferred, PyObject *value);
+/* deferred.callback(value), deferred.errback(failure) */
+int pyr_callback(PyObject *deferred, PyObject *value);
+int pyr_errback(PyObject *deferred, PyObject *failure);
+int pyr_fire(const pyr_firing *firing);
+void pyr_firing_clear(pyr_firing *firing);
 int pyr_add_resume(pyr_deferred *self, PyObject *driver);
 int pyr_add_fire(pyr_deferred *self, PyObject *deferred);
 int pyr_add_collect(pyr_deferred *self, PyObject *list, int32_t index);
@@ -257,6 +271,9 @@ void pyr_trace_prepend(struct core_state *st, const pyr_trace_point *points, int
 /* Raise the failure's exception with the failure's own traceback. */
 void pyr_failure_raise(struct core_state *st, PyObject *failure);
 int pyr_failure_value(PyObject *failure, PyObject **value, PyObject **tb);
+/* Make `exc` the exception being handled, until pyr_handling_end gets what this gave. */
+PyObject *pyr_handling_begin(PyObject *exc);
+void pyr_handling_end(PyObject *stolen_outer);
 void pyr_note_failure(pyr_deferred *self, PyObject *failure);
 void pyr_forget_failure_slow(pyr_deferred *self);
 void pyr_report_unhandled(pyr_deferred *self);

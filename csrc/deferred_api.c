@@ -24,7 +24,7 @@ failed_with(core_state *st, PyObject *failure)
         return NULL;
     }
     PyObject *deferred = (PyObject *)pyr_deferred_new(st, NULL);
-    if (deferred != NULL && pyr_fire(deferred, failure) < 0) {
+    if (deferred != NULL && pyr_errback(deferred, failure) < 0) {
         Py_CLEAR(deferred);
     }
     Py_DECREF(failure);

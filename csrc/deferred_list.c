@@ -54,7 +54,7 @@ fire_first_error(pyr_deferred_list *self, PyObject *failure, Py_ssize_t index)
         PyObject_CallFunction(st->deferred.first_error, "On", failure, index);
     PyObject *wrapped = error == NULL ? NULL : pyr_failure_from_value(st, error);
     Py_XDECREF(error);
-    int fired = wrapped == NULL ? -1 : pyr_fire((PyObject *)self, wrapped);
+    int fired = wrapped == NULL ? -1 : pyr_errback((PyObject *)self, wrapped);
     Py_XDECREF(wrapped);
     return fired;
 }
@@ -67,7 +67,7 @@ fire_if_full(pyr_deferred_list *self)
     Py_ssize_t size = results == NULL ? -1 : PyObject_Size(results);
     int fired = size < 0 ? -1 : 0;
     if (size >= 0 && self->finished_count == size) {
-        fired = pyr_fire((PyObject *)self, results);
+        fired = pyr_callback((PyObject *)self, results);
     }
     Py_XDECREF(results);
     return fired;
@@ -87,7 +87,7 @@ fire_if_complete(pyr_deferred_list *self, PyObject *result, Py_ssize_t index,
         return fire_first_error(self, result, index);
     }
     PyObject *pair = Py_BuildValue("(On)", result, index);
-    int fired = pair == NULL ? -1 : pyr_fire((PyObject *)self, pair);
+    int fired = pair == NULL ? -1 : pyr_callback((PyObject *)self, pair);
     Py_XDECREF(pair);
     return fired;
 }
@@ -160,7 +160,7 @@ static int
 fire_empty(pyr_deferred_list *self)
 {
     PyObject *empty = PyList_New(0);
-    int fired = empty == NULL ? -1 : pyr_fire((PyObject *)self, empty);
+    int fired = empty == NULL ? -1 : pyr_callback((PyObject *)self, empty);
     Py_XDECREF(empty);
     return fired;
 }

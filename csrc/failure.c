@@ -147,30 +147,59 @@ call_failure(core_state *st, bool capture)
                                st->deferred.capture_names);
 }
 
+static void
+set_handled(PyObject *exc)
+{
+    PyObject *type = exc == NULL ? NULL : Py_NewRef(Py_TYPE(exc));
+    PyObject *tb = exc == NULL ? NULL : PyException_GetTraceback(exc);
+    PyErr_SetExcInfo(type, Py_XNewRef(exc), tb);
+}
+
+/* The exception being handled, as a new reference or NULL */
+static PyObject *
+get_handled(void)
+{
+    PyObject *type, *value, *tb;
+    PyErr_GetExcInfo(&type, &value, &tb);
+    Py_XDECREF(type);
+    Py_XDECREF(tb);
+    if (value == Py_None) {
+        Py_CLEAR(value);
+    }
+    return value;
+}
+
+PyObject *
+pyr_handling_begin(PyObject *exc)
+{
+    PyObject *outer = get_handled();
+    set_handled(exc);
+    return outer;
+}
+
+/*
+ * Each generator has such an exception of its own, and what we got may be that of its
+ * caller: then nothing must stay behind, or the generator would keep it.
+ */
+void
+pyr_handling_end(PyObject *stolen_outer)
+{
+    set_handled(NULL);
+    PyObject *callers = get_handled();
+    if (callers != stolen_outer) {
+        set_handled(stolen_outer);
+    }
+    Py_XDECREF(callers);
+    Py_XDECREF(stolen_outer);
+}
+
 /* As call_failure, with `exc` made the exception being handled meanwhile. */
 static PyObject *
-call_failure_handling(core_state *st, PyObject *exc, PyObject *tb, bool capture)
+call_failure_handling(core_state *st, PyObject *exc, bool capture)
 {
-    PyObject *old_type, *old_value, *old_tb;
-    PyObject *outer_type, *outer_value, *outer_tb;
-    PyErr_GetExcInfo(&old_type, &old_value, &old_tb);
-    PyErr_SetExcInfo(Py_NewRef(Py_TYPE(exc)), Py_NewRef(exc), Py_XNewRef(tb));
+    PyObject *outer = pyr_handling_begin(exc);
     PyObject *failure = call_failure(st, capture);
-    /*
-     * Each generator has such an exception of its own, and what we got may be that of
-     * its caller: then nothing must stay behind, or the generator would keep it.
-     */
-    PyErr_SetExcInfo(NULL, NULL, NULL);
-    PyErr_GetExcInfo(&outer_type, &outer_value, &outer_tb);
-    if (outer_value == old_value) {
-        Py_CLEAR(old_type);
-        Py_CLEAR(old_value);
-        Py_CLEAR(old_tb);
-    }
-    PyErr_SetExcInfo(old_type, old_value, old_tb);
-    Py_XDECREF(outer_type);
-    Py_XDECREF(outer_value);
-    Py_XDECREF(outer_tb);
+    pyr_handling_end(outer);
     return failure;
 }
 
@@ -187,7 +216,7 @@ pyr_failure_from_error(core_state *st, const pyr_trace_point *points, int count,
     if (!capture && fast_failure(st, exc)) {
         failure = bare_failure(st, exc, tb, st->deferred.empty_tuple);
     } else {
-        failure = call_failure_handling(st, exc, tb, capture);
+        failure = call_failure_handling(st, exc, capture);
     }
     Py_XDECREF(tb);
     Py_DECREF(exc);

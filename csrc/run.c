@@ -11,7 +11,9 @@
 
 typedef struct {
     pyr_deferred *deferred;
-    bool firing; /* it waits for the Deferred above it, which its link fires */
+    bool firing;   /* it waits for the Deferred above it, which its link fires */
+    bool handling; /* an exception is being handled meanwhile */
+    PyObject *handled_before;
 } run_entry;
 
 typedef struct {
@@ -41,18 +43,30 @@ stack_push(run_stack *stack, pyr_deferred *stolen)
     }
     stack->entries[stack->size].deferred = stolen;
     stack->entries[stack->size].firing = false;
+    stack->entries[stack->size].handling = false;
     stack->size++;
     return 0;
+}
+
+/* The Deferred is no longer marked as running its link. */
+static void
+entry_end_firing(run_entry *entry)
+{
+    entry->firing = false;
+    entry->deferred->running = false;
+    if (entry->handling) {
+        entry->handling = false;
+        pyr_handling_end(entry->handled_before);
+    }
 }
 
 static void
 stack_free(run_stack *stack)
 {
-    /* After an error a Deferred below may still be marked as running its link. */
     while (stack->size > 0) {
         run_entry *entry = &stack->entries[--stack->size];
         if (entry->firing) {
-            entry->deferred->running = false;
+            entry_end_firing(entry);
         }
         Py_DECREF(entry->deferred);
     }
@@ -71,29 +85,39 @@ set_result(pyr_deferred *self, PyObject *stolen)
 
 /* --- firing ---------------------------------------------------------------------- */
 
-static int
-already_called(pyr_deferred *self)
+/* Debug mode: raise AlreadyCalledError with the places of creation and firing. */
+static void
+raise_already_called_debug(pyr_deferred *self)
 {
-    if (self->suppress_already_called) {
-        self->suppress_already_called = false;
-        return 0;
-    }
-    PyObject *error = self->st->deferred.already_called_error;
-    if (!pyr_debug(self)) {
-        PyErr_SetNone(error);
-        return -1;
-    }
+    static const pyr_trace_point point[] = {PYR_TRACE_already_called_debug};
     self->had_debug_info = true;
     PyObject *info = pyr_debug_info(self);
     PyObject *text =
         info == NULL ? NULL : PyObject_CallMethod(info, "_getDebugTracebacks", NULL);
     PyObject *extra = text == NULL ? NULL : PyUnicode_FromFormat("\n%S", text);
     if (extra != NULL) {
-        PyErr_SetObject(error, extra);
+        PyErr_SetObject(self->st->deferred.already_called_error, extra);
+        pyr_trace_prepend(self->st, point, 1);
     }
     Py_XDECREF(info);
     Py_XDECREF(text);
     Py_XDECREF(extra);
+}
+
+static int
+already_called(pyr_deferred *self)
+{
+    static const pyr_trace_point point[] = {PYR_TRACE_already_called};
+    if (self->suppress_already_called) {
+        self->suppress_already_called = false;
+        return 0;
+    }
+    if (pyr_debug(self)) {
+        raise_already_called_debug(self);
+    } else {
+        PyErr_SetNone(self->st->deferred.already_called_error);
+        pyr_trace_prepend(self->st, point, 1);
+    }
     return -1;
 }
 
@@ -156,24 +180,63 @@ call_one(PyObject *deferred, PyObject *method, PyObject *value)
     return none == NULL ? -1 : 0;
 }
 
-/* deferred.callback(value), or errback for a Failure */
+/* As pyr_fire, but only begun: 1 if the links of the Deferred are to be run now. */
 static int
-fire_dynamic(core_state *st, PyObject *deferred, PyObject *value)
+begin_firing(core_state *st, const pyr_firing *firing)
 {
-    PyObject *method = pyr_is_failure(st, value) ? st->names.errback : st->names.callback;
-    return call_one(deferred, method, value);
+    if (!pyr_is_native(st, firing->deferred)) {
+        PyObject *method = firing->errback ? st->names.errback : st->names.callback;
+        return call_one(firing->deferred, method, firing->value);
+    }
+    int begun = pyr_fire_begin((pyr_deferred *)firing->deferred, firing->value);
+    if (begun < 0) {
+        const pyr_trace_point point[] = {firing->errback ? PYR_TRACE_errback
+                                                         : PYR_TRACE_callback};
+        pyr_trace_prepend(st, point, 1);
+    }
+    return begun;
+}
+
+static int
+fire_and_run(const pyr_firing *firing)
+{
+    pyr_deferred *self = (pyr_deferred *)firing->deferred;
+    int begun = begin_firing(self->st, firing);
+    return begun <= 0 ? begun : pyr_run(self);
 }
 
 int
-pyr_fire(PyObject *op, PyObject *value)
+pyr_fire(const pyr_firing *firing)
 {
-    pyr_deferred *self = (pyr_deferred *)op;
-    core_state *st = self->st;
-    if (!pyr_is_native(st, op)) {
-        return fire_dynamic(st, op, value);
+    if (firing->handled == NULL) {
+        return fire_and_run(firing);
     }
-    int begun = pyr_fire_begin(self, value);
-    return begun <= 0 ? begun : pyr_run(self);
+    PyObject *outer = pyr_handling_begin(firing->handled);
+    int result = fire_and_run(firing);
+    pyr_handling_end(outer);
+    return result;
+}
+
+void
+pyr_firing_clear(pyr_firing *firing)
+{
+    Py_CLEAR(firing->deferred);
+    Py_CLEAR(firing->value);
+    Py_CLEAR(firing->handled);
+}
+
+int
+pyr_callback(PyObject *deferred, PyObject *value)
+{
+    pyr_firing firing = {.deferred = deferred, .value = value};
+    return pyr_fire(&firing);
+}
+
+int
+pyr_errback(PyObject *deferred, PyObject *failure)
+{
+    pyr_firing firing = {.deferred = deferred, .value = failure, .errback = true};
+    return pyr_fire(&firing);
 }
 
 /* --- adding what only C adds ----------------------------------------------------- */
@@ -430,20 +493,24 @@ static run_outcome
 fire_above(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
            const pyr_link *link, pyr_firing *firing)
 {
-    core_state *st = current->st;
-    PyObject *target = firing->deferred, *value = firing->value;
-    int begun;
-    if (!pyr_is_native(st, target)) {
-        begun = fire_dynamic(st, target, value);
-    } else {
-        begun = pyr_fire_begin((pyr_deferred *)target, value);
+    pyr_deferred *target = (pyr_deferred *)firing->deferred;
+    bool handling = firing->handled != NULL;
+    PyObject *before = handling ? pyr_handling_begin(firing->handled) : NULL;
+    int begun = begin_firing(current->st, firing);
+    if (begun > 0 && !target->running) {
+        run_entry *entry = &stack->entries[stack->size - 1];
+        entry->firing = true;
+        entry->handling = handling;
+        entry->handled_before = before;
+        return stack_push(stack, (pyr_deferred *)Py_NewRef(target)) < 0 ? RUN_ERROR
+                                                                        : RUN_ABOVE;
     }
-    Py_DECREF(value);
-    if (begun > 0 && !((pyr_deferred *)target)->running) {
-        stack->entries[stack->size - 1].firing = true;
-        return stack_push(stack, (pyr_deferred *)target) < 0 ? RUN_ERROR : RUN_ABOVE;
+    if (handling) {
+        pyr_handling_end(before);
     }
-    Py_DECREF(target);
+    if (begun < 0 && link->kind == PYR_LINK_RESUME) {
+        pyr_trace_end_of_generator(current->st, firing->errback);
+    }
     return take_returned(outer, current, link, false,
                          begun < 0 ? NULL : Py_NewRef(Py_None));
 }
@@ -465,7 +532,7 @@ static run_outcome
 run_link(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
          const pyr_link *link, bool failed)
 {
-    pyr_firing firing = {NULL, NULL};
+    pyr_firing firing = {NULL};
     PyObject *value;
     /* The caller's result stays ours (and visible) while the link runs. */
     PyObject *result = Py_NewRef(current->result);
@@ -480,6 +547,7 @@ run_link(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
     case PYR_LINK_FIRE:
         firing.deferred = Py_NewRef(link->target);
         firing.value = Py_NewRef(result);
+        firing.errback = failed;
         value = NULL;
         break;
     case PYR_LINK_COLLECT:
@@ -491,7 +559,9 @@ run_link(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
     }
     Py_DECREF(result);
     if (firing.deferred != NULL) {
-        return fire_above(stack, outer, current, link, &firing);
+        run_outcome outcome = fire_above(stack, outer, current, link, &firing);
+        pyr_firing_clear(&firing);
+        return outcome;
     }
     return take_returned(outer, current, link, failed, value);
 }
@@ -577,8 +647,7 @@ static run_outcome
 end_firing(run_entry *top, pyr_deferred *outer, bool raised)
 {
     pyr_deferred *current = top->deferred;
-    top->firing = false;
-    current->running = false;
+    entry_end_firing(top);
     if (raised) {
         return result_from_error(outer, current);
     }
@@ -636,6 +705,7 @@ pyr_run(pyr_deferred *self)
     stack.capacity = SMALL_STACK;
     stack.small[0].deferred = (pyr_deferred *)Py_NewRef(self);
     stack.small[0].firing = false;
+    stack.small[0].handling = false;
     stack.size = 1;
     int result = run_stack_down(&stack, self);
     stack_free(&stack);

@@ -156,6 +156,30 @@ def _probe_await(fired: bool) -> Any:
     return _take_failure(running)
 
 
+def _probe_twice(method: str, debug: bool = False) -> Any:
+    deferred: Any = StockDeferred()
+    deferred.debug = debug
+    deferred.callback(None)
+    try:
+        getattr(deferred, method)(_Probe())
+    except stock.AlreadyCalledError:
+        return Failure()
+
+
+def _probe_ended(error: bool) -> Any:
+    waiting: Any = StockDeferred()
+
+    @stock.inlineCallbacks  # type: ignore[untyped-decorator]
+    def generator() -> Any:
+        yield waiting
+        if error:
+            raise _Probe
+
+    generator().callback(None)
+    waiting.callback(None)
+    return _take_failure(waiting)
+
+
 def _take_failure(deferred: Any) -> Any:
     failures: list[Any] = []
     deferred.addErrback(failures.append)
@@ -175,6 +199,8 @@ def trace_points() -> dict[str, TracePoint | None]:
     """The lines of Twisted that tracebacks show where C code runs now."""
     in_await = _probe_await(fired=True)
     thrown = _probe_throw()
+    twice = _probe_twice("callback")
+    ended = _probe_ended(error=False)
     return {
         "run_callbacks": _point(_probe_callback(), "_runCallbacks"),
         "send": _point(_probe_send(), "_inlineCallbacks"),
@@ -183,6 +209,13 @@ def trace_points() -> dict[str, TracePoint | None]:
         "await_raise": _point(in_await, "__iter__"),
         "raise": _point(in_await, "raiseException"),
         "await_yield": _point(_probe_await(fired=False), "__iter__"),
+        "callback": _point(twice, "callback"),
+        "errback": _point(_probe_twice("errback"), "errback"),
+        "already_called": _point(twice, "_startRunCallbacks"),
+        "already_called_debug": _point(_probe_twice("callback", debug=True), "_startRunCallbacks"),
+        "got_result": _point(ended, "_gotResultInlineCallbacks"),
+        "callback_ended": _point(ended, "_inlineCallbacks"),
+        "errback_ended": _point(_probe_ended(error=True), "_inlineCallbacks"),
         "maybe_deferred": _point(_probe_maybe(), "maybeDeferred"),
     }
 
