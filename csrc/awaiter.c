@@ -5,28 +5,61 @@ typedef struct {
     PyObject_HEAD core_state *st;
     PyObject *deferred; /* NULL: finished */
     bool started;
+    bool tracked; /* the garbage collector knows it */
 } awaiter;
 
 #define SELF ((awaiter *)op)
 
-PyObject *
-pyr_awaiter_new(PyObject *deferred)
+/*
+ * An awaiter lives for one `await`, most often, and for one that does not even wait, so
+ * making one must cost next to nothing.  Those in the free list are whole, referred to by
+ * it alone, and unknown to the garbage collector, which `await` makes them known to only
+ * when it waits.
+ */
+static awaiter *
+make(core_state *st, PyObject *deferred)
 {
-    core_state *st = ((pyr_deferred *)deferred)->st;
     awaiter *self;
     if (st->deferred.free_awaiter_count > 0) {
-        PyObject *op = st->deferred.free_awaiters[--st->deferred.free_awaiter_count];
-        self = (awaiter *)PyObject_Init(op, st->deferred.awaiter_type);
+        self = (awaiter *)st->deferred.free_awaiters[--st->deferred.free_awaiter_count];
+    } else if (st->deferred.awaiter_type == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
+        return NULL;
     } else {
         self = PyObject_GC_New(awaiter, st->deferred.awaiter_type);
         if (self == NULL) {
             return NULL;
         }
+        self->st = st;
     }
-    self->st = st;
     self->deferred = Py_NewRef(deferred);
     self->started = false;
-    PyObject_GC_Track(self);
+    self->tracked = false;
+    return self;
+}
+
+static inline void
+track(awaiter *self)
+{
+    if (!self->tracked) {
+        self->tracked = true;
+        PyObject_GC_Track(self);
+    }
+}
+
+PyObject *
+pyr_awaiter_of_await(PyObject *deferred)
+{
+    return (PyObject *)make(((pyr_deferred *)deferred)->st, deferred);
+}
+
+PyObject *
+pyr_awaiter_new(PyObject *deferred)
+{
+    awaiter *self = make(((pyr_deferred *)deferred)->st, deferred);
+    if (self != NULL) {
+        track(self);
+    }
     return (PyObject *)self;
 }
 
@@ -45,19 +78,39 @@ awaiter_clear(PyObject *op)
     return 0;
 }
 
+/* The free list takes it, unless that is full or going away with the module. */
+static bool
+keep(PyObject *op)
+{
+    if (((PyHeapTypeObject *)Py_TYPE(op))->ht_module == NULL) {
+        return false;
+    }
+    pyr_deferred_state *state = &SELF->st->deferred;
+    if (state->awaiter_type != Py_TYPE(op) ||
+        state->free_awaiter_count == PYR_FREE_AWAITERS) {
+        return false;
+    }
+#ifdef Py_REF_DEBUG
+    _Py_NewReference(op);
+#else
+    Py_SET_REFCNT(op, 1);
+#endif
+    state->free_awaiters[state->free_awaiter_count++] = op;
+    return true;
+}
+
 static void
 awaiter_dealloc(PyObject *op)
 {
-    PyTypeObject *type = Py_TYPE(op);
-    pyr_deferred_state *state = pyr_has_state(type) ? &SELF->st->deferred : NULL;
-    PyObject_GC_UnTrack(op);
-    Py_CLEAR(SELF->deferred);
-    if (state != NULL && state->free_awaiter_count < PYR_FREE_AWAITERS) {
-        state->free_awaiters[state->free_awaiter_count++] = op;
-    } else {
-        type->tp_free(op);
+    if (SELF->tracked) {
+        PyObject_GC_UnTrack(op);
     }
-    Py_DECREF(type);
+    Py_CLEAR(SELF->deferred);
+    if (!keep(op)) {
+        PyTypeObject *type = Py_TYPE(op);
+        type->tp_free(op);
+        Py_DECREF(type);
+    }
 }
 
 /* A StopIteration must not leave a generator as an error: it would say that it ended. */
@@ -106,6 +159,7 @@ awaiter_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
     pyr_deferred *deferred = (pyr_deferred *)self->deferred;
     if (!deferred->called || deferred->paused) {
         self->started = true;
+        track(self);
         *result = Py_NewRef(self->deferred);
         return PYGEN_NEXT;
     }

@@ -461,6 +461,7 @@ PyDoc_STRVAR(hand_over_doc,
 static PyObject *
 driver_hand_over(PyObject *op, PyObject *failure)
 {
+    static const pyr_trace_point point[] = {PYR_TRACE_cancel_awaited};
     core_state *st = SELF->st;
     PyObject *trapped =
         PyObject_CallMethod(failure, "trap", "O", st->deferred.internal_cancelled);
@@ -483,6 +484,7 @@ driver_hand_over(PyObject *op, PyObject *failure)
     Py_XDECREF(awaited);
     Py_DECREF(deferred);
     if (none == NULL) {
+        pyr_trace_prepend(st, point, 1);
         return NULL;
     }
     Py_DECREF(none);

@@ -707,8 +707,10 @@ call_canceller(pyr_deferred *self)
 static int
 cancel_unfired(pyr_deferred *self)
 {
+    static const pyr_trace_point point[] = {PYR_TRACE_cancel};
     core_state *st = self->st;
     if (call_canceller(self) < 0) {
+        pyr_trace_prepend(st, point, 1);
         return -1;
     }
     if (self->called) {
@@ -720,6 +722,16 @@ cancel_unfired(pyr_deferred *self)
     int result = failure == NULL ? -1 : pyr_errback((PyObject *)self, failure);
     Py_XDECREF(failure);
     return result;
+}
+
+/* A canceller raised: a line for each Deferred that handed the request on. */
+static void
+trace_handing_on(core_state *st, size_t steps)
+{
+    static const pyr_trace_point point[] = {PYR_TRACE_cancel_other};
+    while (steps-- > 0) {
+        pyr_trace_prepend(st, point, 1);
+    }
 }
 
 PyDoc_STRVAR(
@@ -735,11 +747,12 @@ deferred_cancel(PyObject *op, PyObject *Py_UNUSED(ignored))
     PyObject *current = Py_NewRef(op);
     PyObject *milestone = NULL; /* borrowed, only compared: finds Deferreds in a circle */
     int result = 0;
-    for (size_t steps = 0;; steps++) {
+    size_t steps = 0;
+    for (;; steps++) {
         if (current == milestone) {
             PyErr_SetString(PyExc_RecursionError, "maximum recursion depth exceeded");
-            result = -1;
-            break;
+            Py_DECREF(current);
+            return NULL;
         }
         if ((steps & (steps - 1)) == 0) {
             milestone = current;
@@ -759,11 +772,13 @@ deferred_cancel(PyObject *op, PyObject *Py_UNUSED(ignored))
             PyObject *none = PyObject_CallMethodNoArgs(next, st->names.cancel);
             result = none == NULL ? -1 : 0;
             Py_XDECREF(none);
+            steps++;
             break;
         }
     }
     Py_DECREF(current);
     if (result < 0) {
+        trace_handing_on(st, steps);
         return NULL;
     }
     Py_RETURN_NONE;
@@ -808,6 +823,14 @@ deferred_init_subclass(PyObject *cls, PyObject *Py_UNUSED(args),
 
 static PyObject *
 deferred_iter(PyObject *op)
+{
+    return pyr_awaiter_new(op);
+}
+
+/* `deferred.__await__()`, called by name: who knows what becomes of the iterator. */
+PyDoc_STRVAR(await_doc, "__await__()\n--\n\nAn iterator that waits for the result.");
+static PyObject *
+deferred_await(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return pyr_awaiter_new(op);
 }
@@ -1022,6 +1045,7 @@ static PyMethodDef deferred_methods[] = {
     {"_startRunCallbacks", deferred_startRunCallbacks, METH_O, startRunCallbacks_doc},
     {"_runCallbacks", deferred_runCallbacks, METH_NOARGS, runCallbacks_doc},
     {"_continuation", deferred_continuation, METH_NOARGS, continuation_doc},
+    {"__await__", deferred_await, METH_NOARGS | METH_COEXIST, await_doc},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, class_getitem_doc},
     {"__init_subclass__", CAST(deferred_init_subclass),
      METH_VARARGS | METH_KEYWORDS | METH_CLASS, init_subclass_doc},
@@ -1045,7 +1069,7 @@ static PyType_Slot deferred_slots[] = {
     {Py_tp_repr, deferred_repr},
     {Py_tp_str, deferred_repr},
     {Py_tp_iter, deferred_iter},
-    {Py_am_await, deferred_iter},
+    {Py_am_await, pyr_awaiter_of_await},
     {Py_tp_methods, deferred_methods},
     {Py_tp_getset, deferred_getset},
     {Py_tp_members, deferred_members},

@@ -52,8 +52,8 @@ typedef struct pyr_deferred {
     bool suppress_already_called;
     bool running;
     bool had_debug_info; /* stock would have a DebugInfo by now */
-    int32_t head, tail, capacity;
     Py_ssize_t paused;
+    int32_t head, tail, capacity;
     PyObject *canceller;   /* NULL: None; a driver stands for its own canceller */
     PyObject *chained_to;  /* NULL: None */
     PyObject *fail_result; /* the Failure to report at collection; see failure.c */
@@ -119,21 +119,24 @@ typedef struct pyr_driver {
     X(cancel_all)
 
 /* Places in stock Twisted that tracebacks show and that have no Python frame here. */
-#define PYR_TRACE_POINTS(X)                                     \
-    X(run_callbacks)  /* a callback raised */                   \
-    X(send)           /* sent into a generator */               \
-    X(throw)          /* threw into a generator */              \
-    X(throw_into)     /* Failure.throwExceptionIntoGenerator */ \
-    X(await_raise)    /* Deferred.__iter__ raises */            \
-    X(raise)          /* Failure.raiseException */              \
-    X(await_yield)    /* Deferred.__iter__ at its yield */      \
-    X(callback)       /* Deferred.callback */                   \
-    X(errback)        /* Deferred.errback */                    \
-    X(already_called) /* _startRunCallbacks refuses */          \
-    X(already_called_debug)                                     \
-    X(got_result)     /* a generator's Deferred has fired */    \
-    X(callback_ended) /* fires with what a generator gave */    \
-    X(errback_ended)  /* fires with what one raised */          \
+#define PYR_TRACE_POINTS(X)                                           \
+    X(run_callbacks)  /* a callback raised */                         \
+    X(send)           /* sent into a generator */                     \
+    X(throw)          /* threw into a generator */                    \
+    X(throw_into)     /* Failure.throwExceptionIntoGenerator */       \
+    X(await_raise)    /* Deferred.__iter__ raises */                  \
+    X(raise)          /* Failure.raiseException */                    \
+    X(await_yield)    /* Deferred.__iter__ at its yield */            \
+    X(callback)       /* Deferred.callback */                         \
+    X(errback)        /* Deferred.errback */                          \
+    X(already_called) /* _startRunCallbacks refuses */                \
+    X(already_called_debug)                                           \
+    X(got_result)     /* a generator's Deferred has fired */          \
+    X(callback_ended) /* fires with what a generator gave */          \
+    X(errback_ended)  /* fires with what one raised */                \
+    X(cancel)         /* Deferred.cancel calls the canceller */       \
+    X(cancel_other)   /* Deferred.cancel cancels what it waits for */ \
+    X(cancel_awaited) /* cancels what a generator waits for */        \
     X(maybe_deferred)
 
 typedef enum {
@@ -215,6 +218,8 @@ PyObject *pyr_deferred_list_collect(PyObject *list, PyObject *result, Py_ssize_t
 /* awaiter.c */
 int pyr_awaiter_add_type(PyObject *module, struct core_state *st);
 PyObject *pyr_awaiter_new(PyObject *deferred);
+/* As that, for an `await` that goes on with it at once. */
+PyObject *pyr_awaiter_of_await(PyObject *deferred);
 
 /* coroutine.c */
 int pyr_driver_add_type(PyObject *module, struct core_state *st);

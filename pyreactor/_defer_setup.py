@@ -180,15 +180,31 @@ def _probe_ended(error: bool) -> Any:
     return _take_failure(waiting)
 
 
+def _probe_cancel() -> Any:
+    inner: Any = StockDeferred(_raise_probe)
+    outer: Any = StockDeferred()
+    outer.addCallback(lambda _: inner)
+    outer.callback(None)
+
+    @stock.inlineCallbacks  # type: ignore[untyped-decorator]
+    def generator() -> Any:
+        yield outer
+
+    running = generator()
+    running.cancel()
+    return _take_failure(running)
+
+
 def _take_failure(deferred: Any) -> Any:
     failures: list[Any] = []
     deferred.addErrback(failures.append)
     return failures[0]
 
 
-def _point(failure: Any, name: str) -> TracePoint | None:
+def _point(failure: Any, name: str, last: bool = False) -> TracePoint | None:
     """Where the function called ``name`` stands in the failure's traceback."""
-    for entry in _entries(failure.getTracebackObject()):
+    entries = list(_entries(failure.getTracebackObject()))
+    for entry in reversed(entries) if last else entries:
         frame = entry.tb_frame
         if frame.f_code.co_name == name:
             return frame.f_code, frame.f_globals, entry.tb_lasti, entry.tb_lineno
@@ -201,6 +217,7 @@ def trace_points() -> dict[str, TracePoint | None]:
     thrown = _probe_throw()
     twice = _probe_twice("callback")
     ended = _probe_ended(error=False)
+    cancelled = _probe_cancel()
     return {
         "run_callbacks": _point(_probe_callback(), "_runCallbacks"),
         "send": _point(_probe_send(), "_inlineCallbacks"),
@@ -216,6 +233,9 @@ def trace_points() -> dict[str, TracePoint | None]:
         "got_result": _point(ended, "_gotResultInlineCallbacks"),
         "callback_ended": _point(ended, "_inlineCallbacks"),
         "errback_ended": _point(_probe_ended(error=True), "_inlineCallbacks"),
+        "cancel": _point(cancelled, "cancel", last=True),
+        "cancel_other": _point(cancelled, "cancel"),
+        "cancel_awaited": _point(cancelled, "_handleCancelInlineCallbacks"),
         "maybe_deferred": _point(_probe_maybe(), "maybeDeferred"),
     }
 

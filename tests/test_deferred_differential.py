@@ -468,6 +468,21 @@ FOUND: list[Any] = [
         ("add", 4, "addBoth", ([("errback_current", 2)], (), ("argument",)), ((1,), {})),
         ("cancel", 0),
     ],
+    # A canceller raises in a callback: the frame of cancel.
+    [("callback", 1, None), ("new", 0, "plain", "raise"), ("race", 0, [0, 1])],
+    # The same by way of a generator, and of a Deferred that waits for another one.
+    [
+        ("new", 0, "plain", "raise"),
+        ("add", 1, "addBoth", ([], (), ("deferred", 0)), ((), {})),
+        ("callback", 1, None),
+        ("generator", 2, [1], False, ("argument",)),
+        ("cancel", 2),
+    ],
+    [
+        ("new", 0, "busybody", "raise"),
+        ("coroutine", 2, [0], False, ("argument",)),
+        ("cancel", 2),
+    ],
 ]
 
 

@@ -253,6 +253,15 @@ def by_coroutine(d: Any) -> None:
     d.running = Deferred.fromCoroutine(coroutine(d))
 
 
+def by_iterator(d: Any) -> None:
+    d.iterators = [iter(d), d.__await__()]
+
+
+def by_started_iterator(d: Any) -> None:
+    d.iterator = iter(d)
+    assert next(d.iterator) is d
+
+
 def by_deferred_list(d: Any) -> None:
     d.all = defer.DeferredList([d])
 
@@ -269,6 +278,8 @@ def by_deferred_list(d: Any) -> None:
         by_chain,
         by_generator,
         by_coroutine,
+        by_iterator,
+        by_started_iterator,
         by_deferred_list,
     ],
     ids=lambda f: f.__name__,
@@ -313,6 +324,21 @@ def test_a_handled_failure_is_not_reported() -> None:
         d.addErrback(lambda f: None)
         del d
     assert failures == []
+
+
+def test_a_cycle_is_collected_also_after_gc_freeze() -> None:
+    """What is kept for use again must not be known to the collector meanwhile."""
+    run_coroutine()
+    gc.freeze()
+    try:
+        d: Any = Deferred()
+        by_coroutine(d)
+        gone = weakref.ref(d)
+        del d
+        gc.collect()
+        assert gone() is None
+    finally:
+        gc.unfreeze()
 
 
 MILLION = 1_000_000
