@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.serving import side, start
+
+__all__ = ["side", "start"]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run Twisted's own suite, which takes minutes, after everything else."""

@@ -1,0 +1,222 @@
+"""Twisted's own programs, started as a user starts them, until the test is over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.support import CHECKOUT, PYREACTOR, STOCK, TIMEOUT, environment
+
+PROBE = CHECKOUT / "tests" / "probe"
+DROPIN = CHECKOUT / "pyreactor" / "_dropin"
+
+SIDES = {"stock": STOCK, "pyreactor": PYREACTOR}
+
+T = TypeVar("T")
+
+
+def wait_for(look: Callable[[], T], what: str) -> T:
+    """What `look` gives once that is true; only what hangs takes a minute."""
+    for _ in range(3000):
+        found = look()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not come about")
+
+
+def script(name: str) -> str:
+    """The path of one of the commands that Twisted installs."""
+    return os.path.join(sysconfig.get_path("scripts"), name)
+
+
+def client(name: str) -> str:
+    """The path of a program that .ci/prepare.sh installs for the tests."""
+    path = shutil.which(name)
+    assert path is not None, f"{name} is missing: .ci/prepare.sh test installs it"
+    return path
+
+
+class Program:
+    """A program that was started: what it prints, what it is made of, its end."""
+
+    def __init__(
+        self, side: str, command: Sequence[str], folder: Path, env: Mapping[str, str]
+    ) -> None:
+        self.side = side
+        self.folder = folder
+        self.command = command
+        self.printed = b""
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        with self.process.stdout as output:
+            while part := output.read(65536):
+                self.printed += part
+
+    def text(self) -> str:
+        """What was printed up to now; all of it once the program has ended."""
+        return self.printed.decode(errors="replace")
+
+    def find(self, pattern: str, path: Path | None = None) -> str:
+        """Wait for `pattern` in what the program prints, or in a file; its first group."""
+
+        def look() -> re.Match[str] | None:
+            text = self.text()
+            if path is not None:
+                text = path.read_text() if path.exists() else ""
+            found = re.search(pattern, text)
+            assert found or path or self.process.poll() is None, f"ended early:\n{text}"
+            return found
+
+        try:
+            return wait_for(look, pattern).group(1)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.text()}") from None
+
+    def port(self, factory: str, path: Path | None = None) -> int:
+        """The port that `factory` listens on, as the program's log tells."""
+        return int(self.find(rf"{factory}.* starting on (\d+)", path))
+
+    def facts(self, pid: int | None = None, *, ended: bool = False) -> dict[str, object]:
+        """What the probe in this program, or in its child `pid`, tells."""
+        if pid is None:
+            pid = self.process.pid
+        path = self.folder / f"{pid}.json"
+        if not ended:
+            path.unlink(missing_ok=True)
+            os.kill(pid, signal.SIGUSR2)
+        wait_for(path.exists, "an answer to SIGUSR2")
+        facts: dict[str, object] = json.loads(path.read_text())
+        return facts
+
+    def check_side(self, pid: int | None = None, *, ended: bool = False) -> None:
+        """The program's reactor ran, and is the one it should be, with all parts in C."""
+        facts = self.facts(pid, ended=ended)
+        assert facts["ran"] is True
+        if self.side == "stock":
+            assert facts["reactor"] == "twisted.internet.epollreactor.EPollReactor"
+            assert facts["parts"] == {}
+        else:
+            assert facts["reactor"] == "pyreactor.reactor.PyReactor"
+            assert isinstance(facts["parts"], dict)
+            assert {"reactor", "deferred"} <= facts["parts"].keys()
+            assert all(facts["parts"].values()), facts["parts"]
+
+    def wait(self) -> int:
+        """The exit code."""
+        code = int(self.process.wait(timeout=TIMEOUT))
+        self.reader.join(TIMEOUT)
+        return code
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End the program by a signal; its exit code."""
+        self.process.send_signal(number)
+        return self.wait()
+
+
+def kill_all(mark: str) -> None:
+    """Kill every process that has `mark` in the environment it was started with."""
+    wanted = mark.encode()
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid():
+            with contextlib.suppress(OSError):
+                if wanted in Path(f"/proc/{entry}/environ").read_bytes().split(b"\0"):
+                    os.kill(int(entry), signal.SIGKILL)
+
+
+class Starter:
+    """Starts programs in a folder, and at the end kills what is left of them, daemons too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started: list[Program] = []
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What the programs see: no settings of the caller's, a home of their own, the probe."""
+        variables = environment({"HOME": str(self.folder), "PROBE": str(self.folder)})
+        parts = (str(PROBE), str(DROPIN), variables["PYTHONPATH"])
+        variables["PYTHONPATH"] = os.pathsep.join(parts)
+        # Another agent's or session's keys are nothing for tests.
+        variables.pop("SSH_AUTH_SOCK", None)
+        variables.update(extra or {})
+        return variables
+
+    def __call__(
+        self,
+        side: str,
+        *arguments: str | Path,
+        env: Mapping[str, str] | None = None,
+        stdin: str = "",
+        hold_stdin: bool = False,
+    ) -> Program:
+        """
+        Start Python with `arguments` on a side: "stock", "pyreactor", or "plugin".
+
+        @param stdin: what the program reads from its standard input, a pipe, before its end.
+        @param hold_stdin: that end does not come while the program runs.
+        """
+        command = [sys.executable, *SIDES.get(side, STOCK), *map(str, arguments)]
+        program = Program(side, command, self.folder, env=self.environment(env))
+        self.started.append(program)
+        # What a pipe holds at least: nobody waits for the program to read.
+        assert len(stdin) < 65536
+        with contextlib.suppress(BrokenPipeError):
+            program.process.stdin.write(stdin.encode())
+        if not hold_stdin:
+            program.process.stdin.close()
+        return program
+
+    def clean_up(self) -> None:
+        for program in self.started:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(program.process.pid, signal.SIGKILL)
+            program.process.stdin.close()
+            program.process.wait()
+        kill_all(f"PROBE={self.folder}")
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Starter]:
+    """Starts programs; what is left of them at the test's end is killed."""
+    starter = Starter(tmp_path)
+    yield starter
+    starter.clean_up()
+
+
+@pytest.fixture(params=sorted(SIDES))
+def side(request: pytest.FixtureRequest) -> str:
+    """Where the program runs; what a test says holds on both sides."""
+    return str(request.param)
+
+
+def run(*command: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a client to its end."""
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        command, capture_output=True, text=True, timeout=TIMEOUT, check=False, **options
+    )
