@@ -10,11 +10,13 @@
 /* Keep sorted.  X(identifier, "spelling") */
 #define PYR_NAMES(X)                                              \
     X(Uninitialized, "Uninitialized")                             \
+    X(_ancillaryReceived, "_ancillaryReceived")                   \
     X(_closeWriteConnection, "_closeWriteConnection")             \
     X(_continuousPolling, "_continuousPolling")                   \
     X(_disconnectSelectable, "_disconnectSelectable")             \
     X(_justStopped, "_justStopped")                               \
     X(_loop, "_loop")                                             \
+    X(_maybePauseProducer, "_maybePauseProducer")                 \
     X(_postLoseConnection, "_postLoseConnection")                 \
     X(addBoth, "addBoth")                                         \
     X(addCallback, "addCallback")                                 \

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "ancillary.h"
 #include "framing.h"
 #include "loop.h"
 #include "report.h"
@@ -36,6 +37,7 @@ struct StreamConnection {
     PyObject *producer;
     PyObject *data_buffer; /* bytes, or NULL for b"" */
     PyObject *temp_buffer; /* list of bytes, or NULL for [] */
+    PyObject *descriptors; /* list: _sendmsgQueue, or NULL for []; UNIXConnection only */
     PyObject *logstr;      /* or only its first part, see log_string() */
     Py_ssize_t offset;
     Py_ssize_t temp_length;
@@ -52,6 +54,7 @@ struct StreamConnection {
     char write_disconnecting;
     char write_disconnected;
     char tls;
+    char takes_ancillary; /* a UNIXConnection: descriptors may come beside the bytes */
     char reading;
     char writing;
     char blocked;  /* the kernel's buffer is full: wait for writability */
@@ -227,13 +230,16 @@ receive_limit(StreamConnection *self)
     return limit == DEFAULT_BUFFER_SIZE ? PYR_READ_BUFFER_SIZE : limit;
 }
 
-/* recv() into the loop's buffer, or into *own, which the caller then frees. */
+/* Receive into the loop's buffer, or into *own, which the caller then frees; *ancillary
+ * is as from pyr_receive_ancillary. */
 static ssize_t
-receive(StreamConnection *self, Py_ssize_t limit, char **data, char **own)
+receive(StreamConnection *self, Py_ssize_t limit, char **data, char **own,
+        PyObject **ancillary)
 {
     Loop *loop = self->loop;
     ssize_t count;
     *own = NULL;
+    *ancillary = NULL;
     if (loop != NULL && limit <= PYR_READ_BUFFER_SIZE && !loop->read_buffer_busy) {
         *data = loop->read_buffer;
     } else {
@@ -242,6 +248,9 @@ receive(StreamConnection *self, Py_ssize_t limit, char **data, char **own)
             PyErr_NoMemory();
             return -2;
         }
+    }
+    if (self->takes_ancillary) {
+        return pyr_receive_ancillary(self->fd, *data, (size_t)limit, ancillary);
     }
     do {
         count = recv(self->fd, *data, (size_t)limit, 0);
@@ -296,17 +305,36 @@ deliver(StreamConnection *self, const char *data, Py_ssize_t size)
     return result == NULL ? -1 : 0;
 }
 
+/* Hand over what came beside the bytes, then these.  They are copied first: the callback
+ * may receive into the shared buffer. */
+static int
+deliver_ancillary(StreamConnection *self, PyObject *ancillary, const char *data,
+                  Py_ssize_t size)
+{
+    PyObject *bytes = PyBytes_FromStringAndSize(data, size);
+    if (bytes == NULL) {
+        return -1;
+    }
+    PyObject *result = PyObject_CallMethodOneArg(
+        (PyObject *)self, self->st->names._ancillaryReceived, ancillary);
+    int status = result == NULL ? -1 : deliver(self, PyBytes_AS_STRING(bytes), size);
+    Py_XDECREF(result);
+    Py_DECREF(bytes);
+    return status;
+}
+
 /* Why the connection ends, or None, or NULL with an exception set; new reference. */
 static PyObject *
 do_read(StreamConnection *self)
 {
     core_state *st = self->st;
     char *data, *own;
+    PyObject *ancillary;
     Py_ssize_t limit = receive_limit(self);
     if (limit < 0) {
         return NULL;
     }
-    ssize_t count = receive(self, limit, &data, &own);
+    ssize_t count = receive(self, limit, &data, &own, &ancillary);
     if (count == -1) {
         int error = errno;
         PyMem_Free(own);
@@ -316,10 +344,13 @@ do_read(StreamConnection *self)
         return Py_NewRef(st->reactor.CONNECTION_LOST);
     }
     if (count <= 0) {
+        Py_XDECREF(ancillary);
         PyMem_Free(own);
         return count < 0 ? NULL : Py_NewRef(st->reactor.CONNECTION_DONE);
     }
-    int status = deliver(self, data, count);
+    int status = ancillary == NULL ? deliver(self, data, count)
+                                   : deliver_ancillary(self, ancillary, data, count);
+    Py_XDECREF(ancillary);
     PyMem_Free(own);
     if (status < 0) {
         return NULL;
@@ -528,9 +559,33 @@ after_send(StreamConnection *self, enum send_result result)
     }
 }
 
+static inline bool
+has_descriptors(StreamConnection *self)
+{
+    return self->descriptors != NULL && PyList_GET_SIZE(self->descriptors) > 0;
+}
+
+/* Descriptors go by stock's doWrite, which calls its writeSomeData. */
+static PyObject *
+send_descriptors(StreamConnection *self)
+{
+    PyObject *why =
+        PyObject_CallOneArg(self->st->reactor.stock_doWrite, (PyObject *)self);
+    if (why == Py_None && self->writing && self->loop != NULL) {
+        self->blocked = 1;
+        if (update_watch(self) < 0) {
+            Py_CLEAR(why);
+        }
+    }
+    return why;
+}
+
 static PyObject *
 do_write(StreamConnection *self)
 {
+    if (has_descriptors(self)) {
+        return send_descriptors(self);
+    }
     return after_send(self, send_pending(self));
 }
 
@@ -641,7 +696,8 @@ static bool
 is_plain(StreamConnection *self)
 {
     return self->producer == NULL && !self->disconnecting && !self->write_disconnecting &&
-           !(self->overrides & OWN_OUTPUT) && pyr_stream_descriptor(self) == self->fd;
+           !(self->overrides & OWN_OUTPUT) && !has_descriptors(self) &&
+           pyr_stream_descriptor(self) == self->fd;
 }
 
 static void
@@ -873,6 +929,11 @@ maybe_pause_producer(StreamConnection *self)
 {
     if (self->producer == NULL || !self->streaming_producer) {
         return 0;
+    }
+    if (has_descriptors(self)) { /* they count, too */
+        PyObject *paused = call_method(self, self->st->names._maybePauseProducer);
+        Py_XDECREF(paused);
+        return paused == NULL ? -1 : 0;
     }
     PyObject *limit = PyObject_GetAttr((PyObject *)self, self->st->names.bufferSize);
     if (limit == NULL) {
@@ -1314,6 +1375,29 @@ stream_set_tempDataBuffer(StreamConnection *self, PyObject *list,
     return 0;
 }
 
+static PyObject *
+stream_get_sendmsgQueue(StreamConnection *self, void *Py_UNUSED(closure))
+{
+    if (self->descriptors == NULL) {
+        self->descriptors = PyList_New(0);
+    }
+    return Py_XNewRef(self->descriptors);
+}
+
+static int
+stream_set_sendmsgQueue(StreamConnection *self, PyObject *list, void *Py_UNUSED(closure))
+{
+    if (list == NULL || !PyList_CheckExact(list)) {
+        PyErr_SetString(PyExc_TypeError, "_sendmsgQueue must be a list");
+        return -1;
+    }
+    if (PyList_GET_SIZE(list) == 0 && self->descriptors == NULL) {
+        return 0; /* the constructor's: made when needed */
+    }
+    Py_XSETREF(self->descriptors, Py_NewRef(list));
+    return 0;
+}
+
 /* Flags: stock has ints and bools; all of them are set to true or false values. */
 #define FLAG_ACCESSORS(field, make)                                                \
     static PyObject *get_##field(StreamConnection *self, void *Py_UNUSED(closure)) \
@@ -1411,15 +1495,16 @@ stream_setattro(PyObject *op, PyObject *name, PyObject *value)
     return 0;
 }
 
-/* Does `type` have another `name` than the original? */
+/* Does `type` have another `name` than the original, or than the other one? */
 static int
-class_overrides(PyTypeObject *type, PyObject *name, PyObject *original, int bit)
+class_overrides(PyTypeObject *type, PyObject *name, PyObject *original, PyObject *other,
+                int bit)
 {
     PyObject *found = PyObject_GetAttr((PyObject *)type, name);
     if (found == NULL) {
         return -1;
     }
-    int result = found == original ? 0 : bit;
+    int result = found == original || found == other ? 0 : bit;
     Py_DECREF(found);
     return result;
 }
@@ -1427,13 +1512,14 @@ class_overrides(PyTypeObject *type, PyObject *name, PyObject *original, int bit)
 static int
 find_class_overrides(core_state *st, PyTypeObject *type)
 {
+    pyr_reactor_state *ours = &st->reactor;
     int read =
-        class_overrides(type, st->names.doRead, st->reactor.stream_doRead, OWN_READ);
+        class_overrides(type, st->names.doRead, ours->stream_doRead, NULL, OWN_READ);
     int write =
-        class_overrides(type, st->names.doWrite, st->reactor.stream_doWrite, OWN_WRITE);
-    int send = class_overrides(type, st->names.writeSomeData,
-                               st->reactor.stock_writeSomeData, OWN_SEND);
-    int prefix = class_overrides(type, st->names.logPrefix, st->reactor.stock_logPrefix,
+        class_overrides(type, st->names.doWrite, ours->stream_doWrite, NULL, OWN_WRITE);
+    int send = class_overrides(type, st->names.writeSomeData, ours->stock_writeSomeData,
+                               ours->stock_sendmsg_writeSomeData, OWN_SEND);
+    int prefix = class_overrides(type, st->names.logPrefix, ours->stock_logPrefix, NULL,
                                  OWN_PREFIX);
     if (read < 0 || write < 0 || send < 0 || prefix < 0) {
         return -1;
@@ -1467,6 +1553,16 @@ stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kw
     return (PyObject *)self;
 }
 
+static PyObject *
+unix_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    StreamConnection *self = (StreamConnection *)stream_new(type, args, kwargs);
+    if (self != NULL) {
+        self->takes_ancillary = 1;
+    }
+    return (PyObject *)self;
+}
+
 static int
 stream_traverse(StreamConnection *self, visitproc visit, void *arg)
 {
@@ -1478,6 +1574,7 @@ stream_traverse(StreamConnection *self, visitproc visit, void *arg)
     Py_VISIT(self->producer);
     Py_VISIT(self->data_buffer);
     Py_VISIT(self->temp_buffer);
+    Py_VISIT(self->descriptors);
     Py_VISIT(self->logstr);
     return 0;
 }
@@ -1493,6 +1590,7 @@ stream_clear(StreamConnection *self)
     Py_CLEAR(self->producer);
     Py_CLEAR(self->data_buffer);
     Py_CLEAR(self->temp_buffer);
+    Py_CLEAR(self->descriptors);
     Py_CLEAR(self->logstr);
     self->offset = self->temp_length = 0;
     return 0;
@@ -1528,11 +1626,46 @@ static PyType_Spec stream_spec = {
     .slots = stream_slots,
 };
 
+PyDoc_STRVAR(
+    unix_doc,
+    "A StreamConnection of a UNIX socket: descriptors may pass beside the bytes.\n\n"
+    "What comes is given to _ancillaryReceived; what waits in _sendmsgQueue goes\n"
+    "by stock's doWrite.  To be mixed in before twisted.internet.unix.Server.");
+
+static PyGetSetDef unix_getset[] = {
+    {"_sendmsgQueue", (getter)stream_get_sendmsgQueue, (setter)stream_set_sendmsgQueue,
+     NULL, NULL},
+    {NULL},
+};
+
+static PyType_Slot unix_slots[] = {
+    {Py_tp_doc, (void *)unix_doc},
+    {Py_tp_new, unix_new},
+    {Py_tp_getset, unix_getset},
+    {0, NULL},
+};
+
+static PyType_Spec unix_spec = {
+    .name = "pyreactor._core.UNIXConnection",
+    .basicsize = sizeof(StreamConnection),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = unix_slots,
+};
+
+static int
+add_unix_type(PyObject *module, core_state *st)
+{
+    PyTypeObject *type =
+        pyr_add_type(module, &unix_spec, (PyObject *)st->reactor.stream_type);
+    Py_XDECREF(type);
+    return type == NULL ? -1 : 0;
+}
+
 int
 pyr_stream_exec(PyObject *module, core_state *st)
 {
     st->reactor.stream_type = pyr_add_type(module, &stream_spec, NULL);
-    if (st->reactor.stream_type == NULL) {
+    if (st->reactor.stream_type == NULL || add_unix_type(module, st) < 0) {
         return -1;
     }
     PyObject *type = (PyObject *)st->reactor.stream_type;

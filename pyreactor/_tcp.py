@@ -91,13 +91,13 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
 
     @classmethod
     def _accepted(
-        cls, fd: int, protocol: Any, client: tuple[Any, ...], server: Port, sessionno: int
+        cls, fd: int, protocol: Any, client: Any, server: AcceptingPort, sessionno: int
     ) -> Server:
         """
         What the constructor does, for a descriptor that has no Python socket yet.
 
         :param fd: the accepted descriptor, now this transport's.
-        :param client: the peer's address.
+        :param client: the peer's address, as ``_core.accept`` gives it.
         :param server: the port that accepted.
         :param sessionno: the number of the connection on that port.
         """
@@ -131,25 +131,21 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         self._repstr = value
 
 
-class Port(tcp.Port):
-    """A listening TCP port.  Mirrors :class:`twisted.internet.tcp.Port`."""
+class AcceptingPort(tcp.Port):
+    """
+    What accepts, in a listening port.  Mirrors :class:`twisted.internet.tcp.Port`.
 
-    transport = Server
+    :cvar transport: the class of the transports; where it was replaced, stock accepts.
+    """
+
+    _ownTransport: type[Server] = Server
+    transport: Any = Server
     factory: Any
     _firstPortNumber: int | None = None  # where we listen, or listened
 
-    def startListening(self) -> None:
-        """
-        Bind and listen.
-
-        :raise CannotListenError: if the address cannot be bound.
-        """
-        tcp.Port.startListening(self)
-        self._firstPortNumber = self._realPortNumber
-
     def doRead(self) -> None:
         """Accept the connections that wait, up to ``numberAccepts`` of them."""
-        if self.transport is not Server:
+        if self.transport is not self._ownTransport:
             tcp.Port.doRead(self)
             return
         try:
@@ -177,7 +173,7 @@ class Port(tcp.Port):
             self._serve(*found)
         return accepted
 
-    def _serve(self, fd: int, addr: tuple[Any, ...]) -> None:
+    def _serve(self, fd: int, addr: Any) -> None:
         try:
             protocol: Any = self.factory.buildProtocol(self._buildAddr(addr))
         except BaseException:
@@ -188,7 +184,21 @@ class Port(tcp.Port):
             return
         sessionno = self.sessionno
         self.sessionno = sessionno + 1
-        protocol.makeConnection(Server._accepted(fd, protocol, addr, self, sessionno))
+        transport = self._ownTransport._accepted(fd, protocol, addr, self, sessionno)
+        protocol.makeConnection(transport)
+
+
+class Port(AcceptingPort):
+    """A listening TCP port.  Mirrors :class:`twisted.internet.tcp.Port`."""
+
+    def startListening(self) -> None:
+        """
+        Bind and listen.
+
+        :raise CannotListenError: if the address cannot be bound.
+        """
+        tcp.Port.startListening(self)
+        self._firstPortNumber = self._realPortNumber
 
 
 class Connector(tcp.Connector):

@@ -22,7 +22,7 @@ from twisted.python import context, log
 from twisted.python.runtime import seconds as runtimeSeconds
 from zope.interface import classImplements, implementer
 
-from pyreactor import _core, _reports, _tcp
+from pyreactor import _core, _reports, _tcp, _unix
 
 # The Failures that stock hands to every connection that ends in one of the two usual ways.
 _DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
@@ -41,6 +41,7 @@ _core.configure_reactor(
     stock_delayed_call=base.DelayedCall,
     stock_doWrite=abstract.FileDescriptor.doWrite,
     stock_logPrefix=tcp.Connection.logPrefix,
+    stock_sendmsg_writeSomeData=unix._SendmsgMixin.writeSomeData,
     stock_writeSomeData=tcp.Connection.writeSomeData,
     format_stack=traceback.format_stack,
     make_socket=_reports.make_socket,
@@ -265,7 +266,7 @@ class PyReactor(posixbase.PosixReactorBase):
     def afterDaemonize(self) -> None:
         """Nothing to do: a forked child notices by itself."""
 
-    # ---- IReactorTCP, IReactorSocket ----
+    # ---- IReactorTCP ----
 
     def listenTCP(
         self, port: int, factory: Any, backlog: int = 50, interface: str = ""
@@ -300,6 +301,44 @@ class PyReactor(posixbase.PosixReactorBase):
         connector.connect()
         return connector
 
+    # ---- IReactorUNIX ----
+
+    def listenUNIX(
+        self,
+        address: Any,
+        factory: Any,
+        backlog: int = 50,
+        mode: int = 0o666,
+        wantPID: Any = 0,
+    ) -> _unix.Port:
+        """
+        Listen on a UNIX socket.
+
+        :param address: its path, or an abstract name that begins with a null byte.
+        :param backlog: how many connections may wait to be accepted.
+        :param mode: the permissions of the file.
+        :param wantPID: whether to hold a lock file beside it.
+        :raise CannotListenError: if the address cannot be bound or the lock not be had.
+        """
+        p = _unix.Port(address, factory, backlog, mode, self, wantPID)
+        p.startListening()
+        return p
+
+    def connectUNIX(
+        self, address: Any, factory: Any, timeout: float = 30, checkPID: Any = 0
+    ) -> Any:
+        """
+        Connect to a UNIX socket.
+
+        :param timeout: seconds until the attempt is given up.
+        :param checkPID: whether a lock file must show that the server lives.
+        """
+        connector = _unix.Connector(address, factory, timeout, self, checkPID)
+        connector.connect()
+        return connector
+
+    # ---- IReactorSocket ----
+
     def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
         """
         Listen on a socket that is listening already; it is duplicated.
@@ -310,7 +349,7 @@ class PyReactor(posixbase.PosixReactorBase):
             raise error.UnsupportedAddressFamily(addressFamily)
         p: Any
         if addressFamily == socket.AF_UNIX:
-            p = unix.Port._fromListeningDescriptor(self, fileDescriptor, factory)
+            p = _unix.Port._fromListeningDescriptor(self, fileDescriptor, factory)
         else:
             p = _tcp.Port._fromListeningDescriptor(self, fileDescriptor, addressFamily, factory)
         p.startListening()
@@ -325,7 +364,7 @@ class PyReactor(posixbase.PosixReactorBase):
         if addressFamily not in self._supportedAddressFamilies:
             raise error.UnsupportedAddressFamily(addressFamily)
         if addressFamily == socket.AF_UNIX:
-            return unix.Server._fromConnectedSocket(fileDescriptor, factory, self)
+            return _unix.Server._fromConnectedSocket(fileDescriptor, factory, self)
         return _tcp.Server._fromConnectedSocket(fileDescriptor, addressFamily, factory, self)
 
 
