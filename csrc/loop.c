@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "datagram.h"
 #include "listener.h"
 #include "report.h"
 #include "stream.h"
@@ -314,7 +315,8 @@ iterate(Loop *self, double delay)
         return -1;
     }
     pyr_stream_flush(self);
-    if (has_work(self)) {
+    bool delivered = pyr_datagram_deliver_rest(self);
+    if (delivered || has_work(self)) {
         delay = 0;
     }
     self->woken = false;

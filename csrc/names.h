@@ -23,6 +23,7 @@
     X(addCallbacks, "addCallbacks")                               \
     X(addReader, "addReader")                                     \
     X(addWriter, "addWriter")                                     \
+    X(addressFamily, "addressFamily")                             \
     X(append, "append")                                           \
     X(bufferSize, "bufferSize")                                   \
     X(callable, "callable")                                       \
@@ -33,12 +34,14 @@
     X(cancel, "cancel")                                           \
     X(chainedTo, "_chainedTo")                                    \
     X(connectionLost, "connectionLost")                           \
+    X(connectionRefused, "connectionRefused")                     \
     X(contexts, "contexts")                                       \
     X(coro, "coro")                                               \
     X(count, "count")                                             \
     X(currentContext, "currentContext")                           \
     X(d, "d")                                                     \
     X(dataReceived, "dataReceived")                               \
+    X(datagramReceived, "datagramReceived")                       \
     X(debug, "debug")                                             \
     X(debugInfo, "_debugInfo")                                    \
     X(delay, "delay")                                             \
@@ -58,6 +61,9 @@
     X(isReading, "isReading")                                     \
     X(isWriting, "isWriting")                                     \
     X(logPrefix, "logPrefix")                                     \
+    X(logstr, "logstr")                                           \
+    X(maxPacketSize, "maxPacketSize")                             \
+    X(maxThroughput, "maxThroughput")                             \
     X(pause, "pause")                                             \
     X(pauseProducing, "pauseProducing")                           \
     X(paused, "paused")                                           \

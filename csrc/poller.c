@@ -713,6 +713,19 @@ dispatch_poller(pyr_poller *poller, int events)
     Py_DECREF(selectable);
 }
 
+bool
+pyr_poller_dispatch_read(Loop *loop, PyObject *selectable)
+{
+    pyr_poller *poller = find_selectable(&loop->pollers, selectable);
+    if (poller == NULL || !(poller->wanted & PYR_READ)) {
+        return false;
+    }
+    poller->uses++;
+    dispatch_poller(poller, EVENT_IN);
+    poller_release(poller);
+    return true;
+}
+
 /* libuv stopped the handle when it reported an error; go on as long as Twisted wants. */
 static void
 resume_after_error(pyr_poller *poller, unsigned watched)

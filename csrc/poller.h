@@ -59,6 +59,9 @@ void pyr_poller_close(pyr_poller *poller);
 /* Lose the selectable for the reason `why`: reactor._disconnectSelectable. */
 int pyr_disconnect(struct Loop *loop, PyObject *selectable, PyObject *why, bool in_read);
 
+/* Have `selectable` read as if its descriptor were readable; false if it is no reader. */
+bool pyr_poller_dispatch_read(struct Loop *loop, PyObject *selectable);
+
 /* Run `handler` for `selectable` under its log prefix; what it raises is logged. */
 typedef int (*pyr_event_handler)(struct Loop *loop, PyObject *selectable, int events);
 void pyr_dispatch(struct Loop *loop, PyObject *selectable, PyObject *prefix, int events,

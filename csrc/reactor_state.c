@@ -2,8 +2,10 @@
 #include <uv.h>
 
 #include "core.h"
+#include "datagram.h"
 #include "listener.h"
 #include "loop.h"
+#include "peers.h"
 #include "reactor_concepts.h"
 #include "stream.h"
 #include "timer.h"
@@ -67,7 +69,8 @@ int
 pyr_reactor_exec(PyObject *module, core_state *st)
 {
     if (pyr_loop_exec(module, st) < 0 || pyr_timer_exec(module, st) < 0 ||
-        pyr_stream_exec(module, st) < 0 || pyr_listener_exec(module, st) < 0) {
+        pyr_stream_exec(module, st) < 0 || pyr_listener_exec(module, st) < 0 ||
+        pyr_datagram_exec(module, st) < 0) {
         return -1;
     }
     return PyModule_AddFunctions(module, reactor_functions);
@@ -97,6 +100,10 @@ pyr_reactor_clear(core_state *st)
     Py_CLEAR(state->stream_type);
     Py_CLEAR(state->stream_doRead);
     Py_CLEAR(state->stream_doWrite);
+    pyr_batch_free(state->batch);
+    state->batch = NULL;
+    pyr_peers_free(state->peers);
+    state->peers = NULL;
 #define X(name) Py_CLEAR(state->name);
     PYR_REACTOR_GIVEN(X)
 #undef X

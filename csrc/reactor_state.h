@@ -18,10 +18,15 @@
     X(context_module) /* twisted.python.context */                        \
     X(done_failure)   /* posixbase's own Failures for those two */        \
     X(lost_failure)                                                       \
-    X(no_descriptor)               /* posixbase._NO_FILEDESC */           \
+    X(no_descriptor)         /* posixbase._NO_FILEDESC */                 \
+    X(socket_class)          /* socket.socket */                          \
+    X(stock_datagram_doRead) /* udp.Port.doRead */                        \
+    X(stock_datagram_write)                                               \
     X(stock_delayed_call)          /* base.DelayedCall */                 \
     X(stock_doWrite)               /* abstract.FileDescriptor.doWrite */  \
     X(stock_logPrefix)             /* tcp.Connection.logPrefix */         \
+    X(stock_unix_connected_write)  /* unix.ConnectedDatagramPort.write */ \
+    X(stock_unix_write)            /* unix.DatagramPort.write */          \
     X(stock_writeSomeData)         /* tcp.Connection.writeSomeData */     \
     X(stock_sendmsg_writeSomeData) /* unix._SendmsgMixin.writeSomeData */ \
     X(format_stack)                /* traceback.format_stack */           \
@@ -41,6 +46,8 @@ typedef struct {
     PyTypeObject *stream_type;
     PyObject *stream_doRead; /* StreamConnection's own descriptors, to see overrides */
     PyObject *stream_doWrite;
+    struct pyr_batch *batch; /* of datagram ports; made when first needed, as peers */
+    struct pyr_peers *peers;
 #define X(name) PyObject *name;
     PYR_REACTOR_GIVEN(X)
 #undef X

@@ -98,6 +98,21 @@ class StreamConnection:
     def _isOpen(self) -> bool: ...
     def _closeDescriptor(self, orderly: bool, /) -> bool: ...
 
+class DatagramPort:
+    protocol: Any
+    socket: Any
+    maxPacketSize: int
+    _connectedAddr: tuple[str, int] | None
+    def doRead(self) -> None: ...
+    def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> int | None: ...
+    def logPrefix(self) -> str: ...
+
+class UNIXDatagramPort(DatagramPort):
+    def write(self, datagram: bytes, address: str | bytes) -> int | None: ...  # type: ignore[override]
+
+class UNIXConnectedDatagramPort(DatagramPort):
+    def write(self, data: bytes) -> int | None: ...  # type: ignore[override]
+
 class UNIXConnection(StreamConnection):
     _sendmsgQueue: list[int]
 

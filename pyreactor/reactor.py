@@ -15,14 +15,14 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet import abstract, base, error, main, posixbase, tcp, unix
+from twisted.internet import abstract, base, error, main, posixbase, tcp, udp, unix
 from twisted.internet._signals import _IWaker
 from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize, IReactorFDSet
 from twisted.python import context, log
 from twisted.python.runtime import seconds as runtimeSeconds
 from zope.interface import classImplements, implementer
 
-from pyreactor import _core, _reports, _tcp, _unix
+from pyreactor import _core, _reports, _tcp, _udp, _unix
 
 # The Failures that stock hands to every connection that ends in one of the two usual ways.
 _DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
@@ -38,10 +38,15 @@ _core.configure_reactor(
     done_failure=_FAILURES[error.ConnectionDone],
     lost_failure=_FAILURES[error.ConnectionLost],
     no_descriptor=posixbase._NO_FILEDESC,
+    socket_class=socket.socket,
+    stock_datagram_doRead=udp.Port.doRead,
+    stock_datagram_write=udp.Port.write,
     stock_delayed_call=base.DelayedCall,
     stock_doWrite=abstract.FileDescriptor.doWrite,
     stock_logPrefix=tcp.Connection.logPrefix,
     stock_sendmsg_writeSomeData=unix._SendmsgMixin.writeSomeData,
+    stock_unix_connected_write=unix.ConnectedDatagramPort.write,
+    stock_unix_write=unix.DatagramPort.write,
     stock_writeSomeData=tcp.Connection.writeSomeData,
     format_stack=traceback.format_stack,
     make_socket=_reports.make_socket,
@@ -337,7 +342,97 @@ class PyReactor(posixbase.PosixReactorBase):
         connector.connect()
         return connector
 
+    # ---- IReactorUDP, IReactorMulticast, IReactorUNIXDatagram ----
+
+    def listenUDP(
+        self, port: int, protocol: Any, interface: str = "", maxPacketSize: int = 8192
+    ) -> _udp.Port:
+        """
+        Receive and send UDP datagrams.
+
+        :param port: the local port; 0 takes a free one.
+        :param interface: the local IPv4 or IPv6 address to bind; "" for all of IPv4.
+        :param maxPacketSize: bytes; what is longer is cut.
+        :raise CannotListenError: if the address cannot be bound.
+        """
+        p = _udp.Port(port, protocol, interface, maxPacketSize, self)
+        p.startListening()
+        return p
+
+    def listenMulticast(
+        self,
+        port: int,
+        protocol: Any,
+        interface: str = "",
+        maxPacketSize: int = 8192,
+        listenMultiple: bool = False,
+    ) -> _udp.MulticastPort:
+        """
+        Receive and send UDP datagrams, also of multicast groups.
+
+        :param listenMultiple: whether other sockets may listen on the same port.
+        :raise CannotListenError: if the address cannot be bound.
+        """
+        p = _udp.MulticastPort(port, protocol, interface, maxPacketSize, self, listenMultiple)
+        p.startListening()
+        return p
+
+    def listenUNIXDatagram(
+        self, address: Any, protocol: Any, maxPacketSize: int = 8192, mode: int = 0o666
+    ) -> _udp.UNIXDatagramPort:
+        """
+        Receive and send datagrams on a UNIX socket.
+
+        :param address: its path, or an abstract name that begins with a null byte.
+        :param mode: the permissions of the file.
+        :raise CannotListenError: if the address cannot be bound.
+        """
+        p = _udp.UNIXDatagramPort(address, protocol, maxPacketSize, mode, self)
+        p.startListening()
+        return p
+
+    def connectUNIXDatagram(
+        self,
+        address: Any,
+        protocol: Any,
+        maxPacketSize: int = 8192,
+        mode: int = 0o666,
+        bindAddress: Any = None,
+    ) -> _udp.UNIXConnectedDatagramPort:
+        """
+        Send datagrams to a UNIX socket, and receive its.
+
+        :param protocol: a ``ConnectedDatagramProtocol``; told by ``connectionFailed``
+            where connecting fails.
+        :param bindAddress: the path or abstract name to send from, or None.
+        """
+        p = _udp.UNIXConnectedDatagramPort(
+            address, protocol, maxPacketSize, mode, bindAddress, self
+        )
+        p.startListening()
+        return p
+
     # ---- IReactorSocket ----
+
+    def adoptDatagramPort(
+        self,
+        fileDescriptor: int,
+        addressFamily: int,
+        protocol: Any,
+        maxPacketSize: int = 8192,
+    ) -> _udp.Port:
+        """
+        Use a datagram socket that is bound already; it is duplicated.
+
+        :raise UnsupportedAddressFamily: unless it is AF_INET or AF_INET6.
+        """
+        if addressFamily not in (socket.AF_INET, socket.AF_INET6):
+            raise error.UnsupportedAddressFamily(addressFamily)
+        p: _udp.Port = _udp.Port._fromListeningDescriptor(
+            self, fileDescriptor, addressFamily, protocol, maxPacketSize=maxPacketSize
+        )
+        p.startListening()
+        return p
 
     def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
         """

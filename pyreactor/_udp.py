@@ -1,0 +1,37 @@
+"""
+Datagram transports: Twisted's own classes over the C half, :class:`_core.DatagramPort`.
+
+Receiving and sending are C; binding, connecting, closing and multicast options are
+Twisted's own Python.
+"""
+
+from __future__ import annotations
+
+from twisted.internet import udp, unix
+
+from pyreactor import _core
+
+
+class Port(_core.DatagramPort, udp.Port):  # type: ignore[misc]
+    """A UDP port.  Mirrors :class:`twisted.internet.udp.Port`."""
+
+
+class MulticastPort(Port, udp.MulticastPort):
+    """A UDP port for multicast.  Mirrors :class:`twisted.internet.udp.MulticastPort`."""
+
+
+class UNIXDatagramPort(_core.UNIXDatagramPort, unix.DatagramPort):  # type: ignore[misc]
+    """A UNIX datagram port.  Mirrors :class:`twisted.internet.unix.DatagramPort`."""
+
+
+class UNIXConnectedDatagramPort(
+    _core.UNIXConnectedDatagramPort,
+    unix.ConnectedDatagramPort,  # type: ignore[misc]
+):
+    """
+    A connected UNIX datagram port.
+
+    Mirrors :class:`twisted.internet.unix.ConnectedDatagramPort`, by which it receives.
+    """
+
+    doRead = unix.ConnectedDatagramPort.doRead
