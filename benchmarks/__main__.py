@@ -9,9 +9,16 @@ from __future__ import annotations
 import sys
 import time
 
-from benchmarks import accept, echo, harness, memory, timers
+from benchmarks import accept, echo, harness, memory, timers, udp_echo, unix_echo
 
-ALL = (echo.compare, accept.compare, timers.compare, memory.compare)
+ALL = (
+    echo.compare,
+    unix_echo.compare,
+    udp_echo.compare,
+    accept.compare,
+    timers.compare,
+    memory.compare,
+)
 
 
 def main() -> int:

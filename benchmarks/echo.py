@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from benchmarks import harness
@@ -47,17 +48,23 @@ def works() -> dict[Work, tuple[str, ...]]:
     return dict(rows.values())
 
 
-def compare(options: argparse.Namespace) -> Comparison:
-    """The comparison as asked for."""
+def compare_echo(
+    options: argparse.Namespace,
+    title: str,
+    rows: Mapping[Work, Sequence[str]],
+    sides: Sequence[str],
+    program_of: Callable[[Work, Side], Sequence[str]],
+    note: str,
+) -> Comparison:
+    """A comparison of echo servers; ``rows`` has the load generator's options."""
     duration = harness.scaled(options, 1.0, 0.5, 0.05)
     warmup = harness.scaled(options, 0.2, 0.15, 0.02)
-    rows = {work.name: load for work, load in works().items()}
+    loads = {work.name: load for work, load in rows.items()}
 
     def measure(work: Work, side: Side) -> Sample:
-        program = PROGRAMS[side.name][work.name == LINES]
-        with harness.serving(side, program) as server:
+        with harness.serving(side, program_of(work, side)) as server:
             result = harness.load(
-                *rows[work.name],
+                *loads[work.name],
                 # A tiny run counts messages: on a busy machine, none may come in its time.
                 *(("--messages", "50") if options.tiny else ("--duration", str(duration))),
                 *("--warmup", str(warmup)),
@@ -71,12 +78,13 @@ def compare(options: argparse.Namespace) -> Comparison:
             "p99": result["latency_us"]["p99"],
             "cpu": result["server_cpu_us_per_message"],
             "load": 100 * result["load_cpu"],
+            "lost": result["lost"],
         }
 
     return Comparison(
-        "TCP echo",
-        harness.chosen_works(options, list(works())),
-        harness.chosen_sides(options, list(PROGRAMS)),
+        title,
+        harness.chosen_works(options, list(rows)),
+        harness.chosen_sides(options, sides),
         measure,
         harness.rounds_of(options),
         options.subject,
@@ -87,7 +95,19 @@ def compare(options: argparse.Namespace) -> Comparison:
             "cpu": "server CPU µs/msg",
             "load": "load CPU %",
         },
-        notes=("one message in flight on each connection; libuv echoes lines without parsing",),
+        notes=(note,),
+    )
+
+
+def compare(options: argparse.Namespace) -> Comparison:
+    """The comparison as asked for."""
+    return compare_echo(
+        options,
+        "TCP echo",
+        works(),
+        list(PROGRAMS),
+        lambda work, side: PROGRAMS[side.name][work.name == LINES],
+        "one message in flight on each connection; libuv echoes lines without parsing",
     )
 
 

@@ -247,15 +247,10 @@ def load(*arguments: str, timeout: float = 60.0) -> Any:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs on the first core and listens on 127.0.0.1."""
+    """A server that runs on the first core; ``target`` is where the load generator finds it."""
 
     pid: int
-    port: int
-
-    @property
-    def target(self) -> str:
-        """Where the load generator finds it."""
-        return f"127.0.0.1:{self.port}"
+    target: str
 
     def resident_bytes(self) -> int:
         """Memory of the process that is resident now."""
@@ -265,7 +260,11 @@ class Server:
 
 @contextmanager
 def serving(side: Side, program: Sequence[str]) -> Iterator[Server]:
-    """Run a server, which prints its port and what it runs on, while the block runs."""
+    """
+    Run a server while the block runs.
+
+    It prints its port on 127.0.0.1, or ``unix:`` and its path, and what it runs on.
+    """
     with tempfile.TemporaryFile("w+") as errors:
         with starting_on(cores()[0]):
             process = subprocess.Popen(
@@ -297,7 +296,9 @@ def announced(side: Side, process: subprocess.Popen[str]) -> Server:
     if len(line) != 2:
         raise BenchmarkError("the server did not start")
     check_runs_on(side, line[1])
-    return Server(process.pid, int(line[0]))
+    where = line[0]
+    target = where if where.startswith("unix:") else f"127.0.0.1:{int(where)}"
+    return Server(process.pid, target)
 
 
 def stop(process: subprocess.Popen[str]) -> None:

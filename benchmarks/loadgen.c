@@ -1,8 +1,9 @@
 /*
  * loadgen: load for an echo server, from outside its process.
  *
- * One thread, one epoll.  Three modes:
+ * One thread, one epoll.  Four modes:
  *   echo    keep `depth` messages in flight on each connection and check what comes back
+ *   udp     the same with datagrams, of which some may get lost
  *   accept  connect, send one message, read the answer, close, again
  *   idle    open connections and hold them until standard input closes
  *
@@ -27,6 +28,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,7 +39,7 @@ enum { PATTERN_SHIFTS = 251 };
 
 static const uint64_t second = 1000000000;
 
-enum mode { MODE_ECHO, MODE_ACCEPT, MODE_IDLE };
+enum mode { MODE_ECHO, MODE_UDP, MODE_ACCEPT, MODE_IDLE };
 
 static struct {
     enum mode mode;
@@ -203,6 +205,7 @@ static struct {
     uint64_t began;
     uint64_t ended;
     uint64_t completed;
+    uint64_t lost;
     double own_cpu;
     double server_cpu;
 } run;
@@ -262,7 +265,7 @@ print_result(const char *mode)
            "\"p99\": %.2f, \"p99.9\": %.2f, \"max\": %.2f}, ",
            rate * (double)options.size, latency_us(0.5), latency_us(0.9),
            latency_us(0.99), latency_us(0.999), (double)latency_worst / 1e3);
-    printf("\"load_cpu\": %.4f", run.own_cpu / seconds);
+    printf("\"lost\": %" PRIu64 ", \"load_cpu\": %.4f", run.lost, run.own_cpu / seconds);
     if (options.server_pid > 0) {
         printf(", \"server_cpu\": %.4f, \"server_cpu_us_per_message\": %.4f",
                run.server_cpu / seconds, run.server_cpu * 1e6 / (double)run.completed);
@@ -387,12 +390,14 @@ static int
 new_socket(int flags, unsigned number)
 {
     int on = 1;
-    int fd = socket(options.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    int type = options.mode == MODE_UDP ? SOCK_DGRAM : SOCK_STREAM;
+    int fd = socket(options.address.ss_family, type | SOCK_CLOEXEC | flags, 0);
     if (fd < 0) {
         fail("socket: %s", strerror(errno));
     }
     /* A visit sends one message: nothing is ever held back. */
-    if (options.address.ss_family != AF_UNIX && options.mode != MODE_ACCEPT) {
+    if (options.address.ss_family != AF_UNIX && type == SOCK_STREAM &&
+        options.mode != MODE_ACCEPT) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     }
     bind_source(fd, number);
@@ -562,6 +567,138 @@ run_echo(void)
     print_result("echo");
 }
 
+/* -- udp ------------------------------------------------------------------------------
+ */
+
+/* A datagram is its number, which answers must carry, and a piece of the pattern. */
+typedef uint32_t number_type;
+
+struct sending {
+    number_type number;
+    bool waits;
+    uint64_t sent_at;
+};
+
+struct peer {
+    int fd;
+    const char *pattern;
+    number_type next_number;
+    struct sending *sendings; /* `depth` of them, by number */
+};
+
+static const uint64_t lost_after = second / 5;
+static unsigned unanswered;
+
+static void
+send_next(struct peer *p, uint64_t now)
+{
+    struct sending *s = &p->sendings[p->next_number % options.depth];
+    struct iovec pieces[] = {{&p->next_number, sizeof(p->next_number)},
+                             {(void *)p->pattern, options.size - sizeof(number_type)}};
+    s->number = p->next_number;
+    s->waits = true;
+    s->sent_at = now;
+    ssize_t n = writev(p->fd, pieces, 2);
+    if (n != (ssize_t)options.size) {
+        fail("send: %s", n < 0 ? strerror(errno) : "only a part was taken");
+    }
+    p->next_number++;
+    unanswered++;
+}
+
+/* Answered, or given up: send another, whose number finds a free place. */
+static void
+settle(struct peer *p, struct sending *s, uint64_t now)
+{
+    s->waits = false;
+    unanswered--;
+    if (run.phase == DRAINING) {
+        return;
+    }
+    while (p->sendings[p->next_number % options.depth].waits) {
+        p->next_number++;
+    }
+    send_next(p, now);
+}
+
+/* True when there may be more. */
+static bool
+take_datagram(struct peer *p)
+{
+    number_type number;
+    ssize_t n = recv(p->fd, received, sizeof(received), 0);
+    if (n < 0 && errno == EAGAIN) {
+        return false;
+    }
+    if (n < 0) {
+        fail("recv: %s", strerror(errno));
+    }
+    if ((size_t)n != options.size) {
+        fail("the server sent back %zd bytes for %zu", n, options.size);
+    }
+    memcpy(&number, received, sizeof(number));
+    if (memcmp(received + sizeof(number), p->pattern, options.size - sizeof(number)) !=
+            0 ||
+        p->next_number - number - 1 > UINT32_MAX / 2) {
+        fail("the server sent back bytes that differ from what it got");
+    }
+    struct sending *s = &p->sendings[number % options.depth];
+    if (s->waits && s->number == number) { /* else it was given up before */
+        uint64_t now = now_ns();
+        count_message(s->sent_at, now);
+        settle(p, s, now);
+    }
+    return true;
+}
+
+static void
+give_up_lost(struct peer *peers, uint64_t now)
+{
+    for (unsigned i = 0; i < options.connections; i++) {
+        for (unsigned j = 0; j < options.depth; j++) {
+            struct sending *s = &peers[i].sendings[j];
+            if (s->waits && now - s->sent_at > lost_after) {
+                run.lost += run.phase == COUNTING;
+                settle(&peers[i], s, now);
+            }
+        }
+    }
+}
+
+static void
+run_udp(void)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+    struct peer *peers = allocate(options.connections, sizeof(*peers));
+    begin_run(now_ns());
+    for (unsigned i = 0; i < options.connections; i++) {
+        struct peer *p = &peers[i];
+        p->fd = connected_socket(i);
+        fcntl(p->fd, F_SETFL, O_NONBLOCK);
+        p->pattern = pattern_of(i);
+        p->sendings = allocate(options.depth, sizeof(*p->sendings));
+        watch(EPOLL_CTL_ADD, p->fd, EPOLLIN, p);
+        for (unsigned j = 0; j < options.depth; j++) {
+            send_next(p, now_ns());
+        }
+    }
+    uint64_t looked = 0;
+    while (unanswered > 0) {
+        int count = wait_for_events(events);
+        for (int i = 0; i < count; i++) {
+            while (take_datagram(events[i].data.ptr)) {
+            }
+        }
+        uint64_t now = now_ns();
+        if (now - looked > lost_after / 4) {
+            give_up_lost(peers, now);
+            looked = now;
+        }
+        advance_phase(now);
+    }
+    print_result("udp");
+}
+
 /* -- accept ---------------------------------------------------------------------------
  */
 
@@ -724,7 +861,7 @@ run_idle(void)
 
 static const char usage[] =
     "usage: loadgen [options] TARGET     TARGET: HOST:PORT, [HOST]:PORT or unix:PATH\n"
-    "  -m, --mode MODE         echo (default), accept or idle\n"
+    "  -m, --mode MODE         echo (default), udp, accept or idle\n"
     "  -c, --connections N     connections at the same time (1)\n"
     "  -s, --size BYTES        size of a message (100); idle: 0 sends none\n"
     "  -l, --line-length BYTES the message is lines of this length, CR LF included\n"
@@ -787,6 +924,9 @@ mode_named(const char *name)
 {
     if (strcmp(name, "echo") == 0) {
         return MODE_ECHO;
+    }
+    if (strcmp(name, "udp") == 0) {
+        return MODE_UDP;
     }
     if (strcmp(name, "accept") == 0) {
         return MODE_ACCEPT;
@@ -863,6 +1003,10 @@ check_options(void)
         (options.line_length > 0 && options.size % options.line_length != 0)) {
         fail("the size must be a multiple of the line length, which is at least 2");
     }
+    if (options.mode == MODE_UDP &&
+        (options.size < sizeof(number_type) || options.address.ss_family == AF_UNIX)) {
+        fail("udp mode needs an IP address, and messages of at least 4 bytes");
+    }
     if (options.mode != MODE_ECHO && options.size > 65536) {
         fail("only echo mode takes messages over 65536 bytes");
     }
@@ -890,6 +1034,9 @@ main(int argc, char **argv)
     switch (options.mode) {
     case MODE_ECHO:
         run_echo();
+        break;
+    case MODE_UDP:
+        run_udp();
         break;
     case MODE_ACCEPT:
         run_accept();

@@ -1,14 +1,16 @@
 """
 An echo server on uvloop's own protocol interface, without Twisted.  Prints its port and its loop.
 
-With ``--once`` it closes each connection after the first piece, with ``--lines`` it takes the
+With ``--unix`` it listens on a UNIX socket and prints its path.  With ``--once`` it closes each connection after the first piece, with ``--lines`` it takes the
 stream apart into lines and sends each of them back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import tempfile
 from typing import cast
 
 import uvloop
@@ -45,15 +47,22 @@ class LineEcho(Echo):
             self.transport.write(b"".join([line + b"\r\n" for line in lines]))
 
 
-async def main(protocol: type[Echo]) -> None:
+async def main(protocol: type[Echo], path: str | None) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(protocol, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    print(port, f"{type(loop).__module__}.{type(loop).__name__}", flush=True)
+    if path is not None:
+        server = await loop.create_unix_server(protocol, path)
+        where = f"unix:{path}"
+    else:
+        server = await loop.create_server(protocol, "127.0.0.1", 0)
+        where = server.sockets[0].getsockname()[1]
+    print(where, f"{type(loop).__module__}.{type(loop).__name__}", flush=True)
     await server.serve_forever()
 
 
-PROTOCOLS = {"": Echo, "--once": OneMessage, "--lines": LineEcho}
+PROTOCOLS = {"": Echo, "--once": OneMessage, "--lines": LineEcho, "--unix": Echo}
 
+option = "".join(sys.argv[1:])
 uvloop.install()
-asyncio.run(main(PROTOCOLS["".join(sys.argv[1:])]))
+with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "echo") if option == "--unix" else None
+    asyncio.run(main(PROTOCOLS[option], path))
