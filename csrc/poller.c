@@ -739,10 +739,18 @@ resume_after_error(pyr_poller *poller, unsigned watched)
     }
 }
 
+/* A UNIX socket that could not be connected hangs up and is writable for ever. */
+static inline bool
+may_have_hung_up(pyr_poller *poller)
+{
+    return poller->is_stream &&
+           pyr_stream_is_connecting((StreamConnection *)poller->selectable);
+}
+
 static int
 events_of(pyr_poller *poller, int status, int uv_events)
 {
-    if (status < 0) {
+    if (status < 0 || may_have_hung_up(poller)) {
         /* should the error have gone away: try, and see */
         return query_events(poller, (int)poller->wanted);
     }

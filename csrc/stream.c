@@ -679,6 +679,12 @@ log_string(StreamConnection *self)
     return self->logstr;
 }
 
+bool
+pyr_stream_is_connecting(StreamConnection *self)
+{
+    return !self->connected && (self->overrides & OWN_WRITE);
+}
+
 void
 pyr_stream_dispatch(StreamConnection *self, int events, bool disconnected)
 {

@@ -24,6 +24,9 @@ int pyr_stream_stop(StreamConnection *self, int event);
  */
 int pyr_stream_descriptor(StreamConnection *self);
 
+/* Is it a client that waits for its connection? */
+bool pyr_stream_is_connecting(StreamConnection *self);
+
 /* Handle readiness; `disconnected` says that the kernel reported an error or hang-up. */
 void pyr_stream_dispatch(StreamConnection *self, int events, bool disconnected);
 

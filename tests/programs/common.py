@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
 import struct
+import sys
+import tempfile
 from typing import Any
 
 from twisted.internet import protocol, reactor
 from twisted.python import log
 
 GIVE_UP_AFTER = 60  # seconds; only what hangs takes this long
+UNIX = sys.argv[-1] == "unix"  # streams are those of UNIX sockets, not of TCP
 
 
 def log_errors() -> None:
@@ -25,10 +30,19 @@ def log_errors() -> None:
     log.addObserver(observe)
 
 
+def folder() -> str:
+    """A new folder, which goes when the program ends."""
+    path = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
 def listen(make: Any, **options: Any) -> Any:
     """Listen on a free port of the loopback interface for protocols made by `make`."""
     factory = protocol.Factory.forProtocol(make)
     factory.noisy = False
+    if UNIX:
+        return reactor.listenUNIX(os.path.join(folder(), "socket"), factory, **options)
     return reactor.listenTCP(0, factory, interface="127.0.0.1", **options)
 
 
@@ -36,11 +50,18 @@ def connect(port: Any, make: Any) -> Any:
     """Connect a protocol made by `make` to `port`."""
     factory = protocol.ClientFactory.forProtocol(make)
     factory.noisy = False
+    if UNIX:
+        return reactor.connectUNIX(port.getHost().name, factory)
     return reactor.connectTCP("127.0.0.1", port.getHost().port, factory)
 
 
 def raw(port: Any) -> socket.socket:
     """A plain socket connected to `port`."""
+    if UNIX:
+        skt = socket.socket(socket.AF_UNIX)
+        skt.settimeout(GIVE_UP_AFTER)
+        skt.connect(port.getHost().name)
+        return skt
     return socket.create_connection(("127.0.0.1", port.getHost().port), timeout=GIVE_UP_AFTER)
 
 

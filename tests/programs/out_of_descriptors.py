@@ -15,7 +15,17 @@ globalLogPublisher.addObserver(
 
 CLIENT = """
 import socket, sys, time
-a = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(30)]
+
+
+def connect():
+    if not sys.argv[1].isdigit():
+        skt = socket.socket(socket.AF_UNIX)
+        skt.connect(sys.argv[1])
+        return skt
+    return socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+
+
+a = [connect() for _ in range(30)]
 closed = 0
 for s in a:
     s.settimeout(0.5)
@@ -28,7 +38,7 @@ for s in a:
 print("closed by the server:", closed > 0)
 del a, s
 time.sleep(0.2)
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s = connect()
 s.sendall(b"again")
 print(s.recv(10))
 """
@@ -54,12 +64,13 @@ def limit():
 
 
 port = common.listen(Echo)
+where = port.getHost().name if common.UNIX else str(port.getHost().port)
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 reactor.callWhenRunning(
     reactor.spawnProcess,
     Watcher(),
     sys.executable,
-    [sys.executable, "-c", CLIENT, str(port.getHost().port)],
+    [sys.executable, "-c", CLIENT, where],
     env=os.environ,
 )
 reactor.callLater(0.01, limit)
