@@ -37,7 +37,8 @@ typedef struct {
 /* One for all ports: it is in use only while a port handles an event. */
 struct pyr_batch {
     DatagramPort *owner; /* whose datagrams these are; borrowed, NULL for nobody's */
-    PyObject *socket;    /* where they came from */
+    PyObject *socket;    /* where they came from, */
+    int fd;              /* and its descriptor */
     int next;
     int count;
     struct sockaddr_storage addresses[BATCH_MAX];
@@ -89,24 +90,47 @@ pyr_batch_free(pyr_batch *batch)
     }
 }
 
+/* The descriptor of the Python socket now: somebody may have closed it.  -1 with an
+ * exception set. */
+static int
+descriptor_of(DatagramPort *self)
+{
+    PyObject *number = PyObject_CallMethodNoArgs(self->socket, self->st->names.fileno);
+    if (number == NULL) {
+        return -1;
+    }
+    long fd = PyLong_AsLong(number);
+    Py_DECREF(number);
+    if (fd < 0 && !PyErr_Occurred()) {
+        errno = EBADF; /* what a call on a closed socket gives */
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return fd < 0 ? -1 : (int)fd;
+}
+
 static inline bool
 batch_is_free(pyr_batch *batch)
 {
     return batch->owner == NULL || batch->next == batch->count;
 }
 
-/* Are there datagrams of this port?  Those of a socket that it gave up are dropped. */
+/* Are there datagrams of this port?  Those of a socket that it gave up, or that somebody
+ * closed, are dropped: stock would not have received them. */
 static bool
 batch_has_rest(pyr_batch *batch, DatagramPort *self)
 {
     if (batch->owner != self || batch->next == batch->count) {
         return false;
     }
-    if (batch->socket != self->socket) {
-        batch_drop(batch);
-        return false;
+    if (batch->socket == self->socket) {
+        int fd = descriptor_of(self);
+        if (fd == batch->fd) {
+            return true;
+        }
+        PyErr_Clear();
     }
-    return true;
+    batch_drop(batch);
+    return false;
 }
 
 #ifndef __linux__
@@ -142,24 +166,6 @@ receive_some(int fd, struct mmsghdr *messages, int count)
 }
 
 /* ---- what a port says of itself ---- */
-
-/* The descriptor of the Python socket now: somebody may have closed it.  -1 with an
- * exception set. */
-static int
-descriptor_of(DatagramPort *self)
-{
-    PyObject *number = PyObject_CallMethodNoArgs(self->socket, self->st->names.fileno);
-    if (number == NULL) {
-        return -1;
-    }
-    long fd = PyLong_AsLong(number);
-    Py_DECREF(number);
-    if (fd < 0 && !PyErr_Occurred()) {
-        errno = EBADF; /* what a call on a closed socket gives */
-        PyErr_SetFromErrno(PyExc_OSError);
-    }
-    return fd < 0 ? -1 : (int)fd;
-}
 
 static int
 get_size(DatagramPort *self, PyObject *name, Py_ssize_t *size)
@@ -363,6 +369,7 @@ receive(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, int *error)
         return 0;
     }
     batch->owner = self;
+    batch->fd = fd;
     batch->next = 0;
     batch->count = received;
     Py_XSETREF(batch->socket, Py_NewRef(self->socket));
