@@ -95,7 +95,7 @@ pyr_batch_free(pyr_batch *batch)
 static int
 descriptor_of(DatagramPort *self)
 {
-    PyObject *number = PyObject_CallMethodNoArgs(self->socket, self->st->names.fileno);
+    PyObject *number = PyObject_CallOneArg(self->st->reactor.socket_fileno, self->socket);
     if (number == NULL) {
         return -1;
     }
@@ -221,7 +221,6 @@ is_connected(DatagramPort *self)
     return PyObject_IsTrue(self->connected_address);
 }
 
-/* A socket that is not Python's own kind is for stock's code to use. */
 static inline bool
 has_plain_socket(DatagramPort *self)
 {
@@ -244,15 +243,15 @@ peers_of(core_state *st)
 static PyObject *
 source_of(DatagramPort *self, const struct sockaddr_storage *addr, socklen_t size)
 {
-    int family = addr->ss_family;
-    if (size == 0 || (family != AF_INET && family != AF_INET6)) {
-        return pyr_address_to_python(addr, size, false);
+    bool is_pair = size > 0 && addr->ss_family == AF_INET;
+    if (size > 0 && addr->ss_family == AF_INET6) {
+        int family = address_family(self);
+        if (family == -1 && PyErr_Occurred()) {
+            return NULL;
+        }
+        is_pair = family == AF_INET6;
     }
-    int own_family = address_family(self);
-    if (own_family == -1 && PyErr_Occurred()) {
-        return NULL;
-    }
-    if (family != own_family) {
+    if (!is_pair) {
         return pyr_address_to_python(addr, size, false);
     }
     pyr_peers *peers = peers_of(self->st);
@@ -348,10 +347,6 @@ static Py_ssize_t
 receive(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, int *error)
 {
     Py_ssize_t limit;
-    if (self->socket == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "socket");
-        return -1;
-    }
     int fd = descriptor_of(self);
     if (fd < 0 || packet_size(self, &limit) < 0) {
         return -1;
@@ -410,6 +405,16 @@ handle_error(DatagramPort *self, int error)
     return result == NULL ? -1 : 0;
 }
 
+/* What is not a plain socket, or is not there, is for stock to use. */
+static int
+read_by_stock(DatagramPort *self)
+{
+    PyObject *result =
+        PyObject_CallOneArg(self->st->reactor.stock_datagram_doRead, (PyObject *)self);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
 static int
 read_datagrams(DatagramPort *self, pyr_batch *batch)
 {
@@ -424,6 +429,9 @@ read_datagrams(DatagramPort *self, pyr_batch *batch)
             }
             if (total >= throughput) {
                 return 0;
+            }
+            if (!has_plain_socket(self)) {
+                return read_by_stock(self);
             }
             handled = receive(self, batch, throughput - total, &error);
         }
@@ -448,10 +456,6 @@ PyDoc_STRVAR(
 static PyObject *
 datagram_doRead(DatagramPort *self, PyObject *Py_UNUSED(ignored))
 {
-    if (!has_plain_socket(self)) {
-        return PyObject_CallOneArg(self->st->reactor.stock_datagram_doRead,
-                                   (PyObject *)self);
-    }
     pyr_batch *batch = batch_of(self->st);
     if (batch == NULL) {
         return NULL;

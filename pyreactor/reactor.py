@@ -39,6 +39,7 @@ _core.configure_reactor(
     lost_failure=_FAILURES[error.ConnectionLost],
     no_descriptor=posixbase._NO_FILEDESC,
     socket_class=socket.socket,
+    socket_fileno=socket.socket.fileno,
     stock_datagram_doRead=udp.Port.doRead,
     stock_datagram_write=udp.Port.write,
     stock_delayed_call=base.DelayedCall,
