@@ -22,12 +22,12 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
 }
 UDP = ("--mode", "udp")
 WORKS = {
-    Work("UDP, 10 x 100 B", "datagrams/s", {"stock": 1.6, "uvloop": 1.0}): (
+    Work("UDP 10 x 100 B", "datagrams/s", {"stock": 1.6, "uvloop": 1.0}): (
         *(*UDP, "--connections", "10"),
         *("--size", "100"),
     ),
-    Work("UDP, 1 x 100 B", "datagrams/s"): (*UDP, "--size", "100"),
-    Work("UDP, 10 x 16 x 100 B", "datagrams/s"): (
+    Work("UDP 1 x 100 B", "datagrams/s"): (*UDP, "--size", "100"),
+    Work("UDP 10 x 16 x 100 B", "datagrams/s"): (
         *(*UDP, "--connections", "10"),
         *("--size", "100", "--depth", "16"),
     ),

@@ -21,11 +21,11 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "pyreactor": ("twisted_unix_echo.py",),
 }
 WORKS = {
-    Work("UNIX, 10 x 1 KB", "messages/s", {"stock": 2.5}): (
+    Work("UNIX 10 x 1 KB", "messages/s", {"stock": 2.5}): (
         *("--connections", "10"),
         *("--size", "1024"),
     ),
-    Work("UNIX, 10 x 100 KB", "messages/s"): ("--connections", "10", "--size", "102400"),
+    Work("UNIX 10 x 100 KB", "messages/s"): ("--connections", "10", "--size", "102400"),
 }
 
 

@@ -16,7 +16,7 @@ class Port(_core.DatagramPort, udp.Port):  # type: ignore[misc]
     """A UDP port.  Mirrors :class:`twisted.internet.udp.Port`."""
 
 
-class MulticastPort(Port, udp.MulticastPort):
+class MulticastPort(Port, udp.MulticastPort):  # type: ignore[misc]
     """A UDP port for multicast.  Mirrors :class:`twisted.internet.udp.MulticastPort`."""
 
 
@@ -24,9 +24,8 @@ class UNIXDatagramPort(_core.UNIXDatagramPort, unix.DatagramPort):  # type: igno
     """A UNIX datagram port.  Mirrors :class:`twisted.internet.unix.DatagramPort`."""
 
 
-class UNIXConnectedDatagramPort(
-    _core.UNIXConnectedDatagramPort,
-    unix.ConnectedDatagramPort,  # type: ignore[misc]
+class UNIXConnectedDatagramPort(  # type: ignore[misc]
+    _core.UNIXConnectedDatagramPort, unix.ConnectedDatagramPort
 ):
     """
     A connected UNIX datagram port.

@@ -21,6 +21,7 @@ class Connection(_core.UNIXConnection, _tcp.Connection):  # type: ignore[misc]
     """A connected UNIX transport.  Mirrors :class:`twisted.internet.unix._SendmsgMixin`."""
 
     protocol: Any
+    _ancillaryLevelSOLSOCKETTypeSCMRIGHTS: Any
 
     def _ancillaryReceived(self, ancillary: Iterable[tuple[int, int, bytes]]) -> None:
         """
@@ -55,7 +56,7 @@ class Server(Connection, _tcp.Server, unix.Server):  # type: ignore[misc]
     @classmethod
     def _accepted(
         cls, fd: int, protocol: Any, client: Any, server: _tcp.AcceptingPort, sessionno: int
-    ) -> Server:
+    ) -> _tcp.Server:
         """
         What the constructor does, for a descriptor that has no Python socket yet.
 
@@ -64,7 +65,7 @@ class Server(Connection, _tcp.Server, unix.Server):  # type: ignore[misc]
         return super()._accepted(fd, protocol, (client, None), server, sessionno)
 
 
-class Port(_tcp.AcceptingPort, unix.Port):  # type: ignore[misc]
+class Port(_tcp.AcceptingPort, unix.Port):
     """A listening UNIX port.  Mirrors :class:`twisted.internet.unix.Port`."""
 
     _ownTransport = Server
@@ -83,5 +84,5 @@ class Client(Connection, unix.Client):  # type: ignore[misc]
 class Connector(unix.Connector):
     """Connects, and connects again.  Mirrors :class:`twisted.internet.unix.Connector`."""
 
-    def _makeTransport(self) -> Client:
+    def _makeTransport(self) -> Any:
         return Client(self.address, self, self.reactor, self.checkPID)

@@ -2,7 +2,7 @@
 The reactor.
 
 :class:`PyReactor` is a Twisted reactor whose loop, timed calls, calls from threads,
-readers and writers, and TCP connections run in C over libuv.  Everything else is
+readers and writers, TCP and UNIX connections and datagrams run in C over libuv.  Everything else is
 Twisted's own :class:`~twisted.internet.posixbase.PosixReactorBase`.
 """
 
@@ -374,7 +374,8 @@ class PyReactor(posixbase.PosixReactorBase):
         :param listenMultiple: whether other sockets may listen on the same port.
         :raise CannotListenError: if the address cannot be bound.
         """
-        p = _udp.MulticastPort(port, protocol, interface, maxPacketSize, self, listenMultiple)
+        reactor: Any = self
+        p = _udp.MulticastPort(port, protocol, interface, maxPacketSize, reactor, listenMultiple)
         p.startListening()
         return p
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twisted.internet import base, error, protocol
+from twisted.internet import base, error, interfaces, protocol
 from twisted.internet.epollreactor import EPollReactor
+from zope.interface import implementer
 
 from pyreactor.reactor import PyReactor
 
@@ -112,40 +115,44 @@ def test_timed_calls(steps: list[tuple[str, int, int]]) -> None:
     assert ours == stock
 
 
-stream_steps = st.lists(
-    st.sampled_from(
-        [
-            "server write",
-            "server write much",
-            "server writeSequence",
-            "server pause",
-            "server resume",
-            "server loseConnection",
-            "server loseWriteConnection",
-            "server abortConnection",
-            "client write",
-            "client write much",
-            "client pause",
-            "client resume",
-            "client loseConnection",
-            "client loseWriteConnection",
-            "client abortConnection",
-            "iterate",
-        ]
-    ),
-    max_size=14,
-)
+STREAM_STEPS = [
+    "server write",
+    "server write much",
+    "server writeSequence",
+    "server pause",
+    "server resume",
+    "server loseConnection",
+    "server loseWriteConnection",
+    "server abortConnection",
+    "client write",
+    "client write much",
+    "client pause",
+    "client resume",
+    "client loseConnection",
+    "client loseWriteConnection",
+    "client abortConnection",
+    "iterate",
+]
+UNIX_STEPS = ["server sendFileDescriptor", "client sendFileDescriptor"]
+stream_steps = st.lists(st.sampled_from(STREAM_STEPS), max_size=14)
+unix_steps = st.lists(st.sampled_from(STREAM_STEPS + 2 * UNIX_STEPS), max_size=14)
 
 
+@implementer(interfaces.IFileDescriptorReceiver)
 class Side(protocol.Protocol):
     """Remembers what it sees; data is compared as a whole, for chunks may differ."""
 
     def __init__(self) -> None:
         self.received = bytearray()
+        self.descriptors: list[int] = []  # each with the bytes that came before it
         self.events: list[object] = []
 
     def connectionMade(self) -> None:
         self.factory.made.append(self)  # type: ignore[attr-defined,union-attr]
+
+    def fileDescriptorReceived(self, descriptor: int) -> None:
+        os.close(descriptor)
+        self.descriptors.append(len(self.received))
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
@@ -154,14 +161,18 @@ class Side(protocol.Protocol):
         self.events.append(("lost", reason.type.__name__))
 
 
-def connected(reactor: Any) -> tuple[Side, Side, Any]:
-    """A server's and a client's protocol, and the port."""
+def connected(reactor: Any, path: str | None = None) -> tuple[Side, Side, Any]:
+    """A server's and a client's protocol, and the port: TCP, or UNIX at `path`."""
     server: Any = protocol.Factory.forProtocol(Side)
     client: Any = protocol.ClientFactory.forProtocol(Side)
     server.noisy = client.noisy = False
     server.made, client.made = [], []
-    port = reactor.listenTCP(0, server, interface="127.0.0.1")
-    reactor.connectTCP("127.0.0.1", port.getHost().port, client)
+    if path is not None:
+        port = reactor.listenUNIX(path, server)
+        reactor.connectUNIX(path, client)
+    else:
+        port = reactor.listenTCP(0, server, interface="127.0.0.1")
+        reactor.connectTCP("127.0.0.1", port.getHost().port, client)
     while not (server.made and client.made):
         reactor.iterate(0.01)
     return server.made[0], client.made[0], port
@@ -178,19 +189,22 @@ def settle(reactor: Any, sides: list[Side]) -> None:
         before = now
 
 
-def run_stream(reactor: Any, steps: list[str]) -> object:
-    server, client, port = connected(reactor)
+ACTIONS: dict[str, Callable[[Any], object]] = {
+    "write": lambda transport: transport.write(b"some data "),
+    "write much": lambda transport: transport.write(b"x" * 300_000),
+    "writeSequence": lambda transport: transport.writeSequence([b"a", b"", b"bc"] * 50),
+    "pause": lambda transport: transport.pauseProducing(),
+    "resume": lambda transport: transport.resumeProducing(),
+    "loseConnection": lambda transport: transport.loseConnection(),
+    "loseWriteConnection": lambda transport: transport.loseWriteConnection(),
+    "abortConnection": lambda transport: transport.abortConnection(),
+    "sendFileDescriptor": lambda transport: transport.sendFileDescriptor(0),
+}
+
+
+def run_stream(reactor: Any, steps: list[str], path: str | None = None) -> object:
+    server, client, port = connected(reactor, path)
     sides = {"server": server, "client": client}
-    actions: dict[str, Callable[[Any], object]] = {
-        "write": lambda transport: transport.write(b"some data "),
-        "write much": lambda transport: transport.write(b"x" * 300_000),
-        "writeSequence": lambda transport: transport.writeSequence([b"a", b"", b"bc"] * 50),
-        "pause": lambda transport: transport.pauseProducing(),
-        "resume": lambda transport: transport.resumeProducing(),
-        "loseConnection": lambda transport: transport.loseConnection(),
-        "loseWriteConnection": lambda transport: transport.loseWriteConnection(),
-        "abortConnection": lambda transport: transport.abortConnection(),
-    }
     problems = []
     for step in steps:
         if step == "iterate":
@@ -202,7 +216,7 @@ def run_stream(reactor: Any, steps: list[str]) -> object:
             # Let come what is on its way: closing on unread data makes a reset.
             settle(reactor, [server, client])
         try:
-            actions[what](sides[who].transport)
+            ACTIONS[what](sides[who].transport)
         except Exception as problem:
             problems.append((step, type(problem).__name__))
         if closes:
@@ -225,7 +239,11 @@ def run_stream(reactor: Any, steps: list[str]) -> object:
         # much of it still arrives, and who sees the reset, is the kernel's whim.
         return problems, lost
     received = [bytes(side.received) for side in (server, client)]
-    return problems, lost, received, [side.events for side in (server, client)]
+    passed: list[object] = [side.descriptors for side in (server, client)]
+    if "write much" in "".join(steps):
+        # Where in the stream one goes depends on how much the kernel took before.
+        passed = [len(side.descriptors) for side in (server, client)]
+    return problems, lost, received, passed, [side.events for side in (server, client)]
 
 
 @settings(
@@ -237,4 +255,155 @@ def run_stream(reactor: Any, steps: list[str]) -> object:
 def test_streams(steps: list[str]) -> None:
     stock = run_stream(EPollReactor(), steps)
     ours = run_stream(PyReactor(), steps)
+    assert ours == stock
+
+
+@settings(
+    max_examples=max(30, EXAMPLES // 4),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(unix_steps)
+def test_unix_streams(steps: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        stock = run_stream(EPollReactor(), steps, os.path.join(folder, "stock"))
+        ours = run_stream(PyReactor(), steps, os.path.join(folder, "ours"))
+    assert ours == stock
+
+
+# What the whole of a program sends fits into a socket's buffer: nothing gets lost.
+datagram_steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("send"), st.sampled_from(["a", "b"]), st.sampled_from([0, 1, 99, 8193])),
+        st.tuples(st.just("send to nobody"), st.sampled_from(["a", "b"]), st.just(1)),
+        st.tuples(st.just("send too much"), st.sampled_from(["a", "b"]), st.just(65_508)),
+        st.tuples(
+            st.sampled_from(["stopReading", "startReading", "stopListening", "connectionLost"]),
+            st.sampled_from(["a", "b"]),
+            st.just(0),
+        ),
+        # In the next datagramReceived:
+        st.tuples(
+            st.sampled_from(
+                [
+                    "in raise",
+                    "in answer",
+                    "in iterate",
+                    "in stopReading",
+                    "in stopListening",
+                    "in connectionLost",
+                    "in switch",
+                    "in cut",
+                ]
+            ),
+            st.sampled_from(["a", "b"]),
+            st.just(0),
+        ),
+        st.tuples(st.just("iterate"), st.just("a"), st.just(0)),
+    ),
+    max_size=16,
+)
+
+
+class Peer(protocol.DatagramProtocol):
+    """One of two ports that write to each other."""
+
+    other: Peer
+    refusals = 0
+
+    def __init__(self, reactor: Any, name: str, trace: list[object]) -> None:
+        self.reactor, self.name, self.trace = reactor, name, trace
+        self.plans: list[str] = []
+        self.port = reactor.listenUDP(0, self, interface="127.0.0.1")
+        self.where = ("127.0.0.1", self.port.getHost().port)
+
+    def attempt(self, what: str, *arguments: object) -> None:
+        try:
+            result: object = getattr(self.port, what)(*arguments)
+        except Exception as problem:
+            result = type(problem).__name__
+        self.trace.append((self.name, what, result if isinstance(result, int | str) else None))
+
+    def send(self, data: bytes, where: tuple[str, int] | None = None) -> None:
+        if self.port._connectedAddr is None:
+            self.attempt("write", data, where or self.other.where)
+        else:
+            self.attempt("write", data)
+
+    def datagramReceived(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.trace.append((self.name, "received", data[:30], len(data), addr == self.other.where))
+        plan = self.plans.pop(0) if self.plans else "nothing"
+        if plan == "raise":
+            raise RuntimeError("planned")
+        if plan == "answer":
+            self.send(b"answer to " + data[:20])
+        elif plan == "iterate":
+            self.reactor.iterate(0)
+        elif plan == "switch":
+            self.port.protocol = Switched(self)
+        elif plan == "cut":
+            self.port.maxPacketSize = 5
+        elif plan != "nothing":
+            self.attempt(plan)
+        self.trace.append((self.name, "handled", plan))
+
+    def connectionRefused(self) -> None:
+        self.trace.append((self.name, "refused"))
+
+    def stopProtocol(self) -> None:
+        self.trace.append((self.name, "stopped"))
+
+
+class Switched(protocol.DatagramProtocol):
+    def __init__(self, first: Peer) -> None:
+        self.first = first
+
+    def datagramReceived(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.first.trace.append(("switched", data[:30]))
+
+
+def run_datagrams(reactor: Any, steps: list[tuple[str, str, int]], connected: bool) -> object:
+    """What the two ports see; the order between them is the kernel's, so each has its own."""
+    traces: dict[str, list[object]] = {"a": [], "b": []}
+    peers = {name: Peer(reactor, name, traces[name]) for name in "ab"}
+    peers["a"].other, peers["b"].other = peers["b"], peers["a"]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as skt:
+        skt.bind(("127.0.0.1", 0))
+        nobody = skt.getsockname()
+    if connected:
+        peers["a"].port.connect(*peers["b"].where)
+    for number, (what, name, size) in enumerate(steps):
+        peer = peers[name]
+        if what == "iterate":
+            for _ in range(4):
+                reactor.iterate(0)
+        elif what == "send to nobody":
+            peer.send(b"", nobody)
+        elif what.startswith("send"):
+            peer.send((b"%d " % number + b"x" * size)[: max(size, 0)])
+        elif what.startswith("in "):
+            peer.plans.append(what[3:])
+        else:
+            peer.attempt(what)
+    for _ in range(6):
+        reactor.iterate(0)
+    for peer in peers.values():
+        if peer.port.connected:
+            peer.port.stopListening()
+    for _ in range(3):
+        reactor.iterate(0)
+    for call in reactor.getDelayedCalls():
+        call.cancel()
+    return traces
+
+
+@settings(
+    max_examples=max(100, EXAMPLES),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(datagram_steps, st.booleans())
+def test_datagrams(steps: list[tuple[str, str, int]], connected: bool) -> None:
+    stock = run_datagrams(EPollReactor(), steps, connected)
+    ours = run_datagrams(PyReactor(), steps, connected)
     assert ours == stock

@@ -27,15 +27,21 @@ CASES = [
     ("delayed_call_repr.py", (), "traceback at creation"),
     ("fork_in_an_event.py", (), "parent received b'second'"),
     ("half_close.py", (), "server read side lost"),
+    ("half_close.py", ("unix",), "server read side lost"),
     ("iterate_in_a_flush.py", (), "inside [b'written in the same turn']"),
     ("line_receiver_nested_iterate.py", (), "in order: [True, True, True, True, True]"),
     ("log_prefixes.py", (), "('hello', 'thread') ['Server', '127.0.0.1']"),
     ("many_readers_and_a_timer.py", (), "came every time"),
     ("nested_iterate.py", (), "client received b'reply'"),
+    ("nested_iterate.py", ("unix",), "client received b'reply'"),
     ("out_of_descriptors.py", (), "EMFILE encountered"),
+    ("out_of_descriptors.py", ("unix",), "EMFILE encountered"),
     ("producers.py", (), "paused True resumed True"),
+    ("producers.py", ("unix",), "paused True resumed True"),
     ("random_drops.py", ("10000",), "connectionLost calls [1]"),
+    ("random_drops.py", ("10000", "unix"), "connectionLost calls [1]"),
     ("reset_mid_write.py", (), "lost ConnectionLost"),
+    ("reset_mid_write.py", ("unix",), "lost ConnectionLost"),
     ("reset_while_paused.py", (), "lost ConnectionLost"),
     ("reset_while_paused_and_writing.py", (), "lost ConnectionLost"),
     ("run_twice.py", (), "ReactorNotRestartable"),
@@ -43,9 +49,40 @@ CASES = [
     ("signals.py", ("twisted", "SIGINT"), "stopped [] 2"),
     ("signals.py", ("twisted", "SIGTERM"), "stopped [] 15"),
     ("start_tls.py", (), "client lost ConnectionDone"),
+    ("start_tls.py", ("unix",), "client lost ConnectionDone"),
     ("stop_listening_in_build_protocol.py", (), "b'hello'"),
     ("timers.py", (), "AlreadyCancelled"),
+    ("udp_errors.py", (), "InvalidAddressError"),
+    ("udp_ports.py", (), "right answers 600"),
+    ("unix_datagrams.py", (), "from b'\\x00pyreactor PID'"),
+    ("unix_descriptors.py", ("unix",), "overrunning lost FileDescriptorOverrun"),
+    ("unix_ports.py", (), "Cannot acquire lock"),
     ("write_wrong_types.py", (), "TypeError Data must be bytes"),
+    *(
+        ("udp_batches.py", arguments, "done with 7")
+        for arguments in (
+            ("connect",),
+            ("cut_shorter",),
+            ("iterate",),
+            ("iterate", "throughput"),
+            ("iterate_and_wait",),
+            ("iterate_while_stopped",),
+            ("nothing",),
+            ("nothing", "throughput"),
+            ("pause",),
+            ("raise_error",),
+            ("raise_exit",),
+            ("read_again",),
+            ("second_port",),
+            ("send_to_itself",),
+            ("stop_and_start_reading",),
+            ("stop_listening",),
+            ("take_longer",),
+        )
+    ),
+    ("udp_batches.py", ("lose_at_once",), "done with 3"),
+    ("udp_batches.py", ("replace_method",), "replaced b'7'"),
+    ("udp_batches.py", ("switch_protocol",), "other received b'7'"),
 ]
 
 
@@ -112,4 +149,25 @@ def test_a_fork_leaves_both_processes_a_loop() -> None:
         "child received b'ping'",
         "parent received b'ping'",
         "child exited with 0",
+    ]
+
+
+def test_a_udp_port_whose_socket_was_closed_by_a_handler() -> None:
+    """What it had received is dropped, and what took the number over is left alone.
+
+    Stock fails to remove the port from its epoll, again and again.
+    """
+    code, output, errors = outcome(
+        python(PROGRAMS / "udp_batches.py", "close_and_reuse", runner=PYREACTOR)
+    )
+    lines = output.splitlines()
+    assert (code, errors.count("Bad file descriptor")) == (0, 1)
+    assert [line for line in lines if line.startswith("done")] == [
+        f"done with {i}" for i in range(4)
+    ]
+    assert lines[-4:] == [
+        "done with 3",
+        "logged OSError [Errno 9] Bad file descriptor | {log_text}",
+        "connected 0 reading False",
+        "left alone b'not for the port'",
     ]

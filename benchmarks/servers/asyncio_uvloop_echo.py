@@ -1,8 +1,8 @@
 """
 An echo server on uvloop's own protocol interface, without Twisted.  Prints its port and its loop.
 
-With ``--unix`` it listens on a UNIX socket and prints its path.  With ``--once`` it closes each connection after the first piece, with ``--lines`` it takes the
-stream apart into lines and sends each of them back.
+With ``--once`` it closes each connection after the first piece, with ``--lines`` it takes the
+stream apart into lines and sends each of them back, with ``--unix`` it listens on a UNIX socket.
 """
 
 from __future__ import annotations

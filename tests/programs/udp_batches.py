@@ -90,12 +90,6 @@ class Receiver(protocol.DatagramProtocol):
         self.transport.write(b"from itself", here)
         reactor.callLater(0, print, "timed call")
 
-    def wrong_size(self):
-        self.transport.maxPacketSize = -1
-
-    def close_socket(self):
-        self.transport.socket.close()
-
     def close_and_reuse(self):
         """Another socket gets the number of the descriptor."""
         number = self.transport.fileno()
@@ -124,10 +118,6 @@ class Other(protocol.DatagramProtocol):
         print("other received", data)
 
 
-class Once(Receiver):
-    """Reads one datagram in an event."""
-
-
 def begin():
     global here
     here = sender.getsockname()
@@ -146,7 +136,7 @@ def finish():
     for skt in others:
         print("left alone", skt.recv(100))
         skt.close()
-    if transport.connected and not others and WHAT != "close_socket":
+    if transport.connected and not others:
         transport.stopListening()
     reactor.callLater(0.1, reactor.stop)
 

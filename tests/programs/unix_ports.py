@@ -120,7 +120,7 @@ def unlocked():
 def abstract():
     global port
     os.remove(path)
-    name = "\0pyreactor test %d" % os.getpid()
+    name = f"\0pyreactor test {os.getpid()}"
     port = reactor.listenUNIX(name, Factory(Echo))
     print(port.getHost().name == name.encode())
     reactor.connectUNIX(name, Factory(Quiet))
