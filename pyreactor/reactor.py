@@ -2,8 +2,8 @@
 The reactor.
 
 :class:`PyReactor` is a Twisted reactor whose loop, timed calls, calls from threads,
-readers and writers, TCP and UNIX connections and datagrams run in C over libuv.  Everything else is
-Twisted's own :class:`~twisted.internet.posixbase.PosixReactorBase`.
+readers and writers, TCP and UNIX connections and datagrams run in C over libuv.
+Everything else is Twisted's own :class:`~twisted.internet.posixbase.PosixReactorBase`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from benchmarks import harness
 ROOT = Path(__file__).resolve().parent.parent
 
 STOCK = harness.ALL_SIDES["stock"]
-MODULES = ("echo", "accept", "timers", "memory")
+MODULES = ("echo", "unix_echo", "udp_echo", "accept", "timers", "memory")
 
 
 def run_benchmark(module: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -73,7 +73,14 @@ def test_all_benchmarks_together_list_their_rows() -> None:
     """The common command knows every benchmark."""
     ran = run_benchmark("benchmarks", "--list")
     assert ran.returncode == 0, ran.stderr
-    for row in ("10 x 1 KB", "16 at a time", "callLater, schedule", "per idle connection"):
+    for row in (
+        "10 x 1 KB",
+        "UNIX 10 x 1 KB",
+        "UDP 10 x 100 B",
+        "16 at a time",
+        "callLater, schedule",
+        "per idle connection",
+    ):
         assert row in ran.stdout
 
 
@@ -96,6 +103,11 @@ def test_check_fails_when_an_aim_was_not_measured() -> None:
         (("line_echo.py",), ("--size", "2048", "--line-length", "32", "--verify-all")),
         (("twisted_one_message.py",), ("--mode", "accept", "--connections", "4")),
         (("twisted_echo.py",), ("--mode", "accept", "--client-closes", "--sources", "3")),
+        (("twisted_unix_echo.py",), ("--connections", "3", "--size", "100000", "--verify-all")),
+        (("twisted_unix_echo.py",), ("--mode", "accept", "--client-closes")),
+        (("twisted_udp_echo.py",), ("--mode", "udp", "--connections", "3")),
+        (("twisted_udp_echo.py",), ("--mode", "udp", "--depth", "5", "--size", "4")),
+        (("twisted_udp_echo.py",), ("--mode", "udp", "--size", "8192", "--messages", "50")),
     ],
 )
 def test_load_generator_accepts_a_server_that_answers_rightly(
@@ -131,6 +143,29 @@ def test_load_generator_notices_a_server_that_spoils_bytes(options: Sequence[str
     assert "bytes that differ" in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("fault", "complaint"),
+    [("spoil", "bytes that differ"), ("cut", "sent back 99 bytes for 100")],
+)
+def test_load_generator_notices_datagrams_that_are_wrong(fault: str, complaint: str) -> None:
+    """A datagram with a wrong bit, or without its end, ends the run without a result."""
+    with harness.serving(STOCK, ["faulty_udp_echo.py", fault]) as server:
+        ran = loadgen("--mode", "udp", "--connections", "3", server.target)
+    assert ran.returncode == 1
+    assert ran.stdout == ""
+    assert complaint in ran.stderr
+
+
+def test_load_generator_counts_datagrams_that_get_lost() -> None:
+    """Those that do not come back are counted, and others are sent in their place."""
+    with harness.serving(STOCK, ["faulty_udp_echo.py", "lose"]) as server:
+        ran = loadgen("--mode", "udp", "--messages", "60", "--connections", "8", server.target)
+    assert ran.returncode == 0, ran.stderr
+    result = json.loads(ran.stdout)
+    assert result["messages"] >= 60
+    assert result["lost"] > 0
+
+
 def test_load_generator_notices_a_server_that_closes_too_early() -> None:
     """An echo connection that the server closes is a failure, not a short result."""
     with harness.serving(STOCK, ["twisted_one_message.py"]) as server:
@@ -145,6 +180,8 @@ def test_load_generator_notices_a_server_that_closes_too_early() -> None:
         (("--size", "0", "127.0.0.1:1"), "at least 1"),
         (("--size", "-5", "127.0.0.1:1"), "not a whole number"),
         (("--mode", "nonsense", "127.0.0.1:1"), "no such mode"),
+        (("--mode", "udp", "--size", "3", "127.0.0.1:1"), "at least 4 bytes"),
+        (("--mode", "udp", "unix:nowhere"), "needs an IP address"),
         (("--line-length", "33", "127.0.0.1:1"), "multiple of the line length"),
         (("localhost",), "not HOST:PORT"),
         ((), "usage"),

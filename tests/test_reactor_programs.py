@@ -49,7 +49,7 @@ CASES = [
     ("signals.py", ("twisted", "SIGINT"), "stopped [] 2"),
     ("signals.py", ("twisted", "SIGTERM"), "stopped [] 15"),
     ("start_tls.py", (), "client lost ConnectionDone"),
-    ("start_tls.py", ("unix",), "client lost ConnectionDone"),
+    ("start_tls.py", ("unix",), "server lost ConnectionDone"),
     ("stop_listening_in_build_protocol.py", (), "b'hello'"),
     ("timers.py", (), "AlreadyCancelled"),
     ("udp_errors.py", (), "InvalidAddressError"),
