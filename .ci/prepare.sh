@@ -24,6 +24,7 @@ for_test() {
     need curl curl
     need dig bind9-dnsutils
     need ssh openssh-client
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need initdb postgresql
 }
 
 # Load generators.
@@ -48,8 +49,15 @@ if ((${#missing[@]})); then
     fi
     say "installing ${missing[*]}"
     "${as_root[@]}" apt-get update -q
+    # PostgreSQL's package would make a database, and keep a server running for it.
+    no_server=/etc/postgresql-common/createcluster.d/no-main-cluster.conf
+    if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+        "${as_root[@]}" mkdir -p "${no_server%/*}"
+        echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_server" >/dev/null
+    fi
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -q -y --no-install-recommends "${missing[@]}"
+    "${as_root[@]}" rm -f "$no_server"
 fi
 
 make_venv .venv "$python" tests/requirements.txt

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgresql
 from tests.support import CHECKOUT, PYREACTOR, STOCK, outcome, python
 
 EXAMPLES = CHECKOUT / "examples"
@@ -18,8 +19,8 @@ FILES = sorted(
     if path.suffix in (".py", ".tac") and NATIVE not in path.parents
 )
 
-# Not to be run by themselves.
-MODULES: set[str] = set()
+# These need more than to be run.
+NOT_ALONE = {"database/postgresql.py"}
 
 # What there has to be, and the program that shows it.
 FEATURES = {
@@ -55,6 +56,7 @@ FEATURES = {
     # Threads
     "deferToThread": "threads/defer_to_thread.py",
     "callInThread and callFromThread": "threads/call_in_thread.py",
+    "hashing server": "threads/hashing_server.py",
     "blocking work": "threads/hide_blocking_work.py",
     # TCP
     "echo server": "tcp/echo_server.py",
@@ -69,6 +71,37 @@ FEATURES = {
     "ClientCreator": "tcp/client_creator.py",
     "endpoints": "tcp/endpoints.py",
     "cancelling a connection": "tcp/cancel_connecting.py",
+    "transparent proxy": "tcp/port_forward.py",
+    # UDP
+    "UDP echo": "udp/echo.py",
+    "connected UDP": "udp/connected.py",
+    "multicast": "udp/multicast.py",
+    "adopted datagram port": "udp/adopted_port.py",
+    # Framing
+    "messages in a stream": "framing/message_boundaries.py",
+    "LineReceiver": "framing/lines.py",
+    "LineReceiver in raw mode": "framing/raw_mode.py",
+    "Int8StringReceiver, Int16StringReceiver, Int32StringReceiver": "framing/length_prefixes.py",
+    "netstrings": "framing/netstrings.py",
+    "struct": "framing/struct_basics.py",
+    "private length-prefixed protocol": "framing/private_protocol.py",
+    # Processes
+    "command server that tails a file": "process/command_server.py",
+    "spawnProcess": "process/talk_to_a_child.py",
+    # Web, names, databases, remote objects
+    "Agent and readBody": "web/agent.py",
+    "static web server": "web/static_server.py",
+    "page fetch with callbacks and errbacks": "web/fetch_page.py",
+    "DNS server": "dns/name_server.py",
+    "adbapi with SQLite": "database/sqlite.py",
+    "adbapi with PostgreSQL": "database/postgresql.py",
+    "Perspective Broker root": "pb/remote_calls.py",
+    "Perspective Broker: passed references": "pb/passed_references.py",
+    "Perspective Broker: errors": "pb/errors.py",
+    # Logs
+    "startLogging": "logs/start_logging.py",
+    "DailyLogFile": "logs/daily_log_file.py",
+    "JSON logging": "logs/structured.py",
 }
 
 
@@ -76,7 +109,7 @@ def name(path: Path) -> str:
     return path.relative_to(EXAMPLES).as_posix()
 
 
-PROGRAMS = [path for path in FILES if path.suffix == ".py" and name(path) not in MODULES]
+PROGRAMS = [path for path in FILES if path.suffix == ".py" and name(path) not in NOT_ALONE]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=name)
@@ -87,6 +120,19 @@ def test_same_output(program: Path, tmp_path: Path) -> None:
     code, output, errors = ours
     assert (code, errors) == (0, "")
     assert output.count("\n") >= 2
+
+
+def test_postgresql(tmp_path: Path) -> None:
+    binaries = postgresql.programs()
+    if binaries is None:
+        pytest.skip("PostgreSQL's server is not installed; Debian's package is `postgresql`")
+    program = EXAMPLES / "database" / "postgresql.py"
+    with postgresql.server(binaries) as database:
+        stock = outcome(python(program, database, runner=STOCK, cwd=tmp_path))
+        ours = outcome(python(program, database, runner=PYREACTOR, cwd=tmp_path))
+    assert ours == stock
+    assert (ours[0], ours[2]) == (0, "")
+    assert "left: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]" in ours[1]
 
 
 def test_every_feature_has_its_example() -> None:
