@@ -19,8 +19,14 @@ FILES = sorted(
     if path.suffix in (".py", ".tac") and NATIVE not in path.parents
 )
 
-# These need more than to be run.
-NOT_ALONE = {"database/postgresql.py"}
+# These need more than to be run; tests/test_examples_started.py has some of them.
+NOT_ALONE = {
+    "calculator/calculation.py",
+    "calculator/test_calculation.py",
+    "calculator/test_client.py",
+    "calculator/test_server.py",
+    "database/postgresql.py",
+}
 
 # What there has to be, and the program that shows it.
 FEATURES = {
@@ -71,6 +77,7 @@ FEATURES = {
     "ClientCreator": "tcp/client_creator.py",
     "endpoints": "tcp/endpoints.py",
     "cancelling a connection": "tcp/cancel_connecting.py",
+    "TLS": "tcp/tls_echo.py",
     "transparent proxy": "tcp/port_forward.py",
     # UDP
     "UDP echo": "udp/echo.py",
@@ -98,6 +105,22 @@ FEATURES = {
     "Perspective Broker root": "pb/remote_calls.py",
     "Perspective Broker: passed references": "pb/passed_references.py",
     "Perspective Broker: errors": "pb/errors.py",
+    # The calculator, and its tests by trial
+    "what the calculator can do": "calculator/calculation.py",
+    "calculator server": "calculator/server.py",
+    "calculator client": "calculator/client.py",
+    "trial": "calculator/test_calculation.py",
+    "trial with StringTransport and task.Clock": "calculator/test_server.py",
+    "trial with Deferreds": "calculator/test_client.py",
+    # Services and twistd
+    "a service": "application/service_life.py",
+    "services in services": "application/service_collection.py",
+    "TCPClient, UNIXServer, UNIXClient, ClientService": "application/client_service.py",
+    ".tac: MultiService, TCPServer, UDPServer, TimerService": "application/echo_services.tac",
+    ".tac: web server": "application/web_server.tac",
+    ".tac: DNS by TCP and UDP": "application/name_server.tac",
+    ".tac: DailyLogFile": "application/daily_log.tac",
+    "twistd --logger": "application/log_observer.py",
     # Logs
     "startLogging": "logs/start_logging.py",
     "DailyLogFile": "logs/daily_log_file.py",
