@@ -22,17 +22,20 @@ static pyr_deferred *
 make(core_state *st)
 {
     pyr_deferred *self;
-    PyTypeObject *type = st->deferred.type;
     if (st->deferred.free_deferred_count > 0) {
+        /* Whole and empty, referred to by the free list alone: see keep(). */
         PyObject *op = st->deferred.free_deferreds[--st->deferred.free_deferred_count];
-        self = (pyr_deferred *)PyObject_Init(op, type);
+        self = SELF;
+    } else if (st->deferred.type == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
+        return NULL;
     } else {
-        self = PyObject_GC_New(pyr_deferred, type);
+        self = PyObject_GC_New(pyr_deferred, st->deferred.type);
         if (self == NULL) {
             return NULL;
         }
+        reset(self, st);
     }
-    reset(self, st);
     PyObject_GC_Track(self);
     return self;
 }
@@ -120,7 +123,7 @@ deferred_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf,
     if (kwnames == NULL && nargs <= 1 &&
         ((PyTypeObject *)type)->tp_init == deferred_tp_init) {
         core_state *st = pyr_state_of_type((PyTypeObject *)type);
-        if (st == NULL || pyr_deferred_ready(st) < 0) {
+        if (st == NULL || (!st->deferred.ready && pyr_deferred_ready(st) < 0)) {
             return NULL;
         }
         PyObject *canceller = nargs == 0 || args[0] == Py_None ? NULL : args[0];
@@ -179,36 +182,71 @@ pyr_deferred_finalize(PyObject *op)
     pyr_report_unhandled(SELF);
 }
 
-static void
-free_memory(pyr_deferred *self, PyTypeObject *type)
+/*
+ * The free list takes an exact Deferred that was cleared, unless that is full or going
+ * away with the module, which lets go of the type before it empties the list.
+ */
+static bool
+keep(pyr_deferred *self)
 {
-    pyr_deferred_state *state = pyr_has_state(type) ? &self->st->deferred : NULL;
-    if (state != NULL && type == state->type &&
-        state->free_deferred_count < PYR_FREE_DEFERREDS &&
-        !PyObject_GC_IsFinalized((PyObject *)self)) {
-        state->free_deferreds[state->free_deferred_count++] = (PyObject *)self;
-    } else {
-        type->tp_free(self);
+    PyTypeObject *type = Py_TYPE(self);
+    if (((PyHeapTypeObject *)type)->ht_module == NULL) {
+        return false;
     }
+    pyr_deferred_state *state = &self->st->deferred;
+    if (type != state->type || state->free_deferred_count == PYR_FREE_DEFERREDS ||
+        PyObject_GC_IsFinalized((PyObject *)self)) {
+        return false;
+    }
+    self->called = self->suppress_already_called = false;
+    self->running = self->had_debug_info = false;
+    self->paused = 0;
+#ifdef Py_REF_DEBUG
+    _Py_NewReference((PyObject *)self);
+#else
+    Py_SET_REFCNT((PyObject *)self, 1);
+#endif
+    state->free_deferreds[state->free_deferred_count++] = (PyObject *)self;
+    return true;
+}
+
+static void
+destroy(pyr_deferred *self)
+{
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    if (self->links != NULL) { /* NULL: tp_new failed half-way */
+        pyr_deferred_clear_base(self);
+        if (keep(self)) {
+            return;
+        }
+    }
+    PyTypeObject *type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* Can clearing it end in a Deferred again, and so on?  Else it needs no care. */
+static inline bool
+is_shallow(pyr_deferred *self)
+{
+    return (self->result == NULL || !PyObject_IS_GC(self->result)) &&
+           self->head == self->tail && self->canceller == NULL &&
+           self->chained_to == NULL && self->fail_result == NULL &&
+           self->debug_info == NULL && self->listed == NULL && self->dict == NULL;
 }
 
 static void
 deferred_dealloc(PyObject *op)
 {
-    pyr_deferred *self = SELF;
-    PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
+    if (is_shallow(SELF)) {
+        destroy(SELF);
+        return;
+    }
     Py_TRASHCAN_BEGIN(op, deferred_dealloc);
-    if (self->weakrefs != NULL) {
-        PyObject_ClearWeakRefs(op);
-    }
-    if (self->links != NULL) { /* NULL: tp_new failed half-way */
-        pyr_deferred_clear_base(self);
-        free_memory(self, type);
-    } else {
-        type->tp_free(self);
-    }
-    Py_DECREF(type);
+    destroy(SELF);
     Py_TRASHCAN_END
 }
 

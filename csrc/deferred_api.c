@@ -389,6 +389,9 @@ pyr_deferred_traverse(core_state *st, visitproc visit, void *arg)
     Py_VISIT(state->pristine_list);
     Py_VISIT(state->patches);
     Py_VISIT(state->capture_names);
+    for (int i = 0; i < state->free_deferred_count; i++) {
+        Py_VISIT(Py_TYPE(state->free_deferreds[i]));
+    }
     for (int i = 0; i < state->free_awaiter_count; i++) {
         Py_VISIT(Py_TYPE(state->free_awaiters[i]));
     }
@@ -413,12 +416,14 @@ void
 pyr_deferred_clear(core_state *st)
 {
     pyr_deferred_state *state = &st->deferred;
-    free_list_clear(state->free_deferreds, &state->free_deferred_count);
     free_list_clear(state->free_drivers, &state->free_driver_count);
     Py_CLEAR(state->type);
     Py_CLEAR(state->list_type);
     Py_CLEAR(state->driver_type);
     Py_CLEAR(state->awaiter_type);
+    while (state->free_deferred_count > 0) {
+        Py_DECREF(state->free_deferreds[--state->free_deferred_count]);
+    }
     while (state->free_awaiter_count > 0) {
         Py_DECREF(state->free_awaiters[--state->free_awaiter_count]);
     }

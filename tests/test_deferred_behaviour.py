@@ -67,6 +67,103 @@ def firing_twice(defer: Any) -> Any:
 
 
 @answer
+def traceback_of_firing_twice(defer: Any) -> Any:
+    def fire(d: Any, method: str) -> Any:
+        try:
+            getattr(d, method)(Boom())
+        except defer.AlreadyCalledError:
+            return frames_of(Failure())
+
+    def in_debug_mode(d: Any) -> Any:
+        d.debug = True
+        return d
+
+    class Subclass(defer.Deferred):  # type: ignore[misc,name-defined]
+        pass
+
+    subclassed = Subclass()
+    subclassed.callback(1)
+    return [
+        fire(make(), method)
+        for make in (
+            lambda: defer.succeed(1),
+            lambda: in_debug_mode(defer.succeed(1)),
+            lambda: subclassed,
+        )
+        for method in ("callback", "errback", "_startRunCallbacks")
+    ]
+
+
+@answer
+def firing_what_has_fired(defer: Any) -> Any:
+    def generator(waiting: Any, error: bool) -> Any:
+        yield waiting
+        if error:
+            raise Boom
+
+    results = []
+    for error in (False, True):
+        first = defer.Deferred().chainDeferred(defer.succeed(1))
+        first.errback(Boom()) if error else first.callback(1)
+        waiting = defer.Deferred()
+        running = defer.inlineCallbacks(generator)(waiting, error)
+        running.callback(None)
+        waiting.callback(None)
+        for d in (first, waiting):
+            failure = caught(d)
+            context = failure.value.__context__
+            results.append((failure.type, frames_of(failure), type(context)))
+    return results
+
+
+@answer
+def the_error_of_a_generator_is_handled_while_its_callbacks_run(defer: Any) -> Any:
+    seen = []
+
+    def look(result: Any) -> Any:
+        seen.append((sys.exc_info()[0], type(result)))
+        return result
+
+    def generator(d: Any) -> Any:
+        try:
+            yield d
+        finally:
+            seen.append(sys.exc_info()[0])
+
+    waiting = defer.Deferred()
+    inner = defer.inlineCallbacks(generator)(waiting).addBoth(look)
+    outer = defer.inlineCallbacks(generator)(inner).addBoth(look)
+    outer.addErrback(lambda f: 1 // 0)
+    outer.addBoth(look)
+    waiting.addBoth(look)
+    waiting.errback(Boom())
+    waiting.addBoth(look)
+    failure = caught(outer)
+    return seen, type(failure.value.__context__), sys.exc_info()[0]
+
+
+@answer
+def traceback_of_a_canceller(defer: Any) -> Any:
+    def refuse(d: Any) -> None:
+        raise Boom
+
+    waiting = defer.Deferred(refuse)
+    middle = defer.Deferred().addCallback(lambda _: waiting)
+    middle.callback(None)
+
+    @defer.inlineCallbacks
+    def generator() -> Any:
+        yield middle
+
+    running = generator()
+    running.cancel()
+    try:
+        middle.cancel()
+    except Boom:
+        return frames_of(Failure())[1:], frames_of(caught(running))
+
+
+@answer
 def errback_without_an_exception(defer: Any) -> Any:
     return error_of(defer.Deferred().errback), error_of(defer.fail)
 
