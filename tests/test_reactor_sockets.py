@@ -1,0 +1,288 @@
+"""UNIX and datagram ports of the reactor, in this process: what they hold, and give back."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet import error, interfaces, protocol, udp, unix
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from pyreactor.reactor import PyReactor
+from tests.test_reactor import Recorder, no_leak, reactor, spin
+
+__all__ = ["reactor"]  # a fixture
+
+
+@implementer(interfaces.IFileDescriptorReceiver)
+class Taking(Recorder):
+    def fileDescriptorReceived(self, descriptor: int) -> None:
+        self.received += b"[%d]" % (descriptor > 0)
+        os.close(descriptor)
+
+
+class Datagrams(protocol.DatagramProtocol):
+    def __init__(self) -> None:
+        self.received: list[tuple[bytes, Any]] = []
+
+    def datagramReceived(self, data: bytes, addr: Any) -> None:
+        self.received.append((data, addr))
+
+
+def unix_pair(reactor: Any, path: Path, kind: type[Recorder] = Recorder) -> tuple[Any, Any, Any]:
+    """The port, a server's and a client's protocol."""
+    made: list[Any] = []
+    factory: Any = protocol.Factory.forProtocol(kind)
+    client: Any = protocol.ClientFactory.forProtocol(kind)
+    factory.noisy = client.noisy = False
+    factory.made = client.made = made
+    port = reactor.listenUNIX(str(path), factory)
+    reactor.connectUNIX(str(path), client)
+    spin(reactor, lambda: len(made) == 2 and all(p.connected for p in made))
+    server, other = sorted(made, key=lambda each: not isinstance(each.transport, unix.Server))
+    return port, server, other
+
+
+def test_unix_transports_look_like_stock(reactor: PyReactor, tmp_path: Path) -> None:
+    port, server, client = unix_pair(reactor, tmp_path / "socket")
+    assert isinstance(port, unix.Port)
+    assert isinstance(client.transport, unix.Client)
+    for transport in (server.transport, client.transport):
+        verifyObject(interfaces.IUNIXTransport, transport)
+    handle = server.transport.getHandle()
+    assert (handle.family, handle.getblocking()) == (socket.AF_UNIX, False)
+    assert handle.fileno() == server.transport.fileno()
+
+
+def test_datagram_ports_look_like_stock(reactor: PyReactor, tmp_path: Path) -> None:
+    port = reactor.listenUDP(0, Datagrams(), interface="127.0.0.1")
+    assert isinstance(port, udp.Port)
+    verifyObject(interfaces.IUDPTransport, port)
+    verifyObject(interfaces.IListeningPort, port)
+    multicast = reactor.listenMulticast(0, Datagrams())
+    assert isinstance(multicast, udp.MulticastPort)
+    verifyObject(interfaces.IMulticastTransport, multicast)
+    named: Any = reactor.listenUNIXDatagram(str(tmp_path / "one"), Datagrams())
+    verifyObject(interfaces.IUNIXDatagramTransport, named)
+    connected: Any = reactor.connectUNIXDatagram(
+        str(tmp_path / "one"), protocol.ConnectedDatagramProtocol()
+    )
+    verifyObject(interfaces.IUNIXDatagramConnectedTransport, connected)
+    assert not interfaces.IUNIXDatagramTransport.providedBy(connected)
+
+
+def test_the_queue_of_descriptors_is_the_one_stock_code_knows(
+    reactor: PyReactor, tmp_path: Path
+) -> None:
+    _, server, client = unix_pair(reactor, tmp_path / "socket", Taking)
+    transport = server.transport
+    assert transport._sendmsgQueue == []
+    transport._sendmsgQueue.append(0)
+    transport.sendFileDescriptor(0)
+    transport.write(b"abc")
+    assert (transport._sendmsgQueue, transport.dataBuffer) == ([0, 0], b"abc")
+    spin(reactor, lambda: client.received.endswith(b"c"))
+    assert client.received == b"[1]a[1]bc"
+    assert transport._sendmsgQueue == []
+
+
+def test_descriptors_wait_with_bytes_for_a_slow_reader(reactor: PyReactor, tmp_path: Path) -> None:
+    _, server, client = unix_pair(reactor, tmp_path / "socket", Taking)
+    client.transport.pauseProducing()
+    server.transport.write(b"x" * 1_000_000)
+    for _ in range(5):
+        reactor.iterate(0.001)
+    server.transport.sendFileDescriptor(0)
+    server.transport.write(b"y")
+    for _ in range(5):
+        reactor.iterate(0.001)
+    assert server.transport._sendmsgQueue == [0]
+    client.transport.resumeProducing()
+    spin(reactor, lambda: client.received.endswith(b"y"))
+    assert client.received.count(b"[1]") == 1
+    assert client.received.replace(b"[1]", b"") == b"x" * 1_000_000 + b"y"
+
+
+def test_a_subclass_may_replace_write_some_data(reactor: PyReactor, tmp_path: Path) -> None:
+    _, server, client = unix_pair(reactor, tmp_path / "socket", Taking)
+    sent: list[int] = []
+    transport = server.transport
+
+    def at_most_two(data: bytes) -> Any:
+        sent.append(len(data))
+        return unix.Server.writeSomeData(transport, bytes(data)[:2])
+
+    transport.writeSomeData = at_most_two
+    transport.sendFileDescriptor(0)
+    transport.write(b"12345")
+    spin(reactor, lambda: client.received == b"[1]12345")
+    assert sent == [5, 3, 1]
+
+
+def test_wrong_values_for_a_connections_queue(reactor: PyReactor, tmp_path: Path) -> None:
+    _, server, _ = unix_pair(reactor, tmp_path / "socket")
+    for value in (None, (), "list"):
+        with pytest.raises(TypeError):
+            server.transport._sendmsgQueue = value
+    with pytest.raises(TypeError):
+        del server.transport._sendmsgQueue
+
+
+@pytest.mark.parametrize("end", ["loseConnection", "abortConnection"])
+def test_no_leak_in_unix_connections(reactor: PyReactor, tmp_path: Path, end: str) -> None:
+    def work() -> None:
+        port, server, client = unix_pair(reactor, tmp_path / "socket", Taking)
+        server.transport.sendFileDescriptor(0)
+        server.transport.write(b"x" * 1000)
+        client.transport.sendFileDescriptor(0)
+        client.transport.writeSequence([b"a", b"b"])
+        spin(reactor, lambda: client.received and server.received)
+        getattr(server.transport, end)()
+        spin(reactor, lambda: server.lost and client.lost)
+        port.stopListening()
+        reactor.iterate()
+
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    no_leak(work, times=100)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_no_leak_in_datagrams(reactor: PyReactor) -> None:
+    one, two = Datagrams(), Datagrams()
+    ports: list[Any] = [reactor.listenUDP(0, each, interface="127.0.0.1") for each in (one, two)]
+    where = ("127.0.0.1", ports[1].getHost().port)
+
+    def work() -> None:
+        for number in range(40):
+            ports[0].write(b"%d" % number, where)
+        with pytest.raises(error.MessageLengthError):
+            ports[0].write(b"x" * 65_508, where)
+        with pytest.raises(error.InvalidAddressError):
+            ports[0].write(b"", ("localhost", 1))
+        spin(reactor, lambda: len(two.received) == 40)
+        two.received.clear()
+
+    no_leak(work)
+
+
+def test_no_leak_in_datagram_ports(reactor: PyReactor, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as skt:
+        skt.bind(("127.0.0.1", 0))
+        here = skt.getsockname()  # always the same: peers are remembered
+
+    def work() -> None:
+        receiver, failing = Datagrams(), Datagrams()
+        port: Any = reactor.listenUDP(here[1], receiver, interface=here[0])
+        port.write(b"data", here)
+        port.connect(*here)
+        port.write(b"more")
+        named: Any = reactor.listenUNIXDatagram(str(tmp_path / "name"), failing)
+        named.write(b"data", str(tmp_path / "name"))
+        spin(reactor, lambda: len(receiver.received) == 2 and failing.received)
+        port.stopListening()
+        named.stopListening()
+        reactor.iterate()
+        os.remove(tmp_path / "name")
+
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    no_leak(work, times=100)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_dropped_reactors_are_collected_with_their_ports(tmp_path: Path) -> None:
+    def make(number: int) -> list[weakref.ref[Any]]:
+        reactor = PyReactor()
+        port, server, client = unix_pair(reactor, tmp_path / f"stream{number}")
+        server.transport.sendFileDescriptor(0)
+        datagrams: Any = reactor.listenUDP(0, Datagrams(), interface="127.0.0.1")
+        named: Any = reactor.listenUNIXDatagram(str(tmp_path / f"{number}"), Datagrams())
+        kept = (reactor, port, server, client, datagrams, named, datagrams.protocol)
+        return [weakref.ref(each) for each in kept]
+
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    references = [reference for number in range(5) for reference in make(number)]
+    for _ in range(3):
+        gc.collect()
+    assert [reference() for reference in references] == [None] * len(references)
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_a_port_dropped_by_its_handler_is_kept_until_it_returns(reactor: PyReactor) -> None:
+    """The last reference goes while datagrams of the port still wait in the batch."""
+
+    class Dropping(Datagrams):
+        def datagramReceived(self, data: bytes, addr: Any) -> None:
+            Datagrams.datagramReceived(self, data, addr)
+            if len(self.received) == 2:
+                ports.clear()
+                transport, self.transport = self.transport, None  # type: ignore[assignment]
+                transport.connectionLost()  # type: ignore[union-attr]
+                del transport
+                gc.collect()
+
+    receiver = Dropping()
+    ports: list[Any] = [reactor.listenUDP(0, receiver, interface="127.0.0.1")]
+    dropped = weakref.ref(ports[0])
+    where = ("127.0.0.1", ports[0].getHost().port)
+    for number in range(10):
+        ports[0].write(b"%d" % number, where)
+    spin(reactor, lambda: dropped() is None)
+    assert [data for data, _ in receiver.received] == [b"0", b"1"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 8192, 65_507])
+@pytest.mark.parametrize("limit", [0, 1, 8192, 65_536, 65_537, 200_000])
+def test_datagrams_are_cut_to_max_packet_size(reactor: PyReactor, size: int, limit: int) -> None:
+    receiver = Datagrams()
+    port = reactor.listenUDP(0, receiver, interface="127.0.0.1", maxPacketSize=limit)
+    where = ("127.0.0.1", port.getHost().port)
+    data = (b"0123456789" * 6551)[:size]
+    for _ in range(2):
+        assert port.write(data, where) == size  # type: ignore[func-returns-value]
+    spin(reactor, lambda: len(receiver.received) == 2)
+    assert receiver.received == [(data[:limit], where)] * 2
+
+
+def test_unix_datagrams_larger_than_udp_allows(reactor: PyReactor, tmp_path: Path) -> None:
+    receiver = Datagrams()
+    path = str(tmp_path / "name")
+    port: Any = reactor.listenUNIXDatagram(path, receiver, maxPacketSize=150_000)
+    assert port.write(b"x" * 120_000, path) == 120_000
+    spin(reactor, lambda: receiver.received)
+    assert receiver.received == [(b"x" * 120_000, path)]
+
+
+def test_the_same_peer_is_the_same_tuple_until_it_is_forgotten(reactor: PyReactor) -> None:
+    """So an answer needs no parsing; and the tuple is right, whoever came in between."""
+    receiver = Datagrams()
+    port: Any = reactor.listenUDP(0, receiver, interface="127.0.0.1")
+    where = ("127.0.0.1", port.getHost().port)
+    for _ in range(2):
+        port.write(b"", where)
+    spin(reactor, lambda: len(receiver.received) == 2)
+    assert receiver.received[0][1] is receiver.received[1][1]
+
+
+def test_wrong_packet_sizes_end_the_port_as_in_stock(reactor: PyReactor) -> None:
+    from twisted.python import log
+
+    errors: list[Any] = []
+    log.addObserver(observe := lambda event: errors.append(event.get("failure")))
+    try:
+        for size in (-1, "size", None):
+            port: Any = reactor.listenUDP(0, Datagrams(), interface="127.0.0.1")
+            port.maxPacketSize = size
+            port.write(b"data", ("127.0.0.1", port.getHost().port))
+            spin(reactor, lambda port=port: not port.connected)  # type: ignore[misc]
+    finally:
+        log.removeObserver(observe)
+    assert [failure.type for failure in errors if failure] == [ValueError, TypeError, TypeError]
