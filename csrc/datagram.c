@@ -480,6 +480,14 @@ pyr_datagram_deliver_rest(Loop *loop)
     return pyr_poller_dispatch_read(loop, (PyObject *)batch->owner);
 }
 
+void
+pyr_datagram_forked(core_state *st)
+{
+    if (st->reactor.batch != NULL) {
+        batch_drop(st->reactor.batch);
+    }
+}
+
 /* ---- sending ---- */
 
 /* Stock's own method: for arguments that are unusual, and for its errors. */

@@ -716,6 +716,7 @@ static PyObject *
 loop_forked(Loop *self, PyObject *Py_UNUSED(ignored))
 {
     self->forked = true;
+    pyr_datagram_forked(self->st);
     Py_RETURN_NONE;
 }
 

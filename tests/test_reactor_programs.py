@@ -53,6 +53,7 @@ CASES = [
     ("stop_listening_in_build_protocol.py", (), "b'hello'"),
     ("timers.py", (), "AlreadyCancelled"),
     ("udp_errors.py", (), "InvalidAddressError"),
+    ("udp_fork.py", (), "b'9'"),
     ("udp_refused_between.py", (), "refused 2"),
     ("udp_ports.py", (), "right answers 600"),
     ("unix_datagrams.py", (), "from b'\\x00pyreactor PID'"),
