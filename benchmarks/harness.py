@@ -356,6 +356,8 @@ class Comparison:
     columns: Mapping[str, str] = field(default_factory=dict)
     """Further numbers of a sample to show: key in the sample, heading."""
     notes: Sequence[str] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Works that cannot be done here, by name, each with the reason."""
     samples: dict[tuple[str, str], list[Sample | None]] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
@@ -368,14 +370,15 @@ class Comparison:
                 self.unavailable[side.name] = reason
                 say(f"{self.title}: side {side.name} is not available: {reason}")
         sides = [side for side in self.sides if side.name not in self.unavailable]
-        count = len(self.works) * len(sides) * self.rounds
+        works = [work for work in self.works if work.name not in self.missing]
+        count = len(works) * len(sides) * self.rounds
         say(
-            f"{self.title}: {self.rounds} rounds of {len(self.works)} works on {len(sides)} sides,"
+            f"{self.title}: {self.rounds} rounds of {len(works)} works on {len(sides)} sides,"
             f" about {count * self.seconds_per_sample:.0f} s"
         )
         began = time.monotonic()
         for number in range(self.rounds):
-            for work in self.works:
+            for work in works:
                 # Another side goes first each time, so that none always has that place.
                 turn = number % max(len(sides), 1)
                 for side in [*sides[turn:], *sides[:turn]]:
@@ -439,6 +442,9 @@ class Comparison:
         headings = ["side", "median", "least – most", *self.columns.values()]
         headings += [f"{self.subject} is", "least – most", "aim"]
         for work in self.works:
+            if work.name in self.missing:
+                lines += ["", f"{work.name}: NOT AVAILABLE: {self.missing[work.name]}"]
+                continue
             rows = [headings, *(self.row(work, side.name) for side in self.sides)]
             better = "less is better" if work.less_is_better else "more is better"
             lines += ["", f"{work.name}: {work.unit} ({better})", *aligned(rows)]
@@ -469,6 +475,7 @@ class Comparison:
             "subject": self.subject,
             "rounds": self.rounds,
             "unavailable": self.unavailable,
+            "missing": dict(self.missing),
             "failures": self.failures,
             "works": [self.work_document(work) for work in self.works],
         }

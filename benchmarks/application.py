@@ -1,0 +1,130 @@
+"""
+What applications do: TLS, HTTP, remote calls, child processes.
+
+The Twisted programs are unchanged scripts.  Run as ``python -m benchmarks.application``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks import harness
+from benchmarks.harness import HERE, SAMPLES, Comparison, Sample, Side, Work
+
+SIDES = ("stock", "pyreactor")
+CONNECTIONS = {"tls": 10, "web": 32}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a sample with a load generator takes, in seconds; how many operations others do."""
+
+    seconds: float
+    warmup: float
+    tiny: bool
+
+    def count(self, full: int) -> str:
+        """The number of operations where a full sample has ``full``."""
+        return str(max(full // 100, 32) if self.tiny else int(full * self.seconds))
+
+
+def tls_echo(size: int, side: Side, timing: Timing) -> Sample:
+    """Messages per second of a TLS echo server."""
+    client = [sys.executable, str(HERE / "tls_load.py")]
+    with harness.serving(side, ["twisted_tls_echo.py"]) as server:
+        # A tiny run counts messages: on a busy machine, none may come in its time.
+        times = [30, timing.warmup, 50] if timing.tiny else [timing.seconds, timing.warmup]
+        numbers = [server.pid, server.port, CONNECTIONS["tls"], size, *times]
+        command = [*client, *map(str, numbers)]
+        result = harness.run_json(command, harness.cores()[1], harness.STOCK_ENV, 60)
+    return {
+        "value": result["messages_per_s"],
+        "cpu": result["server_cpu_us_per_message"],
+        "load": 100 * result["load_cpu"],
+    }
+
+
+def web_hello(side: Side, timing: Timing) -> Sample:
+    """Requests per second of a web server under wrk."""
+    seconds = max(1, round(timing.seconds))
+    with harness.serving(side, ["web_hello.py"]) as server:
+        command = ["wrk", "-t1", f"-c{CONNECTIONS['web']}", f"http://{server.target}/"]
+        if not timing.tiny:
+            wrk(*command, "-d1s")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        rate = wrk(*command, f"-d{seconds}s")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"value": rate, "load": 100 * cpu / seconds}
+
+
+def wrk(*command: str) -> float:
+    """Run wrk on the second core; requests per second, all of them answered with 200."""
+    with harness.starting_on(harness.cores()[1]):
+        ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    rate = re.search(r"Requests/sec: +([0-9.]+)", ran.stdout)
+    wrong = re.search(r"Socket errors.*|Non-2xx.*", ran.stdout)
+    if ran.returncode != 0 or rate is None or wrong is not None:
+        detail = wrong[0] if wrong else harness.last_line(ran.stderr or ran.stdout)
+        raise harness.BenchmarkError(f"wrk: {detail}")
+    return float(rate[1])
+
+
+def sample(script: str, what: str, count: int, side: Side, timing: Timing) -> Sample:
+    """One sample of a script that takes the work and a count."""
+    return harness.run_sample(side, [str(SAMPLES / script), what, timing.count(count)])
+
+
+WORKS: dict[Work, Callable[[Side, Timing], Sample]] = {
+    Work("TLS echo, 10 x 1 KB", "messages/s", {"stock": 1.2}): partial(tls_echo, 1024),
+    Work("TLS echo, 10 x 100 KB", "messages/s"): partial(tls_echo, 102400),
+    Work("web hello world, 32 keep-alive", "requests/s", {"stock": 1.35}): web_hello,
+    Work("AMP calls", "calls/s", {"stock": 1.5}): partial(sample, "remote_calls.py", "amp", 5000),
+    Work("PB calls", "calls/s", {"stock": 1.2}): partial(sample, "remote_calls.py", "pb", 5000),
+    Work("spawnProcess of /bin/true", "processes/s", {"stock": 1.0}): partial(
+        sample, "spawn.py", "true", 400
+    ),
+    Work("through cat, 64 KiB at a time", "MiB/s"): partial(sample, "spawn.py", "cat", 400),
+}
+NEEDS = {"web hello world, 32 keep-alive": "wrk"}
+"""Programs that a row cannot be measured without."""
+
+
+def compare(options: argparse.Namespace) -> Comparison:
+    """The comparison as asked for."""
+    timing = Timing(
+        harness.scaled(options, 1.0, 0.5, 0.05),
+        harness.scaled(options, 0.2, 0.15, 0.02),
+        options.tiny,
+    )
+    measures = {work.name: measure for work, measure in WORKS.items()}
+    return Comparison(
+        "applications",
+        harness.chosen_works(options, list(WORKS)),
+        harness.chosen_sides(options, list(SIDES)),
+        lambda work, side: measures[work.name](side, timing),
+        harness.rounds_of(options),
+        options.subject,
+        seconds_per_sample=timing.seconds + 1.5,
+        columns={"cpu": "server CPU µs/msg", "load": "load CPU %"},
+        notes=("remote calls: both ends in one process, 16 calls under way",),
+        missing={
+            name: f"{program} is not installed"
+            for name, program in NEEDS.items()
+            if shutil.which(program) is None
+        },
+    )
+
+
+main = partial(harness.main, compare, __doc__)
+
+if __name__ == "__main__":
+    sys.exit(main())
