@@ -3,6 +3,28 @@
 
 /* ---- attribute access ------------------------------------------------------ */
 
+/*
+ * A __dict__ made for an instance that had none shares its keys with other instances.
+ * CPython 3.11 to 3.13 read and set attributes slowly by way of such a one: give it keys
+ * of its own.  The order stays.  Between the two calls nothing else runs, and the second
+ * has the room that the first left.
+ */
+static int
+unshare_keys(PyObject *dict)
+{
+    if (PyDict_GET_SIZE(dict) == 0) {
+        return 0;
+    }
+    PyObject *last = PyObject_CallMethod(dict, "popitem", NULL);
+    if (last == NULL) {
+        return -1;
+    }
+    int status =
+        PyDict_SetItem(dict, PyTuple_GET_ITEM(last, 0), PyTuple_GET_ITEM(last, 1));
+    Py_DECREF(last);
+    return status;
+}
+
 PyObject *
 pyr_make_instance_dict(PyObject *self)
 {
@@ -19,7 +41,14 @@ pyr_make_instance_dict(PyObject *self)
         Py_DECREF(dict);
         pointer = _PyObject_GetDictPtr(self);
     }
-    return pointer == NULL ? NULL : *pointer;
+    PyObject *made = pointer == NULL ? NULL : *pointer;
+#if PY_VERSION_HEX >= 0x030B0000
+    if (made != NULL && PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT) &&
+        unshare_keys(made) < 0) {
+        PyErr_Clear();
+    }
+#endif
+    return made;
 }
 
 PyObject *
