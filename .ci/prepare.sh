@@ -29,7 +29,7 @@ for_test() {
 
 # Load generators.
 for_bench() {
-    :
+    need wrk wrk
 }
 
 for purpose in build "$@"; do

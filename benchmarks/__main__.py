@@ -9,7 +9,17 @@ from __future__ import annotations
 import sys
 import time
 
-from benchmarks import accept, echo, harness, memory, timers, udp_echo, unix_echo
+from benchmarks import (
+    accept,
+    application,
+    echo,
+    harness,
+    memory,
+    timers,
+    twisted_own,
+    udp_echo,
+    unix_echo,
+)
 
 ALL = (
     echo.compare,
@@ -18,6 +28,8 @@ ALL = (
     accept.compare,
     timers.compare,
     memory.compare,
+    application.compare,
+    twisted_own.compare,
 )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,21 @@ from benchmarks import harness
 ROOT = Path(__file__).resolve().parent.parent
 
 STOCK = harness.ALL_SIDES["stock"]
-MODULES = ("echo", "unix_echo", "udp_echo", "accept", "timers", "memory")
+MODULES = (
+    "echo",
+    "unix_echo",
+    "udp_echo",
+    "accept",
+    "timers",
+    "memory",
+    "application",
+    "twisted_own",
+)
 
 
-def run_benchmark(module: str, *options: str) -> subprocess.CompletedProcess[str]:
+def run_benchmark(
+    module: str, *options: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a benchmark's command line with tiny counts."""
     return subprocess.run(
         [sys.executable, "-m", module, "--tiny", *options],
@@ -27,6 +39,7 @@ def run_benchmark(module: str, *options: str) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         cwd=ROOT,
+        env={**os.environ, **(env or {})},
         timeout=300,
     )
 
@@ -58,6 +71,9 @@ def test_benchmark_measures_every_row_on_every_side_that_is_there(
     for work in comparison["works"]:
         assert {"stock", "pyreactor"} <= set(work["sides"])
         assert "stock" not in comparison["unavailable"]
+        if work["name"] in comparison["missing"]:
+            assert f"{work['name']}: NOT AVAILABLE" in ran.stdout
+            continue
         for name, side in work["sides"].items():
             if name in comparison["unavailable"]:
                 assert comparison["unavailable"][name]
@@ -82,6 +98,15 @@ def test_all_benchmarks_together_list_their_rows() -> None:
         "per idle connection",
     ):
         assert row in ran.stdout
+
+
+def test_a_row_is_not_available_without_the_program_it_needs(tmp_path: Path) -> None:
+    """Nothing is measured, the reason is shown, and the aim was not reached."""
+    ran = run_benchmark(
+        "benchmarks.application", "--check", "--rows", "web*", env={"PATH": str(tmp_path)}
+    )
+    assert ran.returncode == 1, ran.stderr
+    assert "web hello world, 32 keep-alive: NOT AVAILABLE: wrk is not installed" in ran.stdout
 
 
 def test_check_fails_when_an_aim_was_not_measured() -> None:

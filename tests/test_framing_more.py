@@ -494,3 +494,24 @@ def test_connections_leave_nothing_behind(base: str, data: bytes) -> None:
         assert tracemalloc.get_traced_memory()[0] - before < 20_000
     finally:
         tracemalloc.stop()
+
+
+# ---- the instance's dict
+
+
+@pytest.mark.parametrize("attributes", [0, 1, 7, 40])
+def test_the_instances_dict_keeps_its_content_and_order(attributes: int) -> None:
+    """Also of an instance that had no dict before it received anything."""
+
+    class Plain(basic.LineReceiver):
+        def __init__(self) -> None:
+            for number in range(attributes):
+                setattr(self, f"a{number}", [number])
+
+    names = [f"a{number}" for number in range(attributes)]
+    for _ in range(3):
+        received = Plain()
+        received.dataReceived(b"part of a line")
+        assert received.clearLineBuffer() == b"part of a line"
+        assert [name for name in vars(received) if name.startswith("a")] == names
+        assert [getattr(received, name) for name in names] == [[n] for n in range(attributes)]
