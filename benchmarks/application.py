@@ -78,21 +78,32 @@ def wrk(*command: str) -> float:
     return float(rate[1])
 
 
-def sample(script: str, what: str, count: int, side: Side, timing: Timing) -> Sample:
-    """One sample of a script that takes the work and a count."""
-    return harness.run_sample(side, [str(SAMPLES / script), what, timing.count(count)])
+def sample(script: str, *what: str, count: int) -> Callable[[Side, Timing], Sample]:
+    """Takes samples of a script whose last argument is a count."""
+
+    def measure(side: Side, timing: Timing) -> Sample:
+        return harness.run_sample(side, [str(SAMPLES / script), *what, timing.count(count)])
+
+    return measure
+
+
+def calls(what: str, at_once: int) -> Callable[[Side, Timing], Sample]:
+    """Remote calls per second."""
+    return sample("remote_calls.py", what, str(at_once), count=5000)
 
 
 WORKS: dict[Work, Callable[[Side, Timing], Sample]] = {
     Work("TLS echo, 10 x 1 KB", "messages/s", {"stock": 1.2}): partial(tls_echo, 1024),
     Work("TLS echo, 10 x 100 KB", "messages/s"): partial(tls_echo, 102400),
     Work("web hello world, 32 keep-alive", "requests/s", {"stock": 1.35}): web_hello,
-    Work("AMP calls", "calls/s", {"stock": 1.5}): partial(sample, "remote_calls.py", "amp", 5000),
-    Work("PB calls", "calls/s", {"stock": 1.2}): partial(sample, "remote_calls.py", "pb", 5000),
-    Work("spawnProcess of /bin/true", "processes/s", {"stock": 1.0}): partial(
-        sample, "spawn.py", "true", 400
+    Work("AMP calls, one at a time", "calls/s", {"stock": 1.5}): calls("amp", 1),
+    Work("AMP calls, 16 under way", "calls/s", {"stock": 1.5}): calls("amp", 16),
+    Work("PB calls, one at a time", "calls/s", {"stock": 1.2}): calls("pb", 1),
+    Work("PB calls, 16 under way", "calls/s", {"stock": 1.2}): calls("pb", 16),
+    Work("spawnProcess of /bin/true", "processes/s", {"stock": 1.0}): sample(
+        "spawn.py", "true", count=400
     ),
-    Work("through cat, 64 KiB at a time", "MiB/s"): partial(sample, "spawn.py", "cat", 400),
+    Work("through cat, 64 KiB at a time", "MiB/s"): sample("spawn.py", "cat", count=400),
 }
 NEEDS = {"web hello world, 32 keep-alive": "wrk"}
 """Programs that a row cannot be measured without."""
@@ -115,7 +126,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         options.subject,
         seconds_per_sample=timing.seconds + 1.5,
         columns={"cpu": "server CPU µs/msg", "load": "load CPU %"},
-        notes=("remote calls: both ends in one process, 16 calls under way",),
+        notes=("remote calls: both ends in one process",),
         missing={
             name: f"{program} is not installed"
             for name, program in NEEDS.items()

@@ -1,7 +1,7 @@
 """
-Calls per second from a client to a server in the same process: ``remote_calls.py amp|pb COUNT``.
+Calls per second from a client to a server in the same process: ``amp|pb AT_ONCE COUNT``.
 
-An ordinary Twisted program; sixteen calls are under way at any time, over one TCP connection of
+An ordinary Twisted program; so many calls are under way at any time, over one TCP connection of
 the loopback interface.
 """
 
@@ -18,8 +18,7 @@ from twisted.protocols import amp
 from twisted.spread import pb
 
 reactor = cast(Any, default_reactor)
-work, count = sys.argv[1], int(sys.argv[2])
-AT_ONCE = 16
+work, at_once, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 
 
 class Sum(amp.Command):
@@ -81,16 +80,16 @@ async def measure(_: object) -> None:
     call = await client(port.getHost().port)
 
     async def worker(first: int, upto: int) -> None:
-        for number in range(first, upto, AT_ONCE):
+        for number in range(first, upto, at_once):
             assert await call(number) == number + 1
 
     async def all_of(upto: int) -> float:
         began = perf_counter()
-        workers = [worker(first, upto) for first in range(AT_ONCE)]
+        workers = [worker(first, upto) for first in range(at_once)]
         await defer.gatherResults([defer.ensureDeferred(each) for each in workers])
         return perf_counter() - began
 
-    await all_of(count // 10 + AT_ONCE)
+    await all_of(count // 10 + at_once)
     rate = count / await all_of(count)
     name = f"{type(reactor).__module__}.{type(reactor).__name__}"
     print(json.dumps({"value": rate, "runs_on": name}), flush=True)
