@@ -6,6 +6,7 @@
 #include "listener.h"
 #include "loop.h"
 #include "peers.h"
+#include "pipe.h"
 #include "reactor_concepts.h"
 #include "stream.h"
 #include "timer.h"
@@ -70,7 +71,7 @@ pyr_reactor_exec(PyObject *module, core_state *st)
 {
     if (pyr_loop_exec(module, st) < 0 || pyr_timer_exec(module, st) < 0 ||
         pyr_stream_exec(module, st) < 0 || pyr_listener_exec(module, st) < 0 ||
-        pyr_datagram_exec(module, st) < 0) {
+        pyr_datagram_exec(module, st) < 0 || pyr_pipe_exec(module, st) < 0) {
         return -1;
     }
     return PyModule_AddFunctions(module, reactor_functions);

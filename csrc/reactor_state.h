@@ -9,36 +9,37 @@
 #include <Python.h>
 
 /* Objects that configure_reactor must be given. */
-#define PYR_REACTOR_GIVEN(X)                                              \
-    X(AlreadyCalled) /* twisted.internet.error */                         \
-    X(AlreadyCancelled)                                                   \
-    X(CONNECTION_DONE) /* twisted.internet.main */                        \
-    X(CONNECTION_LOST)                                                    \
-    X(ILogContext)    /* twisted.python.log */                            \
-    X(context_module) /* twisted.python.context */                        \
-    X(done_failure)   /* posixbase's own Failures for those two */        \
-    X(lost_failure)                                                       \
-    X(no_descriptor)         /* posixbase._NO_FILEDESC */                 \
-    X(socket_class)          /* socket.socket */                          \
-    X(socket_fileno)         /* socket.socket.fileno */                   \
-    X(stock_datagram_doRead) /* udp.Port.doRead */                        \
-    X(stock_datagram_write)                                               \
-    X(stock_delayed_call)          /* base.DelayedCall */                 \
-    X(stock_doWrite)               /* abstract.FileDescriptor.doWrite */  \
-    X(stock_logPrefix)             /* tcp.Connection.logPrefix */         \
-    X(stock_unix_connected_write)  /* unix.ConnectedDatagramPort.write */ \
-    X(stock_unix_write)            /* unix.DatagramPort.write */          \
-    X(stock_writeSomeData)         /* tcp.Connection.writeSomeData */     \
-    X(stock_sendmsg_writeSomeData) /* unix._SendmsgMixin.writeSomeData */ \
-    X(format_stack)                /* traceback.format_stack */           \
-    X(make_socket)                 /* and from pyreactor/_reports.py: */  \
-    X(buggy_prefix)                                                       \
-    X(event_error)                                                        \
-    X(iterate_by_methods)                                                 \
-    X(main_loop_error)                                                    \
-    X(repr_delayed_call)                                                  \
-    X(sort_call_later)                                                    \
-    X(thread_call_error)                                                  \
+#define PYR_REACTOR_GIVEN(X)                                                 \
+    X(AlreadyCalled) /* twisted.internet.error */                            \
+    X(AlreadyCancelled)                                                      \
+    X(CONNECTION_DONE) /* twisted.internet.main */                           \
+    X(CONNECTION_LOST)                                                       \
+    X(ILogContext)    /* twisted.python.log */                               \
+    X(context_module) /* twisted.python.context */                           \
+    X(done_failure)   /* posixbase's own Failures for those two */           \
+    X(lost_failure)                                                          \
+    X(no_descriptor)         /* posixbase._NO_FILEDESC */                    \
+    X(socket_class)          /* socket.socket */                             \
+    X(socket_fileno)         /* socket.socket.fileno */                      \
+    X(stock_datagram_doRead) /* udp.Port.doRead */                           \
+    X(stock_datagram_write)                                                  \
+    X(stock_delayed_call)          /* base.DelayedCall */                    \
+    X(stock_doWrite)               /* abstract.FileDescriptor.doWrite */     \
+    X(stock_logPrefix)             /* tcp.Connection.logPrefix */            \
+    X(stock_pipe_writeSomeData)    /* process.ProcessWriter.writeSomeData */ \
+    X(stock_unix_connected_write)  /* unix.ConnectedDatagramPort.write */    \
+    X(stock_unix_write)            /* unix.DatagramPort.write */             \
+    X(stock_writeSomeData)         /* tcp.Connection.writeSomeData */        \
+    X(stock_sendmsg_writeSomeData) /* unix._SendmsgMixin.writeSomeData */    \
+    X(format_stack)                /* traceback.format_stack */              \
+    X(make_socket)                 /* and from pyreactor/_reports.py: */     \
+    X(buggy_prefix)                                                          \
+    X(event_error)                                                           \
+    X(iterate_by_methods)                                                    \
+    X(main_loop_error)                                                       \
+    X(repr_delayed_call)                                                     \
+    X(sort_call_later)                                                       \
+    X(thread_call_error)                                                     \
     X(timed_call_error)
 
 typedef struct {

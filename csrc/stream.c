@@ -28,7 +28,8 @@ enum { OWN_READ = 1, OWN_WRITE = 2, OWN_PREFIX = 4, OWN_SEND = 8 };
 
 struct StreamConnection {
     PyObject_HEAD core_state *st;
-    Loop *loop; /* of self->reactor, if that is a pyreactor; else NULL */
+    const pyr_stream_kind *kind; /* NULL: a socket */
+    Loop *loop;                  /* of self->reactor, if that is a pyreactor; else NULL */
     pyr_poller *poller;
     StreamConnection *next_flush;
     PyObject *reactor;
@@ -57,6 +58,7 @@ struct StreamConnection {
     char takes_ancillary; /* a UNIXConnection: descriptors may come beside the bytes */
     char reading;
     char writing;
+    char reads_when_sent;
     char blocked;  /* the kernel's buffer is full: wait for writability */
     char in_flush; /* on the flush list */
     char logstr_unfinished;
@@ -172,9 +174,8 @@ pyr_stream_stop(StreamConnection *self, int event)
     return update_watch(self);
 }
 
-/* start or stop through whatever reactor the connection has */
-static int
-change(StreamConnection *self, int event, bool start)
+int
+pyr_stream_change(StreamConnection *self, int event, bool start)
 {
     if (self->loop != NULL) {
         return start ? pyr_stream_start(self, event) : pyr_stream_stop(self, event);
@@ -214,6 +215,9 @@ pyr_stream_descriptor(StreamConnection *self)
 static Py_ssize_t
 receive_limit(StreamConnection *self)
 {
+    if (self->kind != NULL) {
+        return PYR_READ_BUFFER_SIZE;
+    }
     PyObject *size = PyObject_GetAttr((PyObject *)self, self->st->names.bufferSize);
     if (size == NULL) {
         return -1;
@@ -253,7 +257,8 @@ receive(StreamConnection *self, Py_ssize_t limit, char **data, char **own,
         return pyr_receive_ancillary(self->fd, *data, (size_t)limit, ancillary);
     }
     do {
-        count = recv(self->fd, *data, (size_t)limit, 0);
+        count = self->kind != NULL ? self->kind->receive(self->fd, *data, (size_t)limit)
+                                   : recv(self->fd, *data, (size_t)limit, 0);
     } while (count < 0 && errno == EINTR);
     return count;
 }
@@ -279,6 +284,9 @@ feed(StreamConnection *self, pyr_framing_method *framing, PyObject *protocol,
 static int
 deliver(StreamConnection *self, const char *data, Py_ssize_t size)
 {
+    if (self->kind != NULL) {
+        return self->kind->deliver(self->st, (PyObject *)self, data, size);
+    }
     PyObject *protocol = self->protocol;
     if (protocol == NULL) {
         PyErr_SetString(PyExc_AttributeError, "protocol");
@@ -459,15 +467,22 @@ join_small(struct iovec *iov, int count, Py_ssize_t total, char *joined)
 }
 
 static ssize_t
-send_gathered(int fd, struct iovec *iov, int count, Py_ssize_t total)
+send_to_socket(int fd, struct iovec *iov, int count)
+{
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
+    return count == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
+                      : sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static ssize_t
+send_gathered(StreamConnection *self, struct iovec *iov, int count, Py_ssize_t total)
 {
     char joined[JOIN_MAX];
     ssize_t sent;
     count = join_small(iov, count, total, joined);
-    struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
     do {
-        sent = count == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
-                          : sendmsg(fd, &message, MSG_NOSIGNAL);
+        sent = self->kind != NULL ? self->kind->send(self->fd, iov, count)
+                                  : send_to_socket(self->fd, iov, count);
     } while (sent < 0 && errno == EINTR);
     return sent;
 }
@@ -483,7 +498,7 @@ send_pending(StreamConnection *self)
         for (int i = 0; i < count; i++) {
             wanted += (Py_ssize_t)iov[i].iov_len;
         }
-        ssize_t sent = send_gathered(self->fd, iov, count, wanted);
+        ssize_t sent = send_gathered(self, iov, count, wanted);
         if (sent < 0) {
             bool full = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
             return full ? SEND_BLOCKED : SEND_LOST;
@@ -515,7 +530,8 @@ static PyObject *
 after_sending(StreamConnection *self)
 {
     core_state *st = self->st;
-    if (change(self, PYR_WRITE, false) < 0) {
+    if ((self->reads_when_sent && pyr_stream_change(self, PYR_READ, true) < 0) ||
+        pyr_stream_change(self, PYR_WRITE, false) < 0) {
         return NULL;
     }
     if (self->producer != NULL && (!self->streaming_producer || self->producer_paused)) {
@@ -786,9 +802,30 @@ close_descriptor(StreamConnection *self)
     int fd = self->fd;
     release_poller(self);
     self->fd = -1;
-    if (fd >= 0 && self->socket == NULL) {
+    if (fd >= 0 && self->socket == NULL && self->kind == NULL) {
         (void)close(fd);
     }
+}
+
+void
+pyr_stream_set_descriptor(StreamConnection *self, int fd)
+{
+    if (fd != self->fd) {
+        release_poller(self);
+        self->fd = fd;
+    }
+}
+
+bool
+pyr_stream_reads_when_sent(StreamConnection *self)
+{
+    return self->reads_when_sent;
+}
+
+void
+pyr_stream_set_reads_when_sent(StreamConnection *self, bool reads)
+{
+    self->reads_when_sent = reads;
 }
 
 /* ---- methods: reading and writing ---- */
@@ -810,7 +847,7 @@ PyDoc_STRVAR(startReading_doc,
 static PyObject *
 stream_startReading(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    RETURN_NONE_OR_ERROR(change(self, PYR_READ, true));
+    RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_READ, true));
 }
 
 PyDoc_STRVAR(stopReading_doc,
@@ -820,7 +857,7 @@ PyDoc_STRVAR(stopReading_doc,
 static PyObject *
 stream_stopReading(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    RETURN_NONE_OR_ERROR(change(self, PYR_READ, false));
+    RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_READ, false));
 }
 
 PyDoc_STRVAR(startWriting_doc,
@@ -832,7 +869,7 @@ PyDoc_STRVAR(startWriting_doc,
 static PyObject *
 stream_startWriting(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    RETURN_NONE_OR_ERROR(change(self, PYR_WRITE, true));
+    RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_WRITE, true));
 }
 
 PyDoc_STRVAR(stopWriting_doc,
@@ -842,7 +879,7 @@ PyDoc_STRVAR(stopWriting_doc,
 static PyObject *
 stream_stopWriting(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    RETURN_NONE_OR_ERROR(change(self, PYR_WRITE, false));
+    RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_WRITE, false));
 }
 
 PyDoc_STRVAR(resumeProducing_doc,
@@ -967,11 +1004,11 @@ after_queueing(StreamConnection *self)
     if (maybe_pause_producer(self) < 0) {
         return -1;
     }
-    return change(self, PYR_WRITE, true);
+    return pyr_stream_change(self, PYR_WRITE, true);
 }
 
-static PyObject *
-write_plain(StreamConnection *self, PyObject *data)
+PyObject *
+pyr_stream_write(StreamConnection *self, PyObject *data)
 {
     if (check_bytes(data) < 0) {
         return NULL;
@@ -1014,7 +1051,7 @@ static PyObject *
 stream_write(StreamConnection *self, PyObject *data)
 {
     if (!self->tls) {
-        return write_plain(self, data);
+        return pyr_stream_write(self, data);
     }
     if (!self->connected) {
         Py_RETURN_NONE;
@@ -1203,7 +1240,7 @@ static PyMethodDef stream_methods[] = {
     {"doRead", (PyCFunction)stream_doRead, METH_NOARGS, doRead_doc},
     {"doWrite", (PyCFunction)stream_doWrite, METH_NOARGS, doWrite_doc},
     {"write", (PyCFunction)stream_write, METH_O, write_doc},
-    {"_writePlain", (PyCFunction)write_plain, METH_O, writePlain_doc},
+    {"_writePlain", (PyCFunction)pyr_stream_write, METH_O, writePlain_doc},
     {"writeSequence", (PyCFunction)stream_writeSequence, METH_O, writeSequence_doc},
     {"_writeSequencePlain", (PyCFunction)write_sequence_plain, METH_O,
      writeSequencePlain_doc},
@@ -1253,7 +1290,7 @@ static PyObject *
 stream_get_socket(StreamConnection *self, void *Py_UNUSED(closure))
 {
     if (self->socket == NULL) {
-        if (self->fd < 0) {
+        if (self->fd < 0 || self->kind != NULL) {
             PyErr_Format(PyExc_AttributeError,
                          "'%.100s' object has no attribute 'socket'",
                          Py_TYPE(self)->tp_name);
@@ -1516,14 +1553,16 @@ class_overrides(PyTypeObject *type, PyObject *name, PyObject *original, PyObject
 }
 
 static int
-find_class_overrides(core_state *st, PyTypeObject *type)
+find_class_overrides(core_state *st, PyTypeObject *type, const pyr_stream_kind *kind)
 {
     pyr_reactor_state *ours = &st->reactor;
+    PyObject *writeSomeData =
+        kind != NULL ? ours->stock_pipe_writeSomeData : ours->stock_writeSomeData;
     int read =
         class_overrides(type, st->names.doRead, ours->stream_doRead, NULL, OWN_READ);
     int write =
         class_overrides(type, st->names.doWrite, ours->stream_doWrite, NULL, OWN_WRITE);
-    int send = class_overrides(type, st->names.writeSomeData, ours->stock_writeSomeData,
+    int send = class_overrides(type, st->names.writeSomeData, writeSomeData,
                                ours->stock_sendmsg_writeSomeData, OWN_SEND);
     int prefix = class_overrides(type, st->names.logPrefix, ours->stock_logPrefix, NULL,
                                  OWN_PREFIX);
@@ -1533,8 +1572,8 @@ find_class_overrides(core_state *st, PyTypeObject *type)
     return read | write | send | prefix;
 }
 
-static PyObject *
-stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+PyObject *
+pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind)
 {
     core_state *st = pyr_state_of_type(type);
     if (st == NULL) {
@@ -1544,7 +1583,7 @@ stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kw
         PyErr_SetString(PyExc_RuntimeError, "import pyreactor.reactor first");
         return NULL;
     }
-    int overrides = find_class_overrides(st, type);
+    int overrides = find_class_overrides(st, type, kind);
     if (overrides < 0) {
         return NULL;
     }
@@ -1556,7 +1595,15 @@ stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kw
     self->fd = -1;
     self->logstr = Py_NewRef(st->names.Uninitialized);
     self->class_overrides = self->overrides = (char)overrides;
+    self->kind = kind;
+    self->connected = kind != NULL;
     return (PyObject *)self;
+}
+
+static PyObject *
+stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    return pyr_stream_new(type, NULL);
 }
 
 static PyObject *

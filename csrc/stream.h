@@ -6,11 +6,37 @@
 #define PYREACTOR_STREAM_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "core.h"
 
 struct Loop;
+struct iovec;
 typedef struct StreamConnection StreamConnection;
+
+/* How a stream that is no socket is read and written; its descriptor is somebody else's
+ * to close, and attributes of Twisted's class stand in for a socket's. */
+typedef struct {
+    ssize_t (*receive)(int fd, char *data, size_t size);
+    ssize_t (*send)(int fd, const struct iovec *items, int count);
+    /* Hand over what was read.  -1 with an exception set. */
+    int (*deliver)(core_state *st, PyObject *stream, const char *data, Py_ssize_t size);
+} pyr_stream_kind;
+
+/* tp_new of a type for such streams: connected, without a descriptor. */
+PyObject *pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind);
+
+/* For such streams: the descriptor to watch, -1 for none; whether to read once all is
+ * written. */
+void pyr_stream_set_descriptor(StreamConnection *self, int fd);
+bool pyr_stream_reads_when_sent(StreamConnection *self);
+void pyr_stream_set_reads_when_sent(StreamConnection *self, bool reads);
+
+/* write() without TLS; the reference is new. */
+PyObject *pyr_stream_write(StreamConnection *self, PyObject *data);
+
+/* Start or stop through whatever reactor the stream has. */
+int pyr_stream_change(StreamConnection *self, int event, bool start);
 
 /* `selectable` as a stream of this loop, or NULL (no exception) if it is anything else.
  */

@@ -116,6 +116,15 @@ class UNIXConnectedDatagramPort(DatagramPort):
 class UNIXConnection(StreamConnection):
     _sendmsgQueue: list[int]
 
+class PipeReader(StreamConnection):
+    fd: int
+    def _forgetDescriptor(self) -> None: ...
+
+class PipeWriter(StreamConnection):
+    fd: int
+    enableReadHack: bool
+    def _forgetDescriptor(self) -> None: ...
+
 # ---- framing ----
 
 class FramingBuffer:

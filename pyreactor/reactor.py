@@ -15,14 +15,14 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet import abstract, base, error, main, posixbase, tcp, udp, unix
+from twisted.internet import abstract, base, error, main, posixbase, process, tcp, udp, unix
 from twisted.internet._signals import _IWaker
 from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize, IReactorFDSet
 from twisted.python import context, log
 from twisted.python.runtime import seconds as runtimeSeconds
 from zope.interface import classImplements, implementer
 
-from pyreactor import _core, _reports, _tcp, _udp, _unix
+from pyreactor import _core, _process, _reports, _tcp, _udp, _unix
 
 # The Failures that stock hands to every connection that ends in one of the two usual ways.
 _DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
@@ -45,6 +45,7 @@ _core.configure_reactor(
     stock_delayed_call=base.DelayedCall,
     stock_doWrite=abstract.FileDescriptor.doWrite,
     stock_logPrefix=tcp.Connection.logPrefix,
+    stock_pipe_writeSomeData=process.ProcessWriter.writeSomeData,
     stock_sendmsg_writeSomeData=unix._SendmsgMixin.writeSomeData,
     stock_unix_connected_write=unix.ConnectedDatagramPort.write,
     stock_unix_write=unix.DatagramPort.write,
@@ -271,6 +272,42 @@ class PyReactor(posixbase.PosixReactorBase):
 
     def afterDaemonize(self) -> None:
         """Nothing to do: a forked child notices by itself."""
+
+    # ---- IReactorProcess ----
+
+    def spawnProcess(
+        self,
+        processProtocol: Any,
+        executable: Any,
+        args: Any = (),
+        env: Any = {},  # noqa: B006
+        path: Any = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        usePTY: Any = 0,
+        childFDs: Any = None,
+    ) -> Any:
+        """
+        Start a child process.
+
+        :param processProtocol: told of its output and its end (``IProcessProtocol``), or None.
+        :param executable: the path of the program.
+        :param args: the program's arguments, its own name first.
+        :param env: its environment; None for this process's own.
+        :param path: the folder to start it in, or None.
+        :param usePTY: whether to give it a pseudo-terminal; a tuple gives that terminal.
+        :param childFDs: a dict from the child's descriptors to "r", "w" (what this process does
+            with it) or a descriptor of this process; None for the standard three.
+        :return: an ``IProcessTransport``.
+        :raise OSError: if the process cannot be started.
+        """
+        if usePTY or process.Process is not _process.STOCK:
+            return super().spawnProcess(
+                processProtocol, executable, args, env, path, uid, gid, usePTY, childFDs
+            )
+        return _process.Process(
+            self, executable, args, env, path, processProtocol, uid, gid, childFDs
+        )
 
     # ---- IReactorTCP ----
 

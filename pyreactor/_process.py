@@ -1,0 +1,67 @@
+"""
+Child processes: Twisted's own classes over the C half, :class:`_core.PipeReader` and
+:class:`_core.PipeWriter`.
+
+Reading and writing the pipes is C.  Starting a process, signals, reaping and all else are
+Twisted's own :class:`twisted.internet.process.Process`; pseudo-terminals are its ``PTYProcess``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import process
+from twisted.python.failure import Failure
+
+from pyreactor import _core
+
+#: What spawnProcess starts in stock; a program may have put another class in its place.
+STOCK = process.Process
+
+
+class ProcessReader(_core.PipeReader, process.ProcessReader):  # type: ignore[misc]
+    """Reads a child's output.  Mirrors :class:`twisted.internet.process.ProcessReader`."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Let go of the pipe and tell the process, which closes it.
+
+        :param reason: why it ended.
+        """
+        self._forgetDescriptor()
+        process.ProcessReader.connectionLost(self, reason)
+
+
+class ProcessWriter(_core.PipeWriter, process.ProcessWriter):
+    """Writes a child's input.  Mirrors :class:`twisted.internet.process.ProcessWriter`."""
+
+    doRead = process.ProcessWriter.doRead
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Let go of the pipe and tell the process, which closes it.
+
+        :param reason: why it ended.
+        """
+        self._forgetDescriptor()
+        process.ProcessWriter.connectionLost(self, reason)
+
+
+class _Factory:
+    """Our class, unless somebody put another one in the place of Twisted's."""
+
+    def __init__(self, name: str, ours: type) -> None:
+        self._name = name
+        self._stock = getattr(process.Process, name)
+        self._ours = ours
+
+    def __get__(self, instance: Process | None, owner: type[Process]) -> Any:
+        found = getattr(super(Process, instance or owner), self._name)
+        return self._ours if found is self._stock else found
+
+
+class Process(process.Process):
+    """A child process with pipes.  Mirrors :class:`twisted.internet.process.Process`."""
+
+    processReaderFactory = _Factory("processReaderFactory", ProcessReader)
+    processWriterFactory = _Factory("processWriterFactory", ProcessWriter)
