@@ -113,6 +113,11 @@ def todays_words(output: str) -> str:
     ids=["-".join([name, *arguments]) for name, arguments, _ in CASES],
 )
 def test_same_on_both(program: str, arguments: tuple[str, ...], point: str) -> None:
+    check_same_on_both(program, arguments, point)
+
+
+def check_same_on_both(program: str, arguments: tuple[str, ...], point: str) -> None:
+    """Run a program on both, and compare what it shows; `point` is in its output."""
     stock = outcome(python(PROGRAMS / program, *arguments, runner=STOCK))
     ours = outcome(python(PROGRAMS / program, *arguments, runner=PYREACTOR))
     assert ours[0] == stock[0]

@@ -1,0 +1,40 @@
+"""TLS by every way there is, its faults and its certificate errors, the same on stock and here."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.test_reactor_programs import check_same_on_both
+
+CLOSED = "lost ConnectionLost"
+CASES = [
+    ("tls_features.py", ("connectSSL",), "client lost ConnectionDone"),
+    ("tls_features.py", ("alpn",), "server sees b'client' b'b'"),
+    ("tls_features.py", ("endpoint",), "client lost ConnectionDone"),
+    ("tls_features.py", ("wrapClientTLS",), "client lost ConnectionDone"),
+    *(
+        ("tls_faults.py", (who, fault), point)
+        for who in ("client", "server")
+        for fault, point in (
+            ("close", CLOSED),
+            ("garbage", "wrong version number"),
+            ("stall", "timed out"),
+            ("late-close", CLOSED),
+            ("late-garbage", "bad record mac"),
+        )
+    ),
+    ("tls_certificate_errors.py", ("untrusted",), "certificate verify failed"),
+    ("tls_certificate_errors.py", ("wrong-name",), "VerificationError"),
+    ("tls_certificate_errors.py", ("expired",), "certificate expired"),
+    ("tls_certificate_errors.py", ("no-client-certificate",), "did not return a certificate"),
+    ("tls_certificate_errors.py", ("client-untrusted",), "unknown ca"),
+]
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "point"),
+    CASES,
+    ids=["-".join([name, *arguments]) for name, arguments, _ in CASES],
+)
+def test_same_on_both(program: str, arguments: tuple[str, ...], point: str) -> None:
+    check_same_on_both(program, arguments, point)
