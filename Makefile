@@ -44,6 +44,7 @@ bench: build
 	@.ci/prepare.sh bench
 	@$(PY) -m benchmarks
 	@$(PY) -m benchmarks.precision
+	@$(PY) -m benchmarks.interrupt
 	@$(PY) benchmarks/bench_deferred.py
 	@$(PY) benchmarks/bench_framing.py
 
