@@ -42,7 +42,7 @@ def tls_echo(size: int, side: Side, timing: Timing) -> Sample:
     with harness.serving(side, ["twisted_tls_echo.py"]) as server:
         # A tiny run counts messages: on a busy machine, none may come in its time.
         times = [30, timing.warmup, 50] if timing.tiny else [timing.seconds, timing.warmup]
-        numbers = [server.pid, server.port, CONNECTIONS["tls"], size, *times]
+        numbers = [server.pid, server.target.rpartition(":")[2], CONNECTIONS["tls"], size, *times]
         command = [*client, *map(str, numbers)]
         result = harness.run_json(command, harness.cores()[1], harness.STOCK_ENV, 60)
     return {
