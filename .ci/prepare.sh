@@ -52,12 +52,12 @@ if ((${#missing[@]})); then
     # PostgreSQL's package would make a database, and keep a server running for it.
     no_server=/etc/postgresql-common/createcluster.d/no-main-cluster.conf
     if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+        trap '"${as_root[@]}" rm -f "$no_server"' EXIT
         "${as_root[@]}" mkdir -p "${no_server%/*}"
         echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_server" >/dev/null
     fi
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -q -y --no-install-recommends "${missing[@]}"
-    "${as_root[@]}" rm -f "$no_server"
 fi
 
 make_venv .venv "$python" tests/requirements.txt
