@@ -27,6 +27,8 @@ unit_tests .venvs/oldest "CPython $main with the oldest supported Twisted"
 
 # The random programs of the differential tests: 20,000 for Deferred, 50,000 for framing.
 export PYREACTOR_EXAMPLES=10000 PYREACTOR_FRAMING_EXAMPLES=12500 PYREACTOR_TEST_EXAMPLES=1000
+# The descriptors that a server is let use up, as far as the machine's limit allows.
+export PYREACTOR_DESCRIPTORS=20000
 unit_tests .venv "CPython $main"
 
 say "Twisted's own suite, on stock and on pyreactor"

@@ -7,6 +7,7 @@ it shows that the program came to the point it is about.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tests.support import PYREACTOR, STOCK, outcome, python
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 
+DESCRIPTORS = os.environ.get("PYREACTOR_DESCRIPTORS", "2000")
+
 CASES = [
     ("abort_in_data_received.py", (), "server lost ConnectionAborted after calls: 1"),
     ("call_from_threads.py", (), "True 8"),
@@ -25,10 +28,18 @@ CASES = [
     ("callbacks_that_raise.py", (), "logged RuntimeError threaded call"),
     ("continuous_polling.py", (), "lost ConnectionDone"),
     ("delayed_call_repr.py", (), "traceback at creation"),
+    ("descriptor_limit.py", (DESCRIPTORS,), "out of descriptors: True"),
     ("fork_in_an_event.py", (), "parent received b'second'"),
     ("half_close.py", (), "server read side lost"),
     ("half_close.py", ("unix",), "server read side lost"),
     ("iterate_in_a_flush.py", (), "inside [b'written in the same turn']"),
+    (
+        "keyboard_interrupt.py",
+        ("idle",),
+        "logged KeyboardInterrupt  | Unexpected error in main loop",
+    ),
+    ("keyboard_interrupt.py", ("call",), "logged KeyboardInterrupt  | while handling timed call"),
+    ("keyboard_interrupt.py", ("received",), "lost KeyboardInterrupt"),
     ("line_receiver_nested_iterate.py", (), "in order: [True, True, True, True, True]"),
     ("log_prefixes.py", (), "('hello', 'thread') ['Server', '127.0.0.1']"),
     ("many_readers_and_a_timer.py", (), "came every time"),
@@ -40,6 +51,7 @@ CASES = [
     ("producers.py", ("unix",), "paused True resumed True"),
     ("random_drops.py", ("10000",), "connectionLost calls [1]"),
     ("random_drops.py", ("10000", "unix"), "connectionLost calls [1]"),
+    ("reactor_in_thread.py", (), "KeyboardInterrupt in the main thread"),
     ("reset_mid_write.py", (), "lost ConnectionLost"),
     ("reset_mid_write.py", ("unix",), "lost ConnectionLost"),
     ("reset_while_paused.py", (), "lost ConnectionLost"),
@@ -97,7 +109,9 @@ REACTOR_FRAME = re.compile(
 
 def without_reactor_frames(errors: str) -> str:
     """Tracebacks as the application's author reads them."""
-    return REACTOR_FRAME.sub("", errors)
+    errors = REACTOR_FRAME.sub("", errors)
+    # So begins the text of an error that no frame is known of.
+    return re.sub("^Failure: ", "", errors, flags=re.MULTILINE)
 
 
 def todays_words(output: str) -> str:
@@ -127,6 +141,44 @@ def check_same_on_both(program: str, arguments: tuple[str, ...], point: str) -> 
         assert without_reactor_frames(ours[2]) == without_reactor_frames(stock[2])
     assert point in ours[1]
     assert "gave up" not in ours[1]
+
+
+STRICT = [
+    ("abort_in_data_received.py", ()),
+    ("call_from_threads.py", ()),
+    ("callbacks_that_raise.py", ()),
+    ("calls_made_by_a_flush.py", ()),
+    ("fork_in_an_event.py", ()),
+    ("half_close.py", ()),
+    ("producers.py", ()),
+    ("reactor_in_thread.py", ()),
+    ("reset_while_paused_and_writing.py", ()),
+    ("signals.py", ("twisted", "SIGINT")),
+    ("start_tls.py", ()),
+    ("timers.py", ()),
+]
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"), STRICT, ids=[program for program, arguments in STRICT]
+)
+def test_same_in_development_mode(program: str, arguments: tuple[str, ...]) -> None:
+    """
+    With all of Python's own checks, and warnings as errors.
+
+    What stock leaves to the garbage collector at the end, and is warned of, may be less here.
+    """
+    strict = ("-X", "dev", "-W", "error")
+    stock = outcome(python(PROGRAMS / program, *arguments, runner=(*strict, *STOCK)))
+    ours = outcome(python(PROGRAMS / program, *arguments, runner=(*strict, *PYREACTOR)))
+    assert ours[0] == stock[0]
+    assert ours[1] == todays_words(stock[1])
+
+    def warnings(errors: str) -> set[str]:
+        lines = [line for line in errors.splitlines() if "Warning" in line or "ignored" in line]
+        return {re.sub(r"\d+", "N", line) for line in lines}
+
+    assert warnings(ours[2]) <= warnings(stock[2])
 
 
 def lines_of(program: str) -> list[str]:
