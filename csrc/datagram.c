@@ -95,6 +95,10 @@ pyr_batch_free(pyr_batch *batch)
 static int
 descriptor_of(DatagramPort *self)
 {
+    if (self->socket == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "socket");
+        return -1;
+    }
     PyObject *number = PyObject_CallOneArg(self->st->reactor.socket_fileno, self->socket);
     if (number == NULL) {
         return -1;

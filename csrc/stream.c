@@ -325,7 +325,10 @@ deliver_ancillary(StreamConnection *self, PyObject *ancillary, const char *data,
     }
     PyObject *result = PyObject_CallMethodOneArg(
         (PyObject *)self, self->st->names._ancillaryReceived, ancillary);
-    int status = result == NULL ? -1 : deliver(self, PyBytes_AS_STRING(bytes), size);
+    int status = result == NULL ? -1 : 0;
+    if (status == 0 && size > 0) {
+        status = deliver(self, PyBytes_AS_STRING(bytes), size);
+    }
     Py_XDECREF(result);
     Py_DECREF(bytes);
     return status;
@@ -351,19 +354,18 @@ do_read(StreamConnection *self)
         }
         return Py_NewRef(st->reactor.CONNECTION_LOST);
     }
-    if (count <= 0) {
-        Py_XDECREF(ancillary);
-        PyMem_Free(own);
-        return count < 0 ? NULL : Py_NewRef(st->reactor.CONNECTION_DONE);
+    int status = count < 0 ? -1 : 0;
+    if (ancillary != NULL) {
+        status = deliver_ancillary(self, ancillary, data, count);
+        Py_DECREF(ancillary);
+    } else if (count > 0) {
+        status = deliver(self, data, count);
     }
-    int status = ancillary == NULL ? deliver(self, data, count)
-                                   : deliver_ancillary(self, ancillary, data, count);
-    Py_XDECREF(ancillary);
     PyMem_Free(own);
     if (status < 0) {
         return NULL;
     }
-    Py_RETURN_NONE;
+    return Py_NewRef(count > 0 ? Py_None : st->reactor.CONNECTION_DONE);
 }
 
 /* ---- writing ---- */
