@@ -192,6 +192,11 @@ struct pyr_framing_method {
     const pyr_framing_kind *kind; /* NULL: makeConnection of NetstringReceiver */
     PyObject *stock;              /* the Python function that says what is right */
     PyObject *fixed;              /* tuple of the stock values of kind->fixed, or NULL */
+    /* What a view takes from a class: that of the class last looked at.  Borrowed from
+     * it, and valid for who finds its own class's tag here. */
+    unsigned int class_tag;
+    bool class_usual;
+    PyObject *class_value[SLOT_COUNT];
 };
 
 #define PYR_FRAMING_NAME(identifier) offsetof(pyr_framing_state, names.identifier)

@@ -363,24 +363,36 @@ pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type)
 }
 
 static void
-read_class(pyr_framing_method *method, pyr_view *view, PyTypeObject *type)
+look_at_class(pyr_framing_method *method, PyTypeObject *type)
 {
-    view->class_usual = pyr_class_is_usual(method, type);
+    method->class_usual = pyr_class_is_usual(method, type);
     for (int i = 0; i < method->kind->slot_count; i++) {
         pyr_slot slot = method->kind->slots[i];
         PyObject *value = NULL;
         if (slot != SLOT_RECVD) {
             value = _PyType_Lookup(type, slot_name(method, slot));
         }
-        view->class_value[slot] = value;
+        method->class_value[slot] = value;
         if (value != NULL && slot != SLOT_HANDLER &&
             (Py_TYPE(value)->tp_descr_get != NULL ||
              Py_TYPE(value)->tp_descr_set != NULL)) {
-            view->class_usual = false; /* a property, say */
+            method->class_usual = false; /* a property, say */
         }
     }
+    method->class_tag = pyr_type_tag(type);
+}
+
+static void
+read_class(pyr_framing_method *method, pyr_view *view, PyTypeObject *type)
+{
+    unsigned int tag = pyr_type_tag(type);
+    if (tag == 0 || tag != method->class_tag) {
+        look_at_class(method, type);
+    }
+    view->class_usual = method->class_usual;
+    memcpy(view->class_value, method->class_value, sizeof(view->class_value));
     view->method = method;
-    view->tag = pyr_type_tag(type);
+    view->tag = method->class_tag;
 }
 
 static bool

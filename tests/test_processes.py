@@ -10,38 +10,36 @@ from pathlib import Path
 import pytest
 
 from tests.support import PYREACTOR, STOCK, TIMEOUT, check, environment
-from tests.test_reactor_programs import PROGRAMS, check_same_on_both
+from tests.test_reactor_programs import PROGRAMS, check_same_on_both, each_of
 
 CASES = [
-    ("processes.py", "child_descriptors", "from 4 8 b'to five"),
-    ("processes.py", "one_mib_both_ways", "intact True"),
-    ("processes.py", "streaming_producer", "paused True resumed True"),
-    ("processes.py", "child_closes_its_input", "process ended by signal 15"),
-    ("processes.py", "child_never_reads", "process ended with exit code 3"),
-    ("processes.py", "lose_connection", "process ended with exit code 7"),
-    ("processes.py", "dies_before_its_pipes", "from 1 13 b'first"),
-    ("processes.py", "pseudo_terminal", "from 1 14 b'hello"),
-    ("processes.py", "signals", "process ended by signal 9"),
-    ("processes.py", "paused", "before {}"),
-    ("processes.py", "callback_raises", "logged RuntimeError out of childDataReceived"),
-    ("processes.py", "not_there", "No such file or directory"),
-    ("many_children.py", "", "ended 500 each {1} {1}"),
-    ("thread_pool_forks.py", "", "goes on True"),
-    ("interrupted_while_idle.py", "SIGINT", "stopped by 2"),
-    ("interrupted_while_idle.py", "SIGTERM", "stopped by 15"),
-    ("logging_to_nowhere.py", "full", "done"),
-    ("logging_to_nowhere.py", "closed", "done"),
-    ("logging_to_nowhere.py", "closed-object", "done"),
-    ("serial_port.py", "lose", "peer got all [True]"),
-    ("serial_port.py", "hang-up", "peer got all [True]"),
+    ("processes.py", ("child_descriptors",), "from 4 8 b'to five"),
+    ("processes.py", ("one_mib_both_ways",), "intact True"),
+    ("processes.py", ("streaming_producer",), "paused True resumed True"),
+    ("processes.py", ("child_closes_its_input",), "process ended by signal 15"),
+    ("processes.py", ("child_never_reads",), "process ended with exit code 3"),
+    ("processes.py", ("lose_connection",), "process ended with exit code 7"),
+    ("processes.py", ("dies_before_its_pipes",), "from 1 13 b'first"),
+    ("processes.py", ("pseudo_terminal",), "from 1 14 b'hello"),
+    ("processes.py", ("signals",), "process ended by signal 9"),
+    ("processes.py", ("paused",), "before {}"),
+    ("processes.py", ("callback_raises",), "logged RuntimeError out of childDataReceived"),
+    ("processes.py", ("not_there",), "No such file or directory"),
+    ("many_children.py", (), "ended 500 each {1} {1}"),
+    ("thread_pool_forks.py", (), "goes on True"),
+    ("interrupted_while_idle.py", ("SIGINT",), "stopped by 2"),
+    ("interrupted_while_idle.py", ("SIGTERM",), "stopped by 15"),
+    ("logging_to_nowhere.py", ("full",), "done"),
+    ("logging_to_nowhere.py", ("closed",), "done"),
+    ("logging_to_nowhere.py", ("closed-object",), "done"),
+    ("serial_port.py", ("lose",), "peer got all [True]"),
+    ("serial_port.py", ("hang-up",), "peer got all [True]"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("program", "argument", "point"), CASES, ids=["-".join(case[:2]) for case in CASES]
-)
-def test_same_on_both(program: str, argument: str, point: str) -> None:
-    check_same_on_both(program, (argument,) if argument else (), point)
+@each_of(CASES)
+def test_same_on_both(program: str, arguments: tuple[str, ...], point: str) -> None:
+    check_same_on_both(program, arguments, point)
 
 
 @pytest.mark.parametrize("source", ["file", "pipe", "/dev/null"])

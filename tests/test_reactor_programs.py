@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -121,11 +122,13 @@ def todays_words(output: str) -> str:
     return output
 
 
-@pytest.mark.parametrize(
-    ("program", "arguments", "point"),
-    CASES,
-    ids=["-".join([name, *arguments]) for name, arguments, _ in CASES],
-)
+def each_of(cases: Sequence[tuple[str, tuple[str, ...], str]]) -> pytest.MarkDecorator:
+    """The parameters of a test of programs: program, arguments, and the point it comes to."""
+    ids = ["-".join([name, *arguments]) for name, arguments, _ in cases]
+    return pytest.mark.parametrize(("program", "arguments", "point"), cases, ids=ids)
+
+
+@each_of(CASES)
 def test_same_on_both(program: str, arguments: tuple[str, ...], point: str) -> None:
     check_same_on_both(program, arguments, point)
 

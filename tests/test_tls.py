@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.test_reactor_programs import check_same_on_both
+from tests.test_reactor_programs import check_same_on_both, each_of
 
 CLOSED = "lost ConnectionLost"
 CASES = [
@@ -31,10 +29,6 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("program", "arguments", "point"),
-    CASES,
-    ids=["-".join([name, *arguments]) for name, arguments, _ in CASES],
-)
+@each_of(CASES)
 def test_same_on_both(program: str, arguments: tuple[str, ...], point: str) -> None:
     check_same_on_both(program, arguments, point)

@@ -1,10 +1,11 @@
 """500 children, sixteen at a time: each ends once, and none stays behind as a zombie."""
 
+import gc
 import os
 from collections import Counter
 
 import common
-from twisted.internet import protocol, reactor
+from twisted.internet import process, protocol, reactor
 
 COUNT, AT_ONCE = 500, 16
 exited, ended, codes = Counter(), Counter(), Counter()
@@ -46,6 +47,9 @@ for _ in range(AT_ONCE):
 common.run()
 print("ended", len(ended), "each", set(exited.values()), set(ended.values()), sorted(codes.items()))
 print("left open:", common.open_descriptors() - before)
+gc.collect()
+kept = process.ProcessReader, process.ProcessWriter, process.Process
+print("left over:", sum(isinstance(each, kept) for each in gc.get_objects()))
 try:
     print("a child is left", os.waitpid(-1, os.WNOHANG))
 except ChildProcessError:
