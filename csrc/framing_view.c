@@ -3,6 +3,7 @@
 
 /* ---- attribute access ------------------------------------------------------ */
 
+#if PY_VERSION_HEX >= 0x030B0000
 /*
  * A __dict__ made for an instance that had none shares its keys with other instances.
  * CPython 3.11 to 3.13 read and set attributes slowly by way of such a one: give it keys
@@ -24,6 +25,7 @@ unshare_keys(PyObject *dict)
     Py_DECREF(last);
     return status;
 }
+#endif
 
 PyObject *
 pyr_make_instance_dict(PyObject *self)

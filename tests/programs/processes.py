@@ -169,7 +169,7 @@ def dies_before_its_pipes():
             print("so far", self.output)
             super().processExited(reason)
 
-    shell(Survived(), "echo first; (sleep 0.3; echo second; echo third >&2) & exit 5")
+    shell(Survived(), "echo first; sleep 0.2; (sleep 0.4; echo second; echo third >&2) & exit 5")
 
 
 def pseudo_terminal():

@@ -1,9 +1,14 @@
 """A fork in a thread of a running reactor's pool: the child runs on its own, both go on."""
 
 import os
+import warnings
 
 import common
 from twisted.internet import defer, reactor, task, threads
+
+
+# Python 3.12 and later warn of a fork where there are threads: that is what this is about.
+warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork")
 
 
 def fork():
