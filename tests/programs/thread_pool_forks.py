@@ -6,7 +6,6 @@ import warnings
 import common
 from twisted.internet import defer, reactor, task, threads
 
-
 # Python 3.12 and later warn of a fork where there are threads: that is what this is about.
 warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork")
 
