@@ -9,8 +9,9 @@ from twisted.internet import reactor
 
 number = getattr(signal, sys.argv[1])
 killer = f"import os, time; time.sleep(0.3); os.kill({os.getpid()}, {int(number)})"
-child = subprocess.Popen([sys.executable, "-c", killer])
+children = []
+reactor.callWhenRunning(lambda: children.append(subprocess.Popen([sys.executable, "-c", killer])))
 print("calls", reactor.getDelayedCalls())
 reactor.run()
 print("stopped by", reactor._exitSignal)
-child.wait()
+children[0].wait()
