@@ -1,11 +1,15 @@
 """
 Speed of Deferreds: stock Twisted, pyreactor, asyncio's C Future and Task, and PyPy.
 
-    python benchmarks/bench_deferred.py [--rounds N] [--pypy PATH] [--json FILE]
+    python benchmarks/bench_deferred.py [--rounds N] [--pypy PATH] [--twisted PATH] [--json FILE]
 
 Each side runs in processes of its own, which take turns; the table has the medians over
 all rounds in nanoseconds per operation, their spread, and stock's median divided by
 pyreactor's.  Twisted is left alone in the stock processes: pyreactor is not imported there.
+PyPy, a virtual environment of one that has Twisted, gets time to compile what it measures.
+
+The rows called "Twisted's" do what the tests in Twisted's own benchmarks/test_deferred.py do.
+With the path of a checkout of Twisted, that file itself is run as well, as it is.
 """
 
 from __future__ import annotations
@@ -13,8 +17,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import importlib.util
 import json
 import os
+import platform
 import shutil
 import statistics
 import subprocess
@@ -484,6 +490,7 @@ ROWS = [
     ("DeferredList, per Deferred", 6, deferred_list, None, 10_000),
     ("chain of 20,000, per Deferred", 5, chain, None, 20_000),
     ("fired yield, making it included", None, inline_fired, None, 20_000),
+    ("Twisted's: await succeed, per await", 4, await_succeed, aio_make_and_await, 40_000),
     ("Twisted's: sum of 20 unfired, per await", 4, await_twenty, None, 10_000),
     ("Twisted's: fire, then 4 callbacks", 4, fire_then_add, None, 8_000),
     ("Twisted's: 4 callbacks, then fire", 4, add_then_fire, None, 8_000),
@@ -491,6 +498,66 @@ ROWS = [
     ("Twisted's: chained, fired", 4, returns_two_fired, None, 6_000),
     ("Twisted's: chained, not fired", 4, returns_one_that_waits, None, 6_000),
 ]
+
+
+# --- Twisted's own file ------------------------------------------------------------------
+
+OWN_FILE = os.path.join("benchmarks", "test_deferred.py")
+
+
+class Timed:
+    """Stands in for the fixture of pytest-benchmark: notes nanoseconds per call."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def __call__(self, function):
+        calls, elapsed = 1, 0.0
+        while elapsed < self.seconds / 2:
+            calls *= 2
+            start = perf_counter()
+            for _ in range(calls):
+                result = function()
+            elapsed = perf_counter() - start
+        self.nanoseconds = elapsed / calls * 1e9
+        return result
+
+
+def measure_own_file(checkout):
+    """Nanoseconds per call of each test in the checkout's benchmarks/test_deferred.py."""
+    spec = importlib.util.spec_from_file_location("own_file", os.path.join(checkout, OWN_FILE))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    results = {}
+    for name, test in vars(module).items():
+        if name.startswith("test_"):
+            timed = Timed(0.1)
+            test(timed)
+            test(timed)
+            results[name] = timed.nanoseconds
+    return results
+
+
+def own_rows(samples):
+    """A row for each of those tests that was run."""
+    return [
+        (name, 2 if "errback" in name else 4)
+        for name in samples["stock"][0]
+        if name.startswith("test_")
+    ]
+
+
+# --- running and printing ----------------------------------------------------------------
+
+
+def warm_up(function, defer, count):
+    """Once is enough for CPython; PyPy compiles what ran often."""
+    if platform.python_implementation() != "PyPy":
+        measure(function, defer, max(count // 10, STEPS))
+        return
+    end = perf_counter() + 0.6
+    while perf_counter() < end:
+        measure(function, defer, count)
 
 
 def measure(function, defer, count):
@@ -504,9 +571,12 @@ def measure(function, defer, count):
     return elapsed / result * 1e9
 
 
-def child(side):
+def child(side, checkout):
     if side == "pyreactor":
         from pyreactor import defer
+        from pyreactor._activate import activate
+
+        activate()
     elif side == "asyncio":
         defer = None
     else:
@@ -515,14 +585,20 @@ def child(side):
     for name, _, function, counterpart, count in ROWS:
         chosen = counterpart if side == "asyncio" else function
         if chosen is not None:
-            measure(chosen, defer, max(count // 10, STEPS))
+            warm_up(chosen, defer, count)
             results[name] = measure(chosen, defer, count)
+    if checkout and defer is not None:
+        results.update(measure_own_file(checkout))
     print(json.dumps(results))
 
 
-def run_side(python, side):
+def run_side(python, side, checkout):
     env = dict(os.environ, PYTHONHASHSEED="0", PYREACTOR="0")
+    if side == "pyreactor":
+        del env["PYREACTOR"]
     command = [python, os.path.abspath(__file__), "--child", side]
+    if checkout:
+        command += ["--twisted", checkout]
     return json.loads(subprocess.check_output(command, env=env, text=True))
 
 
@@ -548,7 +624,7 @@ def print_table(samples, sides):
     titles = ["ns per operation", *(f"{side} ±" for side in sides), "ratio", "asked"]
     print("| " + " | ".join(titles) + " |")
     print("|" + "---|" * len(titles))
-    for name, asked, *_ in ROWS:
+    for name, asked, *_ in ROWS + own_rows(samples):
         cells = [name]
         medians = {}
         for side in sides:
@@ -567,12 +643,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pypy", help="a PyPy that has Twisted")
+    parser.add_argument("--twisted", help="a checkout of Twisted, for its own benchmarks")
     parser.add_argument("--json", help="write all samples to this file")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        child(options.child)
+        child(options.child, options.twisted)
         return
+    if options.twisted and not os.path.exists(os.path.join(options.twisted, OWN_FILE)):
+        parser.error(f"{options.twisted} has no {OWN_FILE}")
     pythons = dict.fromkeys(("stock", "pyreactor", "asyncio"), sys.executable)
     pypy = find_pypy(options.pypy)
     if pypy:
@@ -580,8 +659,10 @@ def main():
     samples = {side: [] for side in pythons}
     for _ in range(options.rounds):
         for side, python in pythons.items():
-            samples[side].append(run_side(python, side))
+            samples[side].append(run_side(python, side, options.twisted))
     print_table(samples, list(pythons))
+    if not pypy:
+        print("pypy: NOT AVAILABLE (no pypy3 that has Twisted; see --pypy)")
     if options.json:
         with open(options.json, "w") as file:
             json.dump(samples, file, indent=1)
