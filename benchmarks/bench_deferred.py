@@ -483,7 +483,7 @@ ROWS = [
     ("inlineCallbacks, per fired yield", 15, inline_fired_prepared, None, 40_000),
     ("inlineCallbacks, per unfired yield", 10, inline_unfired, None, 20_000),
     ("coroutine, per fired await", 8, await_succeed, aio_make_and_await, 40_000),
-    ("fired await, without making it", None, coroutine_fired, aio_await_done, 40_000),
+    ("fired await, without making it", None, coroutine_fired, aio_await_done, 10_000),
     ("coroutine, per unfired await", 10, coroutine_unfired, aio_await_pending, 20_000),
     ("inlineCallbacks nested 20 deep, per level", 8, nested, aio_nested, 10_000),
     ("gatherResults, per Deferred", 6, gather, aio_gather, 10_000),
