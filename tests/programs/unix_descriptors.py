@@ -1,6 +1,7 @@
 """Descriptors passed over UNIX sockets: to who takes them, who does not, and too many."""
 
 import os
+import socket
 
 import common
 from twisted.internet import interfaces, protocol, reactor
@@ -10,7 +11,7 @@ from zope.interface import implementer
 
 def observe(event):
     text = log.textFromEventDict(event)
-    if "file descriptor" in text or event["isError"]:
+    if "file descriptor" in text or "ancillary" in text or event["isError"]:
         print("logged", event["system"], "|", text.replace(path, "PATH").partition("\n")[0])
 
 
@@ -135,6 +136,39 @@ class Raising(Taking):
         raise RuntimeError("not wanted")
 
 
+class Credited(Taking):
+    """Is told who writes, which comes as control data, also with the end of the stream."""
+
+    name = "credited"
+
+    def connectionMade(self):
+        self.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+
+    def over(self):
+        pass
+
+
+class Closing(Sending):
+    name = "closing"
+
+    def connectionMade(self):
+        reactor.callLater(0.05, self.close)
+
+    def close(self):
+        self.send(1)
+        self.transport.write(b"one.")
+        self.transport.loseConnection()
+
+
+class WithoutRoom(Credited):
+    """Has no room for bytes: what comes beside them is taken, and that is the end."""
+
+    name = "without room"
+
+    def connectionMade(self):
+        self.transport.bufferSize = 0
+
+
 class Counting(Taking):
     name = "counting"
     count = 0
@@ -154,6 +188,8 @@ rounds = [
     (Taking, Sending),
     (Refusing, Sending),
     (Raising, SendingOne),
+    (Credited, Closing),
+    (WithoutRoom, SendingOne),
     (Counting, Producing),
     (Taking, Overrunning),
 ]
