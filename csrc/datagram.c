@@ -90,8 +90,8 @@ pyr_batch_free(pyr_batch *batch)
     }
 }
 
-/* The descriptor of the Python socket now: somebody may have closed it.  -1 with an
- * exception set. */
+/* The descriptor of the Python socket now: somebody may have closed it, or taken it away.
+ * -1 with an exception set. */
 static int
 descriptor_of(DatagramPort *self)
 {
@@ -172,35 +172,44 @@ receive_some(int fd, struct mmsghdr *messages, int count)
 /* ---- what a port says of itself ---- */
 
 static int
-get_size(DatagramPort *self, PyObject *name, Py_ssize_t *size)
-{
-    PyObject *value = PyObject_GetAttr((PyObject *)self, name);
-    if (value == NULL) {
-        return -1;
-    }
-    *size = PyNumber_AsSsize_t(value, PyExc_OverflowError);
-    Py_DECREF(value);
-    return *size == -1 && PyErr_Occurred() ? -1 : 0;
-}
-
-static int
 packet_size(DatagramPort *self, Py_ssize_t *size)
 {
-    if (self->packet_size == NULL || !PyLong_CheckExact(self->packet_size)) {
-        if (get_size(self, self->st->names.maxPacketSize, size) < 0) {
-            return -1;
-        }
-    } else {
+    if (self->packet_size != NULL && PyLong_CheckExact(self->packet_size)) {
         *size = PyLong_AsSsize_t(self->packet_size);
-        if (*size == -1 && PyErr_Occurred()) {
+    } else {
+        PyObject *value =
+            PyObject_GetAttr((PyObject *)self, self->st->names.maxPacketSize);
+        if (value == NULL) {
             return -1;
         }
+        *size = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+        Py_DECREF(value);
+    }
+    if (*size == -1 && PyErr_Occurred()) {
+        return -1;
     }
     if (*size < 0) {
         PyErr_SetString(PyExc_ValueError, "negative buffersize in recvfrom");
         return -1;
     }
     return 0;
+}
+
+/* maxThroughput: 1, or 0 if it is not an int, which stock takes too; -1 with an exception
+ * set. */
+static int
+throughput_limit(DatagramPort *self, Py_ssize_t *bytes)
+{
+    PyObject *value = PyObject_GetAttr((PyObject *)self, self->st->names.maxThroughput);
+    if (value == NULL) {
+        return -1;
+    }
+    int is_int = PyLong_Check(value);
+    if (is_int) {
+        *bytes = PyNumber_AsSsize_t(value, NULL); /* the nearest that there is */
+    }
+    Py_DECREF(value);
+    return is_int;
 }
 
 static int
@@ -371,7 +380,7 @@ receive(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, int *error)
     batch->fd = fd;
     batch->next = 0;
     batch->count = received;
-    Py_XSETREF(batch->socket, Py_NewRef(self->socket));
+    Py_XSETREF(batch->socket, Py_XNewRef(self->socket));
     return 0;
 }
 
@@ -409,7 +418,8 @@ handle_error(DatagramPort *self, int error)
     return result == NULL ? -1 : 0;
 }
 
-/* What is not a plain socket, or is not there, is for stock to use. */
+/* What is not a plain socket, or is not there, is for stock to use, and what is not an
+ * int for stock to compare with. */
 static int
 read_by_stock(DatagramPort *self)
 {
@@ -428,13 +438,14 @@ read_datagrams(DatagramPort *self, pyr_batch *batch)
         if (batch_has_rest(batch, self)) {
             handled = deliver_next(self, batch);
         } else {
-            if (get_size(self, self->st->names.maxThroughput, &throughput) < 0) {
+            int is_int = throughput_limit(self, &throughput);
+            if (is_int < 0) {
                 return -1;
             }
-            if (total >= throughput) {
+            if (is_int && total >= throughput) {
                 return 0;
             }
-            if (!has_plain_socket(self)) {
+            if (!is_int || !has_plain_socket(self)) {
                 return read_by_stock(self);
             }
             handled = receive(self, batch, throughput - total, &error);

@@ -88,6 +88,8 @@ CASES = [
             ("raise_error",),
             ("raise_exit",),
             ("read_again",),
+            ("read_up_to_a_float",),
+            ("read_without_end",),
             ("second_port",),
             ("send_to_itself",),
             ("stop_and_start_reading",),
@@ -211,6 +213,14 @@ def test_a_fork_leaves_both_processes_a_loop() -> None:
         "child received b'ping'",
         "parent received b'ping'",
         "child exited with 0",
+    ]
+
+
+def test_a_udp_port_that_loses_its_socket_when_it_looks_whether_it_is_connected() -> None:
+    """Stock looks in another order, when the socket does not matter any more."""
+    assert lines_of("udp_socket_taken_away.py") == [
+        "doRead AttributeError True",
+        "write AttributeError True",
     ]
 
 

@@ -86,6 +86,12 @@ class Receiver(protocol.DatagramProtocol):
     def take_longer(self):
         self.transport.maxPacketSize = 100_000
 
+    def read_up_to_a_float(self):
+        self.transport.maxThroughput = 1e6
+
+    def read_without_end(self):
+        self.transport.maxThroughput = 10**30
+
     def send_to_itself(self):
         self.transport.write(b"from itself", here)
         reactor.callLater(0, print, "timed call")
