@@ -539,6 +539,14 @@ send_datagram(DatagramPort *self, PyObject *data, const struct sockaddr *addr,
     return sent;
 }
 
+/* What socket.sendto tells the audit hooks. */
+static int
+audit_send(DatagramPort *self, PyObject *address)
+{
+    return PySys_Audit("socket.sendto", "OO",
+                       self->socket == NULL ? Py_None : self->socket, address);
+}
+
 static PyObject *
 raise_errno(void)
 {
@@ -601,6 +609,9 @@ write_to(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     socklen_t size = pyr_peers_sockaddr(peers, args[1], family, &addr);
+    if (size > 0 && audit_send(self, args[1]) < 0) {
+        return NULL;
+    }
     ssize_t sent =
         size == 0 ? -1 : send_datagram(self, args[0], (struct sockaddr *)&addr, size);
     if (sent >= 0) {
@@ -658,6 +669,9 @@ unix_write(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs, PyObject
                  PyBytes_CheckExact(args[0]);
     socklen_t size = usual ? pyr_address_from_path(args[1], &addr) : 0;
     if (size > 0) {
+        if (audit_send(self, args[1]) < 0) {
+            return NULL;
+        }
         sent = send_datagram(self, args[0], (struct sockaddr *)&addr, size);
         if (sent >= 0) {
             return PyLong_FromSsize_t(sent);

@@ -65,6 +65,7 @@ CASES = [
     ("start_tls.py", ("unix",), "server lost ConnectionDone"),
     ("stop_listening_in_build_protocol.py", (), "b'hello'"),
     ("timers.py", (), "AlreadyCancelled"),
+    ("udp_audit.py", (), "logged PermissionError socket.sendto"),
     ("udp_errors.py", (), "InvalidAddressError"),
     ("udp_fork.py", (), "b'9'"),
     ("udp_refused_between.py", (), "refused 2"),
