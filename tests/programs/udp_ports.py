@@ -3,7 +3,7 @@
 import socket
 
 import common
-from twisted.internet import protocol, reactor
+from twisted.internet import defer, protocol, reactor
 from twisted.internet.interfaces import IMulticastTransport, IUDPTransport
 from twisted.python import context, log
 
@@ -173,7 +173,7 @@ def replaced_methods():
 
 
 def no_memory_of_peers():
-    """More peers than are remembered; each gets its own answer."""
+    """More peers than are remembered; each gets its own answer, twice."""
     port = listen(Silent, interface="127.0.0.1")
     peers = []
     for _ in range(600):
@@ -182,26 +182,44 @@ def no_memory_of_peers():
         peer.settimeout(5)
         peers.append(peer)
     where = ("127.0.0.1", port.getHost().port)
+    asked = 0
 
-    def ask(number):
-        for peer in peers[number : number + 60]:
+    def ask():
+        """The next 60, which the socket's buffer can hold; then what all of them got."""
+        nonlocal asked
+        if asked == 1200:
+            compare()
+            return
+        for peer in peers[asked % 600 : asked % 600 + 60]:
             peer.sendto(b"%d" % peer.fileno(), where)
-
-    for number in range(0, 1200, 60):
-        reactor.callLater(number / 12_000, ask, number % 600)
+        asked += 60
+        port.protocol.after(asked).addCallback(lambda ignored: ask())
 
     def compare():
         right = sum(peer.recv(100) == peer.recv(100) == b"%d" % peer.fileno() for peer in peers)
         print("right answers", right)
         for peer in peers:
             peer.close()
+        done.callback(None)
 
-    reactor.callLater(0.25, compare)
+    done = defer.Deferred()
+    ask()
+    return done
 
 
 class Silent(protocol.DatagramProtocol):
+    answered = 0
+
+    def after(self, count):
+        """A Deferred that fires when so many were answered."""
+        self.count, self.waiting = count, defer.Deferred()
+        return self.waiting
+
     def datagramReceived(self, data, addr):
         self.transport.write(data, addr)
+        self.answered += 1
+        if self.answered == self.count:
+            reactor.callLater(0, self.waiting.callback, None)
 
 
 STEPS = [
@@ -223,8 +241,9 @@ def proceed():
 
 def start(step):
     print("\n--", step.__name__)
-    step()
-    reactor.callLater(0.4, proceed)
+    done = defer.maybeDeferred(step)
+    done.addCallback(lambda ignored: reactor.callLater(0.4, proceed))
+    done.addErrback(log.err)
 
 
 before = common.descriptors()

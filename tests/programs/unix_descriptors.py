@@ -183,6 +183,7 @@ class Counting(Taking):
 
 
 path = ""
+ports = []
 log.addObserver(observe)
 rounds = [
     (Taking, Sending),
@@ -196,6 +197,14 @@ rounds = [
 
 
 def begin_next():
+    """Stopped before the port is closed, the reactor would leave it open."""
+    if ports:
+        ports.pop().stopListening().addCallback(lambda ignored: begin_round())
+    else:
+        begin_round()
+
+
+def begin_round():
     global path
     if not rounds:
         reactor.stop()
@@ -205,7 +214,7 @@ def begin_next():
     port = common.listen(server)
     path = os.path.dirname(os.fsdecode(port.getHost().name))
     common.connect(port, client)
-    reactor.callLater(0.2, port.stopListening)
+    ports.append(port)
 
 
 before = common.descriptors()
