@@ -92,6 +92,14 @@ make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject
     return b;
 }
 
+#if PYR_DICT_VERSIONS
+static inline pyr_buffer_hint *
+buffer_hint(pyr_framing_method *method, uint64_t version)
+{
+    return &method->st->framing.hints[(version ^ (version >> 8)) % PYR_HINT_COUNT];
+}
+#endif
+
 /*
  * The buffer of `self` (new reference).  NULL without an exception: this protocol is
  * unusual and the stock code must do the work.
@@ -105,8 +113,7 @@ find_buffer(pyr_framing_method *method, PyObject *self)
     }
 #if PYR_DICT_VERSIONS
     uint64_t version = pyr_dict_version(dict);
-    pyr_buffer_hint *hint =
-        &method->st->framing.hints[(version ^ (version >> 8)) % PYR_HINT_COUNT];
+    pyr_buffer_hint *hint = buffer_hint(method, version);
     if (hint->version == version && hint->method == method && hint->buffer != NULL) {
         return (pyr_buffer *)Py_NewRef((PyObject *)hint->buffer);
     }
@@ -134,6 +141,7 @@ find_buffer(pyr_framing_method *method, PyObject *self)
     hint->version = version;
     hint->method = method;
     hint->buffer = b;
+    method->recent = *hint;
 #endif
     return (pyr_buffer *)Py_NewRef((PyObject *)b);
 }
@@ -165,10 +173,86 @@ check_transport(pyr_framing_method *method, PyObject *self, pyr_buffer *b)
 #endif
 }
 
+#if PYR_DICT_VERSIONS
+/* Copy unless the byte is among it; what was written then is nothing. */
+static inline bool
+copy_without(char *to, const char *from, Py_ssize_t size, char byte)
+{
+#if defined(__GNUC__)
+    typedef char block __attribute__((vector_size(16)));
+    if (size >= (Py_ssize_t)sizeof(block) && size <= 256) {
+        /* Both at once; the last block overlaps the one before it. */
+        block found = {0}, piece;
+        Py_ssize_t last = size - (Py_ssize_t)sizeof(block);
+        for (Py_ssize_t at = 0; at < last; at += (Py_ssize_t)sizeof(block)) {
+            memcpy(&piece, from + at, sizeof(block));
+            found |= (block)(piece == byte);
+            memcpy(to + at, &piece, sizeof(block));
+        }
+        memcpy(&piece, from + last, sizeof(block));
+        found |= (block)(piece == byte);
+        memcpy(to + last, &piece, sizeof(block));
+        uint64_t halves[2];
+        memcpy(halves, &found, sizeof(halves));
+        return (halves[0] | halves[1]) == 0;
+    }
+#endif
+    if (memchr(from, byte, (size_t)size) != NULL) {
+        return false;
+    }
+    memcpy(to, from, (size_t)size);
+    return true;
+}
+
+/*
+ * Small chunks of a long message: where the data only lengthens what waits in the buffer,
+ * add it.  False: nothing was done.
+ */
+static inline bool
+lengthen(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size)
+{
+    PyObject *dict = pyr_instance_dict(self);
+    if (dict == NULL) {
+        return false;
+    }
+    uint64_t version = pyr_dict_version(dict);
+    const pyr_buffer_hint *hint = &method->recent;
+    if (hint->version != version) {
+        hint = buffer_hint(method, version);
+    }
+    pyr_buffer *b = hint->buffer;
+    if (hint->version != version || b == NULL ||
+        !pyr_view_holds(method, &b->view, Py_TYPE(self), version) || !b->view.usual ||
+        size < 1 || size > b->quiet) {
+        return false;
+    }
+    char *end = (char *)b->data + b->size;
+    if (method->kind->delimited) {
+        char first = PyBytes_AS_STRING(b->view.delimiter_from)[0];
+        if (!copy_without(end, data, size, first)) {
+            return false;
+        }
+        b->scanned = b->size + size - b->view.delimiter_size + 1;
+    } else {
+        memcpy(end, data, (size_t)size);
+        b->moved += b->netstring_state == NETSTRING_PAYLOAD ? size : 0;
+    }
+    b->size += size;
+    b->quiet -= size;
+    b->compatibility_offset = 0;
+    return true;
+}
+#endif
+
 static PyObject *
 feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size,
      PyObject *lender)
 {
+#if PYR_DICT_VERSIONS
+    if (lengthen(method, self, data, size)) {
+        Py_RETURN_NONE;
+    }
+#endif
     pyr_buffer *b = find_buffer(method, self);
     if (b == NULL) {
         if (PyErr_Occurred()) {
@@ -176,6 +260,7 @@ feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t si
         }
         return pyr_call_stock(method, self, data, size, lender);
     }
+    b->quiet = 0;
     check_transport(method, self, b);
     PyObject *result = method->kind->feed(method, self, b, data, size, lender);
     Py_DECREF(b);
@@ -324,6 +409,10 @@ method_setup(pyr_framing_method *method, const char *name, PyObject *stock,
         method->vectorcall = connect_vectorcall;
         return 0;
     }
+    if (strcmp(name, "send_line") == 0) {
+        method->vectorcall = pyr_send_line_vectorcall;
+        return 0;
+    }
     method->vectorcall = method_vectorcall;
     method->kind = kind_by_name(name);
     if (method->kind == NULL) {
@@ -443,7 +532,9 @@ static PyObject *
 method_repr(PyObject *self)
 {
     pyr_framing_method *method = (pyr_framing_method *)self;
-    const char *name = method->kind == NULL ? "netstring_connect" : method->kind->name;
+    const char *name = method->kind != NULL                       ? method->kind->name
+                       : method->vectorcall == connect_vectorcall ? "netstring_connect"
+                                                                  : "send_line";
     return PyUnicode_FromFormat("<C framing '%s' at %p>", name, self);
 }
 
@@ -452,11 +543,12 @@ PyDoc_STRVAR(
     "FramingMethod(kind, stock, owner=None)\n"
     "--\n"
     "\n"
-    "A method descriptor: dataReceived in C.\n"
+    "A method descriptor: dataReceived in C, or another method of a receiver.\n"
     "\n"
     "kind (str) names the framing: line, line_only, intn, netstring, batch_line,\n"
     "batch_intn, batch_netstring, header; or netstring_connect, which is\n"
-    "NetstringReceiver.makeConnection.  stock (callable or None) is the Python\n"
+    "NetstringReceiver.makeConnection, or send_line, which is LineReceiver.sendLine.  "
+    "stock (callable or None) is the Python\n"
     "method it stands for; it is called for protocols and arguments that C leaves\n"
     "alone.  owner (type) is the class whose parsing methods the framing replaces:\n"
     "a subclass that overrides one of them gets the stock method.  Raises\n"

@@ -10,7 +10,8 @@
  * In framing.c: the method descriptor, which finds the buffer and calls the framing, or
  * the stock code where a protocol is unusual.  In framing_attribute.c: the descriptor
  * that shows the state as the stock attributes.  In framing_view.c: what is known of the
- * protocol's attributes.  In framing_buffer.c: received bytes.  In line.c, intn.c,
+ * protocol's attributes.  In framing_transport.c: what is asked of the transport.  In
+ * framing_buffer.c: received bytes.  In line.c, intn.c,
  * netstring.c and header.c: one framing each, with its batch form.
  */
 #ifndef PYREACTOR_FRAMING_H
@@ -102,6 +103,14 @@ typedef struct {
 
 #define PYR_HINT_COUNT 256
 
+/* What the class of the transport seen last has unchanged from StreamConnection. */
+typedef struct {
+    unsigned int tag; /* of the class, as it was when this was looked up; 0: nothing */
+    bool write;
+    bool disconnecting;
+    bool always_true; /* it has no truth value of its own */
+} pyr_transport_class;
+
 typedef struct pyr_framing_state {
     PyTypeObject *buffer_type;
     PyTypeObject *method_type;
@@ -114,6 +123,7 @@ typedef struct pyr_framing_state {
         PYR_FRAMING_NAMES(X)
 #undef X
     } names;
+    pyr_transport_class transport_class;
     pyr_buffer_hint hints[PYR_HINT_COUNT];
 } pyr_framing_state;
 

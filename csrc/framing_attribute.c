@@ -134,6 +134,7 @@ set_buffer_attribute(pyr_buffer *b, const attribute_spec *spec, PyObject *value)
     case ATTRIBUTE_BUSY:
         yes = pyr_truth(value);
         b->busy = yes == 1;
+        b->quiet = 0;
         return yes < 0 ? -1 : 0;
     case ATTRIBUTE_OFFSET:
         number = PyNumber_AsSsize_t(value, PyExc_OverflowError);

@@ -1,6 +1,8 @@
 /* Bytes received and not yet consumed; see framing.h. */
 #include "framing_internal.h"
 
+#include <assert.h>
+
 #if defined(__linux__)
 #include <sys/mman.h>
 #include <unistd.h>
@@ -26,10 +28,20 @@ drop_content(pyr_buffer *b)
 {
     b->data = b->memory;
     b->size = 0;
+    b->quiet = 0;
+    b->awaited = 0;
     b->scanned = 0;
     b->external = false;
     Py_CLEAR(b->lender);
+    Py_CLEAR(b->delivered);
 }
+
+/* ---- blocks ---------------------------------------------------------------- */
+
+#define HEADER ((Py_ssize_t)offsetof(PyBytesObject, ob_sval))
+
+static_assert(PYR_MOST_LEAD <= offsetof(PyBytesObject, ob_sval),
+              "the lead lies where the header will be");
 
 /*
  * Ask for huge pages under a large block: most of what a large message costs are the page
@@ -52,6 +64,45 @@ advise_huge(void *memory, Py_ssize_t size)
 #endif
 }
 
+/* A block, or the block of `memory` with another capacity; NULL: no memory, and that of
+ * before is as it was. */
+static char *
+resize_block(char *memory, Py_ssize_t capacity)
+{
+    size_t size = (size_t)(HEADER + capacity + 1);
+    char *block =
+        memory == NULL ? PyObject_Malloc(size) : PyObject_Realloc(memory - HEADER, size);
+    if (block == NULL) {
+        return NULL;
+    }
+    advise_huge(block, capacity);
+    return block + HEADER;
+}
+
+static void
+free_block(char *memory)
+{
+    if (memory != NULL) {
+        PyObject_Free(memory - HEADER);
+    }
+}
+
+/* The first `size` bytes of a block as bytes, which the block becomes. */
+static PyObject *
+block_as_bytes(char *memory, Py_ssize_t size, Py_ssize_t capacity)
+{
+    if (capacity - size > size / 8) {
+        char *smaller = resize_block(memory, size);
+        memory = smaller == NULL ? memory : smaller;
+    }
+    PyObject *bytes = (PyObject *)(memory - HEADER);
+    PyObject_InitVar((PyVarObject *)bytes, &PyBytes_Type, size);
+    PYR_IGNORE_DEPRECATED_BEGIN((PyBytesObject *)bytes)->ob_shash = -1;
+    PYR_IGNORE_DEPRECATED_END
+    memory[size] = '\0';
+    return bytes;
+}
+
 PyObject *
 pyr_new_large_message(const char *data, Py_ssize_t size)
 {
@@ -63,62 +114,81 @@ pyr_new_large_message(const char *data, Py_ssize_t size)
     return message;
 }
 
-/* Keep the content in a fresh block with room for `extra` more bytes. */
+/* ---- growing --------------------------------------------------------------- */
+
+/* Put the content, of `size` bytes at `data` now, into a fresh block. */
 static int
 move_to_new_memory(pyr_buffer *b, Py_ssize_t capacity)
 {
-    char *memory = PyMem_Malloc((size_t)capacity);
+    char *memory = resize_block(NULL, capacity);
     if (memory == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    advise_huge(memory, capacity);
     if (b->size > 0) {
-        memcpy(memory, b->data, (size_t)b->size);
+        memcpy(memory - b->lead, b->data, (size_t)b->size);
     }
-    PyMem_Free(b->memory);
+    free_block(b->memory);
     b->memory = memory;
     b->capacity = capacity;
-    b->data = memory;
+    b->data = memory - b->lead;
     b->external = false;
     Py_CLEAR(b->lender);
     return 0;
 }
 
-/* The capacity for `needed` bytes: grows by half, so that appending stays linear. */
+/*
+ * The capacity for `needed` bytes.  Room for all of the message that is announced, and
+ * for what may follow it in its last chunk; but for no more than a few times what has
+ * really come.  That is generous for large blocks, since memory that nobody touches is
+ * none.
+ */
 static Py_ssize_t
-grown_capacity(Py_ssize_t capacity, Py_ssize_t needed)
+grown_capacity(const pyr_buffer *b, Py_ssize_t capacity, Py_ssize_t needed)
 {
-    Py_ssize_t grown = capacity + capacity / 2;
-    if (grown < needed) {
-        grown = needed;
+    bool large = needed >= HUGE_SIZE;
+    Py_ssize_t grown;
+    if (b->awaited > needed) {
+        Py_ssize_t most = needed * (large ? 64 : 4);
+        grown = b->awaited + (b->arrived < b->awaited ? b->arrived : b->awaited);
+        most = most < PYR_IDLE_CAPACITY ? PYR_IDLE_CAPACITY : most;
+        grown = grown < most ? grown : most;
+    } else {
+        grown = capacity * (large ? 4 : 2);
     }
+    grown = grown < needed ? needed : grown;
     return grown < LEAST_CAPACITY ? LEAST_CAPACITY : grown;
 }
 
+/* A large block is not grown in place: the kernel would move its pages, and give up the
+ * huge ones. */
 static int
 grow(pyr_buffer *b, Py_ssize_t needed)
 {
-    Py_ssize_t capacity = grown_capacity(b->external ? 0 : b->capacity, needed);
-    if (b->external || b->memory == NULL || b->data != b->memory) {
-        return move_to_new_memory(b, capacity);
+    Py_ssize_t capacity = grown_capacity(b, b->external ? 0 : b->capacity, needed);
+    if (b->external || b->memory == NULL || b->data != b->memory - b->lead ||
+        capacity >= HUGE_SIZE) {
+        if (move_to_new_memory(b, capacity) == 0) {
+            return 0;
+        }
+        PyErr_Clear(); /* so much there is not; perhaps what is needed is there */
+        return move_to_new_memory(b, needed);
     }
-    char *memory = PyMem_Realloc(b->memory, (size_t)capacity);
+    char *memory = resize_block(b->memory, capacity);
     if (memory == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    advise_huge(memory, capacity);
     b->memory = memory;
     b->capacity = capacity;
-    b->data = memory;
+    b->data = memory - b->lead;
     return 0;
 }
 
 static int
 reserve(pyr_buffer *b, Py_ssize_t extra)
 {
-    if (extra > PY_SSIZE_T_MAX / 2 - b->size) {
+    if (extra > PYR_MOST_SIZE - b->size) {
         PyErr_NoMemory();
         return -1;
     }
@@ -126,14 +196,14 @@ reserve(pyr_buffer *b, Py_ssize_t extra)
     if (b->external || b->memory == NULL) {
         return grow(b, needed);
     }
-    Py_ssize_t offset = b->data - b->memory;
-    if (offset + needed <= b->capacity) {
+    if (b->memory + b->capacity - b->data >= needed) {
         return 0;
     }
     /* Moving down is paid for by the bytes consumed since the last move. */
+    Py_ssize_t offset = b->data - b->memory;
     if (needed <= b->capacity && offset >= b->size) {
-        memmove(b->memory, b->data, (size_t)b->size);
-        b->data = b->memory;
+        memmove(b->memory - b->lead, b->data, (size_t)b->size);
+        b->data = b->memory - b->lead;
         return 0;
     }
     return grow(b, needed);
@@ -150,9 +220,53 @@ append(pyr_buffer *b, const char *data, Py_ssize_t size)
     return 0;
 }
 
+/* ---- the content ----------------------------------------------------------- */
+
+static Py_ssize_t
+delivered_size(const pyr_buffer *b)
+{
+    return b->delivered == NULL ? 0
+                                : b->delivered_lead_size + PyBytes_GET_SIZE(b->delivered);
+}
+
+static void
+copy_delivered(const pyr_buffer *b, char *to)
+{
+    memcpy(to, b->delivered_lead, (size_t)b->delivered_lead_size);
+    memcpy(to + b->delivered_lead_size, PyBytes_AS_STRING(b->delivered),
+           (size_t)PyBytes_GET_SIZE(b->delivered));
+}
+
+/* Put the message that was handed out back before the rest, as one content. */
+static int
+undeliver(pyr_buffer *b)
+{
+    Py_ssize_t before = delivered_size(b);
+    char *memory = resize_block(NULL, before + b->size);
+    if (memory == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    copy_delivered(b, memory);
+    if (b->size > 0) {
+        memcpy(memory + before, b->data, (size_t)b->size);
+    }
+    free_block(b->memory);
+    b->memory = memory;
+    b->capacity = b->size = before + b->size;
+    b->data = memory;
+    b->external = false;
+    Py_CLEAR(b->lender);
+    Py_CLEAR(b->delivered);
+    return 0;
+}
+
 int
 pyr_buffer_attach_slow(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *lender)
 {
+    if (b->delivered != NULL && undeliver(b) < 0) {
+        return -1;
+    }
     if (size == 0) {
         return 0;
     }
@@ -173,7 +287,7 @@ pyr_buffer_settle_slow(pyr_buffer *b)
     if (b->size == 0) {
         drop_content(b);
         if (b->capacity > PYR_IDLE_CAPACITY) {
-            PyMem_Free(b->memory);
+            free_block(b->memory);
             b->memory = NULL;
             b->data = NULL;
             b->capacity = 0;
@@ -182,20 +296,21 @@ pyr_buffer_settle_slow(pyr_buffer *b)
     }
     if (b->external) {
         if (b->size > b->capacity) {
-            int result = move_to_new_memory(b, grown_capacity(0, b->size));
+            int result = move_to_new_memory(b, grown_capacity(b, 0, b->size));
             if (result < 0) {
                 drop_content(b); /* it must not point at memory that ends here */
             }
             return result;
         }
-        memcpy(b->memory, b->data, (size_t)b->size);
-        b->data = b->memory;
+        memcpy(b->memory - b->lead, b->data, (size_t)b->size);
+        b->data = b->memory - b->lead;
         b->external = false;
         Py_CLEAR(b->lender);
         return 0;
     }
     if (b->capacity > PYR_IDLE_CAPACITY && b->size < b->capacity / 8) {
-        return move_to_new_memory(b, grown_capacity(0, b->size));
+        Py_ssize_t capacity = grown_capacity(b, 0, b->size);
+        return capacity < b->capacity / 2 ? move_to_new_memory(b, capacity) : 0;
     }
     return 0;
 }
@@ -216,7 +331,7 @@ pyr_buffer_reset(pyr_buffer *b)
 {
     drop_content(b);
     Py_CLEAR(b->foreign);
-    PyMem_Free(b->memory);
+    free_block(b->memory);
     b->memory = NULL;
     b->data = NULL;
     b->capacity = 0;
@@ -225,6 +340,16 @@ pyr_buffer_reset(pyr_buffer *b)
 PyObject *
 pyr_buffer_bytes(pyr_buffer *b)
 {
+    if (b->delivered != NULL) {
+        Py_ssize_t before = delivered_size(b);
+        PyObject *bytes = PyBytes_FromStringAndSize(NULL, before + b->size);
+        if (bytes != NULL) {
+            copy_delivered(b, PyBytes_AS_STRING(bytes));
+            memcpy(PyBytes_AS_STRING(bytes) + before, b->size ? b->data : "",
+                   (size_t)b->size);
+        }
+        return bytes;
+    }
     if (b->lender != NULL && b->data == PyBytes_AS_STRING(b->lender) &&
         b->size == PyBytes_GET_SIZE(b->lender)) {
         return Py_NewRef(b->lender);
@@ -235,11 +360,99 @@ pyr_buffer_bytes(pyr_buffer *b)
 PyObject *
 pyr_buffer_take(pyr_buffer *b)
 {
-    PyObject *content = pyr_buffer_bytes(b);
+    PyObject *content = b->external ? NULL : pyr_buffer_detach(b, 0, b->size, b->size);
+    if (content == NULL) {
+        content = pyr_buffer_bytes(b);
+    }
     if (content != NULL) {
         drop_content(b);
     }
     return content;
+}
+
+/* ---- messages without a copy ----------------------------------------------- */
+
+/* From this size on it is dearer to copy a message than to keep what came after it. */
+#define DETACH_LEAST 4096
+
+/*
+ * Whether so much of a block would be given back that a copy is better.  A block that
+ * shrinks first is freed as a small one, from which malloc does not learn to keep large
+ * blocks mapped; the largest it never keeps.
+ */
+static bool
+wasteful(Py_ssize_t size, Py_ssize_t capacity)
+{
+    return capacity - size > size / 4 && capacity < 32 * HUGE_SIZE;
+}
+
+static PyObject *
+detach(pyr_frame *frame, Py_ssize_t lead, Py_ssize_t size, Py_ssize_t consumed)
+{
+    Py_ssize_t rest = frame->size - consumed;
+    if (size < DETACH_LEAST || rest > size / 4 || frame->memory == NULL ||
+        frame->data + lead != frame->memory || wasteful(size, frame->capacity)) {
+        return NULL;
+    }
+    char *memory = NULL;
+    Py_ssize_t capacity = rest < LEAST_CAPACITY ? LEAST_CAPACITY : rest;
+    if (rest > 0) {
+        memory = resize_block(NULL, capacity);
+        if (memory == NULL) {
+            return NULL;
+        }
+        memcpy(memory - lead, frame->data + consumed, (size_t)rest);
+    }
+    PyObject *message = block_as_bytes(frame->memory, size, frame->capacity);
+    frame->memory = memory;
+    frame->capacity = memory == NULL ? 0 : capacity;
+    frame->data = memory == NULL ? NULL : memory - lead;
+    frame->size = rest;
+    return message;
+}
+
+PyObject *
+pyr_buffer_detach(pyr_buffer *b, Py_ssize_t lead, Py_ssize_t size, Py_ssize_t consumed)
+{
+    pyr_frame frame = {
+        .data = b->data, .size = b->size, .memory = b->memory, .capacity = b->capacity};
+    PyObject *message = b->external ? NULL : detach(&frame, lead, size, consumed);
+    if (message != NULL) {
+        b->data = frame.data;
+        b->size = frame.size;
+        b->memory = frame.memory;
+        b->capacity = frame.capacity;
+        b->scanned = 0;
+        b->quiet = 0;
+    }
+    return message;
+}
+
+PyObject *
+pyr_frame_detach(pyr_frame *frame, pyr_buffer *b, Py_ssize_t lead, Py_ssize_t size,
+                 Py_ssize_t consumed)
+{
+    Py_ssize_t shown = pyr_frame_shown(frame, b) ? b->data - frame->data : -1;
+    PyObject *message = detach(frame, lead, size, consumed);
+    if (message != NULL && shown >= 0) {
+        Py_ssize_t gone = shown < consumed ? consumed - shown : 0;
+        b->size -= gone;
+        b->data = frame->data == NULL ? NULL : frame->data + shown + gone - consumed;
+    }
+    return message;
+}
+
+PyObject *
+pyr_buffer_cut_long(pyr_buffer *b, Py_ssize_t size, Py_ssize_t consumed)
+{
+    PyObject *message = pyr_buffer_detach(b, 0, size, consumed);
+    if (message == NULL) {
+        message = pyr_new_message(b->data, size);
+        if (message != NULL) {
+            pyr_buffer_consume(b, consumed);
+        }
+    }
+    return message;
 }
 
 /* ---- frames ---------------------------------------------------------------- */
@@ -269,7 +482,8 @@ pyr_frame_shown(const pyr_frame *frame, const pyr_buffer *b)
 static bool
 frame_owns_data(const pyr_frame *frame)
 {
-    return frame->memory != NULL && (uintptr_t)frame->data >= (uintptr_t)frame->memory &&
+    return frame->memory != NULL &&
+           (uintptr_t)frame->data >= (uintptr_t)frame->memory - HEADER &&
            (uintptr_t)frame->data < (uintptr_t)frame->memory + (size_t)frame->capacity;
 }
 
@@ -278,7 +492,9 @@ pyr_frame_end(pyr_frame *frame, pyr_buffer *b)
 {
     int result = 0;
     if (pyr_frame_shown(frame, b)) {
-        if (b->size > 0 && !frame_owns_data(frame)) {
+        if (b->delivered != NULL) {
+            result = undeliver(b); /* a callback has raised: all of it is there again */
+        } else if (b->size > 0 && !frame_owns_data(frame)) {
             if (b->memory == NULL) {
                 b->memory = frame->memory;
                 b->capacity = frame->capacity;
@@ -286,7 +502,7 @@ pyr_frame_end(pyr_frame *frame, pyr_buffer *b)
             }
             result = pyr_buffer_settle(b);
         } else {
-            PyMem_Free(b->memory);
+            free_block(b->memory);
             b->memory = frame->memory;
             b->capacity = frame->capacity;
             frame->memory = NULL;
@@ -294,7 +510,7 @@ pyr_frame_end(pyr_frame *frame, pyr_buffer *b)
             result = pyr_buffer_settle(b);
         }
     }
-    PyMem_Free(frame->memory);
+    free_block(frame->memory);
     frame->memory = NULL;
     Py_CLEAR(frame->lender);
     return result;
@@ -362,7 +578,8 @@ buffer_dealloc(PyObject *self)
     PyObject_GC_UnTrack(self);
     (void)buffer_clear(self);
     Py_CLEAR(b->lender);
-    PyMem_Free(b->memory);
+    Py_CLEAR(b->delivered);
+    free_block(b->memory);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -458,7 +675,8 @@ buffer_getattro(PyObject *self, PyObject *name)
 static Py_ssize_t
 buffer_length(PyObject *self)
 {
-    return ((pyr_buffer *)self)->size;
+    pyr_buffer *b = (pyr_buffer *)self;
+    return delivered_size(b) + b->size;
 }
 
 PyDoc_STRVAR(buffer_doc,

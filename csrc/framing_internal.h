@@ -47,6 +47,10 @@ typedef struct {
 
 /* ---- the buffer ------------------------------------------------------------ */
 
+#define PYR_MOST_SIZE                                                 \
+    (PY_SSIZE_T_MAX / 128)  /* of a content: there is not more memory \
+                             */
+enum { PYR_MOST_LEAD = 8 }; /* bytes of a length prefix */
 enum { NETSTRING_LENGTH = 0, NETSTRING_PAYLOAD = 1 };
 enum { ESCAPE_COUNT = 5 };
 
@@ -58,12 +62,24 @@ struct pyr_buffer {
      */
     const char *data;
     Py_ssize_t size;
+    /* So many more bytes, if no delimiter is in them, only lengthen what waits here: all
+     * that was looked at when this was set is still so if the view is.  0: unknown. */
+    Py_ssize_t quiet;
     bool external;
     bool busy;
     bool broken;      /* batch and header forms: nonsense was received, ignore the rest */
     PyObject *lender; /* the bytes object that `data` begins, or NULL; owned */
-    char *memory;
+    char *memory;     /* a block, see below */
     Py_ssize_t capacity;
+    Py_ssize_t
+        awaited; /* the size of the content when its message is whole; 0: unknown */
+    Py_ssize_t arrived; /* the size of the data that came last */
+    int lead;           /* of a content, what comes before the message */
+    /* IntNStringReceiver, during a callback: what stands before `data` and was handed
+     * out, or NULL; owned */
+    PyObject *delivered;
+    char delivered_lead[PYR_MOST_LEAD];
+    int delivered_lead_size;
     Py_ssize_t scanned; /* no delimiter begins in the first `scanned` bytes */
     PyObject *foreign;  /* what Python code set instead of bytes, else NULL */
     Py_ssize_t compatibility_offset; /* IntNStringReceiver */
@@ -93,6 +109,18 @@ pyr_new_message(const char *data, Py_ssize_t size)
                             : pyr_new_large_message(data, size);
 }
 
+/*
+ * A block is memory for `capacity` bytes which can become a bytes object as it is: the
+ * object's header fits before it, the closing zero behind it.  A message that is long
+ * enough is received in one place and never copied again.  What comes before the message
+ * (`lead` bytes of prefix) lies where the header will be.
+ */
+
+/* The first `size` bytes of the content after `lead` more, as a message, by giving it
+ * the block.  `consumed` bytes of content are gone then.  NULL without an exception: copy
+ * them, there is nothing to gain or another message in the same memory. */
+PyObject *pyr_buffer_detach(pyr_buffer *b, Py_ssize_t lead, Py_ssize_t size,
+                            Py_ssize_t consumed);
 /* The content as bytes (new reference). */
 PyObject *pyr_buffer_bytes(pyr_buffer *b);
 /* The content as bytes; the buffer is empty afterwards. */
@@ -108,6 +136,7 @@ void pyr_buffer_reset(pyr_buffer *b);
 static inline int
 pyr_buffer_attach(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *lender)
 {
+    b->arrived = size;
     if (b->size > 0 && !b->external &&
         b->memory + b->capacity - (b->data + b->size) >= size) {
         memcpy((char *)b->data + b->size, data, (size_t)size);
@@ -131,12 +160,47 @@ pyr_buffer_settle(pyr_buffer *b)
     return pyr_buffer_settle_slow(b);
 }
 
+/* The content is at rest.  Up to `most` bytes of it would only wait for more. */
+static inline void
+pyr_buffer_wait(pyr_buffer *b, Py_ssize_t most)
+{
+    if (b->size > 0 && !b->external) {
+        Py_ssize_t room = b->memory + b->capacity - (b->data + b->size);
+        Py_ssize_t quiet = most - b->size;
+        b->quiet = quiet < 0 ? 0 : quiet < room ? quiet : room;
+    }
+}
+
 static inline void
 pyr_buffer_consume(pyr_buffer *b, Py_ssize_t size)
 {
     b->data += size;
     b->size -= size;
     b->scanned = 0;
+    b->quiet = 0;
+}
+
+PyObject *pyr_buffer_cut_long(pyr_buffer *b, Py_ssize_t size, Py_ssize_t consumed);
+
+/* The first `size` bytes of the content as a message; `consumed` bytes are gone then. */
+static inline PyObject *
+pyr_buffer_cut(pyr_buffer *b, Py_ssize_t size, Py_ssize_t consumed)
+{
+    if (size >= PYR_IDLE_CAPACITY) {
+        return pyr_buffer_cut_long(b, size, consumed);
+    }
+    PyObject *message = PyBytes_FromStringAndSize(b->data, size);
+    if (message != NULL) {
+        pyr_buffer_consume(b, consumed);
+    }
+    return message;
+}
+
+/* The message that the content begins with is whole at `size` bytes. */
+static inline void
+pyr_buffer_await(pyr_buffer *b, Py_ssize_t size)
+{
+    b->awaited = size < PYR_MOST_SIZE ? size : PYR_MOST_SIZE;
 }
 
 /*
@@ -151,6 +215,9 @@ typedef struct {
     PyObject *lender;
 } pyr_frame;
 
+/* pyr_buffer_detach() for a frame; the buffer goes on showing what is left of it. */
+PyObject *pyr_frame_detach(pyr_frame *frame, pyr_buffer *b, Py_ssize_t lead,
+                           Py_ssize_t size, Py_ssize_t consumed);
 void pyr_frame_begin(pyr_frame *frame, pyr_buffer *b);
 /* The frame is over.  What the buffer still shows of its memory becomes its own. */
 int pyr_frame_end(pyr_frame *frame, pyr_buffer *b);
@@ -174,6 +241,7 @@ typedef struct {
         *fixed; /* class attributes that must be the stock ones; may be NULL */
     const char *const *state; /* further attributes that must be ours; may be NULL */
     bool needs_busy;          /* _busyReceiving must be ours */
+    bool delimited;           /* what ends a message is found by searching */
     bool needs_ready;         /* the buffer is made by makeConnection only */
 } pyr_framing_kind;
 
@@ -189,9 +257,10 @@ extern const pyr_framing_kind pyr_header_kind;
 struct pyr_framing_method {
     PyObject_HEAD vectorcallfunc vectorcall;
     core_state *st;
-    const pyr_framing_kind *kind; /* NULL: makeConnection of NetstringReceiver */
+    const pyr_framing_kind *kind; /* NULL: another method than dataReceived */
     PyObject *stock;              /* the Python function that says what is right */
-    PyObject *fixed;              /* tuple of the stock values of kind->fixed, or NULL */
+    pyr_buffer_hint recent; /* the one used last, so that it need not be looked for */
+    PyObject *fixed;        /* tuple of the stock values of kind->fixed, or NULL */
     /* What a view takes from a class: that of the class last looked at.  Borrowed from
      * it, and valid for who finds its own class's tag here. */
     unsigned int class_tag;
@@ -275,6 +344,18 @@ bool pyr_is_framing_attribute(core_state *st, PyTypeObject *type, PyObject *name
 void pyr_view_clear(pyr_view *view);
 int pyr_view_traverse(pyr_view *view, visitproc visit, void *arg);
 
+#if PYR_DICT_VERSIONS
+/* Whether nothing has changed since the view was made. */
+static inline bool
+pyr_view_holds(const pyr_framing_method *method, const pyr_view *view, PyTypeObject *type,
+               uint64_t version)
+{
+    unsigned int tag = pyr_type_tag(type);
+    return version == view->version && tag != 0 && tag == view->tag &&
+           view->method == method;
+}
+#endif
+
 /*
  * Bring b->view up to date.  1: it can be used; 0: the protocol is unusual, go through
  * ordinary attribute access; -1: exception.
@@ -283,13 +364,10 @@ static inline int
 pyr_view_ready(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
 #if PYR_DICT_VERSIONS
-    pyr_view *view = &b->view;
-    unsigned int tag = pyr_type_tag(Py_TYPE(self));
-    if (tag != 0 && tag == view->tag && view->method == method) {
-        PyObject *dict = pyr_instance_dict(self);
-        if (dict != NULL && pyr_dict_version(dict) == view->version) {
-            return view->usual;
-        }
+    PyObject *dict = pyr_instance_dict(self);
+    if (dict != NULL &&
+        pyr_view_holds(method, &b->view, Py_TYPE(self), pyr_dict_version(dict))) {
+        return b->view.usual;
     }
 #endif
     return pyr_view_refresh(method, b, self);
@@ -309,6 +387,11 @@ int pyr_truth(PyObject *value);
 int pyr_attribute_true(PyObject *object, PyObject *name);
 /* Truth of transport.disconnecting, or -1. */
 int pyr_disconnecting(core_state *st, PyObject *transport);
+/* Truth of "transport and transport.disconnecting", or -1. */
+int pyr_true_and_disconnecting(core_state *st, PyObject *transport);
+/* The call of LineReceiver.sendLine. */
+PyObject *pyr_send_line_vectorcall(PyObject *callable, PyObject *const *args,
+                                   size_t nargsf, PyObject *kwnames);
 /* self.stock(data) with what the memory holds. */
 PyObject *pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
                          Py_ssize_t size, PyObject *lender);

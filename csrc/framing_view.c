@@ -86,12 +86,6 @@ pyr_attribute_true(PyObject *object, PyObject *name)
     return result;
 }
 
-int
-pyr_disconnecting(core_state *st, PyObject *transport)
-{
-    return pyr_attribute_true(transport, st->framing.names.disconnecting);
-}
-
 PyObject *
 pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                  PyObject *message)

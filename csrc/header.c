@@ -123,11 +123,11 @@ read_header(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 static packet_next
 deliver_packet(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    PyObject *payload = pyr_new_message(b->data, b->expected);
+    PyObject *payload = pyr_buffer_cut(b, b->expected, b->expected);
     if (payload == NULL) {
         return PACKET_FAILED;
     }
-    pyr_buffer_consume(b, b->expected);
+    b->awaited = 0;
     int usual = pyr_view_ready(method, b, self); /* a garbage collection may have run */
     PyObject *header = b->header;
     b->header = NULL;
@@ -186,7 +186,11 @@ packet_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     if (next != PACKET_ON) {
         return next;
     }
-    return b->size < b->expected ? PACKET_WAIT : deliver_packet(method, b, self);
+    if (b->size < b->expected) {
+        pyr_buffer_await(b, b->expected);
+        return PACKET_WAIT;
+    }
+    return deliver_packet(method, b, self);
 }
 
 static PyObject *
@@ -211,6 +215,9 @@ header_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const cha
     if (pyr_buffer_settle(b) < 0) {
         pyr_buffer_reset(b);
         next = PACKET_FAILED;
+    }
+    if (b->header != NULL && next == PACKET_WAIT && !b->view.paused) {
+        pyr_buffer_wait(b, b->expected - 1);
     }
     return next == PACKET_FAILED ? NULL : Py_NewRef(Py_None);
 }

@@ -54,22 +54,34 @@ typedef struct {
     PyObject *self;
     pyr_frame frame; /* alldata */
     Py_ssize_t offset;
+    PyObject *delivered; /* a message that stood before the frame, in the same memory */
+    Py_ssize_t before;   /* its size, prefix included */
     int prefix; /* size of a length prefix: that of the beginning, callbacks or not */
     bool little;
 } intn_run;
 
 typedef enum { RUN_FAILED = -1, RUN_ON, RUN_WAIT, RUN_RETURN } run_next;
 
+/* Whether the buffer shows all that this run works on. */
+static bool
+shows_frame(const intn_run *run)
+{
+    const pyr_buffer *b = run->b;
+    return pyr_frame_shown(&run->frame, b) && b->size == run->frame.size &&
+           b->delivered == run->delivered;
+}
+
 static bool
 show_frame(intn_run *run)
 {
     pyr_buffer *b = run->b;
-    if (pyr_frame_shown(&run->frame, b) && b->size == run->frame.size) {
+    if (shows_frame(run)) {
         return true;
     }
     if (pyr_buffer_set(b, NULL, 0) < 0) {
         return false;
     }
+    b->delivered = Py_XNewRef(run->delivered);
     b->data = run->frame.data;
     b->size = run->frame.size;
     b->external = true;
@@ -104,7 +116,7 @@ length_limit_exceeded(intn_run *run, uint64_t length)
     if (!show_frame(run)) {
         return RUN_FAILED;
     }
-    run->b->compatibility_offset = run->offset;
+    run->b->compatibility_offset = run->before + run->offset;
     PyObject *number = PyLong_FromUnsignedLongLong(length);
     if (number == NULL) {
         return RUN_FAILED;
@@ -116,14 +128,50 @@ length_limit_exceeded(intn_run *run, uint64_t length)
     return result == NULL ? RUN_FAILED : RUN_RETURN;
 }
 
-static run_next
-deliver_string(intn_run *run, const char *data, Py_ssize_t size, int usual)
+/*
+ * A long string that has all of the frame's memory becomes the message.  The buffer goes
+ * on showing it, since stock does so until dataReceived returns.
+ */
+static PyObject *
+detach_string(intn_run *run, Py_ssize_t size)
 {
-    PyObject *string = pyr_new_message(data, size);
+    pyr_buffer *b = run->b;
+    if (run->offset != 0 || run->delivered != NULL || !shows_frame(run)) {
+        return NULL;
+    }
+    Py_ssize_t consumed = run->prefix + size;
+    memcpy(b->delivered_lead, run->frame.data, (size_t)run->prefix);
+    PyObject *string = pyr_frame_detach(&run->frame, b, run->prefix, size, consumed);
+    if (string != NULL) {
+        b->delivered_lead_size = run->prefix;
+        b->delivered = Py_NewRef(string);
+        run->delivered = Py_NewRef(string);
+        run->before = consumed;
+    }
+    return string;
+}
+
+/* The string of `size` bytes, whose prefix stands at the offset. */
+static PyObject *
+take_string(intn_run *run, Py_ssize_t size)
+{
+    PyObject *string = size < PYR_IDLE_CAPACITY ? NULL : detach_string(run, size);
+    if (string == NULL) {
+        Py_ssize_t start = run->offset + run->prefix;
+        string = pyr_new_message(run->frame.data + start, size);
+        run->offset = start + size;
+    }
+    return string;
+}
+
+static run_next
+deliver_string(intn_run *run, Py_ssize_t size, int usual)
+{
+    PyObject *string = take_string(run, size);
     if (string == NULL) {
         return RUN_FAILED;
     }
-    run->b->compatibility_offset = run->offset;
+    run->b->compatibility_offset = run->before + run->offset;
     PyObject *result =
         usual ? pyr_call_handler(run->method, run->b, run->self, string)
               : pyr_call_named(run->self, run->method->st->framing.names.stringReceived,
@@ -168,6 +216,8 @@ switch_to_recvd(intn_run *run)
         return RUN_FAILED;
     }
     pyr_frame_begin(&run->frame, b);
+    Py_CLEAR(run->delivered);
+    run->before = 0;
     run->offset = 0;
     return RUN_ON;
 }
@@ -190,9 +240,7 @@ intn_step(intn_run *run)
     if (length > (uint64_t)(run->frame.size - start)) {
         return RUN_WAIT;
     }
-    run->offset = start + (Py_ssize_t)length;
-    run_next next =
-        deliver_string(run, run->frame.data + start, (Py_ssize_t)length, usual);
+    run_next next = deliver_string(run, (Py_ssize_t)length, usual);
     if (next != RUN_ON) {
         return next;
     }
@@ -201,6 +249,22 @@ intn_step(intn_run *run)
         return RUN_FAILED;
     }
     return usual && !run->b->view.has_recvd ? RUN_ON : switch_to_recvd(run);
+}
+
+/* The buffer begins with a string that is not whole yet: say how long it will be. */
+static void
+await_string(pyr_buffer *b)
+{
+    const pyr_view *view = &b->view;
+    b->awaited = 0;
+    b->lead = view->prefix_size;
+    if (view->usual && !view->paused && b->size >= view->prefix_size) {
+        uint64_t length = decode((const unsigned char *)b->data, view->prefix_size,
+                                 view->prefix_little);
+        if (!exceeds(length, view->max_length) && length < (uint64_t)PYR_MOST_SIZE) {
+            pyr_buffer_await(b, view->prefix_size + (Py_ssize_t)length);
+        }
+    }
 }
 
 /* self._unprocessed = alldata[currentOffset:] */
@@ -220,9 +284,11 @@ keep_rest(intn_run *run)
     if (!show_frame(run)) {
         return -1;
     }
+    Py_CLEAR(b->delivered);
     b->data += run->offset;
     b->size = size;
     b->compatibility_offset = 0;
+    await_string(b);
     return 0;
 }
 
@@ -263,6 +329,10 @@ intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char 
     if (pyr_frame_end(&run.frame, b) < 0) {
         next = RUN_FAILED;
     }
+    Py_CLEAR(run.delivered);
+    if (next == RUN_WAIT) {
+        pyr_buffer_wait(b, b->awaited - 1);
+    }
     return next == RUN_FAILED ? NULL : Py_NewRef(Py_None);
 }
 
@@ -297,6 +367,23 @@ whole_string(const pyr_view *view, const char *data, Py_ssize_t size)
     return (Py_ssize_t)length;
 }
 
+/* The string of `size` bytes that begins the buffer, consumed. */
+static inline PyObject *
+cut_string(pyr_buffer *b, Py_ssize_t size)
+{
+    Py_ssize_t prefix = b->view.prefix_size;
+    PyObject *string = size < PYR_IDLE_CAPACITY
+                           ? NULL
+                           : pyr_buffer_detach(b, prefix, size, prefix + size);
+    if (string == NULL) {
+        string = pyr_new_message(b->data + prefix, size);
+        if (string != NULL) {
+            pyr_buffer_consume(b, prefix + size);
+        }
+    }
+    return string;
+}
+
 /* All whole strings of the buffer, consumed; stops at one that is too long. */
 static PyObject *
 take_strings(pyr_buffer *b)
@@ -311,12 +398,8 @@ take_strings(pyr_buffer *b)
     int result = 0;
     size = whole_string(view, b->data, b->size); /* a collection may have run */
     while (result == 0 && size >= 0) {
-        result =
-            pyr_batch_add(&batch, pyr_new_message(b->data + view->prefix_size, size));
-        if (result == 0) {
-            pyr_buffer_consume(b, view->prefix_size + size);
-            size = whole_string(view, b->data, b->size);
-        }
+        result = pyr_batch_add(&batch, cut_string(b, size));
+        size = result == 0 ? whole_string(view, b->data, b->size) : -1;
     }
     return pyr_batch_end(&batch, result);
 }
@@ -326,6 +409,7 @@ static run_next
 batch_intn_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     const pyr_view *view = &b->view;
+    await_string(b);
     if (b->size < view->prefix_size) {
         return RUN_WAIT;
     }
@@ -397,6 +481,9 @@ batch_intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
     if (pyr_buffer_settle(b) < 0) {
         pyr_buffer_reset(b);
         next = RUN_FAILED;
+    }
+    if (next == RUN_WAIT && !b->view.paused) {
+        pyr_buffer_wait(b, b->awaited - 1);
     }
     return next == RUN_FAILED ? NULL : Py_NewRef(Py_None);
 }

@@ -108,10 +108,7 @@ after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *
     if (transport == NULL) {
         return STEP_FAILED;
     }
-    int stop = transport == Py_None ? 0 : PyObject_IsTrue(transport);
-    if (stop > 0) {
-        stop = pyr_disconnecting(method->st, transport);
-    }
+    int stop = pyr_true_and_disconnecting(method->st, transport);
     Py_DECREF(transport);
     if (stop < 0) {
         return STEP_FAILED;
@@ -124,11 +121,10 @@ static step
 deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t size,
              PyObject **result)
 {
-    PyObject *line = pyr_new_message(b->data, size);
+    PyObject *line = pyr_buffer_cut(b, size, size + b->view.delimiter_size);
     if (line == NULL) {
         return STEP_FAILED;
     }
-    pyr_buffer_consume(b, size + b->view.delimiter_size);
     PyObject *why = pyr_call_handler(method, b, self, line);
     Py_DECREF(line);
     if (why == NULL) {
@@ -218,6 +214,19 @@ line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     }
 }
 
+/* So many bytes without the first one of the delimiter would only wait, if it has not
+ * begun yet. */
+static void
+wait_for_delimiter(pyr_buffer *b, Py_ssize_t most)
+{
+    Py_ssize_t end_size = b->view.delimiter_size;
+    if ((end_size == 1 || end_size == 2) && b->size > 0 &&
+        b->scanned == searched(b->size, end_size) &&
+        b->data[b->size - 1] != PyBytes_AS_STRING(b->view.delimiter_from)[0]) {
+        pyr_buffer_wait(b, most);
+    }
+}
+
 /* Give up lent memory.  Runs no Python code, so an exception on its way stays set. */
 static PyObject *
 finish(pyr_buffer *b, PyObject *result)
@@ -226,36 +235,11 @@ finish(pyr_buffer *b, PyObject *result)
         pyr_buffer_reset(b);
         Py_CLEAR(result);
     }
-    return result;
-}
-
-/*
- * A piece of a line, no end in it: the most that a small chunk often is.  Searched where
- * it came, since a search over bytes just written waits for the writes.  The view must be
- * ready.  False: nothing was done.
- */
-static bool
-take_piece(pyr_buffer *b, const char *data, Py_ssize_t size)
-{
     const pyr_view *view = &b->view;
-    Py_ssize_t end_size = view->delimiter_size;
-    if (end_size < 1 || end_size > 2 || b->external || size == 0 || b->size == 0 ||
-        b->scanned != searched(b->size, end_size) ||
-        b->memory + b->capacity - (b->data + b->size) < size ||
-        b->size + size - end_size >= view->max_length) {
-        return false;
+    if (!view->paused && view->max_length < PYR_MOST_SIZE) {
+        wait_for_delimiter(b, view->max_length + view->delimiter_size - 1);
     }
-    const char *needle = PyBytes_AS_STRING(view->delimiter_from);
-    if (end_size == 2 && b->data[b->size - 1] == needle[0] && data[0] == needle[1]) {
-        return false;
-    }
-    if (pyr_find_delimiter(view, data, size, 0) >= 0) {
-        return false;
-    }
-    memcpy((char *)b->data + b->size, data, (size_t)size);
-    b->size += size;
-    b->scanned = searched(b->size, end_size);
-    return true;
+    return result;
 }
 
 static PyObject *
@@ -276,16 +260,17 @@ line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char 
     if (usual <= 0) {
         return usual < 0 ? NULL : pyr_call_stock(method, self, data, size, lender);
     }
-    if (b->view.line_mode && !b->view.paused && take_piece(b, data, size)) {
-        Py_RETURN_NONE;
-    }
     if (pyr_buffer_attach(b, data, size, lender) < 0) {
         return NULL;
     }
     b->busy = true;
     PyObject *result = line_loop(method, b, self);
     b->busy = false;
-    return finish(b, result);
+    result = finish(b, result);
+    if (!b->view.line_mode) {
+        b->quiet = 0;
+    }
+    return result;
 }
 
 const pyr_framing_kind pyr_line_kind = {
@@ -296,6 +281,7 @@ const pyr_framing_kind pyr_line_kind = {
     .slot_count = 6,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_TRANSPORT, SLOT_PAUSED, SLOT_DELIMITER,
               SLOT_LINE_MODE},
+    .delimited = true,
     .needs_busy = true,
 };
 
@@ -376,10 +362,23 @@ too_long(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t s
     return result;
 }
 
-/* One line of LineOnlyReceiver; *result is set for STEP_RETURN. */
+/* The line at `start`, which ends where `consumed` bytes of the frame do.  A long first
+ * one gets the memory; then the frame begins after it. */
+static PyObject *
+take_line(pyr_buffer *b, pyr_frame *frame, Py_ssize_t start, Py_ssize_t size,
+          Py_ssize_t consumed)
+{
+    PyObject *line = start > 0 || size < PYR_IDLE_CAPACITY
+                         ? NULL
+                         : pyr_frame_detach(frame, b, 0, size, consumed);
+    return line != NULL ? line : pyr_new_message(frame->data + start, size);
+}
+
+/* One line of LineOnlyReceiver, as for take_line(); *result is set for STEP_RETURN. */
 static step
 line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
-               const char *data, Py_ssize_t size, PyObject **result)
+               pyr_frame *frame, Py_ssize_t start, Py_ssize_t size, Py_ssize_t consumed,
+               PyObject **result)
 {
     int usual = pyr_view_ready(method, b, self);
     int stop = usual < 0 ? -1 : line_only_disconnecting(method, b, self, usual);
@@ -390,7 +389,7 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     /* transport.disconnecting may have run Python code */
     usual = pyr_view_ready(method, b, self);
     int exceeds = usual < 0 ? -1 : too_long(method, b, self, size, usual);
-    PyObject *line = exceeds < 0 ? NULL : pyr_new_message(data, size);
+    PyObject *line = exceeds < 0 ? NULL : take_line(b, frame, start, size, consumed);
     if (line == NULL) {
         return STEP_FAILED;
     }
@@ -436,7 +435,7 @@ line_only_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 
 static PyObject *
 line_only_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
-               const pyr_frame *frame, Py_ssize_t end)
+               pyr_frame *frame, Py_ssize_t end)
 {
     /* The delimiter of this chunk, whatever the callbacks set meanwhile. */
     pyr_view fixed = {.delimiter_from = Py_NewRef(b->view.delimiter_from),
@@ -447,8 +446,12 @@ line_only_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     b->scanned = 0;
     for (Py_ssize_t start = 0; start < end && next == STEP_AGAIN;) {
         Py_ssize_t at = pyr_find_delimiter(&fixed, frame->data, end, from);
-        next = line_only_step(method, b, self, frame->data + start, at - start, &result);
-        start = from = at + fixed.delimiter_size;
+        Py_ssize_t after = at + fixed.delimiter_size;
+        Py_ssize_t size = frame->size;
+        next = line_only_step(method, b, self, frame, start, at - start, after, &result);
+        Py_ssize_t detached = size - frame->size;
+        start = from = after - detached;
+        end -= detached;
     }
     Py_DECREF(fixed.delimiter_from);
     return next == STEP_AGAIN ? line_only_rest(method, b, self) : result;
@@ -490,6 +493,7 @@ line_only_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
     if (pyr_buffer_settle(b) < 0) {
         return NULL;
     }
+    wait_for_delimiter(b, b->view.max_length);
     return line_only_rest(method, b, self);
 }
 
@@ -500,6 +504,7 @@ const pyr_framing_kind pyr_line_only_kind = {
     .handler = PYR_FRAMING_NAME(lineReceived),
     .slot_count = 4,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_TRANSPORT, SLOT_DELIMITER},
+    .delimited = true,
 };
 
 /* ---- BatchLineReceiver ----------------------------------------------------- */
@@ -519,11 +524,8 @@ take_lines(pyr_buffer *b)
     Py_ssize_t end_size = b->view.delimiter_size;
     size = next_line(b); /* a new list may run a garbage collection */
     while (result == 0 && size >= 0 && size <= b->view.max_length) {
-        result = pyr_batch_add(&batch, pyr_new_message(b->data, size));
-        if (result == 0) {
-            pyr_buffer_consume(b, size + end_size);
-            size = next_line(b);
-        }
+        result = pyr_batch_add(&batch, pyr_buffer_cut(b, size, size + end_size));
+        size = result == 0 ? next_line(b) : -1;
     }
     return pyr_batch_end(&batch, result);
 }
@@ -606,4 +608,5 @@ const pyr_framing_kind pyr_batch_line_kind = {
     .handler = PYR_FRAMING_NAME(linesReceived),
     .slot_count = 5,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_TRANSPORT, SLOT_PAUSED, SLOT_DELIMITER},
+    .delimited = true,
 };

@@ -200,30 +200,34 @@ begin_payload(pyr_buffer *b, Py_ssize_t length, Py_ssize_t prefix_size)
     pyr_buffer_consume(b, prefix_size);
 }
 
-/* The common case: a short number, a colon.  False: look closely. */
-static inline bool
-parse_short_prefix(pyr_buffer *b)
+/* The common case: a short number, a colon.  Their size, or 0: look closely. */
+static inline Py_ssize_t
+short_prefix(pyr_buffer *b, Py_ssize_t *length)
 {
     enum { MOST_DIGITS = 9 };
+    const char *data = b->data;
     Py_ssize_t most = b->size - 1 < MOST_DIGITS ? b->size - 1 : MOST_DIGITS;
-    Py_ssize_t length = 0;
+    Py_ssize_t number = 0;
     Py_ssize_t digits = 0;
-    for (; digits < most && b->data[digits] >= '0' && b->data[digits] <= '9'; digits++) {
-        length = length * 10 + (b->data[digits] - '0');
+    for (; digits < most && data[digits] >= '0' && data[digits] <= '9'; digits++) {
+        number = number * 10 + (data[digits] - '0');
     }
-    if (digits == 0 || b->data[digits] != ':' || b->data[0] == '0' ||
-        length > b->view.max_length || digits > length_digits(&b->view)) {
-        return false;
+    if (digits == 0 || data[digits] != ':' || data[0] == '0' ||
+        number > b->view.max_length || digits > length_digits(&b->view)) {
+        return 0;
     }
-    begin_payload(b, length, digits + 1);
-    return true;
+    *length = number;
+    return digits + 1;
 }
 
 /* Consume the length and the colon. */
 static parsed
 parse_prefix(pyr_buffer *b)
 {
-    if (parse_short_prefix(b)) {
+    Py_ssize_t number;
+    Py_ssize_t prefix = short_prefix(b, &number);
+    if (prefix > 0) {
+        begin_payload(b, number, prefix);
         return PARSE_STRING;
     }
     Py_ssize_t digits = count_digits(b->data, b->size);
@@ -257,6 +261,7 @@ parse(pyr_buffer *b)
     }
     b->moved = b->size < b->expected ? b->size : b->expected;
     if (b->moved < b->expected) {
+        pyr_buffer_await(b, b->expected);
         return PARSE_WAIT;
     }
     return b->data[b->expected - 1] == ',' ? PARSE_STRING : PARSE_BAD;
@@ -265,11 +270,11 @@ parse(pyr_buffer *b)
 static PyObject *
 take_string(pyr_buffer *b)
 {
-    PyObject *string = pyr_new_message(b->data, b->expected - 1);
+    PyObject *string = pyr_buffer_cut(b, b->expected - 1, b->expected);
     if (string != NULL) {
         b->netstring_state = NETSTRING_LENGTH;
         b->moved = 0;
-        pyr_buffer_consume(b, b->expected);
+        b->awaited = 0;
     }
     return string;
 }
@@ -393,6 +398,20 @@ netstring_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     }
 }
 
+/* At the end of a feed: what was lent is copied, and what may come quietly is known. */
+static int
+come_to_rest(pyr_buffer *b)
+{
+    if (pyr_buffer_settle(b) < 0) {
+        pyr_buffer_reset(b);
+        return -1;
+    }
+    if (b->netstring_state == NETSTRING_PAYLOAD && b->moved == b->size) {
+        pyr_buffer_wait(b, b->expected - 1);
+    }
+    return 0;
+}
+
 static PyObject *
 netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
                const char *data, Py_ssize_t size, PyObject *lender)
@@ -411,8 +430,7 @@ netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
         return NULL;
     }
     PyObject *result = netstring_loop(method, b, self);
-    if (pyr_buffer_settle(b) < 0) {
-        pyr_buffer_reset(b);
+    if (come_to_rest(b) < 0) {
         Py_CLEAR(result);
     }
     return result;
@@ -451,6 +469,28 @@ const pyr_framing_kind pyr_netstring_kind = {
 
 /* ---- BatchNetstringReceiver ------------------------------------------------ */
 
+/* The whole short strings that begin the buffer, consumed: what most batches are. */
+static int
+take_short(pyr_buffer *b, pyr_batch *batch)
+{
+    if (b->netstring_state != NETSTRING_LENGTH) {
+        return 0;
+    }
+    for (;;) {
+        Py_ssize_t length;
+        Py_ssize_t prefix = b->size > 0 ? short_prefix(b, &length) : 0;
+        if (prefix == 0 || length >= b->size - prefix ||
+            b->data[prefix + length] != ',') {
+            return 0;
+        }
+        PyObject *string = pyr_new_message(b->data + prefix, length);
+        if (pyr_batch_add(batch, string) < 0) {
+            return -1;
+        }
+        pyr_buffer_consume(b, prefix + length + 1);
+    }
+}
+
 /* All whole strings of the buffer, consumed.  *next says what comes after them. */
 static PyObject *
 take_batch(pyr_buffer *b, parsed *next)
@@ -463,6 +503,12 @@ take_batch(pyr_buffer *b, parsed *next)
     }
     int result = 0;
     *next = b->size > 0 ? parse(b) : PARSE_WAIT; /* a collection may have run */
+    if (*next == PARSE_STRING) {
+        /* One that is half received, or long, comes first. */
+        result = pyr_batch_add(&batch, take_string(b));
+        result = result == 0 ? take_short(b, &batch) : result;
+        *next = result == 0 && remaining_size(b) > 0 ? parse(b) : PARSE_WAIT;
+    }
     while (result == 0 && *next == PARSE_STRING) {
         result = pyr_batch_add(&batch, take_string(b));
         *next = result == 0 && remaining_size(b) > 0 ? parse(b) : PARSE_WAIT;
@@ -495,6 +541,9 @@ batch_netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         }
         return PARSE_FAILED;
     }
+    if (b->view.paused) {
+        return PARSE_WAIT;
+    }
     parsed next;
     PyObject *strings = take_batch(b, &next);
     if (strings == NULL) {
@@ -508,6 +557,14 @@ batch_netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     Py_DECREF(strings);
     Py_XDECREF(result);
     return result == NULL ? PARSE_FAILED : PARSE_STRING;
+}
+
+/* Whether the buffer has more than a string that is not whole: a bad one has ended. */
+static bool
+has_unparsed(const pyr_buffer *b)
+{
+    return remaining_size(b) > 0 ||
+           (b->netstring_state == NETSTRING_PAYLOAD && b->moved == b->expected);
 }
 
 static PyObject *
@@ -525,12 +582,11 @@ batch_netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
     }
     b->busy = true;
     parsed next = PARSE_STRING;
-    while (next == PARSE_STRING && remaining_size(b) > 0) {
+    while (next == PARSE_STRING && has_unparsed(b)) {
         next = batch_netstring_step(method, b, self);
     }
     b->busy = false;
-    if (pyr_buffer_settle(b) < 0) {
-        pyr_buffer_reset(b);
+    if (come_to_rest(b) < 0) {
         next = PARSE_FAILED;
     }
     return next == PARSE_FAILED ? NULL : Py_NewRef(Py_None);
@@ -541,6 +597,6 @@ const pyr_framing_kind pyr_batch_netstring_kind = {
     .feed = batch_netstring_feed,
     .key = PYR_FRAMING_NAME(buffer),
     .handler = PYR_FRAMING_NAME(stringsReceived),
-    .slot_count = 2,
-    .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH},
+    .slot_count = 3,
+    .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_PAUSED},
 };

@@ -1049,8 +1049,8 @@ PyDoc_STRVAR(write_doc,
              "Raises TypeError if data is not bytes.\n"
              "Mirrors twisted.internet.interfaces.ITransport.write.");
 
-static PyObject *
-stream_write(StreamConnection *self, PyObject *data)
+PyObject *
+pyr_stream_write_method(StreamConnection *self, PyObject *data)
 {
     if (!self->tls) {
         return pyr_stream_write(self, data);
@@ -1059,6 +1059,12 @@ stream_write(StreamConnection *self, PyObject *data)
         Py_RETURN_NONE;
     }
     return call_protocol(self, self->st->names.write, data);
+}
+
+bool
+pyr_stream_disconnecting(StreamConnection *self)
+{
+    return self->disconnecting;
 }
 
 PyDoc_STRVAR(writePlain_doc,
@@ -1241,7 +1247,7 @@ static PyMethodDef stream_methods[] = {
      pauseProducing_doc},
     {"doRead", (PyCFunction)stream_doRead, METH_NOARGS, doRead_doc},
     {"doWrite", (PyCFunction)stream_doWrite, METH_NOARGS, doWrite_doc},
-    {"write", (PyCFunction)stream_write, METH_O, write_doc},
+    {"write", (PyCFunction)pyr_stream_write_method, METH_O, write_doc},
     {"_writePlain", (PyCFunction)pyr_stream_write, METH_O, writePlain_doc},
     {"writeSequence", (PyCFunction)stream_writeSequence, METH_O, writeSequence_doc},
     {"_writeSequencePlain", (PyCFunction)write_sequence_plain, METH_O,

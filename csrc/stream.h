@@ -34,6 +34,8 @@ void pyr_stream_set_reads_when_sent(StreamConnection *self, bool reads);
 
 /* write() without TLS; the reference is new. */
 PyObject *pyr_stream_write(StreamConnection *self, PyObject *data);
+/* The method write(), which goes through TLS after startTLS; the reference is new. */
+PyObject *pyr_stream_write_method(StreamConnection *self, PyObject *data);
 
 /* Start or stop through whatever reactor the stream has. */
 int pyr_stream_change(StreamConnection *self, int event, bool start);
@@ -52,6 +54,9 @@ int pyr_stream_descriptor(StreamConnection *self);
 
 /* Is it a client that waits for its connection? */
 bool pyr_stream_is_connecting(StreamConnection *self);
+
+/* The flag `disconnecting`. */
+bool pyr_stream_disconnecting(StreamConnection *self);
 
 /* Handle readiness; `disconnected` says that the kernel reported an error or hang-up. */
 void pyr_stream_dispatch(StreamConnection *self, int events, bool disconnected);

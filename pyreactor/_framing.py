@@ -41,6 +41,8 @@ def members(stock: type) -> dict[str, object]:
     }
     for name, initial in attributes.items():
         result[name] = FramingAttribute(name, *initial)
+    if kind == "line":
+        result["sendLine"] = FramingMethod("send_line", original(stock, "sendLine"))
     if kind == "netstring":
         result["makeConnection"] = FramingMethod(
             "netstring_connect", original(stock, "makeConnection"), stock

@@ -8,13 +8,17 @@ implementations are the same as far as a scenario can tell if their traces are e
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.testing import StringTransport
+from twisted.protocols import basic as stock
 from twisted.protocols.basic import IncompleteNetstring, NetstringParseError
+
+from tests import framing_reference
 
 T = TypeVar("T")
 
@@ -45,6 +49,8 @@ class Framing:
     piece: Callable[[Chooser, dict[str, Any]], bytes]
     #: what a callback may do
     actions: tuple[str, ...]
+    #: where the class is that says what is right
+    reference: ModuleType = stock
 
 
 @dataclass
@@ -63,9 +69,15 @@ LIMITS: tuple[Any, ...] = (*(16384,) * 8, 5, 1, 0, 20, -1, 2**70, True, 7.5)
 NETSTRING_LIMITS: tuple[Any, ...] = (*(99999,) * 6, 5, 1, 10, 9, 100, 2**70, True, 7.5)
 
 
+#: Enough for a message to get the buffer's memory instead of a copy.
+LARGE = b"0123456789abcdefghijklmnopqrstuvwxyz" * 250
+
+
 def line_piece(choose: Chooser, attributes: dict[str, Any]) -> bytes:
     delimiter: bytes = attributes["delimiter"]
-    kind = choose.integer(0, 6)
+    kind = choose.integer(0, 7)
+    if kind == 7:
+        return LARGE[: choose.integer(3900, 9000)] + delimiter
     if kind == 0:
         return choose.data(40)
     if kind == 1:
@@ -94,9 +106,12 @@ def intn_attributes(choose: Chooser) -> dict[str, Any]:
 def intn_piece(choose: Chooser, attributes: dict[str, Any]) -> bytes:
     size = max(1, int(attributes["prefixLength"]))
     order = "little" if attributes["structFormat"][0] in "<I=" else "big"
-    kind = choose.integer(0, 5)
+    kind = choose.integer(0, 6)
     if kind == 0:
         return choose.data(12)
+    if kind == 6 and size > 1:
+        length = choose.integer(3900, 9000)
+        return length.to_bytes(size, order) + LARGE[:length]  # type: ignore[arg-type]
     length = pick(choose, (0, 1, 2, 5, 6, 21, 2 ** (8 * size) - 1)) if kind == 1 else kind
     body = b"0123456789" * 3
     return length.to_bytes(size, order)[:size] + body[: min(length, 25)]  # type: ignore[arg-type]
@@ -114,7 +129,10 @@ NETSTRING_NONSENSE = (
 
 
 def netstring_piece(choose: Chooser, attributes: dict[str, Any]) -> bytes:
-    kind = choose.integer(0, 9)
+    kind = choose.integer(0, 10)
+    if kind == 10:
+        length = choose.integer(3900, 9000)
+        return b"%d:%s," % (length, LARGE[:length])
     if kind == 0:
         return pick(choose, NETSTRING_NONSENSE)
     if kind == 1:
@@ -123,10 +141,65 @@ def netstring_piece(choose: Chooser, attributes: dict[str, Any]) -> bytes:
     return b"%d:%s," % (len(body), body)
 
 
+# The receivers that Twisted does not have take values of the usual kinds only.
+USUAL_DELIMITERS = tuple(delimiter for delimiter in DELIMITERS if delimiter)
+USUAL_LIMITS = (16384, 16384, 5, 1, 0, 20, -1, 2**60, True)
+
+
+def usual_line_attributes(choose: Chooser) -> dict[str, Any]:
+    return {
+        "delimiter": pick(choose, USUAL_DELIMITERS),
+        "MAX_LENGTH": pick(choose, USUAL_LIMITS),
+    }
+
+
+def usual_intn_attributes(choose: Chooser) -> dict[str, Any]:
+    form, size = pick(choose, FORMATS)
+    return {"structFormat": form, "prefixLength": size, "MAX_LENGTH": pick(choose, USUAL_LIMITS)}
+
+
+def usual_netstring_attributes(choose: Chooser) -> dict[str, Any]:
+    return {"MAX_LENGTH": pick(choose, (99999, 99999, 5, 1, 10, 9, 100, True))}
+
+
+HEADERS = (("!HBI", 2), ("<hq", 1), ("!I", 0), ("=bB", 0), ("!Q2s?", 0), ("B", 0))
+
+
+def header_attributes(choose: Chooser) -> dict[str, Any]:
+    form, index = pick(choose, HEADERS)
+    return {
+        "headerFormat": form,
+        "lengthField": index,
+        "lengthIncludesHeader": choose.integer(0, 1) == 1,
+        "MAX_LENGTH": pick(choose, USUAL_LIMITS),
+    }
+
+
+def header_piece(choose: Chooser, attributes: dict[str, Any]) -> bytes:
+    if choose.integer(0, 5) == 0:
+        return choose.data(12)
+    layout = struct.Struct(attributes["headerFormat"])
+    index = attributes["lengthField"]
+    size = choose.integer(0, 30)
+    if choose.integer(0, 7) == 0 and layout.size > 2:
+        size = choose.integer(3900, 9000)
+    fields = list(layout.unpack(bytes(layout.size)))
+    fields[index] = size + (layout.size if attributes["lengthIncludesHeader"] else 0)
+    header = bytearray(layout.pack(*fields))
+    if choose.integer(0, 9) == 0:
+        header[-1] ^= 0x80  # a huge length, a negative one, or another field
+    return bytes(header) + LARGE[: max(size, 30)]
+
+
 COMMON = (
     *("nothing",) * 6,
     *("count", "return", "raise", "close", "reenter", "limit", "observe", "no transport"),
     *("own callback", "class callback", "set buffer", "odd buffer", "new class", "odd attribute"),
+)
+BATCH = (
+    *("nothing",) * 5,
+    *("count", "return", "raise", "close", "reenter", "observe", "class callback"),
+    *("pause", "resume"),
 )
 LINE = (*COMMON, "raw", "raw", "line", "line extra", "clear", "pause", "delimiter", "odd delimiter")
 
@@ -163,6 +236,42 @@ FRAMINGS = {
         netstring_piece,
         (*COMMON, "incomplete", "parse error", "payload", "override parser"),
     ),
+    "BatchLineReceiver": Framing(
+        "BatchLineReceiver",
+        ("linesReceived", "lineLengthExceeded"),
+        ("_buffer", "paused"),
+        usual_line_attributes,
+        line_piece,
+        (*BATCH, "own callback", "set buffer", "usual delimiter", "usual limit", "no transport"),
+        framing_reference,
+    ),
+    "BatchIntNStringReceiver": Framing(
+        "BatchIntNStringReceiver",
+        ("stringsReceived", "lengthLimitExceeded"),
+        ("_buffer", "paused"),
+        usual_intn_attributes,
+        intn_piece,
+        (*BATCH, "own callback", "set buffer", "format", "usual limit", "no transport"),
+        framing_reference,
+    ),
+    "BatchNetstringReceiver": Framing(
+        "BatchNetstringReceiver",
+        ("stringsReceived",),
+        ("brokenPeer", "paused"),
+        usual_netstring_attributes,
+        netstring_piece,
+        (*BATCH, "own callback"),
+        framing_reference,
+    ),
+    "HeaderReceiver": Framing(
+        "HeaderReceiver",
+        ("packetReceived", "lengthLimitExceeded", "headerInvalid"),
+        ("paused",),
+        header_attributes,
+        header_piece,
+        (*BATCH, "new class", "usual limit", "no transport"),
+        framing_reference,
+    ),
 }
 
 
@@ -175,6 +284,10 @@ def action(choose: Chooser, framing: Framing, attributes: dict[str, Any]) -> tup
         return (name, framing.piece(choose, attributes))
     if name == "limit":
         return (name, pick(choose, LIMITS))
+    if name == "usual limit":
+        return ("limit", pick(choose, USUAL_LIMITS))
+    if name == "usual delimiter":
+        return ("delimiter", pick(choose, USUAL_DELIMITERS))
     if name in ("delimiter", "class delimiter"):
         return (name, pick(choose, DELIMITERS))
     if name == "return":
@@ -187,6 +300,9 @@ def chunks(choose: Chooser, data: bytes) -> list[bytes]:
     kind = choose.integer(0, 3)
     if kind == 0:
         return [data]
+    if len(data) > 1000:
+        size = choose.integer(400, 3000)
+        return [data[i : i + size] for i in range(0, len(data), size)]
     if kind == 1:
         return [data[i : i + 1] for i in range(min(len(data), 300))]
     result = []
@@ -208,7 +324,7 @@ def scenario(choose: Chooser, name: str) -> Scenario:
         pieces = [framing.piece(choose, attributes) for _ in range(choose.integer(0, 8))]
         steps += [("data", chunk) for chunk in chunks(choose, b"".join(pieces))]
         kind = choose.integer(0, 7)
-        if kind == 0:
+        if kind == 0 and framing.reference is stock:
             steps.append(("odd data", pick(choose, (bytearray(b"a\n"), "text", None))))
         elif kind == 1:
             steps.append(("act", action(choose, framing, attributes)))
@@ -267,13 +383,13 @@ class Run:
         self.protocol.makeConnection(self.transport)
 
     def callback(self, name: str) -> Callable[..., Any]:
-        def receive(protocol: Any, message: Any) -> Any:
-            self.events.append((name, show(message)))
+        def receive(protocol: Any, *arguments: Any) -> Any:
+            self.events.append((name, *map(show, arguments)))
             if len(self.events) > 3000:
                 raise RuntimeError("enough")
             if self.actions:
                 return self.act(self.actions.pop(0))
-            if name in ("lineLengthExceeded", "lengthLimitExceeded"):
+            if name in ("lineLengthExceeded", "lengthLimitExceeded", "headerInvalid"):
                 return protocol.transport.loseConnection()
             return None
 

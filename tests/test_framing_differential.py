@@ -1,5 +1,6 @@
 """
-The C framings and the stock classes give the same trace for random programs.
+The C framings and the stock classes give the same trace for random programs; those that
+Twisted does not have, the same as their reference in Python.
 
 PYREACTOR_FRAMING_EXAMPLES sets the number of programs for each framing (default 300).
 """
@@ -48,7 +49,7 @@ def test_random_programs_see_the_same_events(name: str) -> None:
     )
     @given(scenarios(name))
     def same(plan: Scenario) -> None:
-        assert trace(fast, plan) == trace(stock, plan)
+        assert trace(fast, plan) == trace(plan.framing.reference, plan)
 
     same()
 
@@ -56,5 +57,7 @@ def test_random_programs_see_the_same_events(name: str) -> None:
 def test_the_stock_side_is_stock() -> None:
     """A comparison of C with C would prove nothing."""
     for name in FRAMINGS:
+        if FRAMINGS[name].reference is not stock:
+            continue
         assert type(getattr(stock, name).__dict__["dataReceived"]).__name__ == "function"
         assert type(getattr(fast, name).__dict__["dataReceived"]).__name__ == "FramingMethod"

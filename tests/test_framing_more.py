@@ -191,13 +191,12 @@ def test_string_batches_pause_reenter_and_raise(base: type, frame: Any) -> None:
         protocol.dataReceived(frame(b"a") + frame(b"b"))
     protocol.dataReceived(frame(b"c"))
     assert protocol.batches == [[b"a", b"b"], [b"n"], [b"c"]]
-    if base is not basic.BatchNetstringReceiver:
-        protocol.script = [lambda p: p.pauseProducing()]
-        protocol.dataReceived(frame(b"d"))
-        protocol.dataReceived(frame(b"e"))
-        assert len(protocol.batches) == 4
-        protocol.resumeProducing()
-        assert protocol.batches[4:] == [[b"e"]]
+    protocol.script = [lambda p: p.pauseProducing()]
+    protocol.dataReceived(frame(b"d"))
+    protocol.dataReceived(frame(b"e"))
+    assert len(protocol.batches) == 4
+    protocol.resumeProducing()
+    assert protocol.batches[4:] == [[b"e"]]
 
 
 def test_bad_netstrings_in_batches() -> None:
@@ -206,6 +205,24 @@ def test_bad_netstrings_in_batches() -> None:
     assert protocol.batches == [[b"a"]]
     assert protocol.brokenPeer == 1
     assert protocol.transport.disconnecting
+
+
+def test_a_bad_netstring_that_ends_the_chunk_is_noticed() -> None:
+    protocol = strings(basic.BatchNetstringReceiver)
+    protocol.dataReceived(b"0:,1:ab")
+    assert protocol.batches == [[b""]]
+    assert protocol.brokenPeer == 1
+
+
+def test_a_paused_netstring_receiver_waits_between_batches() -> None:
+    protocol = strings(basic.BatchNetstringReceiver)
+    protocol.dataReceived(b"1:a,2:b")
+    protocol.paused = True
+    protocol.dataReceived(b"c,1:d,")
+    assert protocol.batches == [[b"a"]]
+    protocol.paused = False
+    protocol.dataReceived(b"")
+    assert protocol.batches == [[b"a"], [b"bc", b"d"]]
 
 
 @settings(max_examples=200, deadline=None, database=None)

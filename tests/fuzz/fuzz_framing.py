@@ -1,5 +1,5 @@
 """
-Fuzz one framing against Twisted's class; see README.md beside this file.
+Fuzz one framing against Twisted's class, or the reference; see README.md beside this file.
 
     python tests/fuzz/fuzz_framing.py LineReceiver -max_total_time=1200
 """
@@ -15,8 +15,10 @@ import atheris
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
 
-with atheris.instrument_imports(include=["twisted.protocols.basic", "tests.framing_model"]):
-    from twisted.protocols import basic as stock
+with atheris.instrument_imports(
+    include=["twisted.protocols.basic", "tests.framing_model", "tests.framing_reference"]
+):
+    from twisted.protocols import basic as stock  # noqa: F401
 
     from tests import framing_model
 
@@ -43,7 +45,7 @@ def main() -> None:
 
     def test_one_input(data: bytes) -> None:
         plan = framing_model.scenario(Consumed(data), name)
-        expected = framing_model.trace(stock, plan)
+        expected = framing_model.trace(plan.framing.reference, plan)
         found = framing_model.trace(fast, plan)
         if found != expected:
             at = next(
@@ -51,7 +53,7 @@ def main() -> None:
                 min(len(expected), len(found)),
             )
             raise AssertionError(
-                f"{plan}\nstock: {expected[at : at + 3]}\npyreactor: {found[at : at + 3]}"
+                f"{plan}\nexpected: {expected[at : at + 3]}\npyreactor: {found[at : at + 3]}"
             )
 
     atheris.Setup(sys.argv, test_one_input)
