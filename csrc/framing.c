@@ -245,14 +245,9 @@ lengthen(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_
 #endif
 
 static PyObject *
-feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size,
-     PyObject *lender)
+feed_any(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size,
+         PyObject *lender)
 {
-#if PYR_DICT_VERSIONS
-    if (lengthen(method, self, data, size)) {
-        Py_RETURN_NONE;
-    }
-#endif
     pyr_buffer *b = find_buffer(method, self);
     if (b == NULL) {
         if (PyErr_Occurred()) {
@@ -265,6 +260,18 @@ feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t si
     PyObject *result = method->kind->feed(method, self, b, data, size, lender);
     Py_DECREF(b);
     return result;
+}
+
+static inline PyObject *
+feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size,
+     PyObject *lender)
+{
+#if PYR_DICT_VERSIONS
+    if (lengthen(method, self, data, size)) {
+        Py_RETURN_NONE;
+    }
+#endif
+    return feed_any(method, self, data, size, lender);
 }
 
 PyObject *
