@@ -169,7 +169,15 @@ def dies_before_its_pipes():
             print("so far", self.output)
             super().processExited(reason)
 
-    shell(Survived(), "echo first; sleep 0.2; (sleep 0.4; echo second; echo third >&2) & exit 5")
+        def childDataReceived(self, fd, data):
+            super().childDataReceived(fd, data)
+            if data == b"first\n":
+                self.transport.write(b"go\n")  # else its end might be told before its output
+
+    shell(
+        Survived(),
+        "echo first; read go; (sleep 0.3; echo second; echo third >&2) & exit 5",
+    )
 
 
 def pseudo_terminal():
