@@ -68,8 +68,11 @@ def web_hello(side: Side, timing: Timing) -> Sample:
 
 def wrk(*command: str) -> float:
     """Run wrk on the second core; requests per second, all of them answered with 200."""
-    with harness.starting_on(harness.cores()[1]):
-        ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    try:
+        with harness.starting_on(harness.cores()[1]):
+            ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        raise harness.BenchmarkError("wrk took over 60 s") from None
     rate = re.search(r"Requests/sec: +([0-9.]+)", ran.stdout)
     wrong = re.search(r"Socket errors.*|Non-2xx.*", ran.stdout)
     if ran.returncode != 0 or rate is None or wrong is not None:

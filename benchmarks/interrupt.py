@@ -25,7 +25,8 @@ from twisted.internet import reactor, task
 if sys.argv[1] == "busy":
     task.LoopingCall(sum, range(1000)).start(0)
 reactor.addSystemEventTrigger("after", "shutdown", print, "stopped", flush=True)
-reactor.callWhenRunning(print, "running", flush=True)
+name = f"{type(reactor).__module__}.{type(reactor).__name__}"
+reactor.callWhenRunning(print, "running", name, flush=True)
 reactor.run()
 """
 
@@ -42,8 +43,10 @@ def delay(side: harness.Side, work: str) -> float:
     try:
         process.stdin.write(PROGRAM.encode())
         process.stdin.close()
-        if process.stdout.readline() != b"running\n":
+        line = process.stdout.readline().decode().split()
+        if len(line) != 2:
             raise harness.BenchmarkError("the program did not start")
+        harness.check_runs_on(side, line[1])
         time.sleep(0.3)
         began = time.perf_counter()
         os.kill(process.pid, signal.SIGINT)

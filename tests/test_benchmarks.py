@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import harness
+from benchmarks import harness, interrupt
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -229,6 +229,8 @@ def test_a_side_that_runs_on_something_else_is_refused() -> None:
         harness.serving(mislabelled, ["twisted_echo.py"]),
     ):
         pytest.fail("the server was taken for pyreactor's")
+    with pytest.raises(harness.BenchmarkError, match="should run on pyreactor"):
+        interrupt.delay(mislabelled, "idle")
 
 
 def test_ratio_is_the_median_of_the_ratios_round_by_round() -> None:

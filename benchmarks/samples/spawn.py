@@ -12,7 +12,7 @@ import sys
 from time import perf_counter
 from typing import Any, cast
 
-from twisted.internet import defer, protocol, task
+from twisted.internet import defer, error, protocol, task
 from twisted.internet import reactor as default_reactor
 
 reactor = cast(Any, default_reactor)
@@ -22,14 +22,16 @@ PIECE = b"x" * 65536
 
 
 class Ending(protocol.ProcessProtocol):
-    """Fires ``ended`` when the process has ended well."""
+    """Fires ``ended`` when the process has ended; with the reason if not well."""
 
     def __init__(self) -> None:
         self.ended: defer.Deferred[None] = defer.Deferred()
 
     def processEnded(self, reason: Any) -> None:
-        assert reason.value.exitCode == 0, reason
-        self.ended.callback(None)
+        if reason.check(error.ProcessDone):
+            self.ended.callback(None)
+        else:
+            self.ended.errback(reason)
 
 
 class Through(Ending):
