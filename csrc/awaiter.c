@@ -130,7 +130,7 @@ replace_stop_iteration(void)
 
 /* Raise the failure's exception at the place where the Deferred is awaited. */
 static PySendResult
-raise_failure(core_state *st, pyr_deferred *deferred)
+raise_failure(core_state *st, pyr_deferred *deferred, PyObject *failure)
 {
     static const pyr_trace_point point[] = {PYR_TRACE_await_raise};
     if (!deferred->had_debug_info) {
@@ -138,10 +138,8 @@ raise_failure(core_state *st, pyr_deferred *deferred)
         PyErr_SetNone(PyExc_AssertionError);
         return PYGEN_ERROR;
     }
-    PyObject *failure = Py_NewRef(deferred->result);
     pyr_forget_failure(deferred);
     pyr_failure_raise(st, failure);
-    Py_DECREF(failure);
     pyr_trace_prepend(st, point, 1);
     replace_stop_iteration();
     return PYGEN_ERROR;
@@ -165,14 +163,15 @@ awaiter_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
     }
     self->deferred = NULL;
     PySendResult outcome = PYGEN_RETURN;
-    if (deferred->result == NULL) {
-        *result = PyObject_GetAttr((PyObject *)deferred, self->st->names.result);
-        outcome = *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
-    } else if (pyr_is_failure(self->st, deferred->result)) {
-        outcome = raise_failure(self->st, deferred);
-    } else {
-        *result = Py_NewRef(deferred->result);
+    PyObject *value = Py_XNewRef(deferred->result);
+    if (value == NULL) {
+        value = PyObject_GetAttr((PyObject *)deferred, self->st->names.result);
+        outcome = value == NULL ? PYGEN_ERROR : PYGEN_RETURN;
+    } else if (pyr_is_failure(self->st, value)) {
+        outcome = raise_failure(self->st, deferred, value);
+        Py_CLEAR(value);
     }
+    *result = value;
     Py_DECREF(deferred);
     return outcome;
 }
@@ -216,34 +215,36 @@ awaiter_next(PyObject *op)
     return awaiter_send_method(op, Py_None);
 }
 
-/* Raise what throw(type, value, tb) was given, as the raise statement would. */
-static void
-raise_thrown(PyObject *type, PyObject *value, PyObject *tb)
+/* Can throw(type, value, tb) raise that?  Else a TypeError, and nothing is thrown. */
+static bool
+is_throwable(PyObject *type, PyObject *value, PyObject *tb)
 {
-    if (tb == Py_None) {
-        tb = NULL;
-    }
     if (tb != NULL && !PyTraceBack_Check(tb)) {
         PyErr_SetString(PyExc_TypeError,
                         "throw() third argument must be a traceback object");
-        return;
-    }
-    if (PyExceptionInstance_Check(type)) {
-        if (value != NULL && value != Py_None) {
-            PyErr_SetString(PyExc_TypeError,
-                            "instance exception may not have a separate value");
-            return;
-        }
-        PyErr_SetObject((PyObject *)Py_TYPE(type), type);
-    } else if (PyExceptionClass_Check(type)) {
-        PyErr_SetObject(type, value);
-    } else {
+    } else if (PyExceptionInstance_Check(type) && value != NULL && value != Py_None) {
+        PyErr_SetString(PyExc_TypeError,
+                        "instance exception may not have a separate value");
+    } else if (!PyExceptionInstance_Check(type) && !PyExceptionClass_Check(type)) {
         PyErr_Format(
             PyExc_TypeError,
             "exceptions must be classes or instances deriving from BaseException, "
             "not %s",
             Py_TYPE(type)->tp_name);
-        return;
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* Raise what throw(type, value, tb) was given, as the raise statement would. */
+static void
+raise_thrown(PyObject *type, PyObject *value, PyObject *tb)
+{
+    if (PyExceptionInstance_Check(type)) {
+        PyErr_SetObject((PyObject *)Py_TYPE(type), type);
+    } else {
+        PyErr_SetObject(type, value);
     }
     if (tb != NULL) {
         PyObject *exc = PyErr_GetRaisedException();
@@ -260,6 +261,10 @@ awaiter_throw(PyObject *op, PyObject *args)
     static const pyr_trace_point point[] = {PYR_TRACE_await_yield};
     PyObject *type, *value = NULL, *tb = NULL;
     if (!PyArg_ParseTuple(args, "O|OO:throw", &type, &value, &tb)) {
+        return NULL;
+    }
+    tb = tb == Py_None ? NULL : tb;
+    if (!is_throwable(type, value, tb)) {
         return NULL;
     }
     bool finished = SELF->deferred == NULL;

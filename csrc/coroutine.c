@@ -18,6 +18,9 @@ driver_new(core_state *st, PyObject *generator)
     if (st->deferred.free_driver_count > 0) {
         PyObject *op = st->deferred.free_drivers[--st->deferred.free_driver_count];
         self = (pyr_driver *)PyObject_Init(op, st->deferred.driver_type);
+    } else if (st->deferred.driver_type == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
+        return NULL;
     } else {
         self = PyObject_GC_New(pyr_driver, st->deferred.driver_type);
         if (self == NULL) {
@@ -310,9 +313,9 @@ wait_for(pyr_driver *self, PyObject *deferred, PyObject **result)
     pyr_deferred *own = (pyr_deferred *)deferred;
     if (native && is_settled(own)) {
         /* What adding a link would come to: it takes the result and leaves None. */
-        Py_CLEAR(own->chained_to);
         *result = own->result;
         own->result = Py_NewRef(Py_None);
+        Py_CLEAR(own->chained_to);
         pyr_forget_failure(own);
         return 1;
     }

@@ -5,6 +5,9 @@
 
 #define SELF ((pyr_deferred *)op)
 
+static PyObject *deferred_tp_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+static int deferred_tp_init(PyObject *op, PyObject *args, PyObject *kwargs);
+
 /* --- life and death -------------------------------------------------------------- */
 
 static void
@@ -40,9 +43,51 @@ make(core_state *st)
     return self;
 }
 
+/* An exact Deferred for C code's own use, which nobody else will see */
+pyr_deferred *
+pyr_deferred_bare(core_state *st)
+{
+    return make(st);
+}
+
+/* Did a program replace what makes a Deferred? */
+static bool
+is_made_otherwise(core_state *st)
+{
+    PyTypeObject *type = st->deferred.type;
+    return st->deferred.patched && type != NULL &&
+           (type->tp_init != deferred_tp_init || type->tp_new != deferred_tp_new);
+}
+
+/* Deferred(canceller), or Deferred() for NULL, as Python code calls it */
+static pyr_deferred *
+make_by_call(core_state *st, PyObject *canceller)
+{
+    PyObject *type = Py_NewRef(st->deferred.type);
+    PyObject *op;
+    if (canceller == NULL) {
+        op = PyObject_CallNoArgs(type);
+    } else if (Py_TYPE(canceller) == st->deferred.driver_type) {
+        PyObject *method = pyr_driver_canceller((pyr_driver *)canceller);
+        op = method == NULL ? NULL : PyObject_CallOneArg(type, method);
+        Py_XDECREF(method);
+    } else {
+        op = PyObject_CallOneArg(type, canceller);
+    }
+    Py_DECREF(type);
+    if (op != NULL && !pyr_is_own(st, op)) {
+        PyErr_SetString(PyExc_TypeError, "Deferred.__new__ gave no Deferred");
+        Py_CLEAR(op);
+    }
+    return SELF;
+}
+
 pyr_deferred *
 pyr_deferred_new(core_state *st, PyObject *canceller)
 {
+    if (is_made_otherwise(st)) {
+        return make_by_call(st, canceller);
+    }
     pyr_deferred *self = make(st);
     if (self != NULL) {
         self->canceller = Py_XNewRef(canceller);
@@ -76,6 +121,22 @@ pyr_deferred_init_base(pyr_deferred *self, PyObject *canceller)
     canceller = canceller == Py_None ? NULL : canceller;
     Py_XSETREF(self->canceller, Py_XNewRef(canceller));
     return pyr_debug(self) ? pyr_deferred_record_creator(self) : 0;
+}
+
+/* Deferred.__init__(self), which a program may have replaced */
+int
+pyr_deferred_init_by_name(pyr_deferred *self)
+{
+    core_state *st = self->st;
+    if (!is_made_otherwise(st)) {
+        return pyr_deferred_init_base(self, NULL);
+    }
+    PyObject *init =
+        PyObject_GetAttr((PyObject *)st->deferred.type, st->names.dunder_init);
+    PyObject *none = init == NULL ? NULL : PyObject_CallOneArg(init, (PyObject *)self);
+    Py_XDECREF(init);
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
 }
 
 static int
@@ -121,7 +182,8 @@ deferred_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf,
 {
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
     if (kwnames == NULL && nargs <= 1 &&
-        ((PyTypeObject *)type)->tp_init == deferred_tp_init) {
+        ((PyTypeObject *)type)->tp_init == deferred_tp_init &&
+        ((PyTypeObject *)type)->tp_new == deferred_tp_new) {
         core_state *st = pyr_state_of_type((PyTypeObject *)type);
         if (st == NULL || (!st->deferred.ready && pyr_deferred_ready(st) < 0)) {
             return NULL;
@@ -155,7 +217,7 @@ deferred_traverse(PyObject *op, visitproc visit, void *arg)
 void
 pyr_deferred_clear_base(pyr_deferred *self)
 {
-    /* A subclass with a __del__ of its own has kept us from reporting there. */
+    /* A subclass that got a __del__ of its own later has kept us from reporting there. */
     if (self->fail_result != NULL) {
         pyr_report_unhandled(self);
     }
@@ -345,6 +407,13 @@ keep_arguments(pyr_link *link, PyObject *const *args, Py_ssize_t nargs, PyObject
     return left > 0 && link->keywords == NULL ? -1 : 0;
 }
 
+static void
+given_twice(const char *method, PyObject *parameter)
+{
+    PyErr_Format(PyExc_TypeError, "Deferred.%s() got multiple values for argument '%U'",
+                 method, parameter);
+}
+
 /* addCallback, addErrback, addBoth: (callable, *args, **kwargs) */
 static PyObject *
 add_one(pyr_deferred *self, pyr_link_kind kind, const char *method, PyObject *parameter,
@@ -360,14 +429,16 @@ add_one(pyr_deferred *self, pyr_link_kind kind, const char *method, PyObject *pa
         room->target = Py_NewRef(args[0]);
         return self->called ? added(self) : Py_NewRef(self);
     }
+    if (keyword_index(kwnames, self->st->names.self) >= 0) {
+        given_twice(method, self->st->names.self);
+        return NULL;
+    }
     Py_ssize_t skip = nargs > 0 ? -1 : keyword_index(kwnames, parameter);
     if (nargs > 0) {
         link.target = Py_NewRef(args[0]);
         if (keyword_index(kwnames, parameter) >= 0) {
             Py_DECREF(link.target);
-            PyErr_Format(PyExc_TypeError,
-                         "Deferred.%s() got multiple values for argument '%U'", method,
-                         parameter);
+            given_twice(method, parameter);
             return NULL;
         }
         args++;

@@ -199,10 +199,12 @@ int pyr_deferred_ready(struct core_state *st);
 /* deferred.c */
 int pyr_deferred_add_type(PyObject *module, struct core_state *st);
 pyr_deferred *pyr_deferred_new(struct core_state *st, PyObject *canceller);
+pyr_deferred *pyr_deferred_bare(struct core_state *st);
 int pyr_deferred_record_creator(pyr_deferred *self);
 int pyr_deferred_traverse_base(pyr_deferred *self, visitproc visit, void *arg);
 void pyr_deferred_clear_base(pyr_deferred *self);
 int pyr_deferred_init_base(pyr_deferred *self, PyObject *canceller);
+int pyr_deferred_init_by_name(pyr_deferred *self);
 void pyr_deferred_finalize(PyObject *op);
 
 /* deferred_meta.c */

@@ -97,6 +97,17 @@ api_fail(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
     return failed_with(st, failure);
 }
 
+/* Deferred.fromCoroutine(coroutine), which a program may have replaced */
+static PyObject *
+from_coroutine(core_state *st, PyObject *coroutine)
+{
+    if (!st->deferred.patched) {
+        return pyr_drive_coroutine(st, coroutine);
+    }
+    return PyObject_CallMethodOneArg((PyObject *)st->deferred.type,
+                                     st->names.fromCoroutine, coroutine);
+}
+
 /* What a function gave, as a Deferred; `value` is stolen. */
 static PyObject *
 as_deferred(core_state *st, PyObject *value)
@@ -106,7 +117,7 @@ as_deferred(core_state *st, PyObject *value)
     }
     PyObject *deferred;
     if (PyCoro_CheckExact(value)) {
-        deferred = pyr_drive_cancellable(st, value);
+        deferred = from_coroutine(st, value);
     } else if (pyr_is_failure(st, value)) {
         deferred = failed_with(st, Py_NewRef(value));
     } else {
@@ -195,15 +206,12 @@ api_ensureDeferred(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     if (pyr_is_deferred(st, value)) {
         return Py_NewRef(value);
     }
-    int known = pyr_is_coroutine(st, value);
-    if (known > 0) {
-        return pyr_drive_cancellable(st, value);
-    }
-    if (known == 0) {
+    PyObject *deferred = from_coroutine(st, value);
+    if (deferred == NULL && PyErr_ExceptionMatches(st->deferred.not_a_coroutine_error)) {
         PyErr_Format(st->deferred.not_a_coroutine_error,
                      "%R is not a coroutine or a Deferred", value);
     }
-    return NULL;
+    return deferred;
 }
 
 PyDoc_STRVAR(drive_doc,

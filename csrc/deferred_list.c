@@ -165,21 +165,12 @@ fire_empty(pyr_deferred_list *self)
     return fired;
 }
 
+/* What list_start does once there are lists. */
 static int
-list_start(pyr_deferred_list *self, PyObject *iterable, PyObject *on_callback,
+list_begin(pyr_deferred_list *self, PyObject *deferreds, PyObject *on_callback,
            PyObject *on_errback, PyObject *consume)
 {
-    PyObject *deferreds = PySequence_List(iterable);
-    if (deferreds == NULL) {
-        return -1;
-    }
-    Py_XSETREF(self->deferreds, deferreds);
-    PyObject *results = list_of_none(PyList_GET_SIZE(deferreds));
-    if (results == NULL) {
-        return -1;
-    }
-    Py_XSETREF(self->results, results);
-    if (pyr_deferred_init_base(&self->base, NULL) < 0) {
+    if (pyr_deferred_init_by_name(&self->base) < 0) {
         return -1;
     }
     int one = PyObject_IsTrue(on_callback);
@@ -191,12 +182,28 @@ list_start(pyr_deferred_list *self, PyObject *iterable, PyObject *on_callback,
     Py_XSETREF(self->consume_errors, Py_NewRef(consume));
     self->finished_count = 0;
     int result = 0;
-    Py_INCREF(deferreds);
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(deferreds); i++) {
         PyObject *deferred = Py_NewRef(PyList_GET_ITEM(deferreds, i));
         result = attach(self, deferred, i);
         Py_DECREF(deferred);
     }
+    return result;
+}
+
+static int
+list_start(pyr_deferred_list *self, PyObject *iterable, PyObject *on_callback,
+           PyObject *on_errback, PyObject *consume)
+{
+    PyObject *deferreds = PySequence_List(iterable);
+    PyObject *results =
+        deferreds == NULL ? NULL : list_of_none(PyList_GET_SIZE(deferreds));
+    if (results == NULL) {
+        Py_XDECREF(deferreds);
+        return -1;
+    }
+    Py_XSETREF(self->deferreds, Py_NewRef(deferreds));
+    Py_XSETREF(self->results, results);
+    int result = list_begin(self, deferreds, on_callback, on_errback, consume);
     Py_DECREF(deferreds);
     return result;
 }
@@ -217,31 +224,66 @@ list_init(PyObject *op, PyObject *args, PyObject *kwargs)
 
 /* --- gatherResults --------------------------------------------------------------- */
 
+/* Are a list's items (True, result), as we make them? */
+static bool
+are_successes(PyObject *results)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(results); i++) {
+        PyObject *pair = PyList_GET_ITEM(results, i);
+        if (!PyTuple_CheckExact(pair) || PyTuple_GET_SIZE(pair) != 2 ||
+            PyTuple_GET_ITEM(pair, 0) != Py_True) {
+            return false;
+        }
+    }
+    return true;
+}
+
 PyDoc_STRVAR(parse_doc, "_parseDeferredListResult(resultList)\n--\n\n"
                         "The results alone of a list of (True, result).");
 static PyObject *
 parse_list_result(PyObject *module, PyObject *results)
 {
-    if (!PyList_CheckExact(results)) {
+    PyObject *items = PyList_CheckExact(results) ? PySequence_List(results) : NULL;
+    if (items == NULL && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (items == NULL || !are_successes(items)) {
         /* Fired by somebody else, with anything: as stock takes it apart. */
+        Py_XDECREF(items);
         return PyObject_CallOneArg(pyr_module_state(module)->deferred.stock_parse,
                                    results);
     }
-    PyObject *items = PySequence_List(results);
-    if (items == NULL) {
-        return NULL;
-    }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items); i++) {
         PyObject *pair = PyList_GET_ITEM(items, i);
-        if (!PyTuple_CheckExact(pair) || PyTuple_GET_SIZE(pair) != 2 ||
-            PyTuple_GET_ITEM(pair, 0) != Py_True) {
-            PyErr_SetNone(PyExc_AssertionError);
-            Py_DECREF(items);
-            return NULL;
-        }
         PyList_SetItem(items, i, Py_NewRef(PyTuple_GET_ITEM(pair, 1)));
     }
     return items;
+}
+
+/* DeferredList(iterable, fireOnOneErrback=True, consumeErrors=consume) */
+static PyObject *
+failing_list(core_state *st, PyObject *iterable, PyObject *consume)
+{
+    PyTypeObject *type = st->deferred.list_type;
+    PyObject *list = NULL;
+    if (!st->deferred.patched) {
+        list = type->tp_new(type, st->deferred.empty_tuple, NULL);
+        if (list != NULL && list_start((pyr_deferred_list *)list, iterable, Py_False,
+                                       Py_True, consume) < 0) {
+            Py_CLEAR(list);
+        }
+        return list;
+    }
+    PyObject *args = PyTuple_Pack(1, iterable);
+    PyObject *kwargs = args == NULL ? NULL
+                                    : Py_BuildValue("{sOsO}", "fireOnOneErrback", Py_True,
+                                                    "consumeErrors", consume);
+    if (kwargs != NULL) {
+        list = PyObject_Call((PyObject *)type, args, kwargs);
+    }
+    Py_XDECREF(args);
+    Py_XDECREF(kwargs);
+    return list;
 }
 
 PyDoc_STRVAR(
@@ -260,17 +302,12 @@ gather_results(PyObject *module, PyObject *args, PyObject *kwargs)
                                      &consume)) {
         return NULL;
     }
-    PyTypeObject *type = st->deferred.list_type;
-    PyObject *list = type->tp_new(type, st->deferred.empty_tuple, NULL);
+    PyObject *list = failing_list(st, iterable, consume);
     if (list == NULL) {
         return NULL;
     }
-    PyObject *result = NULL;
-    if (list_start((pyr_deferred_list *)list, iterable, Py_False, Py_True, consume) ==
-        0) {
-        result = PyObject_CallMethodOneArg(list, st->names.addCallback,
-                                           st->deferred.parse_list_result);
-    }
+    PyObject *result = PyObject_CallMethodOneArg(list, st->names.addCallback,
+                                                 st->deferred.parse_list_result);
     Py_DECREF(list);
     return result;
 }

@@ -109,20 +109,34 @@ pristine_names(core_state *st, PyObject *cls)
     return cls == (PyObject *)st->deferred.list_type ? st->deferred.pristine_list : NULL;
 }
 
-/* A name of our class was set (value NULL: deleted): do methods differ from ours now? */
+/*
+ * What one of our classes had under a name at set-up: 1 in *ours; NULL there for what
+ * DeferredList inherits.  0: it has no such name, -1: error
+ */
 static int
-note_patch(core_state *st, PyObject *cls, PyObject *name, PyObject *value)
+pristine_name(core_state *st, PyObject *cls, PyObject *name, PyObject **ours)
 {
     PyObject *names = pristine_names(st, cls);
     if (names == NULL) {
         return 0;
     }
-    PyObject *ours;
-    int known = PyDict_GetItemRef(names, name, &ours);
+    int known = PyDict_GetItemRef(names, name, ours);
+    if (known == 0 && names == st->deferred.pristine_list) {
+        known = PyDict_Contains(st->deferred.pristine, name);
+    }
+    return known;
+}
+
+/* A name of our class was set (value NULL: deleted): do methods differ from ours now? */
+static int
+note_patch(core_state *st, PyObject *cls, PyObject *name, PyObject *value)
+{
+    PyObject *ours = NULL;
+    int known = pristine_name(st, cls, name, &ours);
     if (known <= 0) {
         return known;
     }
-    Py_DECREF(ours);
+    Py_XDECREF(ours); /* only compared */
     PyObject *key = PyTuple_Pack(2, cls, name);
     if (key == NULL) {
         return -1;

@@ -14,7 +14,10 @@ pyr_is_failure_slow(core_state *st, PyObject *value)
     if (PyType_IsSubtype(Py_TYPE(value), type)) {
         return true;
     }
+    /* Its __class__ may be a property, which may drop what we look at. */
+    Py_INCREF(value);
     int result = PyObject_IsInstance(value, (PyObject *)type);
+    Py_DECREF(value);
     if (result < 0) {
         /* A __class__ property that raises does not make it a Failure. */
         PyErr_Clear();
@@ -334,6 +337,14 @@ pyr_note_failure(pyr_deferred *self, PyObject *failure)
     }
     self->had_debug_info = true;
     Py_XSETREF(self->fail_result, Py_NewRef(failure));
+    if (Py_TYPE(self)->tp_finalize != pyr_deferred_finalize) {
+        /* A subclass has a __del__ of its own: the report needs another finalizer. */
+        PyObject *info = pyr_debug_info(self);
+        if (info == NULL) {
+            PyErr_WriteUnraisable((PyObject *)self);
+        }
+        Py_XDECREF(info);
+    }
 }
 
 void

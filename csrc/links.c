@@ -401,18 +401,14 @@ pyr_links_as_list(pyr_deferred *self)
 
 /* Append to the list Python knows. */
 static int
-listed_append(pyr_deferred *self, PyObject *item)
+listed_append(core_state *st, PyObject *listed, PyObject *item)
 {
-    int result;
-    if (PyList_CheckExact(self->listed)) {
-        result = PyList_Append(self->listed, item);
-    } else {
-        PyObject *none =
-            PyObject_CallMethodOneArg(self->listed, self->st->names.append, item);
-        result = none == NULL ? -1 : 0;
-        Py_XDECREF(none);
+    if (PyList_CheckExact(listed)) {
+        return PyList_Append(listed, item);
     }
-    return result;
+    PyObject *none = PyObject_CallMethodOneArg(listed, st->names.append, item);
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
 }
 
 /* Add links (stolen) in Python's shape: a throw-away Deferred translates them. */
@@ -420,7 +416,9 @@ int
 pyr_links_listed_add(pyr_deferred *self, pyr_link *links, int count)
 {
     int result = -1;
-    pyr_deferred *scratch = pyr_deferred_new(self->st, NULL);
+    /* A finalizer may put another list in its place meanwhile. */
+    PyObject *listed = Py_NewRef(self->listed);
+    pyr_deferred *scratch = pyr_deferred_bare(self->st);
     pyr_link *room = scratch == NULL ? NULL : pyr_links_append(scratch, count);
     if (room == NULL) {
         for (int i = 0; i < count; i++) {
@@ -429,32 +427,44 @@ pyr_links_listed_add(pyr_deferred *self, pyr_link *links, int count)
     } else {
         memcpy(room, links, sizeof(pyr_link) * count);
         if (pyr_links_as_list(scratch) == 0) {
-            result = listed_append(self, PyList_GET_ITEM(scratch->listed, 0));
+            result = listed_append(self->st, listed, PyList_GET_ITEM(scratch->listed, 0));
         }
     }
     Py_XDECREF(scratch);
+    Py_DECREF(listed);
     return result;
 }
 
-/* self->listed.pop(0) */
+/* listed.pop(0) */
 static PyObject *
-listed_pop(pyr_deferred *self)
+listed_pop(core_state *st, PyObject *listed)
 {
-    if (!PyList_CheckExact(self->listed)) {
+    if (!PyList_CheckExact(listed)) {
         PyObject *zero = PyLong_FromLong(0);
         if (zero == NULL) {
             return NULL;
         }
-        PyObject *item =
-            PyObject_CallMethodOneArg(self->listed, self->st->names.pop, zero);
+        PyObject *item = PyObject_CallMethodOneArg(listed, st->names.pop, zero);
         Py_DECREF(zero);
         return item;
     }
-    PyObject *item = Py_NewRef(PyList_GET_ITEM(self->listed, 0));
-    if (PyList_SetSlice(self->listed, 0, 1, NULL) < 0) {
+    PyObject *item = Py_NewRef(PyList_GET_ITEM(listed, 0));
+    if (PyList_SetSlice(listed, 0, 1, NULL) < 0) {
         Py_CLEAR(item);
     }
     return item;
+}
+
+/* The first item of self->listed, taken out: 1; 0 none left, -1 error */
+static int
+listed_next(pyr_deferred *self, PyObject **item)
+{
+    /* Asking it may run Python code, which may put another list in its place. */
+    PyObject *listed = Py_NewRef(self->listed);
+    int pending = PyObject_IsTrue(listed);
+    *item = pending > 0 ? listed_pop(self->st, listed) : NULL;
+    Py_DECREF(listed);
+    return pending > 0 && *item == NULL ? -1 : pending;
 }
 
 /* Read one `(callable, args, kwargs)` of somebody's making into a link. */
@@ -490,13 +500,10 @@ read_side(core_state *st, PyObject *triple, pyr_link *taken)
 static int
 listed_take(pyr_deferred *self, bool failed, pyr_link *taken)
 {
-    int pending = PyObject_IsTrue(self->listed);
+    PyObject *item;
+    int pending = listed_next(self, &item);
     if (pending <= 0) {
         return pending;
-    }
-    PyObject *item = listed_pop(self);
-    if (item == NULL) {
-        return -1;
     }
     PyObject *triple = PySequence_GetItem(item, failed ? 1 : 0);
     Py_DECREF(item);

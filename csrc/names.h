@@ -56,6 +56,7 @@
     X(failResult, "failResult")                                   \
     X(fileno, "fileno")                                           \
     X(fireSystemEvent, "fireSystemEvent")                         \
+    X(fromCoroutine, "fromCoroutine")                             \
     X(h, "h")                                                     \
     X(hostname, "hostname")                                       \
     X(isReading, "isReading")                                     \
@@ -76,6 +77,7 @@
     X(resumeProducing, "resumeProducing")                         \
     X(runCallbacks, "_runCallbacks")                              \
     X(seconds, "seconds")                                         \
+    X(self, "self")                                               \
     X(send, "send")                                               \
     X(shutdown, "shutdown")                                       \
     X(startRunCallbacks, "_startRunCallbacks")                    \

@@ -832,6 +832,160 @@ def chain_deferred_by_keyword(defer: Any) -> Any:
     return second.result, error_of(first.chainDeferred), error_of(lambda: first.chainDeferred(e=1))
 
 
+@answer
+def gathered_by_somebody_elses_results(defer: Any) -> Any:
+    answers = []
+    for results in ([(1, "x")], [[True, "x"]], [(True, "x", 3)], [None], [(False, "x")], (), 5):
+        d = defer.gatherResults([defer.Deferred()])
+        d.callback(results)
+        got: list[Any] = []
+        d.addCallbacks(got.append, lambda failure, got=got: got.append(repr(failure.value)))
+        answers.append(got)
+    return answers
+
+
+@answer
+def what_an_iterator_will_not_throw(defer: Any) -> Any:
+    answers: list[Any] = []
+    for arguments in ((3,), (int,), (Boom(), 3), (Boom, None, 3), (Boom(), None, "tb")):
+        for started in (False, True):
+            iterator = iter(defer.Deferred())
+            if started:
+                next(iterator)
+            error, _ = error_of(lambda it=iterator, given=arguments: it.throw(*given))
+            answers.append((error, isinstance(next(iterator), defer.Deferred)))
+    return answers
+
+
+@answer
+def self_as_an_argument_of_a_callback(defer: Any) -> Any:
+    d = defer.Deferred()
+    return [
+        error_of(lambda name=name: getattr(d, name)(lambda *a, **k: None, self=1))
+        for name in ("addCallback", "addErrback", "addBoth")
+    ]
+
+
+@answer
+def unhandled_failures_of_what_has_a_del(defer: Any) -> Any:
+    class Deletable(defer.Deferred):  # type: ignore[misc]
+        def __del__(self) -> None:
+            pass
+
+    with logged_failures() as logged:
+        for cycle in (False, True):
+            failure = Failure(Boom(cycle))  # older, so collected before the Deferred
+            d = Deletable()
+            d.errback(failure)
+            if cycle:
+                d.itself = d
+            del d, failure
+            gc.collect()
+    return logged
+
+
+def calls_of(cls: Any, name: str, replacement: Any, use: Callable[[], Any]) -> Any:
+    """What `use` gives while a method is replaced."""
+    missing = object()
+    before = vars(cls).get(name, missing)
+    setattr(cls, name, replacement)
+    try:
+        return use()
+    finally:
+        if before is missing:
+            delattr(cls, name)
+        else:
+            setattr(cls, name, before)
+
+
+@answer
+def init_replaced_on_the_class(defer: Any) -> Any:
+    calls: list[int] = []
+    original = defer.Deferred.__init__
+
+    def init(self: Any, *args: Any) -> None:
+        calls.append(len(args))
+        original(self, *args)
+
+    async def coroutine() -> None:
+        pass
+
+    def generator() -> Any:
+        yield defer.succeed(1)
+
+    def use() -> Any:
+        for make in (
+            defer.Deferred,
+            lambda: defer.Deferred(None),
+            lambda: defer.succeed(1),
+            lambda: defer.fail(Boom()).addErrback(lambda _: None),
+            lambda: defer.maybeDeferred(lambda: 1),
+            lambda: defer.ensureDeferred(coroutine()),
+            lambda: defer.inlineCallbacks(generator)(),
+            lambda: defer.gatherResults([]),
+            lambda: defer.DeferredList([]),
+        ):
+            make()
+            yield list(calls)
+            calls.clear()
+
+    return calls_of(defer.Deferred, "__init__", init, lambda: list(use()))
+
+
+@answer
+def init_replaced_on_the_list(defer: Any) -> Any:
+    calls: list[Any] = []
+    original = defer.DeferredList.__init__
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        calls.append((len(args), sorted(kwargs)))
+        original(self, *args, **kwargs)
+
+    calls_of(defer.DeferredList, "__init__", init, lambda: defer.gatherResults([defer.succeed(1)]))
+    return calls
+
+
+@answer
+def firing_replaced_on_the_list_alone(defer: Any) -> Any:
+    calls: list[str] = []
+
+    def use(name: str, fire: Callable[[Any], Any]) -> None:
+        original = getattr(defer.DeferredList, name)
+
+        def replacement(self: Any, value: Any) -> None:
+            calls.append(name)
+            original(self, value)
+
+        def collect() -> None:
+            d = defer.Deferred()
+            collected = defer.DeferredList([d], fireOnOneErrback=True, consumeErrors=True)
+            collected.addErrback(lambda _: None)
+            fire(d)
+
+        calls_of(defer.DeferredList, name, replacement, collect)
+
+    use("callback", lambda d: d.callback(1))
+    use("errback", lambda d: d.errback(Boom()))
+    return calls
+
+
+@answer
+def from_coroutine_replaced_on_the_class(defer: Any) -> Any:
+    async def coroutine() -> None:
+        pass
+
+    def replacement(cls: Any, given: Any) -> str:
+        given.close()
+        return "replaced"
+
+    return calls_of(
+        defer.Deferred,
+        "fromCoroutine",
+        classmethod(replacement),
+        lambda: (defer.ensureDeferred(coroutine()), defer.maybeDeferred(coroutine)),
+    )
+
+
 @pytest.mark.parametrize("ask", ANSWERS, ids=lambda f: f.__name__)
 def test_the_answer_is_that_of_stock(ask: Answer) -> None:
     assert ask(ours) == ask(stock)
@@ -906,6 +1060,53 @@ def test_a_result_deleted_while_a_link_is_taken_does_no_harm() -> None:
     d.addCallback(seen.append)
     d.callback(1)
     assert seen == [None]
+
+
+def test_a_list_that_puts_another_in_its_place_does_no_harm() -> None:
+    class Callbacks(list[Any]):
+        def __bool__(self) -> bool:
+            d._callbacks = []
+            return True
+
+    seen: list[Any] = []
+    call = (seen.append, (), {})
+    d: Any = ours.Deferred()
+    d._callbacks = Callbacks([(call, call)])
+    d.callback(1)
+    assert seen == [1]
+
+
+def test_a_result_deleted_while_it_is_taken_does_no_harm() -> None:
+    class Other(ours.Deferred):
+        def __del__(self) -> None:
+            del d.result
+
+    @ours.inlineCallbacks
+    def generator() -> Any:
+        return (yield d)
+
+    d: Any = ours.succeed(1)
+    d._chainedTo = Other()
+    assert generator().result == 1
+
+
+def test_a_result_that_goes_when_it_is_asked_for_its_class_does_no_harm() -> None:
+    class Result:
+        @property  # type: ignore[misc]
+        def __class__(self) -> type:  # noqa: D105
+            if d.result is self and armed:
+                del d.result
+            return Failure
+
+    async def coroutine() -> Any:
+        return await d
+
+    armed: list[bool] = []
+    d: Any = ours.Deferred()
+    d.callback(Result())
+    armed.append(True)
+    failure = caught(ours.Deferred.fromCoroutine(coroutine()))
+    assert failure.type is AttributeError
 
 
 def test_frames_of_tracebacks_know_nobody() -> None:
