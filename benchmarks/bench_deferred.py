@@ -373,12 +373,12 @@ async def aio_create(asyncio, loop, count):
 @_in_loop
 async def aio_add_fire(asyncio, loop, count):
     Future = asyncio.Future
-    for _ in range(count):
+    for number in range(count):
         future = Future(loop=loop)
         for _ in range(10):
             future.add_done_callback(same)
         future.set_result(1)
-        if _ % 100 == 0:
+        if number % STEPS == 0:
             await asyncio.sleep(0)
     await asyncio.sleep(0)
     return count
@@ -387,11 +387,13 @@ async def aio_add_fire(asyncio, loop, count):
 @_in_loop
 async def aio_add_done(asyncio, loop, count):
     Future = asyncio.Future
-    for _ in range(count):
+    for number in range(count):
         future = Future(loop=loop)
         future.set_result(1)
         for _ in range(10):
             future.add_done_callback(same)
+        if number % STEPS == 0:
+            await asyncio.sleep(0)
     await asyncio.sleep(0)
     return count
 
@@ -432,17 +434,18 @@ async def aio_make_and_await(asyncio, loop, count):
 @_in_loop
 async def aio_await_pending(asyncio, loop, count):
     futures = [asyncio.Future(loop=loop) for _ in range(count)]
+    unfired = iter(futures)
 
-    async def wait():
-        for future in futures:
-            await future
+    def fire():
+        future = next(unfired, None)
+        if future is not None:
+            loop.call_soon(fire)
+            future.set_result(1)
 
     start = perf_counter()
-    task = loop.create_task(wait())
+    loop.call_soon(fire)
     for future in futures:
-        await asyncio.sleep(0)
-        future.set_result(1)
-    await task
+        await future
     return count, perf_counter() - start
 
 
