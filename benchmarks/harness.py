@@ -147,15 +147,18 @@ def tool_problem(name: str) -> str | None:
     if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
         return None
     BIN.mkdir(exist_ok=True)
+    # Moved into place when whole: somebody else may be building, or running, the same tool.
+    unfinished = BIN / f".{name}.{os.getpid()}"
     compiler = shlex.split(os.environ.get("CC", "cc"))
     try:
         libraries = pkg_config("--cflags", "--libs") if name.startswith("uv_") else []
         subprocess.run(
-            [*compiler, *CFLAGS, str(source), "-o", str(target), *libraries],
+            [*compiler, *CFLAGS, str(source), "-o", str(unfinished), *libraries],
             check=True,
             capture_output=True,
             text=True,
         )
+        unfinished.replace(target)
     except OSError as error:
         return str(error)
     except subprocess.CalledProcessError as error:
