@@ -204,16 +204,13 @@ copy_without(char *to, const char *from, Py_ssize_t size, char byte)
     return true;
 }
 
-/*
- * Small chunks of a long message: where the data only lengthens what waits in the buffer,
- * add it.  False: nothing was done.
- */
-static inline bool
-lengthen(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size)
+/* The buffer of `self` (borrowed) if it is known which, and that the view holds. */
+static inline pyr_buffer *
+recall(pyr_framing_method *method, PyObject *self)
 {
     PyObject *dict = pyr_instance_dict(self);
     if (dict == NULL) {
-        return false;
+        return NULL;
     }
     uint64_t version = pyr_dict_version(dict);
     const pyr_buffer_hint *hint = &method->recent;
@@ -221,9 +218,20 @@ lengthen(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_
         hint = buffer_hint(method, version);
     }
     pyr_buffer *b = hint->buffer;
-    if (hint->version != version || b == NULL ||
-        !pyr_view_holds(method, &b->view, Py_TYPE(self), version) || !b->view.usual ||
-        size < 1 || size > b->quiet) {
+    return hint->version == version && hint->method == method && b != NULL &&
+                   pyr_view_holds(method, &b->view, Py_TYPE(self), version)
+               ? b
+               : NULL;
+}
+
+/*
+ * Small chunks of a long message: where the data only lengthens what waits in the buffer,
+ * whose view holds, add it.  False: nothing was done.
+ */
+static inline bool
+lengthen(pyr_framing_method *method, pyr_buffer *b, const char *data, Py_ssize_t size)
+{
+    if (size < 1 || size > b->quiet || !b->view.usual) {
         return false;
     }
     char *end = (char *)b->data + b->size;
@@ -245,10 +253,11 @@ lengthen(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_
 #endif
 
 static PyObject *
-feed_any(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size,
-         PyObject *lender)
+feed_buffer(pyr_framing_method *method, PyObject *self, pyr_buffer *known,
+            const char *data, Py_ssize_t size, PyObject *lender)
 {
-    pyr_buffer *b = find_buffer(method, self);
+    pyr_buffer *b = known != NULL ? (pyr_buffer *)Py_NewRef((PyObject *)known)
+                                  : find_buffer(method, self);
     if (b == NULL) {
         if (PyErr_Occurred()) {
             return NULL;
@@ -266,12 +275,14 @@ static inline PyObject *
 feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size,
      PyObject *lender)
 {
+    pyr_buffer *known = NULL;
 #if PYR_DICT_VERSIONS
-    if (lengthen(method, self, data, size)) {
+    known = recall(method, self);
+    if (known != NULL && lengthen(method, known, data, size)) {
         Py_RETURN_NONE;
     }
 #endif
-    return feed_any(method, self, data, size, lender);
+    return feed_buffer(method, self, known, data, size, lender);
 }
 
 PyObject *

@@ -5,15 +5,11 @@
 #include "framing_internal.h"
 #include "stream.h"
 
-/* What a class of transports has unchanged from StreamConnection, looked up once. */
+/* What a class of transports has unchanged from StreamConnection. */
 static const pyr_transport_class *
-transport_class(core_state *st, PyTypeObject *type)
+look_at_class(core_state *st, PyTypeObject *type)
 {
     pyr_transport_class *known = &st->framing.transport_class;
-    unsigned int tag = pyr_type_tag(type);
-    if (tag != 0 && tag == known->tag) {
-        return known;
-    }
     PyTypeObject *stream = st->reactor.stream_type;
     memset(known, 0, sizeof(*known));
     if (PyType_IsSubtype(type, stream) && type->tp_getattro == stream->tp_getattro) {
@@ -30,6 +26,15 @@ transport_class(core_state *st, PyTypeObject *type)
     }
     known->tag = pyr_type_tag(type); /* the look-up gives a type its tag */
     return known;
+}
+
+/* The same; the class seen last needs no look. */
+static inline const pyr_transport_class *
+transport_class(core_state *st, PyTypeObject *type)
+{
+    const pyr_transport_class *known = &st->framing.transport_class;
+    unsigned int tag = pyr_type_tag(type);
+    return tag != 0 && tag == known->tag ? known : look_at_class(st, type);
 }
 
 int

@@ -214,6 +214,9 @@ line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     }
 }
 
+/* A shorter line is likely to end with the next chunk. */
+#define SHORT_LINE 64
+
 /* So many bytes without the first one of the delimiter would only wait, if it has not
  * begun yet. */
 static void
@@ -493,7 +496,9 @@ line_only_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
     if (pyr_buffer_settle(b) < 0) {
         return NULL;
     }
-    wait_for_delimiter(b, b->view.max_length);
+    if (b->size >= SHORT_LINE) {
+        wait_for_delimiter(b, b->view.max_length);
+    }
     return line_only_rest(method, b, self);
 }
 
