@@ -106,6 +106,7 @@ typedef struct {
 /* What the class of the transport seen last has unchanged from StreamConnection. */
 typedef struct {
     unsigned int tag; /* of the class, as it was when this was looked up; 0: nothing */
+    const PyTypeObject *type; /* for comparison only: CPython 3.10 may begin tags anew */
     bool write;
     bool disconnecting;
     bool always_true; /* it has no truth value of its own */

@@ -5,6 +5,16 @@
 #include "framing_internal.h"
 #include "stream.h"
 
+/* Whether an attribute of this class is the descriptor that StreamConnection was made
+ * with.  StreamConnection itself may have been changed, too. */
+static bool
+is_of_stream(PyTypeObject *type, PyTypeObject *stream, PyObject *name, PyTypeObject *kind)
+{
+    PyObject *found = _PyType_Lookup(type, name);
+    return found != NULL && Py_IS_TYPE(found, kind) && PyDescr_TYPE(found) == stream &&
+           PyDescr_NAME(found) == name;
+}
+
 /* What a class of transports has unchanged from StreamConnection. */
 static const pyr_transport_class *
 look_at_class(core_state *st, PyTypeObject *type)
@@ -13,17 +23,16 @@ look_at_class(core_state *st, PyTypeObject *type)
     PyTypeObject *stream = st->reactor.stream_type;
     memset(known, 0, sizeof(*known));
     if (PyType_IsSubtype(type, stream) && type->tp_getattro == stream->tp_getattro) {
-        PyObject *write = st->names.write;
-        PyObject *disconnecting = st->framing.names.disconnecting;
         PyNumberMethods *number = type->tp_as_number;
-        known->write = _PyType_Lookup(type, write) == _PyType_Lookup(stream, write);
-        known->disconnecting =
-            _PyType_Lookup(type, disconnecting) == _PyType_Lookup(stream, disconnecting);
+        known->write = is_of_stream(type, stream, st->names.write, &PyMethodDescr_Type);
+        known->disconnecting = is_of_stream(type, stream, st->framing.names.disconnecting,
+                                            &PyGetSetDescr_Type);
         known->always_true =
             (number == NULL || number->nb_bool == NULL) &&
             (type->tp_as_mapping == NULL || type->tp_as_mapping->mp_length == NULL) &&
             (type->tp_as_sequence == NULL || type->tp_as_sequence->sq_length == NULL);
     }
+    known->type = type;
     known->tag = pyr_type_tag(type); /* the look-up gives a type its tag */
     return known;
 }
@@ -34,7 +43,8 @@ transport_class(core_state *st, PyTypeObject *type)
 {
     const pyr_transport_class *known = &st->framing.transport_class;
     unsigned int tag = pyr_type_tag(type);
-    return tag != 0 && tag == known->tag ? known : look_at_class(st, type);
+    bool same = tag != 0 && tag == known->tag && type == known->type;
+    return same ? known : look_at_class(st, type);
 }
 
 int

@@ -33,6 +33,14 @@ def original(stock: type, name: str) -> Any:
     return found.__wrapped__ if isinstance(found, FramingMethod) else found
 
 
+def _stocks_own(stock: type, name: str) -> bool:
+    """Whether the method `name` is the one that Twisted defined, or C in its place."""
+    found = stock.__dict__.get(name)
+    return isinstance(found, FramingMethod) or (
+        isinstance(found, FunctionType) and found.__module__ == stock.__module__
+    )
+
+
 def members(stock: type) -> dict[str, object]:
     """What must be set on a stock class, or defined in a subclass of it, to run in C."""
     kind, attributes = STATE[stock.__name__]
@@ -41,7 +49,7 @@ def members(stock: type) -> dict[str, object]:
     }
     for name, initial in attributes.items():
         result[name] = FramingAttribute(name, *initial)
-    if kind == "line":
+    if kind == "line" and _stocks_own(stock, "sendLine"):
         result["sendLine"] = FramingMethod("send_line", original(stock, "sendLine"))
     if kind == "netstring":
         result["makeConnection"] = FramingMethod(
@@ -55,8 +63,4 @@ def untouched(stock: type) -> bool:
     names = ["dataReceived"]
     if stock.__name__ == "NetstringReceiver":
         names.append("makeConnection")
-    return all(
-        isinstance(method := stock.__dict__.get(name), FunctionType)
-        and method.__module__ == stock.__module__
-        for name in names
-    )
+    return all(_stocks_own(stock, name) for name in names)

@@ -380,8 +380,10 @@ def test_send_line_shows_as_stocks_method() -> None:
 SEND_LINES = """
 from twisted.internet import protocol, reactor
 from twisted.protocols.basic import LineReceiver
+from pyreactor._core import StreamConnection
 
 events = []
+stream_write = StreamConnection.write
 
 class Server(LineReceiver):
     def connectionMade(self):
@@ -395,6 +397,9 @@ class Server(LineReceiver):
         kind.write = lambda self, data: (events.append(data), super(kind, self).write(data))
         self.sendLine(b"replaced on the class")
         del kind.write
+        StreamConnection.write = lambda self, data: (events.append(data), stream_write(self, data))
+        self.sendLine(b"replaced in C's class")
+        StreamConnection.write = stream_write
         self.sendLine(b"and back")
         self.transport.loseConnection()
         self.sendLine(b"after the end")
@@ -419,10 +424,12 @@ def test_send_line_over_a_connection_whose_write_is_replaced() -> None:
     assert eval(check("import pyreactor\npyreactor.install()" + SEND_LINES)) == [  # noqa: S307 - what our own program has printed
         b"replaced on the instance\r\n",
         b"replaced on the class\r\n",
+        b"replaced in C's class\r\n",
         b"plain",
         b"replaced on the instance",
         b"plain again",
         b"replaced on the class",
+        b"replaced in C's class",
         b"and back",
         b"after the end",
     ]

@@ -18,6 +18,7 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols import basic as stock
 
 from pyreactor import _core, basic
+from tests.support import check
 from tests.test_framing_stock import connect, split
 
 # ---- batches
@@ -412,6 +413,31 @@ def test_wrong_names_for_descriptors() -> None:
 
 
 # ---- activation
+
+PATCHED = """
+import twisted.protocols.basic as basic
+from twisted.internet.testing import StringTransport
+from pyreactor._core import FramingMethod
+
+def shout(self, line):
+    self.transport.write(line.upper() + self.delimiter)
+
+basic.LineReceiver.sendLine = shout
+from pyreactor._parts import framing
+framing.activate(basic)
+from pyreactor.basic import LineReceiver
+for side in (basic.LineReceiver, LineReceiver):
+    protocol = side()
+    protocol.makeConnection(StringTransport())
+    protocol.sendLine(b"line")
+    assert protocol.transport.value() == b"LINE\\r\\n", side
+    assert isinstance(side.__dict__["dataReceived"], FramingMethod)
+"""
+
+
+def test_activation_leaves_a_patched_send_line() -> None:
+    check(PATCHED)
+
 
 ACTIVATION = """
 import sys

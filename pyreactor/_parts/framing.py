@@ -2,9 +2,10 @@
 The framing part: ``twisted.protocols.basic`` receives in C.
 
 The stock classes stay what and where they are.  Their ``dataReceived`` (and
-``NetstringReceiver.makeConnection``) and the attributes over the parser's state are
-replaced on the class itself, so subclasses and instances that exist already, and names
-that other modules have imported, all follow, however late activation comes.
+``NetstringReceiver.makeConnection``, ``LineReceiver.sendLine``) and the attributes over
+the parser's state are replaced on the class itself, so subclasses and instances that
+exist already, and names that other modules have imported, all follow, however late
+activation comes.  A method that somebody else has replaced before stays theirs.
 """
 
 from __future__ import annotations
