@@ -130,7 +130,8 @@ find_buffer(pyr_framing_method *method, PyObject *self)
     pyr_buffer *b = (pyr_buffer *)kept;
     if (!is_buffer || b->owner != self) {
         unsigned int tag = pyr_type_tag(Py_TYPE(self));
-        bool usual = tag != 0 && tag == method->class_tag && method->class_usual;
+        bool usual = tag != 0 && tag == method->class_tag &&
+                     Py_TYPE(self) == method->class_type && method->class_usual;
         if (!usual && !method->kind->needs_ready &&
             !pyr_class_is_usual(method, Py_TYPE(self))) {
             return NULL;

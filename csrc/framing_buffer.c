@@ -494,6 +494,9 @@ pyr_frame_end(pyr_frame *frame, pyr_buffer *b)
     if (pyr_frame_shown(frame, b)) {
         if (b->delivered != NULL) {
             result = undeliver(b); /* a callback has raised: all of it is there again */
+            if (result < 0) {
+                drop_content(b); /* it must not point at memory that ends here */
+            }
         } else if (b->size > 0 && !frame_owns_data(frame)) {
             if (b->memory == NULL) {
                 b->memory = frame->memory;

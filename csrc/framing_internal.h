@@ -166,8 +166,8 @@ pyr_buffer_wait(pyr_buffer *b, Py_ssize_t most)
 {
     if (b->size > 0 && !b->external) {
         Py_ssize_t room = b->memory + b->capacity - (b->data + b->size);
-        Py_ssize_t quiet = most - b->size;
-        b->quiet = quiet < 0 ? 0 : quiet < room ? quiet : room;
+        Py_ssize_t quiet = most > b->size ? most - b->size : 0;
+        b->quiet = quiet < room ? quiet : room;
     }
 }
 
@@ -262,8 +262,10 @@ struct pyr_framing_method {
     pyr_buffer_hint recent; /* the one used last, so that it need not be looked for */
     PyObject *fixed;        /* tuple of the stock values of kind->fixed, or NULL */
     /* What a view takes from a class: that of the class last looked at.  Borrowed from
-     * it, and valid for who finds its own class's tag here. */
+     * it, and valid for who finds its own class and its tag here. */
     unsigned int class_tag;
+    const PyTypeObject *class_type; /* for comparison only, as CPython 3.10 may begin
+                                       tags anew */
     bool class_usual;
     PyObject *class_value[SLOT_COUNT];
 };

@@ -7,8 +7,8 @@
 /*
  * A __dict__ made for an instance that had none shares its keys with other instances.
  * CPython 3.11 to 3.13 read and set attributes slowly by way of such a one: give it keys
- * of its own.  The order stays.  Between the two calls nothing else runs, and the second
- * has the room that the first left.
+ * of its own.  The order stays.  Between the two calls nothing else runs, and the new
+ * keys have room.
  */
 static int
 unshare_keys(PyObject *dict)
@@ -45,9 +45,15 @@ pyr_make_instance_dict(PyObject *self)
     }
     PyObject *made = pointer == NULL ? NULL : *pointer;
 #if PY_VERSION_HEX >= 0x030B0000
-    if (made != NULL && PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT) &&
-        unshare_keys(made) < 0) {
-        PyErr_Clear();
+    if (made != NULL && PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT)) {
+        /* A garbage collection may run, and replace self.__dict__. */
+        Py_INCREF(made);
+        if (unshare_keys(made) < 0) {
+            PyErr_Clear();
+        }
+        Py_DECREF(made);
+        pointer = _PyObject_GetDictPtr(self);
+        made = pointer == NULL ? NULL : *pointer;
     }
 #endif
     return made;
@@ -375,6 +381,7 @@ look_at_class(pyr_framing_method *method, PyTypeObject *type)
             method->class_usual = false; /* a property, say */
         }
     }
+    method->class_type = type;
     method->class_tag = pyr_type_tag(type);
 }
 
@@ -382,7 +389,7 @@ static void
 read_class(pyr_framing_method *method, pyr_view *view, PyTypeObject *type)
 {
     unsigned int tag = pyr_type_tag(type);
-    if (tag == 0 || tag != method->class_tag) {
+    if (tag == 0 || tag != method->class_tag || type != method->class_type) {
         look_at_class(method, type);
     }
     view->class_usual = method->class_usual;

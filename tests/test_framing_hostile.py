@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import struct
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -339,3 +340,78 @@ def test_lent_memory_is_not_kept_when_there_is_no_other(failing: int) -> None:
     protocol.dataReceived(b"a\r\n")
     protocol.dataReceived(b"e\r\n")
     assert got in ([b"a", b"e"], [b"a", b"y" * 3000, b"z", b"e"])
+
+
+@pytest.mark.parametrize("failing", range(8))
+def test_a_string_that_cannot_be_put_back_is_let_go(failing: int) -> None:
+    """The callback of a large string raises, and there is no memory to show it again."""
+    testcapi: Any = pytest.importorskip("_testcapi")
+    error = KeyError()
+
+    class Failing(fast.Int32StringReceiver):
+        def stringReceived(self, string: bytes) -> None:
+            testcapi.set_nomemory(failing, failing + 1)
+            raise error
+
+    protocol = Failing()
+    protocol.makeConnection(StringTransport())
+    data = struct.pack("!I", 9000) + b"x" * 9000 + b"\0\0\0"
+    raised = 0
+    for start in range(0, len(data), 1460):
+        try:
+            try:
+                protocol.dataReceived(data[start : start + 1460])
+            finally:
+                testcapi.remove_mem_hooks()
+        except (KeyError, MemoryError, SystemError):  # the last where CPython has lost one
+            raised += 1
+    elsewhere = [b"\xdd" * size for size in range(48, 80) for _ in range(8)]
+    assert raised == 1
+    assert protocol._unprocessed in (data, b"")
+    assert len(elsewhere) == 256
+
+
+@SIDES
+@pytest.mark.parametrize("limit", [-1, -sys.maxsize, -(1 << 70)])
+def test_a_limit_that_nothing_keeps(side: Any, limit: int) -> None:
+    exceeded: list[bytes] = []
+
+    class Limited(side.LineOnlyReceiver):  # type: ignore[misc]
+        MAX_LENGTH = limit
+
+        def lineLengthExceeded(self, line: bytes) -> None:
+            exceeded.append(line)
+
+    protocol = Limited()
+    protocol.makeConnection(StringTransport())
+    for size in (100, 10, 10, 10):
+        protocol.dataReceived(b"x" * size)
+    assert exceeded == [b"x" * size for size in (100, 110, 120, 130)]
+
+
+@SIDES
+def test_a_collection_that_replaces_the_dict_at_the_first_data(
+    side: Any, eager_collections: None
+) -> None:
+    got: list[bytes] = []
+
+    class Line(side.LineReceiver):  # type: ignore[misc]
+        def lineReceived(self, line: bytes) -> None:
+            got.append(line)
+
+    protocol: Any = None
+
+    def replace() -> None:
+        protocol.__dict__ = dict(protocol.__dict__)
+
+    for _ in range(20):
+        protocol = Line()
+        protocol.first = 1
+        protocol.makeConnection(StringTransport())
+        gc.disable()
+        Trap(replace)
+        gc.set_threshold(1)
+        gc.enable()
+        protocol.dataReceived(b"line\r\n")
+        assert (protocol.first, type(protocol.transport)) == (1, StringTransport)
+    assert got == [b"line"] * 20

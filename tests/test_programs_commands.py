@@ -7,6 +7,7 @@ import os
 import re
 import smtplib
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -145,9 +146,7 @@ class TestSSH:
             hold_stdin=True,
         )
         assert program.wait() == 3, program.text()
-        # An older Twisted's use of a newer cryptography is warned of before it.
-        assert program.text().endswith("FROM AFAR\n" * 5_000)
-        assert program.text().count("FROM") == 5_000
+        assert program.text() == "FROM AFAR\n" * 5_000
         program.check_side(ended=True)
         server.check_side()
 
@@ -276,7 +275,7 @@ def test_tkconch(start: Starter, side: str) -> None:
     program = start(side, "-c", "import twisted.conch.scripts.tkconch")
     has_tkinter = python("-c", "import tkinter").returncode == 0
     assert program.wait() == (0 if has_tkinter else 1)
-    assert has_tkinter or "No module named" in program.text()
+    assert program.text() == "" if has_tkinter else "tkinter" in program.text()
 
 
 def test_ckeygen(start: Starter, side: str, tmp_path: Path) -> None:
@@ -357,16 +356,19 @@ class TestMail:
         assert "Traceback" not in server.text()
 
     @pytest.fixture
-    def host(self) -> str:
-        """An address of the loopback interface for this process alone: mailmail's port is fixed."""
-        pid = os.getpid()
-        address = f"127.{100 + pid // 62_500 % 100}.{1 + pid // 250 % 250}.{1 + pid % 250}"
-        with socket.socket() as skt:
-            try:
-                skt.bind((address, 25))
-            except PermissionError:
-                pytest.skip("only root may listen on port 25, the only one mailmail knows")
-        return address
+    def host(self) -> Iterator[str]:
+        """An address of the loopback interface of which port 25, mailmail's only one, is free."""
+        for number in range(20, 250):
+            with socket.socket() as skt:
+                try:
+                    skt.bind((f"127.0.25.{number}", 25))
+                except PermissionError:
+                    pytest.skip("only root may listen on port 25, the only one mailmail knows")
+                except OSError:
+                    continue
+            yield f"127.0.25.{number}"
+            return
+        raise AssertionError("no free port 25")
 
     def test_mailmail(
         self, start: Starter, side: str, host: str, text: str, tmp_path: Path
