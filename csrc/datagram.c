@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "address.h"
+#include "attribute.h"
 #include "loop.h"
 #include "peers.h"
 #include "report.h"
@@ -748,11 +749,11 @@ static PyMethodDef datagram_methods[] = {
     {NULL},
 };
 
-static PyMemberDef datagram_members[] = {
-    {"protocol", T_OBJECT_EX, offsetof(DatagramPort, protocol), 0, NULL},
-    {"socket", T_OBJECT_EX, offsetof(DatagramPort, socket), 0, NULL},
-    {"_connectedAddr", T_OBJECT_EX, offsetof(DatagramPort, connected_address), 0, NULL},
-    {"maxPacketSize", T_OBJECT_EX, offsetof(DatagramPort, packet_size), 0, NULL},
+static PyGetSetDef datagram_getset[] = {
+    PYR_ATTRIBUTE("protocol", DatagramPort, protocol),
+    PYR_ATTRIBUTE("socket", DatagramPort, socket),
+    PYR_ATTRIBUTE("_connectedAddr", DatagramPort, connected_address),
+    PYR_ATTRIBUTE("maxPacketSize", DatagramPort, packet_size),
     {NULL},
 };
 
@@ -812,7 +813,7 @@ static PyType_Slot datagram_slots[] = {
     {Py_tp_doc, (void *)datagram_doc}, {Py_tp_new, datagram_new},
     {Py_tp_dealloc, datagram_dealloc}, {Py_tp_traverse, datagram_traverse},
     {Py_tp_clear, datagram_clear},     {Py_tp_methods, datagram_methods},
-    {Py_tp_members, datagram_members}, {0, NULL},
+    {Py_tp_getset, datagram_getset},   {0, NULL},
 };
 
 static PyType_Spec datagram_spec = {

@@ -1205,5 +1205,5 @@ pyr_deferred_add_type(PyObject *module, core_state *st)
     if (PyObject_SetAttrString((PyObject *)type, "debug", Py_False) < 0) {
         return -1;
     }
-    return pyr_deferred_adopt_meta(st, type);
+    return 0;
 }

@@ -453,6 +453,7 @@ pyr_deferred_list_add_type(PyObject *module, core_state *st)
     Py_DECREF(bases);
     if (st->deferred.list_type == NULL ||
         PyModule_AddFunctions(module, list_functions) < 0 ||
+        pyr_deferred_adopt_meta(st, st->deferred.type) < 0 ||
         pyr_deferred_adopt_meta(st, st->deferred.list_type) < 0) {
         return -1;
     }

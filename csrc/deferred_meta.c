@@ -250,7 +250,8 @@ pyr_deferred_add_meta(PyObject *module, core_state *st)
 
 /*
  * Make `type`, fresh from its spec, an instance of the metaclass.  PyType_FromMetaclass
- * (3.12) refuses metaclasses that have a __new__, as ABCMeta has.
+ * (3.12) refuses metaclasses that have a __new__, as ABCMeta has; and so must, since it
+ * warns, a base class be adopted only after all that are made from it.
  */
 int
 pyr_deferred_adopt_meta(core_state *st, PyTypeObject *type)

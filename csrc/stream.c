@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "ancillary.h"
+#include "attribute.h"
 #include "framing.h"
 #include "loop.h"
 #include "report.h"
@@ -1481,6 +1482,7 @@ FLAG_ACCESSORS(tls, PyBool_FromLong)
     }
 
 static PyGetSetDef stream_getset[] = {
+    PYR_ATTRIBUTE("protocol", StreamConnection, protocol),
     {"reactor", (getter)stream_get_reactor, (setter)stream_set_reactor, NULL, NULL},
     {"producer", (getter)stream_get_producer, (setter)stream_set_producer, NULL, NULL},
     {"socket", (getter)stream_get_socket, (setter)stream_set_socket,
@@ -1503,7 +1505,6 @@ static PyGetSetDef stream_getset[] = {
 };
 
 static PyMemberDef stream_members[] = {
-    {"protocol", T_OBJECT_EX, offsetof(StreamConnection, protocol), 0, NULL},
     {"sessionno", T_LONG, offsetof(StreamConnection, session), 0, NULL},
     {"_tempDataLen", T_PYSSIZET, offsetof(StreamConnection, temp_length), 0, NULL},
     {NULL},

@@ -1,0 +1,59 @@
+/*
+ * Attributes that stock has in the instance's dict, and we in the C struct: absent until
+ * they are set, and again when deleted.  What T_OBJECT_EX is for; but its message names
+ * the class with its module, since 3.13, where the interpreter's own does not.
+ */
+#ifndef PYREACTOR_ATTRIBUTE_H
+#define PYREACTOR_ATTRIBUTE_H
+
+#include <Python.h>
+
+typedef struct {
+    const char *name;
+    Py_ssize_t offset; /* of the PyObject * in the object */
+} pyr_attribute;
+
+static inline PyObject **
+pyr_attribute_slot(PyObject *self, void *closure)
+{
+    return (PyObject **)((char *)self + ((pyr_attribute *)closure)->offset);
+}
+
+static inline PyObject *
+pyr_attribute_get(PyObject *self, void *closure)
+{
+    PyObject *value = *pyr_attribute_slot(self, closure);
+    if (value == NULL) {
+        PyErr_Format(PyExc_AttributeError, "'%.100s' object has no attribute '%s'",
+                     Py_TYPE(self)->tp_name, ((pyr_attribute *)closure)->name);
+    }
+    return Py_XNewRef(value);
+}
+
+static inline int
+pyr_attribute_set(PyObject *self, PyObject *value, void *closure)
+{
+    PyObject **slot = pyr_attribute_slot(self, closure);
+    if (value == NULL && *slot == NULL) {
+#if PY_VERSION_HEX >= 0x030B0000
+        PyErr_Format(PyExc_AttributeError, "'%.100s' object has no attribute '%s'",
+                     Py_TYPE(self)->tp_name, ((pyr_attribute *)closure)->name);
+#else
+        PyErr_SetString(PyExc_AttributeError, ((pyr_attribute *)closure)->name);
+#endif
+        return -1;
+    }
+    Py_XSETREF(*slot, Py_XNewRef(value));
+    return 0;
+}
+
+/* An entry of a PyGetSetDef table: the member `field` of `type` under `name`. */
+#define PYR_ATTRIBUTE(name, type, field)                                   \
+    {                                                                      \
+        name, pyr_attribute_get, pyr_attribute_set, NULL, &(pyr_attribute) \
+        {                                                                  \
+            name, offsetof(type, field)                                    \
+        }                                                                  \
+    }
+
+#endif
