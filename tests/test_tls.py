@@ -15,7 +15,7 @@ CASES = [
         for who in ("client", "server")
         for fault, point in (
             ("close", CLOSED),
-            ("garbage", "wrong version number"),
+            ("garbage", "SSL routines"),
             ("stall", "timed out"),
             ("late-close", CLOSED),
             ("late-garbage", "bad record mac"),
