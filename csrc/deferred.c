@@ -353,14 +353,16 @@ add_links(pyr_deferred *self, pyr_link *stolen, int count)
     return added(self);
 }
 
-/* Position of `name` in kwnames, or -1 */
+/* Position of `name`, which is interned, in kwnames, or -1 */
 static Py_ssize_t
 keyword_index(PyObject *kwnames, PyObject *name)
 {
     Py_ssize_t count = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *item = PyTuple_GET_ITEM(kwnames, i);
-        if (item == name || PyUnicode_Compare(item, name) == 0) {
+        /* Keywords written in a program are interned; those of a **dict may not be. */
+        if (item == name ||
+            (!PyUnicode_CHECK_INTERNED(item) && PyUnicode_Compare(item, name) == 0)) {
             return i;
         }
     }
