@@ -576,8 +576,11 @@ PyDoc_STRVAR(
     "MessageLengthError if the datagram is too long, OSError if sending fails.\n"
     "Mirrors twisted.internet.udp.Port.write.");
 
+/* Send to the peer of a connected port.  `stock` is the method that this one stands for;
+ * `may_drop`: a datagram that finds no room is dropped, and no error. */
 static PyObject *
-write_connected(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs)
+write_connected(DatagramPort *self, PyObject *stock, PyObject *const *args,
+                Py_ssize_t nargs, bool may_drop)
 {
     ssize_t sent = send_datagram(self, args[0], NULL, 0);
     if (sent >= 0) {
@@ -588,10 +591,14 @@ write_connected(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs)
     }
     switch (errno) {
     case EMSGSIZE: /* fails again, with stock's error */
-        return write_by_stock(self, self->st->reactor.stock_datagram_write, args, nargs,
-                              NULL);
+        return write_by_stock(self, stock, args, nargs, NULL);
     case ECONNREFUSED:
         return tell_refused(self);
+    case EAGAIN:
+        if (may_drop) {
+            Py_RETURN_NONE;
+        }
+        return raise_errno();
     default:
         return raise_errno();
     }
@@ -645,7 +652,8 @@ datagram_write(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs,
         return write_to(self, args, nargs);
     }
     if (usual && connected && (nargs == 1 || args[1] == Py_None)) {
-        return write_connected(self, args, nargs);
+        return write_connected(self, self->st->reactor.stock_datagram_write, args, nargs,
+                               false);
     }
     return write_by_stock(self, self->st->reactor.stock_datagram_write, args, nargs,
                           kwnames);
@@ -709,24 +717,8 @@ unix_connected_write(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs
         return write_by_stock(self, self->st->reactor.stock_unix_connected_write, args,
                               nargs, kwnames);
     }
-    ssize_t sent = send_datagram(self, args[0], NULL, 0);
-    if (sent >= 0) {
-        return PyLong_FromSsize_t(sent);
-    }
-    if (sent == -2) {
-        return NULL;
-    }
-    switch (errno) {
-    case EMSGSIZE:
-        return write_by_stock(self, self->st->reactor.stock_unix_connected_write, args,
-                              nargs, NULL);
-    case ECONNREFUSED:
-        return tell_refused(self);
-    case EAGAIN:
-        Py_RETURN_NONE;
-    default:
-        return raise_errno();
-    }
+    return write_connected(self, self->st->reactor.stock_unix_connected_write, args,
+                           nargs, true);
 }
 
 /* ---- the types ---- */
