@@ -33,6 +33,7 @@
     X(callbacks, "_callbacks")                                    \
     X(cancel, "cancel")                                           \
     X(chainedTo, "_chainedTo")                                    \
+    X(childDataReceived, "childDataReceived")                     \
     X(connectionLost, "connectionLost")                           \
     X(connectionRefused, "connectionRefused")                     \
     X(contexts, "contexts")                                       \
@@ -40,6 +41,7 @@
     X(count, "count")                                             \
     X(currentContext, "currentContext")                           \
     X(d, "d")                                                     \
+    X(dash, "-")                                                  \
     X(dataReceived, "dataReceived")                               \
     X(datagramReceived, "datagramReceived")                       \
     X(debug, "debug")                                             \
@@ -65,10 +67,14 @@
     X(logstr, "logstr")                                           \
     X(maxPacketSize, "maxPacketSize")                             \
     X(maxThroughput, "maxThroughput")                             \
+    X(name, "name")                                               \
     X(pause, "pause")                                             \
     X(pauseProducing, "pauseProducing")                           \
     X(paused, "paused")                                           \
     X(pop, "pop")                                                 \
+    X(proc, "proc")                                               \
+    X(proto, "proto")                                             \
+    X(protocol, "protocol")                                       \
     X(raiseException, "raiseException")                           \
     X(readConnectionLost, "readConnectionLost")                   \
     X(removeReader, "removeReader")                               \

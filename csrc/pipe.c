@@ -1,9 +1,9 @@
 /*
- * Pipes to a child process: streams that are read and written by read(2) and writev(2);
- * see pipe.h and stream.h.
+ * Pipes to a child process, standard input and output: streams that are read and written
+ * by read(2) and writev(2); see pipe.h and stream.h.
  *
  * The descriptor belongs to the process's transport, which closes it after
- * connectionLost.
+ * connectionLost, or to whoever made the StandardIO.
  */
 #include "pipe.h"
 
@@ -15,36 +15,111 @@
 
 /* ---- reading and writing ---- */
 
-static ssize_t
-pipe_receive(int fd, char *data, size_t size)
+ssize_t
+pyr_pipe_receive(int fd, char *data, size_t size)
 {
     return read(fd, data, size);
 }
 
-static ssize_t
-pipe_send(int fd, const struct iovec *items, int count)
+ssize_t
+pyr_pipe_send(int fd, const struct iovec *items, int count)
 {
-    return count == 0 ? 0 : writev(fd, items, count);
+    return count == 0 ? write(fd, "", 0) : writev(fd, items, count);
 }
 
-/* self.dataReceived(data) */
-static int
-pipe_deliver(core_state *st, PyObject *stream, const char *data, Py_ssize_t size)
+int
+pyr_pipe_deliver(core_state *st, PyObject *protocol, PyObject *child_fd, const char *data,
+                 Py_ssize_t size)
 {
     PyObject *bytes = PyBytes_FromStringAndSize(data, size);
     if (bytes == NULL) {
         return -1;
     }
-    PyObject *result = PyObject_CallMethodOneArg(stream, st->names.dataReceived, bytes);
+    PyObject *args[] = {protocol, child_fd, bytes};
+    PyObject *result = PyObject_VectorcallMethod(
+        st->names.childDataReceived, args, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     Py_DECREF(bytes);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
 
+/* Is `method` the function of stock's, bound to `owner`?  Then what it does is known. */
+static bool
+is_stock(PyObject *method, PyObject *owner, PyObject *function)
+{
+    return PyMethod_Check(method) && PyMethod_GET_SELF(method) == owner &&
+           PyMethod_GET_FUNCTION(method) == function;
+}
+
+/* What proc.childDataReceived(name, data) does, for a Process or a StandardIO; by calling
+ * it, for any other `proc`. */
+static int
+deliver_to_process(core_state *st, StreamConnection *stream, PyObject *proc,
+                   const char *data, Py_ssize_t size)
+{
+    int status = -1;
+    PyObject *method = PyObject_GetAttr(proc, st->names.childDataReceived);
+    if (method == NULL) {
+        return -1;
+    }
+    bool to_stdio = is_stock(method, proc, st->reactor.stock_stdio_dataReceived);
+    bool to_child = is_stock(method, proc, st->reactor.stock_process_dataReceived);
+    Py_DECREF(method);
+    PyObject *name = PyObject_GetAttr((PyObject *)stream, st->names.name);
+    PyObject *target = to_stdio   ? PyObject_GetAttr(proc, st->names.protocol)
+                       : to_child ? PyObject_GetAttr(proc, st->names.proto)
+                                  : Py_NewRef(proc);
+    if (name != NULL && target != NULL) {
+        status = to_stdio ? pyr_stream_deliver_to(stream, target, data, size)
+                          : pyr_pipe_deliver(st, target, name, data, size);
+    }
+    Py_XDECREF(name);
+    Py_XDECREF(target);
+    return status;
+}
+
+static int
+call_dataReceived(PyObject *method, const char *data, Py_ssize_t size)
+{
+    PyObject *bytes = PyBytes_FromStringAndSize(data, size);
+    if (bytes == NULL) {
+        return -1;
+    }
+    PyObject *result = PyObject_CallOneArg(method, bytes);
+    Py_DECREF(bytes);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* self.dataReceived(data), which in stock is self.proc.childDataReceived(self.name, data)
+ */
+static int
+pipe_deliver(core_state *st, StreamConnection *stream, const char *data, Py_ssize_t size)
+{
+    PyObject *self = (PyObject *)stream;
+    PyObject *method = PyObject_GetAttr(self, st->names.dataReceived);
+    if (method == NULL) {
+        return -1;
+    }
+    int status = -1;
+    if (!is_stock(method, self, st->reactor.stock_pipe_dataReceived)) {
+        status = call_dataReceived(method, data, size);
+    } else {
+        PyObject *proc = PyObject_GetAttr(self, st->names.proc);
+        if (proc != NULL) {
+            status = deliver_to_process(st, stream, proc, data, size);
+            Py_DECREF(proc);
+        }
+    }
+    Py_DECREF(method);
+    return status;
+}
+
 static const pyr_stream_kind pipe_kind = {
-    .receive = pipe_receive,
-    .send = pipe_send,
+    .receive = pyr_pipe_receive,
+    .send = pyr_pipe_send,
     .deliver = pipe_deliver,
+    .connected = true,
 };
 
 /* ---- what both types have ---- */
@@ -55,14 +130,14 @@ pipe_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     return pyr_stream_new(type, &pipe_kind);
 }
 
-static PyObject *
-pipe_get_fd(StreamConnection *self, void *Py_UNUSED(closure))
+PyObject *
+pyr_pipe_get_fd(StreamConnection *self, void *Py_UNUSED(closure))
 {
     return PyLong_FromLong(pyr_stream_descriptor(self));
 }
 
-static int
-pipe_set_fd(StreamConnection *self, PyObject *value, void *Py_UNUSED(closure))
+int
+pyr_pipe_set_fd(StreamConnection *self, PyObject *value, void *Py_UNUSED(closure))
 {
     if (value == NULL) {
         PyErr_SetString(PyExc_AttributeError, "fd");
@@ -101,7 +176,7 @@ PyDoc_STRVAR(reader_doc, "The hot half of twisted.internet.process.ProcessReader
                          "What is read goes to self.dataReceived(bytes).");
 
 static PyGetSetDef reader_getset[] = {
-    {"fd", (getter)pipe_get_fd, (setter)pipe_set_fd, fd_doc, NULL},
+    {"fd", (getter)pyr_pipe_get_fd, (setter)pyr_pipe_set_fd, fd_doc, NULL},
     {NULL},
 };
 
@@ -166,7 +241,7 @@ static PyMethodDef writer_methods[] = {
 };
 
 static PyGetSetDef writer_getset[] = {
-    {"fd", (getter)pipe_get_fd, (setter)pipe_set_fd, fd_doc, NULL},
+    {"fd", (getter)pyr_pipe_get_fd, (setter)pyr_pipe_set_fd, fd_doc, NULL},
     {"enableReadHack", (getter)writer_get_enableReadHack,
      (setter)writer_set_enableReadHack, NULL, NULL},
     {NULL},

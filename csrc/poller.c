@@ -142,11 +142,12 @@ pyr_pollers_forked(Loop *loop)
 static void on_poll(uv_poll_t *handle, int status, int events);
 
 /* libuv passes a hang-up off as readability.  A stream learns the difference by reading;
- * for others we ask to be told of hang-ups, to look closer then. */
+ * for terminals and others we ask to be told of hang-ups, to look closer then. */
 static int
 uv_events_for(pyr_poller *poller, unsigned watching)
 {
-    int reading = poller->is_stream ? UV_READABLE : UV_READABLE | UV_DISCONNECT;
+    bool reads_to_know = poller->is_stream && !poller->is_terminal;
+    int reading = reads_to_know ? UV_READABLE : UV_READABLE | UV_DISCONNECT;
     return (watching & PYR_READ ? reading : 0) | (watching & PYR_WRITE ? UV_WRITABLE : 0);
 }
 
@@ -337,7 +338,8 @@ lose_later(Loop *loop, PyObject *stream)
 }
 
 /* Make room in the table for a newcomer on `fd`: a stream that waits for nothing gives
- * its place to anybody (it may have handed its descriptor on), others if it is stale. */
+ * its place to anybody (it may have handed its descriptor on), others if it is stale.
+ * One that is no socket shares the descriptor, in the way that stock's selectables do. */
 static int
 evict_stale(Loop *loop, int fd)
 {
@@ -360,6 +362,12 @@ evict_stale(Loop *loop, int fd)
             status = lose_later(loop, stream);
             Py_DECREF(stream);
         }
+    }
+    if (!poller->closing && poller->is_stream &&
+        pyr_stream_is_foreign((StreamConnection *)poller->selectable)) {
+        PyObject *stream = Py_NewRef(poller->selectable);
+        status = pyr_stream_leave_loop((StreamConnection *)stream);
+        Py_DECREF(stream);
     }
     poller_release(poller);
     return status;
@@ -487,6 +495,33 @@ pyr_poller_list(Loop *loop, int event)
     return list;
 }
 
+/* A poller for a stream.  1 where one that is no socket can have none. */
+static int
+add_stream(Loop *loop, pyr_poller **poller, struct StreamConnection *stream, int fd)
+{
+    bool refused = false, foreign = pyr_stream_is_foreign(stream);
+    if (evict_stale(loop, fd) < 0) {
+        return -1;
+    }
+    if (*poller != NULL) { /* asking for a fileno() ran Python code */
+        return 0;
+    }
+    if (foreign && table_get(&loop->pollers, fd) != NULL) {
+        return 1;
+    }
+    *poller = poller_new(loop, fd, foreign ? &refused : NULL);
+    if (*poller == NULL) {
+        if (refused) {
+            PyErr_Clear();
+        }
+        return refused ? 1 : -1;
+    }
+    (*poller)->selectable = (PyObject *)stream;
+    (*poller)->is_stream = true;
+    (*poller)->is_terminal = pyr_stream_is_terminal(stream);
+    return 0;
+}
+
 int
 pyr_poller_watch(Loop *loop, pyr_poller **poller, struct StreamConnection *stream, int fd,
                  int wanted, int watching)
@@ -495,19 +530,9 @@ pyr_poller_watch(Loop *loop, pyr_poller **poller, struct StreamConnection *strea
         return -1;
     }
     if (*poller == NULL) {
-        if (wanted == 0) {
-            return 0;
-        }
-        if (evict_stale(loop, fd) < 0) {
-            return -1;
-        }
-        if (*poller == NULL) { /* asking for a fileno() ran Python code */
-            *poller = poller_new(loop, fd, NULL);
-            if (*poller == NULL) {
-                return -1;
-            }
-            (*poller)->selectable = (PyObject *)stream;
-            (*poller)->is_stream = true;
+        int status = wanted == 0 ? 0 : add_stream(loop, poller, stream, fd);
+        if (status != 0 || wanted == 0) {
+            return status;
         }
     }
     pyr_poller *self = *poller;
@@ -739,10 +764,14 @@ resume_after_error(pyr_poller *poller, unsigned watched)
     }
 }
 
-/* A UNIX socket that could not be connected hangs up and is writable for ever. */
+/* A UNIX socket that could not be connected hangs up and is writable for ever.  A
+ * terminal that hung up is writable, too. */
 static inline bool
-may_have_hung_up(pyr_poller *poller)
+may_have_hung_up(pyr_poller *poller, int uv_events)
 {
+    if (poller->is_terminal) {
+        return uv_events == UV_WRITABLE;
+    }
     return poller->is_stream &&
            pyr_stream_is_connecting((StreamConnection *)poller->selectable);
 }
@@ -750,9 +779,10 @@ may_have_hung_up(pyr_poller *poller)
 static int
 events_of(pyr_poller *poller, int status, int uv_events)
 {
-    if (status < 0 || may_have_hung_up(poller)) {
-        /* should the error have gone away: try, and see */
-        return query_events(poller, (int)poller->wanted);
+    if (status < 0 || may_have_hung_up(poller, uv_events)) {
+        /* Should the error have gone away: try, and see.  But to read a serial line that
+         * has nothing looks like its end. */
+        return query_events(poller, poller->is_terminal ? 0 : (int)poller->wanted);
     }
     if (uv_events & UV_DISCONNECT) {
         return query_events(poller, 0);

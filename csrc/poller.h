@@ -29,6 +29,7 @@ typedef struct pyr_poller {
     unsigned wanted : 2;   /* PYR_READ | PYR_WRITE: what Twisted asked for */
     unsigned watching : 2; /* what libuv was asked for; may be more than is wanted */
     bool is_stream : 1;    /* selectable is a StreamConnection of ours */
+    bool is_terminal : 1;  /* such a one, of a terminal */
     bool closing : 1;
     bool unproven : 1; /* started since libuv last told the kernel */
 } pyr_poller;
@@ -49,7 +50,9 @@ int pyr_poller_remove(struct Loop *loop, PyObject *selectable, int event);
 /* reactor.getReaders / getWriters: a new list. */
 PyObject *pyr_poller_list(struct Loop *loop, int event);
 
-/* For streams: watch for exactly `wanted` of `events`; makes *poller on first use. */
+/* For streams: watch for exactly `wanted` of `events`; makes *poller on first use.  Gives
+ * 1 where a stream that is no socket can have none: a regular file, or a descriptor that
+ * somebody else watches. */
 int pyr_poller_watch(struct Loop *loop, pyr_poller **poller,
                      struct StreamConnection *stream, int fd, int wanted, int watching);
 

@@ -9,6 +9,7 @@
 #include "pipe.h"
 #include "reactor_concepts.h"
 #include "stream.h"
+#include "terminal.h"
 #include "timer.h"
 
 static int
@@ -71,7 +72,8 @@ pyr_reactor_exec(PyObject *module, core_state *st)
 {
     if (pyr_loop_exec(module, st) < 0 || pyr_timer_exec(module, st) < 0 ||
         pyr_stream_exec(module, st) < 0 || pyr_listener_exec(module, st) < 0 ||
-        pyr_datagram_exec(module, st) < 0 || pyr_pipe_exec(module, st) < 0) {
+        pyr_datagram_exec(module, st) < 0 || pyr_pipe_exec(module, st) < 0 ||
+        pyr_terminal_exec(module, st) < 0) {
         return -1;
     }
     return PyModule_AddFunctions(module, reactor_functions);
@@ -86,6 +88,7 @@ pyr_reactor_traverse(core_state *st, visitproc visit, void *arg)
     Py_VISIT(state->stream_type);
     Py_VISIT(state->stream_doRead);
     Py_VISIT(state->stream_doWrite);
+    Py_VISIT(state->terminal_writeSomeData);
 #define X(name) Py_VISIT(state->name);
     PYR_REACTOR_GIVEN(X)
 #undef X
@@ -101,6 +104,7 @@ pyr_reactor_clear(core_state *st)
     Py_CLEAR(state->stream_type);
     Py_CLEAR(state->stream_doRead);
     Py_CLEAR(state->stream_doWrite);
+    Py_CLEAR(state->terminal_writeSomeData);
     pyr_batch_free(state->batch);
     state->batch = NULL;
     pyr_peers_free(state->peers);

@@ -24,9 +24,13 @@
     X(stock_datagram_doRead) /* udp.Port.doRead */                           \
     X(stock_datagram_write)                                                  \
     X(stock_delayed_call)          /* base.DelayedCall */                    \
+    X(stock_descriptor_logPrefix)  /* abstract.FileDescriptor.logPrefix */   \
     X(stock_doWrite)               /* abstract.FileDescriptor.doWrite */     \
     X(stock_logPrefix)             /* tcp.Connection.logPrefix */            \
+    X(stock_pipe_dataReceived)     /* process.ProcessReader.dataReceived */  \
     X(stock_pipe_writeSomeData)    /* process.ProcessWriter.writeSomeData */ \
+    X(stock_process_dataReceived)  /* process.Process.childDataReceived */   \
+    X(stock_stdio_dataReceived)    /* stdio.StandardIO.childDataReceived */  \
     X(stock_unix_connected_write)  /* unix.ConnectedDatagramPort.write */    \
     X(stock_unix_write)            /* unix.DatagramPort.write */             \
     X(stock_writeSomeData)         /* tcp.Connection.writeSomeData */        \
@@ -48,6 +52,7 @@ typedef struct {
     PyTypeObject *stream_type;
     PyObject *stream_doRead; /* StreamConnection's own descriptors, to see overrides */
     PyObject *stream_doWrite;
+    PyObject *terminal_writeSomeData;
     struct pyr_batch *batch; /* of datagram ports; made when first needed, as peers */
     struct pyr_peers *peers;
 #define X(name) PyObject *name;

@@ -11,6 +11,7 @@
  * writability.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -60,6 +61,7 @@ struct StreamConnection {
     char reading;
     char writing;
     char reads_when_sent;
+    char terminal; /* no socket, and a terminal */
     char blocked;  /* the kernel's buffer is full: wait for writability */
     char in_flush; /* on the flush list */
     char logstr_unfinished;
@@ -88,9 +90,22 @@ update_watch(StreamConnection *self)
 {
     bool poll_write = self->writing && (self->blocked || (self->overrides & OWN_OUTPUT));
     int reading = self->reading ? PYR_READ : 0;
-    return pyr_poller_watch(self->loop, &self->poller, self, self->fd,
-                            reading | (self->writing ? PYR_WRITE : 0),
-                            reading | (poll_write ? PYR_WRITE : 0));
+    int status = pyr_poller_watch(self->loop, &self->poller, self, self->fd,
+                                  reading | (self->writing ? PYR_WRITE : 0),
+                                  reading | (poll_write ? PYR_WRITE : 0));
+    return status == 1 ? pyr_stream_leave_loop(self) : status;
+}
+
+/* libuv must let go of the descriptor before it is closed. */
+static void
+release_poller(StreamConnection *self)
+{
+    pyr_poller *poller = self->poller;
+    self->poller = NULL;
+    self->reading = self->writing = self->blocked = 0;
+    if (poller != NULL) {
+        pyr_poller_close(poller);
+    }
 }
 
 static void
@@ -132,7 +147,10 @@ unqueue_flush(Loop *loop)
 static int
 check_descriptor(StreamConnection *self)
 {
-    if (pyr_stream_descriptor(self) < 0) {
+    if (pyr_stream_refresh_descriptor(self) < 0) {
+        return -1;
+    }
+    if (self->kind != NULL ? self->fd < 0 : pyr_stream_descriptor(self) < 0) {
         PyErr_SetString(PyExc_ValueError,
                         "file descriptor cannot be a negative integer (-1)");
         return -1;
@@ -155,24 +173,34 @@ pyr_stream_start(StreamConnection *self, int event)
         *flag = 0;
         return -1;
     }
-    if (event == PYR_WRITE && !(self->overrides & OWN_OUTPUT)) {
+    if (event == PYR_WRITE && !(self->overrides & OWN_OUTPUT) && self->loop != NULL) {
         queue_flush(self);
     }
     return 0;
+}
+
+/* May the descriptor be closed, and its number be used again, once nothing is wanted?
+ * Those of sockets and of pipes are told otherwise. */
+static bool
+may_be_closed(StreamConnection *self)
+{
+    return self->kind != NULL && (self->disconnected || self->kind->asks_fileno);
 }
 
 int
 pyr_stream_stop(StreamConnection *self, int event)
 {
     char *flag = event == PYR_READ ? &self->reading : &self->writing;
-    if (!*flag) {
-        return 0;
-    }
+    bool was_on = *flag;
     *flag = 0;
     if (event == PYR_WRITE) {
         self->blocked = 0;
     }
-    return update_watch(self);
+    if (may_be_closed(self) && !self->reading && !self->writing) {
+        release_poller(self);
+        return 0;
+    }
+    return was_on ? update_watch(self) : 0;
 }
 
 int
@@ -197,10 +225,12 @@ pyr_stream_change(StreamConnection *self, int event, bool start)
 int
 pyr_stream_descriptor(StreamConnection *self)
 {
-    if (self->socket == NULL) {
+    PyObject *asked =
+        self->kind != NULL && self->kind->asks_fileno ? (PyObject *)self : self->socket;
+    if (asked == NULL) {
         return self->fd;
     }
-    PyObject *number = PyObject_CallMethodNoArgs(self->socket, self->st->names.fileno);
+    PyObject *number = PyObject_CallMethodNoArgs(asked, self->st->names.fileno);
     long fd = number == NULL ? -1 : PyLong_AsLong(number);
     Py_XDECREF(number);
     if (fd == -1 && PyErr_Occurred()) {
@@ -282,36 +312,51 @@ feed(StreamConnection *self, pyr_framing_method *framing, PyObject *protocol,
     return result;
 }
 
+int
+pyr_stream_deliver_to(StreamConnection *self, PyObject *protocol, const char *data,
+                      Py_ssize_t size)
+{
+    PyObject *result = NULL, *bytes = NULL;
+    pyr_framing_method *framing = pyr_framing_method_of(self->st, protocol);
+    Py_INCREF(protocol);
+    if (framing != NULL) {
+        result = feed(self, framing, protocol, data, size);
+    } else if ((bytes = PyBytes_FromStringAndSize(data, size)) != NULL) {
+        result = PyObject_CallMethodOneArg(protocol, self->st->names.dataReceived, bytes);
+        Py_DECREF(bytes);
+    }
+    Py_DECREF(protocol);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Finding out whose the data is may run Python code: the buffer stays ours meanwhile. */
+static int
+deliver_by_kind(StreamConnection *self, const char *data, Py_ssize_t size)
+{
+    Loop *loop = self->loop;
+    if (loop == NULL || data != loop->read_buffer) {
+        return self->kind->deliver(self->st, self, data, size);
+    }
+    Py_INCREF(loop);
+    loop->read_buffer_busy = true;
+    int status = self->kind->deliver(self->st, self, data, size);
+    loop->read_buffer_busy = false;
+    Py_DECREF(loop);
+    return status;
+}
+
 static int
 deliver(StreamConnection *self, const char *data, Py_ssize_t size)
 {
-    if (self->kind != NULL) {
-        return self->kind->deliver(self->st, (PyObject *)self, data, size);
+    if (self->kind != NULL && self->kind->deliver != NULL) {
+        return deliver_by_kind(self, data, size);
     }
-    PyObject *protocol = self->protocol;
-    if (protocol == NULL) {
+    if (self->protocol == NULL) {
         PyErr_SetString(PyExc_AttributeError, "protocol");
         return -1;
     }
-    pyr_framing_method *framing = pyr_framing_method_of(self->st, protocol);
-    if (framing != NULL) {
-        Py_INCREF(protocol);
-        PyObject *fed = feed(self, framing, protocol, data, size);
-        Py_DECREF(protocol);
-        Py_XDECREF(fed);
-        return fed == NULL ? -1 : 0;
-    }
-    PyObject *bytes = PyBytes_FromStringAndSize(data, size);
-    if (bytes == NULL) {
-        return -1;
-    }
-    Py_INCREF(protocol);
-    PyObject *result =
-        PyObject_CallMethodOneArg(protocol, self->st->names.dataReceived, bytes);
-    Py_DECREF(protocol);
-    Py_DECREF(bytes);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return pyr_stream_deliver_to(self, self->protocol, data, size);
 }
 
 /* Hand over what came beside the bytes, then these.  They are copied first: the callback
@@ -343,7 +388,7 @@ do_read(StreamConnection *self)
     char *data, *own;
     PyObject *ancillary;
     Py_ssize_t limit = receive_limit(self);
-    if (limit < 0) {
+    if (limit < 0 || pyr_stream_refresh_descriptor(self) < 0) {
         return NULL;
     }
     ssize_t count = receive(self, limit, &data, &own, &ancillary);
@@ -605,6 +650,9 @@ do_write(StreamConnection *self)
     if (has_descriptors(self)) {
         return send_descriptors(self);
     }
+    if (pyr_stream_refresh_descriptor(self) < 0) {
+        return NULL;
+    }
     return after_send(self, send_pending(self));
 }
 
@@ -725,11 +773,28 @@ is_plain(StreamConnection *self)
            pyr_stream_descriptor(self) == self->fd;
 }
 
+/* A terminal that hung up may take what is written, or not, and to write nothing tells
+ * nothing of a pipe: stock hears from the kernel first. */
+static bool
+takes_data(StreamConnection *self)
+{
+    struct pollfd pfd = {.fd = self->fd, .events = POLLOUT};
+    bool writing_tells = self->kind == NULL || (!self->terminal && unsent(self) > 0);
+    return writing_tells || (poll(&pfd, 1, 0) == 1 && pfd.revents == POLLOUT);
+}
+
 static void
 flush_stream(StreamConnection *self)
 {
     Loop *loop = self->loop;
     if (!self->writing || self->blocked || loop == NULL || self->fd < 0) {
+        return;
+    }
+    if (!(self->overrides & OWN_OUTPUT) && !takes_data(self)) {
+        self->blocked = 1;
+        if (update_watch(self) < 0) {
+            pyr_loop_keep_exception(loop);
+        }
         return;
     }
     if (is_plain(self)) {
@@ -781,18 +846,6 @@ pyr_stream_flush_clear(Loop *loop)
 
 /* ---- the descriptor ---- */
 
-/* libuv must let go of the descriptor before it is closed. */
-static void
-release_poller(StreamConnection *self)
-{
-    pyr_poller *poller = self->poller;
-    self->poller = NULL;
-    self->reading = self->writing = self->blocked = 0;
-    if (poller != NULL) {
-        pyr_poller_close(poller);
-    }
-}
-
 void
 pyr_stream_forget_poller(StreamConnection *self)
 {
@@ -816,7 +869,52 @@ pyr_stream_set_descriptor(StreamConnection *self, int fd)
     if (fd != self->fd) {
         release_poller(self);
         self->fd = fd;
+        self->terminal = fd >= 0 && isatty(fd);
     }
+}
+
+int
+pyr_stream_refresh_descriptor(StreamConnection *self)
+{
+    if (self->kind == NULL || !self->kind->asks_fileno) {
+        return 0;
+    }
+    PyObject *number =
+        PyObject_CallMethodNoArgs((PyObject *)self, self->st->names.fileno);
+    if (number == NULL) {
+        return -1;
+    }
+    int fd = PyObject_AsFileDescriptor(number);
+    Py_DECREF(number);
+    if (fd >= 0) {
+        pyr_stream_set_descriptor(self, fd);
+    }
+    return fd < 0 ? -1 : 0;
+}
+
+bool
+pyr_stream_is_foreign(StreamConnection *self)
+{
+    return self->kind != NULL;
+}
+
+bool
+pyr_stream_is_terminal(StreamConnection *self)
+{
+    return self->terminal;
+}
+
+int
+pyr_stream_leave_loop(StreamConnection *self)
+{
+    bool reading = self->reading, writing = self->writing;
+    release_poller(self);
+    Py_CLEAR(self->loop);
+    if ((reading && pyr_stream_change(self, PYR_READ, true) < 0) ||
+        (writing && pyr_stream_change(self, PYR_WRITE, true) < 0)) {
+        return -1;
+    }
+    return 0;
 }
 
 bool
@@ -1565,16 +1663,20 @@ static int
 find_class_overrides(core_state *st, PyTypeObject *type, const pyr_stream_kind *kind)
 {
     pyr_reactor_state *ours = &st->reactor;
-    PyObject *writeSomeData =
-        kind != NULL ? ours->stock_pipe_writeSomeData : ours->stock_writeSomeData;
+    bool socket = kind == NULL;
     int read =
         class_overrides(type, st->names.doRead, ours->stream_doRead, NULL, OWN_READ);
     int write =
         class_overrides(type, st->names.doWrite, ours->stream_doWrite, NULL, OWN_WRITE);
-    int send = class_overrides(type, st->names.writeSomeData, writeSomeData,
-                               ours->stock_sendmsg_writeSomeData, OWN_SEND);
-    int prefix = class_overrides(type, st->names.logPrefix, ours->stock_logPrefix, NULL,
-                                 OWN_PREFIX);
+    int send = class_overrides(
+        type, st->names.writeSomeData,
+        socket ? ours->stock_writeSomeData : ours->stock_pipe_writeSomeData,
+        socket ? ours->stock_sendmsg_writeSomeData : ours->terminal_writeSomeData,
+        OWN_SEND);
+    int prefix =
+        class_overrides(type, st->names.logPrefix,
+                        socket ? ours->stock_logPrefix : ours->stock_descriptor_logPrefix,
+                        NULL, OWN_PREFIX);
     if (read < 0 || write < 0 || send < 0 || prefix < 0) {
         return -1;
     }
@@ -1602,10 +1704,10 @@ pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind)
     }
     self->st = st;
     self->fd = -1;
-    self->logstr = Py_NewRef(st->names.Uninitialized);
+    self->logstr = Py_NewRef(kind == NULL ? st->names.Uninitialized : st->names.dash);
     self->class_overrides = self->overrides = (char)overrides;
     self->kind = kind;
-    self->connected = kind != NULL;
+    self->connected = kind != NULL && kind->connected;
     return (PyObject *)self;
 }
 

@@ -19,12 +19,34 @@ typedef struct StreamConnection StreamConnection;
 typedef struct {
     ssize_t (*receive)(int fd, char *data, size_t size);
     ssize_t (*send)(int fd, const struct iovec *items, int count);
-    /* Hand over what was read.  -1 with an exception set. */
-    int (*deliver)(core_state *st, PyObject *stream, const char *data, Py_ssize_t size);
+    /* Hand over what was read; NULL for protocol.dataReceived.  -1 with an exception set.
+     */
+    int (*deliver)(core_state *st, StreamConnection *stream, const char *data,
+                   Py_ssize_t size);
+    bool asks_fileno; /* the descriptor is whatever fileno() says at the time */
+    bool connected;   /* from the beginning */
 } pyr_stream_kind;
 
-/* tp_new of a type for such streams: connected, without a descriptor. */
+/* tp_new of a type for such streams: without a descriptor. */
 PyObject *pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind);
+
+/* protocol.dataReceived(data), or the C framing behind it; -1 with an exception set. */
+int pyr_stream_deliver_to(StreamConnection *self, PyObject *protocol, const char *data,
+                          Py_ssize_t size);
+
+/* For such streams: ask fileno() for the descriptor, if it is one of those that have to
+ * be asked; -1 with an exception set. */
+int pyr_stream_refresh_descriptor(StreamConnection *self);
+
+/* Is this such a stream? */
+bool pyr_stream_is_foreign(StreamConnection *self);
+
+/* Is its descriptor a terminal, whose hang-up a read or write does not tell? */
+bool pyr_stream_is_terminal(StreamConnection *self);
+
+/* Such a stream cannot have its descriptor's poller for itself: from now on the reactor
+ * treats it as any other selectable. */
+int pyr_stream_leave_loop(StreamConnection *self);
 
 /* For such streams: the descriptor to watch, -1 for none; whether to read once all is
  * written. */

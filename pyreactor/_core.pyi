@@ -125,6 +125,14 @@ class PipeWriter(StreamConnection):
     enableReadHack: bool
     def _forgetDescriptor(self) -> None: ...
 
+class TerminalStream(StreamConnection):
+    def writeSomeData(self, data: bytes | bytearray | memoryview, /) -> int | BaseException: ...
+
+class PTYStream(TerminalStream):
+    fd: int
+
+class SerialStream(TerminalStream): ...
+
 # ---- framing ----
 
 class FramingBuffer:

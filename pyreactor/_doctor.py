@@ -13,6 +13,7 @@ from pyreactor import __version__, _activate, _environment
 PROGRAM = (
     "twisted.internet.reactor",
     "twisted.internet.defer",
+    "twisted.internet.stdio",
     "twisted.internet.task",
     "twisted.protocols.basic",
 )

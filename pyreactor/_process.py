@@ -1,9 +1,10 @@
 """
-Child processes: Twisted's own classes over the C half, :class:`_core.PipeReader` and
-:class:`_core.PipeWriter`.
+Child processes: Twisted's own classes over the C half, :class:`_core.PipeReader`,
+:class:`_core.PipeWriter` and :class:`_core.PTYStream`.
 
-Reading and writing the pipes is C.  Starting a process, signals, reaping and all else are
-Twisted's own :class:`twisted.internet.process.Process`; pseudo-terminals are its ``PTYProcess``.
+Reading and writing the pipes or the pseudo-terminal is C.  Starting a process, signals,
+reaping and all else are Twisted's own :class:`twisted.internet.process.Process` and
+:class:`twisted.internet.process.PTYProcess`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,34 @@ from pyreactor import _core
 
 #: What spawnProcess starts in stock; a program may have put another class in its place.
 STOCK = process.Process
+STOCK_PTY = process.PTYProcess
+
+
+class Hot:
+    """
+    A method of our class that is C, unless somebody put another one into Twisted's class.
+
+    :param stock: Twisted's class.
+    :param name: the method's name.
+    :param ours: the C method.
+    """
+
+    def __init__(self, stock: type, name: str, ours: Any) -> None:
+        self._class = stock
+        self._name = name
+        self._stock = getattr(stock, name)
+        self._ours = ours
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        found = getattr(self._class, self._name)
+        method = self._ours if found is self._stock else found
+        return method if instance is None else method.__get__(instance, owner)
 
 
 class ProcessReader(_core.PipeReader, process.ProcessReader):  # type: ignore[misc]
     """Reads a child's output.  Mirrors :class:`twisted.internet.process.ProcessReader`."""
+
+    doRead = Hot(process.ProcessReader, "doRead", _core.PipeReader.doRead)
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -65,3 +90,14 @@ class Process(process.Process):
 
     processReaderFactory = _Factory("processReaderFactory", ProcessReader)
     processWriterFactory = _Factory("processWriterFactory", ProcessWriter)
+
+
+class PTYProcess(_core.PTYStream, process.PTYProcess):
+    """
+    A child process with a pseudo-terminal.
+
+    Mirrors :class:`twisted.internet.process.PTYProcess`.
+    """
+
+    doRead = Hot(process.PTYProcess, "doRead", _core.PTYStream.doRead)
+    writeSomeData = Hot(process.PTYProcess, "writeSomeData", _core.PTYStream.writeSomeData)

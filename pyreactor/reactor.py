@@ -15,7 +15,18 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet import abstract, base, error, main, posixbase, process, tcp, udp, unix
+from twisted.internet import (
+    _posixstdio,
+    abstract,
+    base,
+    error,
+    main,
+    posixbase,
+    process,
+    tcp,
+    udp,
+    unix,
+)
 from twisted.internet._signals import _IWaker
 from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize, IReactorFDSet
 from twisted.python import context, log
@@ -43,10 +54,14 @@ _core.configure_reactor(
     stock_datagram_doRead=udp.Port.doRead,
     stock_datagram_write=udp.Port.write,
     stock_delayed_call=base.DelayedCall,
+    stock_descriptor_logPrefix=abstract.FileDescriptor.logPrefix,
     stock_doWrite=abstract.FileDescriptor.doWrite,
     stock_logPrefix=tcp.Connection.logPrefix,
+    stock_pipe_dataReceived=process.ProcessReader.dataReceived,
     stock_pipe_writeSomeData=process.ProcessWriter.writeSomeData,
+    stock_process_dataReceived=process.Process.childDataReceived,
     stock_sendmsg_writeSomeData=unix._SendmsgMixin.writeSomeData,
+    stock_stdio_dataReceived=_posixstdio.StandardIO.childDataReceived,
     stock_unix_connected_write=unix.ConnectedDatagramPort.write,
     stock_unix_write=unix.DatagramPort.write,
     stock_writeSomeData=tcp.Connection.writeSomeData,
@@ -300,13 +315,15 @@ class PyReactor(posixbase.PosixReactorBase):
             with it) or a descriptor of this process; None for the standard three.
         :return: an ``IProcessTransport``.
         :raise OSError: if the process cannot be started.
+        :raise ValueError: if both usePTY and childFDs are given.
         """
-        if usePTY or process.Process is not _process.STOCK:
-            return super().spawnProcess(
-                processProtocol, executable, args, env, path, uid, gid, usePTY, childFDs
-            )
-        return _process.Process(
-            self, executable, args, env, path, processProtocol, uid, gid, childFDs
+        common = (executable, args, env, path, processProtocol, uid, gid)
+        if not usePTY and process.Process is _process.STOCK:
+            return _process.Process(self, *common, childFDs)
+        if usePTY and childFDs is None and process.PTYProcess is _process.STOCK_PTY:
+            return _process.PTYProcess(self, *common, usePTY)
+        return super().spawnProcess(
+            processProtocol, executable, args, env, path, uid, gid, usePTY, childFDs
         )
 
     # ---- IReactorTCP ----

@@ -1,6 +1,7 @@
 """
 The reactor part: programs that ask for Twisted's default reactor, or by name for epoll,
-poll or select, get ``pyreactor.reactor.PyReactor``.
+poll or select, get ``pyreactor.reactor.PyReactor``.  On it, ``StandardIO`` reads and writes in C;
+``SerialPort`` does on any reactor.
 
 A program that asks for another one (asyncio, glib, …) integrates with a foreign event
 loop and gets what it asked for.
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from pyreactor import _activate
 
@@ -21,8 +23,13 @@ TARGETS = (
     "twisted.internet.epollreactor",
     "twisted.internet.pollreactor",
     "twisted.internet.selectreactor",
+    "twisted.internet._posixstdio",
+    "twisted.internet._posixserialport",
+    "twisted.internet.serialport",
 )
 
+# Where Twisted's own SerialPort is.
+_SERIAL = "twisted.internet._posixserialport"
 # Marks our install functions, whichever module they were copied to.
 _MARK = "_pyreactor_install"
 
@@ -44,13 +51,51 @@ def _install_function(stock: Callable[[], None]) -> Callable[[], None]:
 
 
 def activate(module: ModuleType) -> None:
-    """Replace ``module.install``."""
+    """Replace ``module.install``, the pipes of ``StandardIO``, or ``SerialPort``."""
     # Where the C code cannot be loaded, this raises and the stock reactor stays.
     import_module("pyreactor._core")
 
-    stock = module.install
-    if not hasattr(stock, _MARK):
-        module.install = _install_function(stock)  # type: ignore[attr-defined]
+    if hasattr(module, "SerialPort"):
+        _replace_serial_port(module)
+    elif hasattr(module, "StandardIO"):
+        _replace_pipes(module)
+    elif not hasattr(module.install, _MARK):
+        module.install = _install_function(module.install)  # type: ignore[attr-defined]
+
+
+def _replace_pipes(module: Any) -> None:
+    from twisted.internet import process
+
+    from pyreactor._stdio import Pipes
+
+    if module.process is process:
+        module.process = Pipes(process)
+
+
+def _replace_serial_port(module: Any) -> None:
+    from pyreactor._serial import accelerated, is_accelerated
+
+    found = module.SerialPort
+    if found.__module__ == _SERIAL and not is_accelerated(found):
+        module.SerialPort = accelerated(found)
+
+
+def _left_stock() -> str:
+    """What is imported and does not run in C, though the reactor does; to follow a reason."""
+    stdio: Any = sys.modules.get("twisted.internet._posixstdio")
+    serial: Any = sys.modules.get("twisted.internet.serialport")
+    stock = []
+    if stdio is not None and type(stdio.process).__module__ != "pyreactor._stdio":
+        stock.append("StandardIO")
+    if serial is not None and not _is_accelerated(serial.SerialPort):
+        stock.append("SerialPort")
+    return f"; not in C: {', '.join(stock)}" if stock else ""
+
+
+def _is_accelerated(found: Any) -> bool:
+    from pyreactor._serial import is_accelerated
+
+    return is_accelerated(found)
 
 
 def status() -> tuple[bool, str]:
@@ -59,11 +104,12 @@ def status() -> tuple[bool, str]:
     if installed is None:
         default = sys.modules.get("twisted.internet.default")
         if default is not None and hasattr(default.install, _MARK):
-            return True, "twisted.internet.default installs pyreactor.reactor.PyReactor"
+            words = "twisted.internet.default installs pyreactor.reactor.PyReactor"
+            return True, words + _left_stock()
         return False, "twisted.internet.default installs a stock reactor"
     kind = type(installed)
     name = f"{kind.__module__}.{kind.__qualname__}"
     loop = type(getattr(installed, "_loop", None))
     if loop.__module__ == "pyreactor._core":
-        return True, f"twisted.internet.reactor is a {name}"
+        return True, f"twisted.internet.reactor is a {name}{_left_stock()}"
     return False, f"twisted.internet.reactor is a {name}"

@@ -89,6 +89,13 @@ def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+def until(condition: Any) -> None:
+    """Iterate the reactor until `condition()`, for as long as it takes."""
+    give_up = reactor.seconds() + GIVE_UP_AFTER
+    while not condition() and reactor.seconds() < give_up:
+        reactor.iterate(0.01)
+
+
 def run() -> None:
     """Run the reactor; a program that hangs is stopped and says so."""
 

@@ -1,0 +1,41 @@
+"""
+Serial ports: Twisted's own class over the C half, :class:`_core.SerialStream`.
+
+Reading and writing is C, on any reactor; opening, closing and the line's settings are
+Twisted's and pyserial's.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pyreactor.reactor  # noqa: F401  hands over to C what its streams need
+from pyreactor import _core
+from pyreactor._process import Hot
+
+
+@cache
+def accelerated(stock: Any) -> type:
+    """
+    The class to stand in the place of Twisted's.
+
+    :param stock: :class:`twisted.internet.serialport.SerialPort`.
+    :return: a subclass of it, of the same name.
+    """
+
+    class SerialPort(_core.SerialStream, stock):
+        __doc__ = stock.__doc__
+        __module__ = stock.__module__
+        __qualname__ = stock.__qualname__
+
+        doRead = Hot(stock, "doRead", _core.SerialStream.doRead)
+        writeSomeData = Hot(stock, "writeSomeData", _core.SerialStream.writeSomeData)
+        fileno = stock.fileno
+
+    return SerialPort
+
+
+def is_accelerated(found: object) -> bool:
+    """Whether it is such a class."""
+    return isinstance(found, type) and issubclass(found, _core.SerialStream)
