@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pyreactor
 from pyreactor import _environment
 from tests.support import CHECKOUT, environment
 
-SOURCES = ("csrc", "pyreactor", "pyproject.toml", "setup.py", "README.md")
+SOURCES = ("csrc", "pyreactor", "MANIFEST.in", "pyproject.toml", "setup.py", "README.md")
 
 WHICH_REACTOR = "from twisted.internet import reactor; print(type(reactor).__name__)"
 
@@ -264,6 +265,30 @@ class TestEnable:
 
 
 class TestBuild:
+    def test_source_distribution_has_all_that_is_in_version_control(self, tmp_path: Path) -> None:
+        if not (CHECKOUT / ".git").exists():
+            pytest.skip("not a checkout: nothing tells what is in version control")
+        # Whose checkout it is does not matter.
+        listing = ["git", "-c", f"safe.directory={CHECKOUT}", "ls-files", "-z"]
+        output = subprocess.run(listing, cwd=CHECKOUT, capture_output=True, check=True).stdout
+        wanted = {name for name in output.decode().split("\0") if name}
+        for name in wanted:
+            path = tmp_path / "checkout" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(CHECKOUT / name, path)
+        build = "from setuptools import build_meta; print(build_meta.build_sdist('..'))"
+        subprocess.run(
+            [sys.executable, "-c", build],
+            cwd=tmp_path / "checkout",
+            env=environment(),
+            capture_output=True,
+            check=True,
+        )
+        (archive,) = tmp_path.glob("pyreactor-*.tar.gz")
+        with tarfile.open(archive) as members:
+            found = {name.partition("/")[2] for name in members.getnames()}
+        assert sorted(wanted - found) == []
+
     def test_missing_libuv_is_told_in_plain_words(self, sources: Path) -> None:
         result = subprocess.run(
             [sys.executable, "setup.py", "build_ext", "--build-lib", "elsewhere"],
