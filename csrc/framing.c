@@ -28,6 +28,9 @@ copy_parser(pyr_buffer *b, const pyr_buffer *from)
     for (int i = 0; i < ESCAPE_COUNT; i++) {
         b->escaped[i] = Py_XNewRef(from->escaped[i]);
     }
+    if (b->escaped[0] != NULL) {
+        pyr_buffer_track(b);
+    }
 }
 
 pyr_buffer *
@@ -44,7 +47,7 @@ pyr_buffer_copy(const pyr_buffer *from)
 }
 
 static int
-fill_buffer(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, PyObject *kept)
+fill_buffer(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *kept)
 {
     if (kept != NULL) {
         PyObject *content = PyBytes_CheckExact(kept)
@@ -62,10 +65,13 @@ fill_buffer(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, PyObject 
         }
     }
     if (method->kind->needs_busy) {
-        PyObject *busy;
-        int found = PyDict_GetItemRef(dict, method->st->framing.names.busy, &busy);
-        int truth = found <= 0 ? found : pyr_truth(busy);
-        Py_XDECREF(busy);
+        PyObject *busy =
+            Py_XNewRef(pyr_own_attribute(self, method->st->framing.names.busy));
+        if (busy == NULL) {
+            return PyErr_Occurred() ? -1 : 0;
+        }
+        int truth = pyr_truth(busy);
+        Py_DECREF(busy);
         b->busy = truth == 1;
         return truth < 0 ? -1 : 0;
     }
@@ -73,22 +79,20 @@ fill_buffer(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, PyObject 
 }
 
 /*
- * Make the buffer of `self` (new reference) from what its __dict__ has under our key (may
+ * Make the buffer of `self` (new reference) from what it has itself under our key (may
  * be NULL).  A new object may run a garbage collection, and so any code: hence the
- * references.
+ * reference.
  */
 static pyr_buffer *
-make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject *kept)
+make_buffer(pyr_framing_method *method, PyObject *self, PyObject *kept)
 {
-    Py_INCREF(dict);
     Py_XINCREF(kept);
     pyr_buffer *b = pyr_buffer_new(method->st, self);
-    if (b != NULL && (fill_buffer(method, b, dict, kept) < 0 ||
-                      PyDict_SetItem(dict, pyr_key(method), (PyObject *)b) < 0)) {
+    if (b != NULL && (fill_buffer(method, b, self, kept) < 0 ||
+                      pyr_set_own_attribute(self, pyr_key(method), (PyObject *)b) < 0)) {
         Py_CLEAR(b);
     }
     Py_XDECREF(kept);
-    Py_DECREF(dict);
     return b;
 }
 
@@ -100,6 +104,24 @@ buffer_hint(pyr_framing_method *method, uint64_t version)
 }
 #endif
 
+/* Remember which buffer the protocol with this __dict__ has. */
+static void
+remember(pyr_framing_method *method, PyObject *dict, pyr_buffer *b)
+{
+#if PYR_DICT_VERSIONS
+    uint64_t version = pyr_dict_version(dict);
+    pyr_buffer_hint *hint = buffer_hint(method, version);
+    hint->version = version;
+    hint->method = method;
+    hint->buffer = b;
+    method->recent = *hint;
+#else
+    (void)method;
+    (void)dict;
+    (void)b;
+#endif
+}
+
 /*
  * The buffer of `self` (new reference).  NULL without an exception: this protocol is
  * unusual and the stock code must do the work.
@@ -107,18 +129,22 @@ buffer_hint(pyr_framing_method *method, uint64_t version)
 static pyr_buffer *
 find_buffer(pyr_framing_method *method, PyObject *self)
 {
-    PyObject *dict = pyr_instance_dict(self);
-    if (dict == NULL) {
+    PyObject **values = pyr_inline_values(self);
+    PyObject *dict = values != NULL ? NULL : pyr_instance_dict(self);
+    if (values == NULL && dict == NULL) {
         return NULL;
     }
 #if PYR_DICT_VERSIONS
-    uint64_t version = pyr_dict_version(dict);
-    pyr_buffer_hint *hint = buffer_hint(method, version);
-    if (hint->version == version && hint->method == method && hint->buffer != NULL) {
-        return (pyr_buffer *)Py_NewRef((PyObject *)hint->buffer);
+    if (dict != NULL) {
+        uint64_t version = pyr_dict_version(dict);
+        const pyr_buffer_hint *hint = buffer_hint(method, version);
+        if (hint->version == version && hint->method == method && hint->buffer != NULL) {
+            return (pyr_buffer *)Py_NewRef((PyObject *)hint->buffer);
+        }
     }
 #endif
-    PyObject *kept = PyDict_GetItemWithError(dict, pyr_key(method));
+    PyObject *kept = dict != NULL ? PyDict_GetItemWithError(dict, pyr_key(method))
+                                  : pyr_value_at(values, pyr_key_place(method, self));
     if (kept == NULL && (PyErr_Occurred() || method->kind->needs_ready)) {
         return NULL;
     }
@@ -136,14 +162,11 @@ find_buffer(pyr_framing_method *method, PyObject *self)
             !pyr_class_is_usual(method, Py_TYPE(self))) {
             return NULL;
         }
-        return make_buffer(method, self, dict, kept);
+        return make_buffer(method, self, kept);
     }
-#if PYR_DICT_VERSIONS
-    hint->version = version;
-    hint->method = method;
-    hint->buffer = b;
-    method->recent = *hint;
-#endif
+    if (dict != NULL) {
+        remember(method, dict, b);
+    }
     return (pyr_buffer *)Py_NewRef((PyObject *)b);
 }
 
@@ -157,12 +180,10 @@ static void
 check_transport(pyr_framing_method *method, PyObject *self, pyr_buffer *b)
 {
 #if PY_VERSION_HEX >= 0x030B0000 && PYR_DICT_VERSIONS
-    if (b->view.transport == NULL) {
+    if (b->view.transport == NULL || pyr_inline_values(self) != NULL) {
         return;
     }
-    PyObject *dict = pyr_instance_dict(self);
-    PyObject *name = method->st->framing.names.transport;
-    PyObject *own = dict == NULL ? NULL : PyDict_GetItemWithError(dict, name);
+    PyObject *own = pyr_own_attribute(self, method->st->framing.names.transport);
     if (own != b->view.transport) {
         PyErr_Clear();
         b->view.version = 0;
@@ -174,7 +195,6 @@ check_transport(pyr_framing_method *method, PyObject *self, pyr_buffer *b)
 #endif
 }
 
-#if PYR_DICT_VERSIONS
 /* Copy unless the byte is among it; what was written then is nothing. */
 static inline bool
 copy_without(char *to, const char *from, Py_ssize_t size, char byte)
@@ -205,10 +225,31 @@ copy_without(char *to, const char *from, Py_ssize_t size, char byte)
     return true;
 }
 
+/* The buffer that is among the values of `self` (borrowed), if its view holds. */
+static inline pyr_buffer *
+recall_from_values(pyr_framing_method *method, PyObject *self, PyObject **values)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    if (!pyr_places_known(method, type)) {
+        return NULL;
+    }
+    PyObject *kept = pyr_value_at(values, method->class_key_place);
+    if (kept == NULL || !Py_IS_TYPE(kept, method->st->framing.buffer_type)) {
+        return NULL;
+    }
+    pyr_buffer *b = (pyr_buffer *)kept;
+    return b->owner == self && pyr_view_holds_values(method, b, type, values) ? b : NULL;
+}
+
 /* The buffer of `self` (borrowed) if it is known which, and that the view holds. */
 static inline pyr_buffer *
 recall(pyr_framing_method *method, PyObject *self)
 {
+    PyObject **values = pyr_inline_values(self);
+    if (values != NULL) {
+        return recall_from_values(method, self, values);
+    }
+#if PYR_DICT_VERSIONS
     PyObject *dict = pyr_instance_dict(self);
     if (dict == NULL) {
         return NULL;
@@ -223,6 +264,9 @@ recall(pyr_framing_method *method, PyObject *self)
                    pyr_view_holds(method, &b->view, Py_TYPE(self), version)
                ? b
                : NULL;
+#else
+    return NULL;
+#endif
 }
 
 /*
@@ -251,7 +295,6 @@ lengthen(pyr_framing_method *method, pyr_buffer *b, const char *data, Py_ssize_t
     b->compatibility_offset = 0;
     return true;
 }
-#endif
 
 static PyObject *
 feed_buffer(pyr_framing_method *method, PyObject *self, pyr_buffer *known,
@@ -276,13 +319,10 @@ static inline PyObject *
 feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size,
      PyObject *lender)
 {
-    pyr_buffer *known = NULL;
-#if PYR_DICT_VERSIONS
-    known = recall(method, self);
+    pyr_buffer *known = recall(method, self);
     if (known != NULL && lengthen(method, known, data, size)) {
         Py_RETURN_NONE;
     }
-#endif
     return feed_buffer(method, self, known, data, size, lender);
 }
 
@@ -308,11 +348,10 @@ pyr_framing_method_of(core_state *st, PyObject *protocol)
         return NULL;
     }
     pyr_framing_method *method = (pyr_framing_method *)found;
-    PyObject *dict = pyr_instance_dict(protocol);
-    if (dict == NULL || method->kind == NULL) {
+    if (method->kind == NULL || !pyr_has_own_attributes(protocol)) {
         return NULL;
     }
-    PyObject *own = PyDict_GetItemWithError(dict, st->names.dataReceived);
+    PyObject *own = pyr_own_attribute(protocol, st->names.dataReceived);
     if (own != NULL || PyErr_Occurred()) {
         PyErr_Clear();
         return NULL;
@@ -690,8 +729,10 @@ pyr_framing_exec(PyObject *module, core_state *st)
     framing->method_type = pyr_add_type(module, &method_spec, NULL);
     framing->attribute_type = pyr_add_type(module, &pyr_framing_attribute_spec, NULL);
     framing->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
+    framing->zero = PyLong_FromLong(0);
+    framing->one = PyLong_FromLong(1);
     if (framing->method_type == NULL || framing->attribute_type == NULL ||
-        framing->empty_bytes == NULL) {
+        framing->empty_bytes == NULL || framing->zero == NULL || framing->one == NULL) {
         return -1;
     }
     return 0;
@@ -716,6 +757,8 @@ pyr_framing_clear(core_state *st)
     Py_CLEAR(framing->attribute_type);
     Py_CLEAR(framing->empty_bytes);
     Py_CLEAR(framing->getattribute);
+    Py_CLEAR(framing->zero);
+    Py_CLEAR(framing->one);
 #define X(identifier, spelling) Py_CLEAR(framing->names.identifier);
     PYR_FRAMING_NAMES(X)
 #undef X

@@ -119,6 +119,8 @@ typedef struct pyr_framing_state {
     PyObject *empty_bytes;
     PyObject *getattribute; /* object.__getattribute__ */
     PyObject *slot_names[SLOT_COUNT];
+    PyObject *zero; /* of which there is one each */
+    PyObject *one;
     struct {
 #define X(identifier, spelling) PyObject *identifier;
         PYR_FRAMING_NAMES(X)

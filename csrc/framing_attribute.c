@@ -129,6 +129,7 @@ set_buffer_attribute(pyr_buffer *b, const attribute_spec *spec, PyObject *value)
         if (pyr_buffer_set(b, NULL, 0) < 0) {
             return -1;
         }
+        pyr_buffer_track(b);
         Py_XSETREF(b->foreign, Py_NewRef(value));
         return 0;
     case ATTRIBUTE_BUSY:
@@ -148,20 +149,20 @@ set_buffer_attribute(pyr_buffer *b, const attribute_spec *spec, PyObject *value)
     }
 }
 
-/* What the instance's __dict__ has for this attribute (borrowed), with its buffer if any.
+/* What the instance itself has for this attribute (borrowed), with its buffer if any.
  */
 static PyObject *
-own_value(framing_attribute *attribute, PyObject *dict, pyr_buffer **b)
+own_value(framing_attribute *attribute, PyObject *instance, pyr_buffer **b)
 {
     pyr_framing_state *framing = &attribute->st->framing;
     PyObject *key = *(PyObject **)((char *)framing + attribute->spec->key);
-    PyObject *kept = PyDict_GetItemWithError(dict, key);
+    PyObject *kept = pyr_own_attribute(instance, key);
     *b = NULL;
     if (kept != NULL && Py_IS_TYPE(kept, framing->buffer_type)) {
         *b = (pyr_buffer *)kept;
         return kept;
     }
-    return PyErr_Occurred() ? NULL : PyDict_GetItemWithError(dict, attribute->name);
+    return PyErr_Occurred() ? NULL : pyr_own_attribute(instance, attribute->name);
 }
 
 static PyObject *
@@ -185,10 +186,9 @@ attribute_get(PyObject *self, PyObject *instance, PyObject *owner)
                      attribute->name);
         return NULL;
     }
-    PyObject *dict = pyr_instance_dict(instance);
-    if (dict != NULL) {
+    if (pyr_has_own_attributes(instance)) {
         pyr_buffer *b;
-        PyObject *value = own_value(attribute, dict, &b);
+        PyObject *value = own_value(attribute, instance, &b);
         if (b != NULL) {
             Py_INCREF(b);
             value = buffer_attribute(b, attribute->spec);
@@ -209,15 +209,16 @@ attribute_get(PyObject *self, PyObject *instance, PyObject *owner)
 }
 
 static int
-delete_attribute(framing_attribute *attribute, PyObject *instance, PyObject *dict,
-                 pyr_buffer *b, PyObject *value)
+delete_attribute(framing_attribute *attribute, PyObject *instance, pyr_buffer *b,
+                 PyObject *value)
 {
     if (b != NULL && attribute->initial != NULL) {
         /* The class attribute shows again. */
         return set_buffer_attribute(b, attribute->spec, attribute->initial);
     }
     if (value != NULL && b == NULL) {
-        return PyDict_DelItem(dict, attribute->name);
+        PyObject *dict = pyr_instance_dict(instance);
+        return dict == NULL ? -1 : PyDict_DelItem(dict, attribute->name);
     }
     if (!PyErr_Occurred()) {
         (void)attribute_missing(attribute, instance);
@@ -229,19 +230,19 @@ static int
 attribute_set(PyObject *self, PyObject *instance, PyObject *value)
 {
     framing_attribute *attribute = (framing_attribute *)self;
-    PyObject *dict = pyr_instance_dict(instance);
-    if (dict == NULL) {
+    if (!pyr_has_own_attributes(instance)) {
         (void)attribute_missing(attribute, instance);
         return -1;
     }
     pyr_buffer *b;
-    PyObject *kept = own_value(attribute, dict, &b);
+    PyObject *kept = own_value(attribute, instance, &b);
     if (value == NULL) {
-        return delete_attribute(attribute, instance, dict, b, kept);
+        return delete_attribute(attribute, instance, b, kept);
     }
     if (b == NULL || b->owner != instance) {
         /* Not received anything yet (or a copy of another protocol's __dict__). */
-        return PyErr_Occurred() ? -1 : PyDict_SetItem(dict, attribute->name, value);
+        return PyErr_Occurred() ? -1
+                                : pyr_set_own_attribute(instance, attribute->name, value);
     }
     Py_INCREF(b);
     int result = set_buffer_attribute(b, attribute->spec, value);

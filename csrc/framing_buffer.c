@@ -17,6 +17,7 @@ pyr_buffer_new(core_state *st, const void *owner)
     PyTypeObject *type = st->framing.buffer_type;
     pyr_buffer *b = (pyr_buffer *)type->tp_alloc(type, 0);
     if (b != NULL) {
+        PyObject_GC_UnTrack(b);
         b->st = st;
         b->owner = owner;
     }

@@ -3,6 +3,7 @@
 #define PYREACTOR_FRAMING_INTERNAL_H
 
 #include "core.h"
+#include "inline_values.h"
 
 /*
  * CPython 3.10 to 3.12 stamp every dict with a version that changes with its content.
@@ -16,10 +17,12 @@ typedef struct {
     /* What this view was made from.  Equal values prove that it still holds. */
     const pyr_framing_method *method;
     unsigned int tag;
-    uint64_t version;
-    bool class_usual; /* the class leaves attribute access and our descriptors alone */
-    bool attached;    /* the protocol's __dict__ still holds this buffer */
-    bool usual;       /* all attributes have a kind of value that C handles */
+    uint64_t version;  /* of its __dict__; 0: none */
+    Py_ssize_t shared; /* names that its class's instances shared, if it had no __dict__;
+                          else -1 */
+    bool class_usual;  /* the class leaves attribute access and our descriptors alone */
+    bool attached;     /* the protocol's __dict__ still holds this buffer */
+    bool usual;        /* all attributes have a kind of value that C handles */
     /* Borrowed from the class; valid while the tag is. */
     PyObject *class_value[SLOT_COUNT];
     /* Borrowed from the class or the dict; valid while tag and version are. */
@@ -42,6 +45,12 @@ typedef struct {
     bool paused;
     bool line_mode;
     bool has_recvd;
+    /* Of an instance without a __dict__: which of its values were looked at (compared
+     * only), where they are, and where the buffer is. */
+    int key_place;
+    int own_count;
+    uint8_t own_place[SLOT_COUNT];
+    const PyObject *own[SLOT_COUNT];
     PyObject *header_from; /* (format size, length index, counts header, unpack) */
 } pyr_view;
 
@@ -94,7 +103,17 @@ struct pyr_buffer {
     pyr_view view;
 };
 
+/* The garbage collector does not know it: mostly a buffer refers to no more than bytes
+ * and ints, and looking at all of them took longer than the rest of what they cost. */
 pyr_buffer *pyr_buffer_new(core_state *st, const void *owner);
+/* Call this after giving it a reference to anything else. */
+static inline void
+pyr_buffer_track(pyr_buffer *b)
+{
+    if (!PyObject_GC_IsTracked((PyObject *)b)) {
+        PyObject_GC_Track(b);
+    }
+}
 /* A buffer with the same content, and a framing's state, that nobody owns yet. */
 pyr_buffer *pyr_buffer_copy(const pyr_buffer *from);
 int pyr_buffer_exec(PyObject *module, core_state *st);
@@ -268,6 +287,10 @@ struct pyr_framing_method {
                                        tags anew */
     bool class_usual;
     PyObject *class_value[SLOT_COUNT];
+    /* Where instances without a __dict__ have their own: places, -1 for none. */
+    Py_ssize_t class_shared;
+    int class_key_place;
+    int class_place[SLOT_COUNT];
 };
 
 #define PYR_FRAMING_NAME(identifier) offsetof(pyr_framing_state, names.identifier)
@@ -285,33 +308,6 @@ pyr_key(const pyr_framing_method *method)
 }
 
 /* ---- attributes ------------------------------------------------------------ */
-
-/* Borrowed; NULL without an exception when `self` has no __dict__. */
-PyObject *pyr_make_instance_dict(PyObject *self);
-
-/* The same; what it adds is only speed, for the dict that exists already. */
-static inline PyObject *
-pyr_instance_dict(PyObject *self)
-{
-#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000
-    /* Three words before the object; in 3.12 an odd value is no dict yet. */
-    if (PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT)) {
-        PyObject *dict = ((PyObject **)self)[-3];
-        if (dict != NULL && ((uintptr_t)dict & 1) == 0) {
-            return dict;
-        }
-    }
-#elif PY_VERSION_HEX < 0x030B0000
-    Py_ssize_t offset = Py_TYPE(self)->tp_dictoffset;
-    if (offset > 0) {
-        PyObject *dict = *(PyObject **)((char *)self + offset);
-        if (dict != NULL) {
-            return dict;
-        }
-    }
-#endif
-    return pyr_make_instance_dict(self);
-}
 
 static inline unsigned int
 pyr_type_tag(PyTypeObject *type)
@@ -358,6 +354,45 @@ pyr_view_holds(const pyr_framing_method *method, const pyr_view *view, PyTypeObj
 }
 #endif
 
+static inline PyObject *
+pyr_value_at(PyObject **values, int place)
+{
+    return place < 0 ? NULL : values[place];
+}
+
+/* The same for an instance without a __dict__, with these values. */
+static inline bool
+pyr_view_holds_values(const pyr_framing_method *method, const pyr_buffer *b,
+                      PyTypeObject *type, PyObject **values)
+{
+    const pyr_view *view = &b->view;
+    unsigned int tag = pyr_type_tag(type);
+    if (tag == 0 || tag != view->tag || view->method != method ||
+        view->shared != pyr_shared_count(type) ||
+        pyr_value_at(values, view->key_place) != (const PyObject *)b) {
+        return false;
+    }
+    for (int i = 0; i < view->own_count; i++) {
+        if (values[view->own_place[i]] != view->own[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether the class last looked at is this one, and where its instances have their own
+ * attributes is known. */
+static inline bool
+pyr_places_known(const pyr_framing_method *method, PyTypeObject *type)
+{
+    unsigned int tag = pyr_type_tag(type);
+    return tag != 0 && tag == method->class_tag && type == method->class_type &&
+           method->class_shared == pyr_shared_count(type);
+}
+
+/* Where such an instance has its buffer, or -1. */
+int pyr_key_place(pyr_framing_method *method, PyObject *self);
+
 /*
  * Bring b->view up to date.  1: it can be used; 0: the protocol is unusual, go through
  * ordinary attribute access; -1: exception.
@@ -365,6 +400,12 @@ pyr_view_holds(const pyr_framing_method *method, const pyr_view *view, PyTypeObj
 static inline int
 pyr_view_ready(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
+    PyObject **values = pyr_inline_values(self);
+    if (values != NULL) {
+        return pyr_view_holds_values(method, b, Py_TYPE(self), values)
+                   ? b->view.usual
+                   : pyr_view_refresh(method, b, self);
+    }
 #if PYR_DICT_VERSIONS
     PyObject *dict = pyr_instance_dict(self);
     if (dict != NULL &&

@@ -80,8 +80,7 @@ writes_in_c(core_state *st, PyObject *transport)
     if (!transport_class(st, Py_TYPE(transport))->write) {
         return false;
     }
-    PyObject *dict = pyr_instance_dict(transport);
-    PyObject *own = dict == NULL ? NULL : PyDict_GetItemWithError(dict, st->names.write);
+    PyObject *own = pyr_own_attribute(transport, st->names.write);
     if (own == NULL && PyErr_Occurred()) {
         PyErr_Clear();
         return false;

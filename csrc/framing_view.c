@@ -3,62 +3,6 @@
 
 /* ---- attribute access ------------------------------------------------------ */
 
-#if PY_VERSION_HEX >= 0x030B0000
-/*
- * A __dict__ made for an instance that had none shares its keys with other instances.
- * CPython 3.11 to 3.13 read and set attributes slowly by way of such a one: give it keys
- * of its own.  The order stays.  Between the two calls nothing else runs, and the new
- * keys have room.
- */
-static int
-unshare_keys(PyObject *dict)
-{
-    if (PyDict_GET_SIZE(dict) == 0) {
-        return 0;
-    }
-    PyObject *last = PyObject_CallMethod(dict, "popitem", NULL);
-    if (last == NULL) {
-        return -1;
-    }
-    int status =
-        PyDict_SetItem(dict, PyTuple_GET_ITEM(last, 0), PyTuple_GET_ITEM(last, 1));
-    Py_DECREF(last);
-    return status;
-}
-#endif
-
-PyObject *
-pyr_make_instance_dict(PyObject *self)
-{
-    PyObject **pointer = _PyObject_GetDictPtr(self);
-    if (pointer == NULL) {
-        return NULL;
-    }
-    if (*pointer == NULL) {
-        PyObject *dict = PyObject_GenericGetDict(self, NULL); /* makes and keeps it */
-        if (dict == NULL) {
-            PyErr_Clear();
-            return NULL;
-        }
-        Py_DECREF(dict);
-        pointer = _PyObject_GetDictPtr(self);
-    }
-    PyObject *made = pointer == NULL ? NULL : *pointer;
-#if PY_VERSION_HEX >= 0x030B0000
-    if (made != NULL && PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT)) {
-        /* A garbage collection may run, and replace self.__dict__. */
-        Py_INCREF(made);
-        if (unshare_keys(made) < 0) {
-            PyErr_Clear();
-        }
-        Py_DECREF(made);
-        pointer = _PyObject_GetDictPtr(self);
-        made = pointer == NULL ? NULL : *pointer;
-    }
-#endif
-    return made;
-}
-
 PyObject *
 pyr_call_named(PyObject *self, PyObject *name, PyObject *argument)
 {
@@ -383,6 +327,31 @@ look_at_class(pyr_framing_method *method, PyTypeObject *type)
     }
     method->class_type = type;
     method->class_tag = pyr_type_tag(type);
+    method->class_shared = -1;
+}
+
+/* Where instances of the class last looked at have the values that are looked for. */
+static void
+find_places(pyr_framing_method *method, const PyTypeObject *type)
+{
+    Py_ssize_t shared = pyr_shared_count(type);
+    if (method->class_shared == shared) {
+        return;
+    }
+    method->class_shared = shared;
+    method->class_key_place = pyr_shared_place(type, pyr_key(method));
+    for (int i = 0; i < method->kind->slot_count; i++) {
+        pyr_slot slot = method->kind->slots[i];
+        method->class_place[slot] = pyr_shared_place(type, slot_name(method, slot));
+    }
+}
+
+int
+pyr_key_place(pyr_framing_method *method, PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    return pyr_places_known(method, type) ? method->class_key_place
+                                          : pyr_shared_place(type, pyr_key(method));
 }
 
 static void
@@ -441,14 +410,39 @@ read_slot(pyr_buffer *b, pyr_slot slot, PyObject *own)
     }
 }
 
-static int
-read_instance(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
+/* An instance's own value for a slot, among its `values` or else in its `dict`; *lasting:
+ * as long as this very object is there, all that the view says of it is true. */
+static PyObject *
+own_slot(pyr_framing_method *method, pyr_view *view, pyr_slot slot, PyObject *dict,
+         PyObject **values, bool *lasting)
 {
+    if (values == NULL) {
+        return PyDict_GetItemWithError(dict, slot_name(method, slot));
+    }
+    int place = method->class_place[slot];
+    PyObject *own = pyr_value_at(values, place);
+    if (place >= 0) {
+        view->own_place[view->own_count] = (uint8_t)place;
+        view->own[view->own_count++] = own;
+    }
+    const pyr_framing_state *framing = &method->st->framing;
+    if (own != NULL && (slot == SLOT_PAUSED || slot == SLOT_LINE_MODE) &&
+        PyLong_CheckExact(own) && own != framing->zero && own != framing->one) {
+        *lasting = false; /* another int may come to be where this one was */
+    }
+    return own;
+}
+
+static int
+read_instance(pyr_framing_method *method, pyr_buffer *b, PyObject *dict,
+              PyObject **values)
+{
+    bool lasting = values != NULL;
     PyObject *prefix_length = NULL;
     bool usual = b->view.class_usual;
     for (int i = 0; i < method->kind->slot_count; i++) {
         pyr_slot slot = method->kind->slots[i];
-        PyObject *own = PyDict_GetItemWithError(dict, slot_name(method, slot));
+        PyObject *own = own_slot(method, &b->view, slot, dict, values, &lasting);
         if (own == NULL && PyErr_Occurred()) {
             return -1;
         }
@@ -462,6 +456,7 @@ read_instance(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
         }
     }
     b->view.usual = usual;
+    b->view.shared = lasting ? method->class_shared : -1;
     return 0;
 }
 
@@ -470,11 +465,11 @@ read_instance(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
  * comes before all else is looked at.
  */
 static int
-read_header(pyr_framing_method *method, pyr_view *view, PyObject *self)
+read_header(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
+    pyr_view *view = &b->view;
     PyObject *name = method->st->framing.names.header;
-    PyObject *dict = pyr_instance_dict(self);
-    PyObject *value = dict == NULL ? NULL : PyDict_GetItemWithError(dict, name);
+    PyObject *value = pyr_own_attribute(self, name);
     if (value == NULL && PyErr_Occurred()) {
         return -1;
     }
@@ -482,6 +477,7 @@ read_header(pyr_framing_method *method, pyr_view *view, PyObject *self)
         value = _PyType_Lookup(Py_TYPE(self), name);
     }
     if (value != view->header_from) {
+        pyr_buffer_track(b);
         Py_XSETREF(view->header_from, Py_XNewRef(value));
     }
     return 0;
@@ -491,32 +487,45 @@ int
 pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     pyr_view *view = &b->view;
-    if (method->kind == &pyr_header_kind && read_header(method, view, self) < 0) {
+    if (method->kind == &pyr_header_kind && read_header(method, b, self) < 0) {
         return -1;
     }
     PyTypeObject *type = Py_TYPE(self);
-    PyObject *dict = pyr_instance_dict(self);
+    PyObject **values = pyr_inline_values(self);
+    PyObject *dict = values != NULL ? NULL : pyr_instance_dict(self);
     view->version = 0;
+    view->shared = -1;
+    view->own_count = 0;
     view->usual = false;
     view->attached = false;
-    if (dict == NULL) {
+    if (values == NULL && dict == NULL) {
         return 0;
     }
     unsigned int tag = pyr_type_tag(type);
     if (tag == 0 || tag != view->tag || view->method != method) {
         read_class(method, view, type);
     }
-    PyObject *kept = PyDict_GetItemWithError(dict, pyr_key(method));
+    if (values != NULL) {
+        if (type != method->class_type || view->tag != method->class_tag) {
+            look_at_class(method, type);
+        }
+        find_places(method, type);
+        view->key_place = method->class_key_place;
+    }
+    PyObject *kept = dict != NULL ? PyDict_GetItemWithError(dict, pyr_key(method))
+                                  : pyr_value_at(values, view->key_place);
     if (kept == NULL && PyErr_Occurred()) {
         return -1;
     }
     view->attached = kept == (PyObject *)b;
-    if (read_instance(method, b, dict) < 0) {
+    if (read_instance(method, b, dict, values) < 0) {
         return -1;
     }
     view->usual = view->usual && view->attached;
 #if PYR_DICT_VERSIONS
-    view->version = pyr_dict_version(dict);
+    if (dict != NULL) {
+        view->version = pyr_dict_version(dict);
+    }
 #endif
     return view->usual;
 }

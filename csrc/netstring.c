@@ -108,6 +108,7 @@ escape(pyr_buffer *b)
     for (int i = 0; i < ESCAPE_COUNT; i++) {
         b->escaped[i] = values[i];
     }
+    pyr_buffer_track(b);
     return pyr_buffer_set(b, NULL, 0);
 }
 

@@ -8,6 +8,7 @@ implementations are the same as far as a scenario can tell if their traces are e
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -60,6 +61,8 @@ class Scenario:
     steps: list[tuple[Any, ...]]
     #: one for each callback, as long as there are any
     actions: list[tuple[Any, ...]] = field(default_factory=list)
+    #: attributes that instances of the class had before
+    known: tuple[str, ...] | None = None
 
 
 # ---- what arrives
@@ -316,6 +319,9 @@ def chunks(choose: Chooser, data: bytes) -> list[bytes]:
     return result
 
 
+OWN_ATTRIBUTES = ("MAX_LENGTH", "delimiter", "paused", "line_mode", "recvd", "count")
+
+
 def scenario(choose: Chooser, name: str) -> Scenario:
     framing = FRAMINGS[name]
     attributes = framing.configure(choose)
@@ -331,7 +337,8 @@ def scenario(choose: Chooser, name: str) -> Scenario:
         elif kind == 2:
             steps.append(("data", b""))
     actions = [action(choose, framing, attributes) for _ in range(choose.integer(0, 8))]
-    return Scenario(framing, attributes, steps, actions)
+    known = pick(choose, (None, (), OWN_ATTRIBUTES[:2], OWN_ATTRIBUTES))
+    return Scenario(framing, attributes, steps, actions, known)
 
 
 # ---- running it
@@ -378,9 +385,20 @@ class Run:
         for name in self.framing.callbacks:
             namespace[name] = self.callback(name)
         self.type = type("Program", (getattr(module, self.framing.name),), namespace)
+        if plan.known is not None:
+            self.precede(plan.known)
         self.protocol: Any = self.type()
         self.transport = Transport(self.events)
         self.protocol.makeConnection(self.transport)
+
+    def precede(self, attributes: tuple[str, ...]) -> None:
+        """An instance from before: CPython keeps the attributes of the next ones otherwise."""
+        earlier: Any = self.type()
+        earlier.makeConnection(StringTransport())
+        with contextlib.suppress(Exception):
+            earlier.dataReceived(b"")
+        for name in attributes:
+            setattr(earlier, name, None)
 
     def callback(self, name: str) -> Callable[..., Any]:
         def receive(protocol: Any, *arguments: Any) -> Any:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -558,3 +559,116 @@ def test_the_instances_dict_keeps_its_content_and_order(attributes: int) -> None
         assert received.clearLineBuffer() == b"part of a line"
         assert [name for name in vars(received) if name.startswith("a")] == names
         assert [getattr(received, name) for name in names] == [[n] for n in range(attributes)]
+
+
+def has_dict(instance: object) -> bool:
+    """Whether CPython has made it a __dict__; asking for that would make one."""
+    return any(type(referent) is dict for referent in gc.get_referents(instance))
+
+
+def connected(type_: Callable[[], Any]) -> Any:
+    """An instance with a transport."""
+    protocol = type_()
+    protocol.makeConnection(StringTransport())
+    return protocol
+
+
+def second_of(type_: Callable[[], Any]) -> Any:
+    """An instance of a class another one of which has received something."""
+    for _ in range(2):
+        protocol = connected(type_)
+        protocol.dataReceived(b"a line\r\nand a part")
+    return protocol
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="every instance has a __dict__ there")
+def test_receiving_makes_no_dict() -> None:
+    class Plain(basic.LineReceiver):
+        def lineReceived(self, line: bytes) -> None:
+            self.last = line
+            self.line_mode = 1
+            self.sendLine(line)
+
+    protocol = second_of(Plain)
+    protocol.dataReceived(b" and\r\nthe next\r\n")
+    assert protocol.clearLineBuffer() == b""
+    assert protocol.last == b"the next"
+    assert not has_dict(protocol)
+
+
+def test_an_attribute_that_another_instance_had_first_is_seen() -> None:
+    """So its place among the names that the instances share is known late."""
+
+    class Plain(basic.LineReceiver):
+        other: Any = None
+
+        def __init__(self) -> None:
+            self.lines: list[bytes] = []
+
+        def lineReceived(self, line: bytes) -> None:
+            self.lines.append(line)
+            if line == b"set":
+                self.other.MAX_LENGTH = 1000
+                self.MAX_LENGTH = 3
+
+        def lineLengthExceeded(self, line: bytes) -> None:
+            self.lines.append(b"exceeded")
+
+    protocol = second_of(Plain)
+    protocol.clearLineBuffer()
+    protocol.lines.clear()
+    protocol.other = second_of(Plain)
+    protocol.dataReceived(b"longer\r\nset\r\nlonger\r\nend\r\n")
+    assert protocol.lines == [b"longer", b"set", b"exceeded"]
+
+
+@pytest.mark.parametrize("paused", [True, 1, 2, 10**30, "yes"])
+def test_whatever_is_true_pauses(paused: object) -> None:
+    class Plain(basic.LineReceiver):
+        def __init__(self) -> None:
+            self.lines: list[bytes] = []
+
+        def lineReceived(self, line: bytes) -> None:
+            self.lines.append(line)
+            self.paused = paused if line == b"pause" else 1000 - 1000 * len(self.lines)
+
+    protocol = second_of(Plain)
+    protocol.clearLineBuffer()
+    protocol.lines.clear()
+    protocol.paused = 0
+    protocol.dataReceived(b"one\r\npause\r\nthree\r\n")
+    assert protocol.lines == [b"one", b"pause"]
+    assert protocol._buffer == b"three\r\n"
+
+
+def test_more_attributes_than_instances_can_share() -> None:
+    class Many(basic.LineReceiver):
+        def lineReceived(self, line: bytes) -> None:
+            setattr(self, line.decode(), line)
+
+    for _ in range(3):
+        protocol = connected(Many)
+        protocol.dataReceived(b"".join(b"name%d\r\n" % number for number in range(60)))
+        assert [getattr(protocol, f"name{n}") for n in range(60)] == [
+            b"name%d" % n for n in range(60)
+        ]
+        protocol.dataReceived(b"rest")
+        assert protocol._buffer == b"rest"
+
+
+@pytest.mark.parametrize(
+    ("type_", "attribute"),
+    [(basic.LineReceiver, "_buffer"), (basic.NetstringReceiver, "_payload")],
+)
+def test_a_cycle_by_way_of_the_state_is_collected(type_: type, attribute: str) -> None:
+    class Plain(type_):  # type: ignore[misc, valid-type]
+        pass
+
+    for _ in range(2):
+        protocol = connected(Plain)
+        protocol.dataReceived(b"3:a")
+        setattr(protocol, attribute, [protocol])
+        gone = weakref.ref(protocol)
+        del protocol
+        gc.collect()
+        assert gone() is None
