@@ -1,5 +1,5 @@
 """
-Framing: pyreactor.basic against twisted.protocols.basic, without a network.
+Framing: the C receivers against Twisted's own, without a network.
 
     python benchmarks/bench_framing.py [--rounds N] [--only TEXT]
 
@@ -12,16 +12,18 @@ from __future__ import annotations
 import argparse
 import gc
 import statistics
+import sys
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
 from twisted.internet.testing import StringTransport
 from twisted.protocols import basic as stock
+from twisted.spread import banana
 
 from pyreactor import basic as fast
 from pyreactor._core import FramingMethod
-from pyreactor._framing import STATE
+from pyreactor._framing import MODULES, members
 
 Feed = Callable[[], None]
 
@@ -158,6 +160,63 @@ def twisted_rows(rounds: int, only: str) -> None:
             row(title, sides, rounds, 1000, "2")
 
 
+#: title, what a call of Perspective Broker, or another use of Banana, sends
+EXPRESSIONS: list[tuple[str, Any]] = [
+    (
+        "a PB call",
+        (
+            b"message",
+            17,
+            b"root",
+            b"sum",
+            1,
+            [b"tuple", 17, 1, [b"unicode", b"sum"]],
+            [b"dictionary"],
+        ),
+    ),
+    ("a PB answer", (b"answer", 17, 18)),
+    ("20 strings of 1000 bytes", [b"x" * 1000] * 20),
+    ("100 floats", [1.5] * 100),
+]
+
+
+def banana_rows(rounds: int, only: str) -> None:
+    """Messages of Perspective Broker: received, 1460 bytes at a time, and sent."""
+    quick = type("Banana", (banana.Banana,), members(banana.Banana))
+    for name, expression in EXPRESSIONS:
+        sides = []
+        for base in (banana.Banana, quick):
+            protocol = receiver(base, "expressionReceived")
+            protocol.currentDialect = b"pb"
+            sides.append(protocol)
+        sides[0].transport.clear()
+        sides[0].sendEncoded(expression)
+        data = sides[0].transport.value()
+        count = 20
+        title = f"Banana receives {name}"
+        if only in title:
+            chunks = chunked(data * count, 1460)
+            row(title, [feeder(side, chunks) for side in sides], rounds, count, "3")
+        title = f"Banana sends {name}"
+        if only in title:
+            feeds = [sender(side, expression, count) for side in sides]
+            row(title, feeds, rounds, count, "3")
+
+
+def sender(protocol: Any, expression: Any, count: int) -> Feed:
+    class Nowhere:
+        def write(self, data: bytes) -> None:
+            pass
+
+    protocol.transport = Nowhere()
+
+    def send() -> None:
+        for _ in range(count):
+            protocol.sendEncoded(expression)
+
+    return send
+
+
 def batches(rounds: int, only: str) -> None:
     for name, callback, batch, batch_callback, kind in BATCH_ROWS:
         title = f"{batch} against C {name}"
@@ -212,12 +271,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--only", default="", help="only rows with this text")
     options = parser.parse_args()
-    for name in STATE:
-        if isinstance(getattr(stock, name).__dict__["dataReceived"], FramingMethod):
+    for module, names in MODULES.items():
+        classes = [getattr(sys.modules[module], name) for name in names]
+        if any(isinstance(vars(each)["dataReceived"], FramingMethod) for each in classes):
             raise SystemExit("the drop-in is active here: run this with PYREACTOR=0")
     print(f"{'ns per message':<58} {'stock':>16} {'pyreactor':>15} {'ratio':>8}  at least")
     against_stock(options.rounds, options.only)
     twisted_rows(options.rounds, options.only)
+    banana_rows(options.rounds, options.only)
     print(f"{'':<58} {'one by one':>16} {'batch':>15}")
     batches(options.rounds, options.only)
     per_byte(options.rounds, options.only)

@@ -10,6 +10,7 @@ static const pyr_framing_kind *const kinds[] = {
     &pyr_batch_intn_kind,
     &pyr_batch_netstring_kind,
     &pyr_header_kind,
+    &pyr_banana_kind,
 };
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
@@ -421,11 +422,11 @@ connect_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
 }
 
 static PyObject *
-collect_fixed(const pyr_framing_kind *kind, PyObject *owner)
+collect_fixed(const char *const *names, PyObject *owner)
 {
     PyObject *list = PyList_New(0);
-    for (int i = 0; list != NULL && kind->fixed[i] != NULL; i++) {
-        PyObject *name = PyUnicode_InternFromString(kind->fixed[i]);
+    for (int i = 0; list != NULL && names[i] != NULL; i++) {
+        PyObject *name = PyUnicode_InternFromString(names[i]);
         PyObject *value =
             name == NULL ? NULL : _PyType_Lookup((PyTypeObject *)owner, name);
         if (value != NULL) {
@@ -458,11 +459,36 @@ kind_by_name(const char *name)
     return NULL;
 }
 
+/* Note what a class must have unchanged, for C to do the work. */
+static int
+fix(pyr_framing_method *method, const char *const *names, PyObject *owner)
+{
+    if (names == NULL || !PyType_Check(owner)) {
+        return 0;
+    }
+    method->fixed = collect_fixed(names, owner);
+    return method->fixed == NULL ? -1 : 0;
+}
+
+/* Banana reads its module's globals. */
+static int
+check_stock(const char *name, PyObject *stock)
+{
+    if (strncmp(name, "banana", strlen("banana")) != 0 || PyFunction_Check(stock)) {
+        return 0;
+    }
+    PyErr_Format(PyExc_TypeError, "%s stands for a Python function, not %R", name, stock);
+    return -1;
+}
+
 static int
 method_setup(pyr_framing_method *method, const char *name, PyObject *stock,
              PyObject *owner)
 {
     method->stock = Py_NewRef(stock);
+    if (check_stock(name, stock) < 0) {
+        return -1;
+    }
     if (strcmp(name, "netstring_connect") == 0) {
         method->vectorcall = connect_vectorcall;
         return 0;
@@ -471,17 +497,17 @@ method_setup(pyr_framing_method *method, const char *name, PyObject *stock,
         method->vectorcall = pyr_send_line_vectorcall;
         return 0;
     }
+    if (strcmp(name, "banana_send") == 0) {
+        method->vectorcall = pyr_banana_send_vectorcall;
+        return fix(method, pyr_banana_send_fixed, owner);
+    }
     method->vectorcall = method_vectorcall;
     method->kind = kind_by_name(name);
     if (method->kind == NULL) {
         PyErr_Format(PyExc_ValueError, "no framing is called %s", name);
         return -1;
     }
-    if (method->kind->fixed != NULL && PyType_Check(owner)) {
-        method->fixed = collect_fixed(method->kind, owner);
-        return method->fixed == NULL ? -1 : 0;
-    }
-    return 0;
+    return fix(method, method->kind->fixed, owner);
 }
 
 static PyObject *
@@ -586,13 +612,21 @@ method_getattro(PyObject *self, PyObject *name)
     return PyObject_GetAttr(stock, name);
 }
 
+static const char *
+method_name(const pyr_framing_method *method)
+{
+    if (method->kind != NULL) {
+        return method->kind->name;
+    }
+    return method->vectorcall == connect_vectorcall           ? "netstring_connect"
+           : method->vectorcall == pyr_banana_send_vectorcall ? "banana_send"
+                                                              : "send_line";
+}
+
 static PyObject *
 method_repr(PyObject *self)
 {
-    pyr_framing_method *method = (pyr_framing_method *)self;
-    const char *name = method->kind != NULL                       ? method->kind->name
-                       : method->vectorcall == connect_vectorcall ? "netstring_connect"
-                                                                  : "send_line";
+    const char *name = method_name((pyr_framing_method *)self);
     return PyUnicode_FromFormat("<C framing '%s' at %p>", name, self);
 }
 
@@ -604,13 +638,14 @@ PyDoc_STRVAR(
     "A method descriptor: dataReceived in C, or another method of a receiver.\n"
     "\n"
     "kind (str) names the framing: line, line_only, intn, netstring, batch_line,\n"
-    "batch_intn, batch_netstring, header; or netstring_connect, which is\n"
-    "NetstringReceiver.makeConnection, or send_line, which is LineReceiver.sendLine.  "
-    "stock (callable or None) is the Python\n"
+    "batch_intn, batch_netstring, header, banana; or netstring_connect, which is\n"
+    "NetstringReceiver.makeConnection, send_line, which is LineReceiver.sendLine, or\n"
+    "banana_send, which is Banana.sendEncoded.  stock (callable or None) is the Python\n"
     "method it stands for; it is called for protocols and arguments that C leaves\n"
     "alone.  owner (type) is the class whose parsing methods the framing replaces:\n"
     "a subclass that overrides one of them gets the stock method.  Raises\n"
-    "ValueError for an unknown kind.");
+    "ValueError for an unknown kind, and TypeError when Banana's stock is no Python\n"
+    "function.");
 
 static PyGetSetDef method_getset[] = {
     {"__wrapped__", method_wrapped, NULL, "The Python method that this stands for.",
@@ -731,8 +766,10 @@ pyr_framing_exec(PyObject *module, core_state *st)
     framing->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
     framing->zero = PyLong_FromLong(0);
     framing->one = PyLong_FromLong(1);
+    framing->banana_pb = PyBytes_FromString("pb");
     if (framing->method_type == NULL || framing->attribute_type == NULL ||
-        framing->empty_bytes == NULL || framing->zero == NULL || framing->one == NULL) {
+        framing->empty_bytes == NULL || framing->zero == NULL || framing->one == NULL ||
+        framing->banana_pb == NULL) {
         return -1;
     }
     return 0;
@@ -756,6 +793,7 @@ pyr_framing_clear(core_state *st)
     Py_CLEAR(framing->method_type);
     Py_CLEAR(framing->attribute_type);
     Py_CLEAR(framing->empty_bytes);
+    Py_CLEAR(framing->banana_pb);
     Py_CLEAR(framing->getattribute);
     Py_CLEAR(framing->zero);
     Py_CLEAR(framing->one);

@@ -12,7 +12,8 @@
  * that shows the state as the stock attributes.  In framing_view.c: what is known of the
  * protocol's attributes.  In framing_transport.c: what is asked of the transport.  In
  * framing_buffer.c: received bytes.  In line.c, intn.c,
- * netstring.c and header.c: one framing each, with its batch form.
+ * netstring.c and header.c: one framing each, with its batch form.  In banana.c and
+ * banana_send.c: Banana, in both directions.
  */
 #ifndef PYREACTOR_FRAMING_H
 #define PYREACTOR_FRAMING_H
@@ -60,34 +61,49 @@ typedef enum {
 } pyr_slot;
 
 /* X(identifier, "spelling") */
-#define PYR_FRAMING_NAMES(X)                      \
-    X(MAX_LENGTH, "MAX_LENGTH")                   \
-    X(buffer, "_buffer")                          \
-    X(busy, "_busyReceiving")                     \
-    X(brokenPeer, "brokenPeer")                   \
-    X(delimiter, "delimiter")                     \
-    X(disconnecting, "disconnecting")             \
-    X(handleParseError, "_handleParseError")      \
-    X(header, "_header")                          \
-    X(headerInvalid, "headerInvalid")             \
-    X(lengthLimitExceeded, "lengthLimitExceeded") \
-    X(lineLengthExceeded, "lineLengthExceeded")   \
-    X(lineReceived, "lineReceived")               \
-    X(line_mode, "line_mode")                     \
-    X(linesReceived, "linesReceived")             \
-    X(loseConnection, "loseConnection")           \
-    X(makeConnection, "makeConnection")           \
-    X(packetReceived, "packetReceived")           \
-    X(paused, "paused")                           \
-    X(prefixLength, "prefixLength")               \
-    X(rawDataReceived, "rawDataReceived")         \
-    X(recvd, "recvd")                             \
-    X(remaining, "_remainingData")                \
-    X(stringReceived, "stringReceived")           \
-    X(stringsReceived, "stringsReceived")         \
-    X(structFormat, "structFormat")               \
-    X(transport, "transport")                     \
-    X(unpack, "unpack")                           \
+#define PYR_FRAMING_NAMES(X)                            \
+    X(BananaError, "BananaError")                       \
+    X(MAX_LENGTH, "MAX_LENGTH")                         \
+    X(SIZE_LIMIT, "SIZE_LIMIT")                         \
+    X(bananaBuffer, "buffer")                           \
+    X(bananaEncode, "_encode")                          \
+    X(brokenPeer, "brokenPeer")                         \
+    X(buffer, "_buffer")                                \
+    X(busy, "_busyReceiving")                           \
+    X(callExpressionReceived, "callExpressionReceived") \
+    X(currentDialect, "currentDialect")                 \
+    X(delimiter, "delimiter")                           \
+    X(disconnecting, "disconnecting")                   \
+    X(gotItem, "gotItem")                               \
+    X(handleParseError, "_handleParseError")            \
+    X(header, "_header")                                \
+    X(headerInvalid, "headerInvalid")                   \
+    X(incomingVocabulary, "incomingVocabulary")         \
+    X(largestInt, "_largestInt")                        \
+    X(largestLongInt, "_largestLongInt")                \
+    X(lengthLimitExceeded, "lengthLimitExceeded")       \
+    X(lineLengthExceeded, "lineLengthExceeded")         \
+    X(lineReceived, "lineReceived")                     \
+    X(line_mode, "line_mode")                           \
+    X(linesReceived, "linesReceived")                   \
+    X(listStack, "listStack")                           \
+    X(loseConnection, "loseConnection")                 \
+    X(makeConnection, "makeConnection")                 \
+    X(outgoingSymbols, "outgoingSymbols")               \
+    X(packetReceived, "packetReceived")                 \
+    X(paused, "paused")                                 \
+    X(prefixLength, "prefixLength")                     \
+    X(prefixLimit, "prefixLimit")                       \
+    X(rawDataReceived, "rawDataReceived")               \
+    X(recvd, "recvd")                                   \
+    X(remaining, "_remainingData")                      \
+    X(smallestInt, "_smallestInt")                      \
+    X(smallestLongInt, "_smallestLongInt")              \
+    X(stringReceived, "stringReceived")                 \
+    X(stringsReceived, "stringsReceived")               \
+    X(structFormat, "structFormat")                     \
+    X(transport, "transport")                           \
+    X(unpack, "unpack")                                 \
     X(unprocessed, "_unprocessed")
 
 /*
@@ -118,6 +134,7 @@ typedef struct pyr_framing_state {
     PyTypeObject *attribute_type;
     PyObject *empty_bytes;
     PyObject *getattribute; /* object.__getattribute__ */
+    PyObject *banana_pb;    /* the dialect that has a vocabulary */
     PyObject *slot_names[SLOT_COUNT];
     PyObject *zero; /* of which there is one each */
     PyObject *one;

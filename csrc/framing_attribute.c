@@ -14,12 +14,13 @@ typedef struct {
     int what;
 } attribute_spec;
 
-/* The order of the last five is that of netstring.c. */
+/* The order of the five with ATTRIBUTE_NETSTRING is that of netstring.c. */
 static const attribute_spec attribute_specs[] = {
     {"_buffer", PYR_FRAMING_NAME(buffer), ATTRIBUTE_CONTENT},
     {"_busyReceiving", PYR_FRAMING_NAME(buffer), ATTRIBUTE_BUSY},
     {"_unprocessed", PYR_FRAMING_NAME(unprocessed), ATTRIBUTE_CONTENT},
     {"_compatibilityOffset", PYR_FRAMING_NAME(unprocessed), ATTRIBUTE_OFFSET},
+    {"buffer", PYR_FRAMING_NAME(bananaBuffer), ATTRIBUTE_CONTENT},
     {"_remainingData", PYR_FRAMING_NAME(remaining), ATTRIBUTE_NETSTRING},
     {"_payload", PYR_FRAMING_NAME(remaining), ATTRIBUTE_NETSTRING + 1},
     {"_state", PYR_FRAMING_NAME(remaining), ATTRIBUTE_NETSTRING + 2},
@@ -257,7 +258,7 @@ PyDoc_STRVAR(attribute_doc,
              "A data descriptor: one of the stock attributes over a framing's state.\n"
              "\n"
              "name (str) is the attribute: _buffer, _busyReceiving, _unprocessed,\n"
-             "_compatibilityOffset, _remainingData, _payload, _state,\n"
+             "_compatibilityOffset, buffer, _remainingData, _payload, _state,\n"
              "_expectedPayloadSize or _currentPayloadSize.  initial is its value on the\n"
              "class and on protocols that have received nothing; without it these raise\n"
              "AttributeError.  Raises ValueError for another name.");

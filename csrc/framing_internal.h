@@ -272,6 +272,7 @@ extern const pyr_framing_kind pyr_batch_line_kind;
 extern const pyr_framing_kind pyr_batch_intn_kind;
 extern const pyr_framing_kind pyr_batch_netstring_kind;
 extern const pyr_framing_kind pyr_header_kind;
+extern const pyr_framing_kind pyr_banana_kind;
 
 struct pyr_framing_method {
     PyObject_HEAD vectorcallfunc vectorcall;
@@ -279,7 +280,7 @@ struct pyr_framing_method {
     const pyr_framing_kind *kind; /* NULL: another method than dataReceived */
     PyObject *stock;              /* the Python function that says what is right */
     pyr_buffer_hint recent; /* the one used last, so that it need not be looked for */
-    PyObject *fixed;        /* tuple of the stock values of kind->fixed, or NULL */
+    PyObject *fixed; /* tuple of (name, stock's value) that a class must have, or NULL */
     /* What a view takes from a class: that of the class last looked at.  Borrowed from
      * it, and valid for who finds its own class and its tag here. */
     unsigned int class_tag;
@@ -333,6 +334,8 @@ pyr_dict_version(PyObject *dict)
 int pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self);
 /* Whether this class lets C do the work. */
 bool pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type);
+/* Whether the class has stock's own methods where C does their work. */
+bool pyr_fixed_unchanged(pyr_framing_method *method, PyTypeObject *type);
 /* Whether attributes of its instances are where they are for most classes. */
 bool pyr_ordinary_access(core_state *st, PyTypeObject *type);
 /* Whether no subclass has put its own attributes before ours over a framing's state. */
@@ -435,6 +438,10 @@ int pyr_true_and_disconnecting(core_state *st, PyObject *transport);
 /* The call of LineReceiver.sendLine. */
 PyObject *pyr_send_line_vectorcall(PyObject *callable, PyObject *const *args,
                                    size_t nargsf, PyObject *kwnames);
+/* The call of Banana.sendEncoded, and what it needs unchanged. */
+PyObject *pyr_banana_send_vectorcall(PyObject *callable, PyObject *const *args,
+                                     size_t nargsf, PyObject *kwnames);
+extern const char *const pyr_banana_send_fixed[];
 /* self.stock(data) with what the memory holds. */
 PyObject *pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
                          Py_ssize_t size, PyObject *lender);

@@ -264,14 +264,11 @@ pyr_is_framing_attribute(core_state *st, PyTypeObject *type, PyObject *name)
     return attribute != NULL && Py_IS_TYPE(attribute, st->framing.attribute_type);
 }
 
-static bool
-fixed_unchanged(pyr_framing_method *method, PyTypeObject *type)
+bool
+pyr_fixed_unchanged(pyr_framing_method *method, PyTypeObject *type)
 {
-    const char *const *names = method->kind->fixed;
-    if (names == NULL || method->fixed == NULL) {
-        return true;
-    }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(method->fixed); i++) {
+    Py_ssize_t count = method->fixed == NULL ? 0 : PyTuple_GET_SIZE(method->fixed);
+    for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *pair = PyTuple_GET_ITEM(method->fixed, i);
         if (_PyType_Lookup(type, PyTuple_GET_ITEM(pair, 0)) !=
             PyTuple_GET_ITEM(pair, 1)) {
@@ -305,7 +302,7 @@ pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type)
            pyr_is_framing_attribute(st, type, pyr_key(method)) &&
            (!method->kind->needs_busy ||
             pyr_is_framing_attribute(st, type, st->framing.names.busy)) &&
-           pyr_state_is_ours(st, method->kind, type) && fixed_unchanged(method, type);
+           pyr_state_is_ours(st, method->kind, type) && pyr_fixed_unchanged(method, type);
 }
 
 static void

@@ -16,6 +16,7 @@ PROGRAM = (
     "twisted.internet.stdio",
     "twisted.internet.task",
     "twisted.protocols.basic",
+    "twisted.spread.banana",
 )
 
 

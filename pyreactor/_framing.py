@@ -24,6 +24,25 @@ STATE: dict[str, tuple[str, _Attributes]] = {
             "_currentPayloadSize": (),
         },
     ),
+    "Banana": ("banana", {"buffer": (b"",)}),
+}
+
+#: Where these classes are.
+MODULES: dict[str, tuple[str, ...]] = {
+    "twisted.protocols.basic": (
+        "LineReceiver",
+        "LineOnlyReceiver",
+        "IntNStringReceiver",
+        "NetstringReceiver",
+    ),
+    "twisted.spread.banana": ("Banana",),
+}
+
+#: The methods that must be Twisted's own for C to receive: those that C replaces, and calls
+#: that it leaves out.
+_RECEIVING = {
+    "NetstringReceiver": ("dataReceived", "makeConnection"),
+    "Banana": ("dataReceived", "gotItem"),
 }
 
 
@@ -55,12 +74,12 @@ def members(stock: type) -> dict[str, object]:
         result["makeConnection"] = FramingMethod(
             "netstring_connect", original(stock, "makeConnection"), stock
         )
+    if kind == "banana" and _stocks_own(stock, "sendEncoded") and _stocks_own(stock, "_encode"):
+        result["sendEncoded"] = FramingMethod("banana_send", original(stock, "sendEncoded"), stock)
     return result
 
 
 def untouched(stock: type) -> bool:
     """Whether the methods that C replaces are still those that Twisted defined."""
-    names = ["dataReceived"]
-    if stock.__name__ == "NetstringReceiver":
-        names.append("makeConnection")
+    names = _RECEIVING.get(stock.__name__, ("dataReceived",))
     return all(_stocks_own(stock, name) for name in names)

@@ -410,7 +410,7 @@ def test_wrong_names_for_descriptors() -> None:
     with pytest.raises(ValueError, match="no framing"):
         _core.FramingMethod("morse", None)
     with pytest.raises(ValueError, match="no framing"):
-        _core.FramingAttribute("buffer")
+        _core.FramingAttribute("buffers")
 
 
 # ---- activation

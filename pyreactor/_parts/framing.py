@@ -1,11 +1,11 @@
 """
-The framing part: ``twisted.protocols.basic`` receives in C.
+The framing part: ``twisted.protocols.basic`` and ``twisted.spread.banana`` receive in C.
 
 The stock classes stay what and where they are.  Their ``dataReceived`` (and
-``NetstringReceiver.makeConnection``, ``LineReceiver.sendLine``) and the attributes over
-the parser's state are replaced on the class itself, so subclasses and instances that
-exist already, and names that other modules have imported, all follow, however late
-activation comes.  A method that somebody else has replaced before stays theirs.
+``NetstringReceiver.makeConnection``, ``LineReceiver.sendLine``, ``Banana.sendEncoded``) and
+the attributes over the parser's state are replaced on the class itself, so subclasses and
+instances that exist already, and names that other modules have imported, all follow,
+however late activation comes.  A method that somebody else has replaced before stays theirs.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import sys
 from types import ModuleType
 
 from pyreactor._core import FramingMethod
-from pyreactor._framing import STATE, members, untouched
+from pyreactor._framing import MODULES, members, untouched
 
-TARGETS = ("twisted.protocols.basic",)
+TARGETS = tuple(MODULES)
 
 
 def _active(module: ModuleType, name: str) -> bool:
@@ -26,8 +26,8 @@ def _active(module: ModuleType, name: str) -> bool:
 
 
 def activate(module: ModuleType) -> None:
-    """Put the C framings into the classes of ``twisted.protocols.basic``."""
-    for name in STATE:
+    """Put the C framings into the classes of one of the modules."""
+    for name in MODULES[module.__name__]:
         stock = getattr(module, name, None)
         if not isinstance(stock, type) or _active(module, name) or not untouched(stock):
             continue
@@ -37,12 +37,13 @@ def activate(module: ModuleType) -> None:
 
 def status() -> tuple[bool, str]:
     """Whether the framings run in C in this process, and why."""
-    module = sys.modules.get(TARGETS[0])
-    if module is None:
+    imported = {name: module for name in TARGETS if (module := sys.modules.get(name)) is not None}
+    if TARGETS[0] not in imported:
         return False, f"{TARGETS[0]} is not imported"
-    stock = [name for name in STATE if not _active(module, name)]
+    names = [(module, name) for target, module in imported.items() for name in MODULES[target]]
+    stock = [name for module, name in names if not _active(module, name)]
     if not stock:
-        return True, "all receivers of twisted.protocols.basic parse in C"
-    if len(stock) == len(STATE):
+        return True, f"all receivers of {' and '.join(imported)} parse in C"
+    if len(stock) == len(names):
         return False, "not activated"
     return False, f"{', '.join(stock)}: dataReceived is not the C one"
