@@ -1,5 +1,5 @@
 """
-What applications do: TLS, HTTP, remote calls, child processes.
+What applications do: TLS, HTTP, remote calls, child processes, standard input and output.
 
 The Twisted programs are unchanged scripts.  Run as ``python -m benchmarks.application``.
 """
@@ -95,6 +95,11 @@ def calls(what: str, at_once: int) -> Callable[[Side, Timing], Sample]:
     return sample("remote_calls.py", what, str(at_once), count=5000)
 
 
+def with_load(script: str, what: str, count: int) -> Callable[[Side, Timing], Sample]:
+    """The same, where the other end runs on the second core."""
+    return sample(script, what, str(harness.cores()[1]), count=count)
+
+
 WORKS: dict[Work, Callable[[Side, Timing], Sample]] = {
     Work("TLS echo, 10 x 1 KB", "messages/s", {"stock": 1.2}): partial(tls_echo, 1024),
     Work("TLS echo, 10 x 100 KB", "messages/s"): partial(tls_echo, 102400),
@@ -107,6 +112,16 @@ WORKS: dict[Work, Callable[[Side, Timing], Sample]] = {
         "spawn.py", "true", count=400
     ),
     Work("through cat, 64 KiB at a time", "MiB/s"): sample("spawn.py", "cat", count=400),
+    Work("through cat in a terminal, 1 KiB at a time", "messages/s"): with_load(
+        "spawn.py", "pty", 10_000
+    ),
+    Work("StandardIO echo, 1 KiB at a time", "messages/s"): with_load(
+        "standard_io.py", "bytes", 10_000
+    ),
+    Work("StandardIO echo, 64 lines at once", "messages/s"): with_load(
+        "standard_io.py", "lines", 4000
+    ),
+    Work("StandardIO, reading a file", "MiB/s"): with_load("standard_io.py", "file", 400),
 }
 NEEDS = {"web hello world, 32 keep-alive": "wrk"}
 """Programs that a row cannot be measured without."""

@@ -1,22 +1,26 @@
 """
-Processes per second, or bytes through their pipes: ``spawn.py true|cat COUNT``.
+Processes per second, or what goes through them.
+
+Run as ``spawn.py true|cat COUNT`` or ``spawn.py pty CORE COUNT``.
 
 ``true`` starts /bin/true so many times, four at a time, each until ``processEnded``.  ``cat``
-sends so many MiB through one cat and takes them back.
+sends so many MiB through one cat and takes them back.  ``pty`` sends so many messages of 1 KiB, one
+after the other, through one cat in a pseudo-terminal, on CORE.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, cast
 
 from twisted.internet import defer, error, protocol, task
 from twisted.internet import reactor as default_reactor
 
 reactor = cast(Any, default_reactor)
-work, count = sys.argv[1], int(sys.argv[2])
+work, count = sys.argv[1], int(sys.argv[-1])
 AT_ONCE = 4
 PIECE = b"x" * 65536
 
@@ -61,6 +65,32 @@ class Through(Ending):
             self.transport.closeStdin()
 
 
+class Terminal(Ending):
+    """Sends a message once the one before has come back."""
+
+    def __init__(self, messages: int) -> None:
+        super().__init__()
+        self.unsent, self.owed = messages, -1
+        self.began = self.cpu_began = 0.0
+
+    def outReceived(self, data: bytes) -> None:
+        if self.owed < 0:  # the first is a word of the shell's: the terminal is raw
+            os.sched_setaffinity(self.transport.pid, {int(sys.argv[2])})
+            self.began, self.cpu_began, self.owed = perf_counter(), process_time(), 0
+        else:
+            self.owed -= len(data)
+        if self.owed == 0 and self.unsent:
+            self.unsent -= 1
+            self.owed = 1024
+            self.transport.write(PIECE[:1024])
+        elif self.owed == 0:
+            self.ended.callback(None)
+            self.transport.loseConnection()
+
+    def processEnded(self, reason: Any) -> None:
+        """It hears of a hang-up."""
+
+
 async def true() -> float:
     """Processes per second."""
 
@@ -85,11 +115,24 @@ async def cat() -> float:
     return count / (perf_counter() - began)
 
 
+async def pty() -> dict[str, float]:
+    """Messages per second, there and back, and CPU time of this process for each."""
+    terminal = Terminal(count)
+    command = "stty raw -echo; printf ready; exec cat"
+    path = {"PATH": "/usr/bin:/bin"}
+    reactor.spawnProcess(terminal, "/bin/sh", ["sh", "-c", command], env=path, usePTY=True)
+    await terminal.ended
+    cpu = 1e6 * (process_time() - terminal.cpu_began) / count
+    return {"value": count / (perf_counter() - terminal.began), "cpu": cpu}
+
+
 async def measure(_: object) -> None:
     """Print what came out."""
-    value = await {"true": true, "cat": cat}[work]()
+    taken: Any = {"true": true, "cat": cat, "pty": pty}[work]()
+    value = await taken
     name = f"{type(reactor).__module__}.{type(reactor).__name__}"
-    print(json.dumps({"value": value, "runs_on": name}), flush=True)
+    numbers = value if isinstance(value, dict) else {"value": value}
+    print(json.dumps({**numbers, "runs_on": name}), flush=True)
 
 
 task.react(lambda reactor: defer.ensureDeferred(measure(reactor)))
