@@ -32,6 +32,7 @@ static const concept concepts[] = {
     {names_exec, names_traverse, names_clear},
     {pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
     {pyr_reactor_exec, pyr_reactor_traverse, pyr_reactor_clear},
+    {pyr_tls_exec, pyr_tls_traverse, pyr_tls_clear},
     {pyr_deferred_exec, pyr_deferred_traverse, pyr_deferred_clear},
 };
 

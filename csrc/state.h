@@ -11,12 +11,14 @@
 #include "deferred.h"
 #include "framing.h"
 #include "reactor_state.h"
+#include "tls.h"
 
 typedef struct core_state {
     pyr_names names;
     pyr_deferred_state deferred;
     pyr_framing_state framing;
     pyr_reactor_state reactor;
+    pyr_tls_state tls;
 } core_state;
 
 #endif

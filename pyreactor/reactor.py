@@ -79,6 +79,11 @@ _core.configure_reactor(
 
 classImplements(_core.DelayedCall, IDelayedCall)
 
+if hasattr(_tcp.Connection, "startTLS"):  # there is pyOpenSSL
+    from pyreactor import _tls
+
+    _tls.install()
+
 _loops: weakref.WeakSet[_core.Loop] = weakref.WeakSet()
 
 

@@ -10,7 +10,10 @@ from twisted.internet import protocol, reactor, ssl
 
 
 class Echo(protocol.Protocol):
-    """Send back what comes."""
+    """Send back what comes, at once: not when the kernel's delayed acknowledgements let it."""
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
 
     def dataReceived(self, data: bytes) -> None:
         self.transport.write(data)

@@ -111,5 +111,10 @@ def status() -> tuple[bool, str]:
     name = f"{kind.__module__}.{kind.__qualname__}"
     loop = type(getattr(installed, "_loop", None))
     if loop.__module__ == "pyreactor._core":
-        return True, f"twisted.internet.reactor is a {name}{_left_stock()}"
+        return True, f"twisted.internet.reactor is a {name}{_left_stock()}{_tls_status()}"
     return False, f"twisted.internet.reactor is a {name}"
+
+
+def _tls_status() -> str:
+    tls = sys.modules.get("pyreactor._tls")
+    return "" if tls is None else f"; {tls.status()}"

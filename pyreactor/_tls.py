@@ -1,0 +1,215 @@
+"""
+TLS in C: the hot methods of Twisted's ``TLSMemoryBIOProtocol``.
+
+They do what Twisted's and pyOpenSSL's Python does for each record, by the same calls into
+OpenSSL, through the functions that cffi made for pyOpenSSL.  Where a name that this needs
+is missing, or where Twisted's or pyOpenSSL's methods use others than those known here,
+everything stays as it is, and ``pyreactor doctor`` says why.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import FunctionType
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.protocols import tls
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
+
+from pyreactor import _core
+
+#: The methods of TLSMemoryBIOProtocol that are in C, and the names that they use.
+METHODS = {
+    "dataReceived": "_appSendBuffer _checkHandshakeStatus _flushReceiveBIO _handshakeDone"
+    " _tlsConnection _unbufferPendingWrites bio_write",
+    "_flushReceiveBIO": "Error Failure ProtocolWrapper WantReadError ZeroReturnError _aborted"
+    " _flushSendBIO _lostTLSConnection _shutdownTLS _tlsConnection _tlsShutdownFinished"
+    " dataReceived recv",
+    "_flushSendBIO": "WantReadError _tlsConnection bio_read transport write",
+    "write": "_producer _write disconnecting",
+    "_write": "Error Failure WantReadError _bufferedWrite _flushSendBIO _lostTLSConnection"
+    " _tlsConnection _tlsShutdownFinished len send",
+}
+
+#: The methods of pyOpenSSL's Connection that C stands in for.
+_CONNECTION = {
+    "recv": "MSG_PEEK SSL_peek SSL_read _ffi _lib _no_zero_allocator _raise_ssl_error _ssl"
+    " buffer socket",
+    "send": "SSL_write ValueError _ffi _lib _raise_ssl_error _ssl _text_to_bytes_and_warn"
+    " from_buffer len",
+    "bio_read": "BIO_read TypeError _ffi _from_ssl _handle_bio_errors _lib _no_zero_allocator"
+    " buffer int isinstance",
+    "bio_write": "BIO_write TypeError _ffi _handle_bio_errors _into_ssl _lib"
+    " _text_to_bytes_and_warn from_buffer len",
+}
+
+#: Those whose part without an error C stands in for.
+_ERRORS = {
+    "_raise_ssl_error": ("_alpn_select_helper", "_context", "_ocsp_helper", "_verify_helper"),
+    "_handle_bio_errors": ("BIO_should_read", "BIO_should_retry", "WantReadError"),
+}
+
+#: The functions of OpenSSL that C calls, with the C types that they must have.
+_FUNCTIONS = {
+    "SSL_read": "int(*)(SSL *, void *, int)",
+    "SSL_write": "int(*)(SSL *, void *, int)",
+    "SSL_get_error": "int(*)(SSL *, int)",
+    "BIO_read": "int(*)(BIO *, void *, int)",
+    "BIO_write": "int(*)(BIO *, void *, int)",
+    "BIO_should_retry": "int(*)(BIO *)",
+    "BIO_should_read": "int(*)(BIO *)",
+}
+
+
+class _Unknown(Exception):
+    """Something differs from what the C code knows."""
+
+
+def _method(owner: type, name: str, module: str) -> FunctionType:
+    """The Python method that `module` itself gave to its class."""
+    found = owner.__dict__.get(name)
+    if isinstance(found, _core.TLSMethod):
+        found = found.__wrapped__
+    if not isinstance(found, FunctionType) or found.__module__ != module:
+        raise _Unknown(f"{owner.__name__}.{name} is not {module}'s own")
+    return found
+
+
+def _known_method(owner: type, name: str, module: str, names: str) -> FunctionType:
+    """The same, and it uses no other names than these."""
+    found = _method(owner, name, module)
+    unknown = set(found.__code__.co_names) - set(names.split())
+    if unknown:
+        raise _Unknown(f"{owner.__name__}.{name} uses {', '.join(sorted(unknown))}")
+    return found
+
+
+def _error_method(owner: type, name: str, names: tuple[str, ...]) -> FunctionType:
+    found = _method(owner, name, "OpenSSL.SSL")
+    missing = set(names) - set(found.__code__.co_names)
+    if missing:
+        raise _Unknown(f"{owner.__name__}.{name} does not use {', '.join(sorted(missing))}")
+    return found
+
+
+def _addresses(lib: Any, ffi: Any) -> dict[str, int]:
+    """Where the functions are."""
+    found = {}
+    for name, declaration in _FUNCTIONS.items():
+        # pyOpenSSL's library is a module of the functions of cffi's.
+        pointer = ffi.addressof(getattr(lib, name).__self__, name)
+        if ffi.typeof(pointer).cname != declaration:
+            raise _Unknown(f"{name} is {ffi.typeof(pointer).cname}")
+        found[name] = int(ffi.cast("uintptr_t", pointer))
+    return found
+
+
+def _configure() -> None:
+    _cffi_backend: Any = import_module("_cffi_backend")  # which has no types
+    from OpenSSL._util import ffi, lib
+
+    connection = SSL.Connection
+    helper = SSL._CallbackExceptionHelper
+    _core.configure_tls(
+        **_addresses(lib, ffi),
+        **{
+            name: _known_method(connection, name, "OpenSSL.SSL", names)
+            for name, names in _CONNECTION.items()
+        },
+        **{name: _error_method(connection, name, names) for name, names in _ERRORS.items()},
+        SSL_ERROR_WANT_READ=lib.SSL_ERROR_WANT_READ,
+        cffi=_cffi_backend._C_API,
+        ssl_type=ffi.typeof("SSL *"),
+        bio_type=ffi.typeof("BIO *"),
+        Connection=connection,
+        raise_if_problem=_known_method(
+            helper, "raise_if_problem", "OpenSSL.SSL", "Error _problems _raise_current_error pop"
+        ),
+        WantReadError=SSL.WantReadError,
+        ProtocolWrapper=ProtocolWrapper,
+        wrapper_deliver=_known_method(
+            ProtocolWrapper,
+            "dataReceived",
+            ProtocolWrapper.__module__,
+            "dataReceived wrappedProtocol",
+        ),
+        receiving_failed=_receivingFailed,
+        sending_failed=_sendingFailed,
+    )
+
+
+# ---- what is rare ----
+
+
+def _receivingFailed(protocol: Any, error: BaseException) -> bool:
+    """
+    What ``_flushReceiveBIO`` does with an exception from ``recv``.
+
+    :return: whether its loop goes on.
+    """
+    try:
+        try:
+            raise error
+        finally:
+            del error  # or its traceback, which has this frame, would keep it alive
+    except SSL.WantReadError:
+        return False
+    except SSL.ZeroReturnError:
+        protocol._shutdownTLS()
+        protocol._tlsShutdownFinished(None)
+    except SSL.Error:
+        protocol._tlsShutdownFinished(Failure())
+    return True
+
+
+def _sendingFailed(protocol: Any, error: BaseException) -> bool:
+    """
+    What ``_write`` does with an exception from ``send``.
+
+    :return: whether the bytes are to be kept.
+    """
+    try:
+        try:
+            raise error
+        finally:
+            del error  # or its traceback, which has this frame, would keep it alive
+    except SSL.WantReadError:
+        return True
+    except SSL.Error:
+        protocol._tlsShutdownFinished(Failure())
+    return False
+
+
+#: Why methods are Twisted's own, one reason for all or one for each.
+_reasons: list[str] = []
+
+
+def install() -> None:
+    """Put the C methods into Twisted's class, but for those that differ from what C knows."""
+    owner = tls.TLSMemoryBIOProtocol
+    _reasons.clear()
+    try:
+        _configure()
+    except Exception as error:
+        _reasons.append(f"{error}" if isinstance(error, _Unknown) else repr(error))
+        return
+    for name, names in METHODS.items():
+        try:
+            stock = _known_method(owner, name, tls.__name__, names)
+        except _Unknown as error:
+            _reasons.append(str(error))
+        else:
+            setattr(owner, name, _core.TLSMethod(name, stock))
+
+
+def status() -> str:
+    """Whether TLS records are handled in C, and why not, for people."""
+    methods = vars(tls.TLSMemoryBIOProtocol)
+    stock = [name for name in METHODS if not isinstance(methods[name], _core.TLSMethod)]
+    if not stock:
+        return "TLS records in C"
+    if len(stock) == len(METHODS):
+        stock = ["all"]
+    return f"TLS methods of Twisted's own: {', '.join(stock)} ({'; '.join(_reasons) or 'replaced'})"
