@@ -765,12 +765,13 @@ resume_after_error(pyr_poller *poller, unsigned watched)
 }
 
 /* A UNIX socket that could not be connected hangs up and is writable for ever.  A
- * terminal that hung up is writable, too. */
+ * terminal that hung up is writable, too; and readable, with what came before. */
 static inline bool
 may_have_hung_up(pyr_poller *poller, int uv_events)
 {
     if (poller->is_terminal) {
-        return uv_events == UV_WRITABLE;
+        bool reads = (uv_events & UV_READABLE) && (poller->wanted & PYR_READ);
+        return (uv_events & UV_WRITABLE) && !reads;
     }
     return poller->is_stream &&
            pyr_stream_is_connecting((StreamConnection *)poller->selectable);

@@ -28,6 +28,7 @@ CASES = [
             "hang_up_writing": "lost ConnectionDone",
             "hang_up_paused_and_writing": "lost ConnectionLost",
             "hang_up_paused_then_writing": "lost ConnectionLost",
+            "hang_up_with_more_to_read": "lost ConnectionLost",
             "hang_up_then_writing": "ended 6 None",
             "given_terminal": "name True",
             "replaced": "['class read', 'class write', 'own read', 'own write']",

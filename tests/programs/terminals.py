@@ -12,6 +12,7 @@ import struct
 import sys
 import tempfile
 import termios
+import time
 import weakref
 
 import common
@@ -283,7 +284,7 @@ def own_class():
     shell(Ending(), RAW + "exit 6")
 
 
-def hang_up_told(prepare):
+def hang_up_told(prepare, ends="sleep 0.2; exit 6"):
     """Why the terminal ended, seen from inside Twisted's own class."""
     stock_lost = process.PTYProcess.connectionLost
 
@@ -297,7 +298,7 @@ def hang_up_told(prepare):
         def started(self):
             prepare(self.transport)
 
-    shell(Ending(), RAW + "sleep 0.2; exit 6")
+    shell(Ending(), RAW + ends)
 
 
 def hang_up_reading():
@@ -325,6 +326,17 @@ def hang_up_paused_then_writing():
         reactor.callLater(0.5, transport.write, b"x")
 
     hang_up_told(prepare)
+
+
+def hang_up_with_more_to_read():
+    """Paused and written in one turn, when the child is gone and its last words are not read."""
+
+    def prepare(transport):
+        time.sleep(0.5)
+        transport.pauseProducing()
+        transport.write(b"x")
+
+    hang_up_told(prepare, "sleep 0.2; echo last words; exit 6")
 
 
 def hang_up_then_writing():
