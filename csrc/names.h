@@ -86,7 +86,11 @@
     X(self, "self")                                               \
     X(send, "send")                                               \
     X(shutdown, "shutdown")                                       \
+    X(startReading, "startReading")                               \
     X(startRunCallbacks, "_startRunCallbacks")                    \
+    X(startWriting, "startWriting")                               \
+    X(stopReading, "stopReading")                                 \
+    X(stopWriting, "stopWriting")                                 \
     X(system, "system")                                           \
     X(tb, "tb")                                                   \
     X(theContextTracker, "theContextTracker")                     \

@@ -143,11 +143,11 @@ pyr_pipe_set_fd(StreamConnection *self, PyObject *value, void *Py_UNUSED(closure
         PyErr_SetString(PyExc_AttributeError, "fd");
         return -1;
     }
-    int fd = PyObject_AsFileDescriptor(value);
-    if (fd < 0) {
+    long fd = PyLong_AsLong(value);
+    if (fd == -1 && PyErr_Occurred()) {
         return -1;
     }
-    pyr_stream_set_descriptor(self, fd);
+    pyr_stream_set_descriptor(self, fd < 0 || fd > INT_MAX ? -1 : (int)fd);
     return 0;
 }
 
@@ -164,9 +164,23 @@ pipe_forgetDescriptor(StreamConnection *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(shareDescriptor_doc,
+             "_shareDescriptor($self)\n--\n\n"
+             "Be ready for reads and writes that block: other processes have the same\n"
+             "open file, and may make it so.");
+
+static PyObject *
+pipe_shareDescriptor(StreamConnection *self, PyObject *Py_UNUSED(ignored))
+{
+    pyr_stream_set_shared(self);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef pipe_methods[] = {
     {"_forgetDescriptor", (PyCFunction)pipe_forgetDescriptor, METH_NOARGS,
      forgetDescriptor_doc},
+    {"_shareDescriptor", (PyCFunction)pipe_shareDescriptor, METH_NOARGS,
+     shareDescriptor_doc},
     {NULL},
 };
 
@@ -237,6 +251,8 @@ static PyMethodDef writer_methods[] = {
     {"write", (PyCFunction)writer_write, METH_O, write_doc},
     {"_forgetDescriptor", (PyCFunction)pipe_forgetDescriptor, METH_NOARGS,
      forgetDescriptor_doc},
+    {"_shareDescriptor", (PyCFunction)pipe_shareDescriptor, METH_NOARGS,
+     shareDescriptor_doc},
     {NULL},
 };
 

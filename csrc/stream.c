@@ -25,7 +25,7 @@
 #include "stream.h"
 
 /* Methods that a subclass or an instance may replace; then the hot path calls theirs. */
-enum { OWN_READ = 1, OWN_WRITE = 2, OWN_PREFIX = 4, OWN_SEND = 8 };
+enum { OWN_READ = 1, OWN_WRITE = 2, OWN_PREFIX = 4, OWN_SEND = 8, OWN_WATCH = 16 };
 #define OWN_OUTPUT (OWN_WRITE | OWN_SEND)
 
 struct StreamConnection {
@@ -62,6 +62,7 @@ struct StreamConnection {
     char writing;
     char reads_when_sent;
     char terminal; /* no socket, and a terminal */
+    char shared;   /* others have the same open file, and may have made it block */
     char blocked;  /* the kernel's buffer is full: wait for writability */
     char in_flush; /* on the flush list */
     char logstr_unfinished;
@@ -162,11 +163,15 @@ int
 pyr_stream_start(StreamConnection *self, int event)
 {
     char *flag = event == PYR_READ ? &self->reading : &self->writing;
-    if (*flag) {
+    bool may_have_moved = self->kind != NULL && self->kind->asks_fileno;
+    if (*flag && !may_have_moved) {
         return 0;
     }
     if (check_descriptor(self) < 0) {
         return -1;
+    }
+    if (*flag) {
+        return 0;
     }
     *flag = 1;
     if (update_watch(self) < 0) {
@@ -203,8 +208,19 @@ pyr_stream_stop(StreamConnection *self, int event)
     return was_on ? update_watch(self) : 0;
 }
 
-int
-pyr_stream_change(StreamConnection *self, int event, bool start)
+static int
+call_with_self(StreamConnection *self, PyObject *callee, PyObject *name)
+{
+    PyObject *result = callee == (PyObject *)self
+                           ? PyObject_CallMethodNoArgs(callee, name)
+                           : PyObject_CallMethodOneArg(callee, name, (PyObject *)self);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* What Twisted's startReading, stopReading, startWriting and stopWriting do. */
+static int
+change_watch(StreamConnection *self, int event, bool start)
 {
     if (self->loop != NULL) {
         return start ? pyr_stream_start(self, event) : pyr_stream_stop(self, event);
@@ -217,16 +233,28 @@ pyr_stream_change(StreamConnection *self, int event, bool start)
     PyObject *name =
         start ? (event == PYR_READ ? names->addReader : names->addWriter)
               : (event == PYR_READ ? names->removeReader : names->removeWriter);
-    PyObject *result = PyObject_CallMethodOneArg(self->reactor, name, (PyObject *)self);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return call_with_self(self, self->reactor, name);
+}
+
+int
+pyr_stream_change(StreamConnection *self, int event, bool start)
+{
+    if (!(self->overrides & OWN_WATCH)) {
+        return change_watch(self, event, start);
+    }
+    pyr_names *names = &self->st->names;
+    PyObject *name = start
+                         ? (event == PYR_READ ? names->startReading : names->startWriting)
+                         : (event == PYR_READ ? names->stopReading : names->stopWriting);
+    return call_with_self(self, (PyObject *)self, name);
 }
 
 int
 pyr_stream_descriptor(StreamConnection *self)
 {
-    PyObject *asked =
-        self->kind != NULL && self->kind->asks_fileno ? (PyObject *)self : self->socket;
+    PyObject *asked = self->kind == NULL        ? self->socket
+                      : self->kind->asks_fileno ? (PyObject *)self
+                                                : NULL;
     if (asked == NULL) {
         return self->fd;
     }
@@ -265,6 +293,35 @@ receive_limit(StreamConnection *self)
     return limit == DEFAULT_BUFFER_SIZE ? PYR_READ_BUFFER_SIZE : limit;
 }
 
+/* A read that may take long: of a file, or where somebody made the descriptor block.  The
+ * other threads run meanwhile; none of them may read into the same buffer. */
+static ssize_t
+receive_shared(StreamConnection *self, char *data, size_t limit)
+{
+    Loop *loop = self->loop;
+    bool in_loop = loop != NULL && data == loop->read_buffer;
+    int fd = self->fd, error;
+    ssize_t count;
+    if (in_loop) {
+        Py_INCREF(loop);
+        loop->read_buffer_busy = true;
+    }
+    PyThreadState *thread = PyEval_SaveThread();
+    count = self->kind->receive(fd, data, limit);
+    error = errno;
+    PyEval_RestoreThread(thread);
+    if (in_loop) {
+        loop->read_buffer_busy = false;
+        Py_DECREF(loop);
+    }
+    if (count < 0 && error == EINTR) {
+        error = EAGAIN;
+        count = PyErr_CheckSignals() < 0 ? -2 : -1;
+    }
+    errno = error;
+    return count;
+}
+
 /* Receive into the loop's buffer, or into *own, which the caller then frees; *ancillary
  * is as from pyr_receive_ancillary. */
 static ssize_t
@@ -286,6 +343,9 @@ receive(StreamConnection *self, Py_ssize_t limit, char **data, char **own,
     }
     if (self->takes_ancillary) {
         return pyr_receive_ancillary(self->fd, *data, (size_t)limit, ancillary);
+    }
+    if (self->shared) {
+        return receive_shared(self, *data, (size_t)limit);
     }
     do {
         count = self->kind != NULL ? self->kind->receive(self->fd, *data, (size_t)limit)
@@ -522,12 +582,50 @@ send_to_socket(int fd, struct iovec *iov, int count)
                       : sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
+/* A write that may take long, as receive_shared().  What is written stays alive. */
+static ssize_t
+send_shared(StreamConnection *self, struct iovec *iov, int count)
+{
+    Loop *loop = self->loop;
+    int fd = self->fd, error;
+    ssize_t sent;
+    PyObject *first = Py_XNewRef(self->data_buffer), *rest = NULL;
+    if (self->temp_buffer != NULL) {
+        rest = PyList_GetSlice(self->temp_buffer, 0, PyList_GET_SIZE(self->temp_buffer));
+        if (rest == NULL) {
+            Py_XDECREF(first);
+            return -2;
+        }
+    }
+    PyThreadState *thread = PyEval_SaveThread();
+    sent = self->kind->send(fd, iov, count);
+    error = errno;
+    PyEval_RestoreThread(thread);
+    Py_XDECREF(first);
+    Py_XDECREF(rest);
+    if (sent < 0 && error == EINTR) {
+        error = EAGAIN;
+        if (PyErr_CheckSignals() < 0) {
+            if (loop == NULL) {
+                return -2;
+            }
+            pyr_loop_keep_exception(loop);
+        }
+    }
+    errno = error;
+    return sent;
+}
+
+/* -1 with errno, or -2 with an exception set. */
 static ssize_t
 send_gathered(StreamConnection *self, struct iovec *iov, int count, Py_ssize_t total)
 {
     char joined[JOIN_MAX];
     ssize_t sent;
     count = join_small(iov, count, total, joined);
+    if (self->shared) {
+        return send_shared(self, iov, count);
+    }
     do {
         sent = self->kind != NULL ? self->kind->send(self->fd, iov, count)
                                   : send_to_socket(self->fd, iov, count);
@@ -547,6 +645,9 @@ send_pending(StreamConnection *self)
             wanted += (Py_ssize_t)iov[i].iov_len;
         }
         ssize_t sent = send_gathered(self, iov, count, wanted);
+        if (sent == -2) {
+            return SEND_ERROR;
+        }
         if (sent < 0) {
             bool full = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
             return full ? SEND_BLOCKED : SEND_LOST;
@@ -773,13 +874,15 @@ is_plain(StreamConnection *self)
            pyr_stream_descriptor(self) == self->fd;
 }
 
-/* A terminal that hung up may take what is written, or not, and to write nothing tells
- * nothing of a pipe: stock hears from the kernel first. */
+/* A terminal that hung up may take what is written, or not; to write nothing tells
+ * nothing of a pipe; and what somebody made block would stop us: stock hears from the
+ * kernel first. */
 static bool
 takes_data(StreamConnection *self)
 {
     struct pollfd pfd = {.fd = self->fd, .events = POLLOUT};
-    bool writing_tells = self->kind == NULL || (!self->terminal && unsent(self) > 0);
+    bool writing_tells =
+        self->kind == NULL || (!self->terminal && !self->shared && unsent(self) > 0);
     return writing_tells || (poll(&pfd, 1, 0) == 1 && pfd.revents == POLLOUT);
 }
 
@@ -898,6 +1001,12 @@ pyr_stream_is_foreign(StreamConnection *self)
     return self->kind != NULL;
 }
 
+void
+pyr_stream_set_shared(StreamConnection *self)
+{
+    self->shared = 1;
+}
+
 bool
 pyr_stream_is_terminal(StreamConnection *self)
 {
@@ -910,8 +1019,8 @@ pyr_stream_leave_loop(StreamConnection *self)
     bool reading = self->reading, writing = self->writing;
     release_poller(self);
     Py_CLEAR(self->loop);
-    if ((reading && pyr_stream_change(self, PYR_READ, true) < 0) ||
-        (writing && pyr_stream_change(self, PYR_WRITE, true) < 0)) {
+    if ((reading && change_watch(self, PYR_READ, true) < 0) ||
+        (writing && change_watch(self, PYR_WRITE, true) < 0)) {
         return -1;
     }
     return 0;
@@ -948,7 +1057,7 @@ PyDoc_STRVAR(startReading_doc,
 static PyObject *
 stream_startReading(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_READ, true));
+    RETURN_NONE_OR_ERROR(change_watch(self, PYR_READ, true));
 }
 
 PyDoc_STRVAR(stopReading_doc,
@@ -958,7 +1067,7 @@ PyDoc_STRVAR(stopReading_doc,
 static PyObject *
 stream_stopReading(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_READ, false));
+    RETURN_NONE_OR_ERROR(change_watch(self, PYR_READ, false));
 }
 
 PyDoc_STRVAR(startWriting_doc,
@@ -970,7 +1079,7 @@ PyDoc_STRVAR(startWriting_doc,
 static PyObject *
 stream_startWriting(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_WRITE, true));
+    RETURN_NONE_OR_ERROR(change_watch(self, PYR_WRITE, true));
 }
 
 PyDoc_STRVAR(stopWriting_doc,
@@ -980,7 +1089,7 @@ PyDoc_STRVAR(stopWriting_doc,
 static PyObject *
 stream_stopWriting(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_WRITE, false));
+    RETURN_NONE_OR_ERROR(change_watch(self, PYR_WRITE, false));
 }
 
 PyDoc_STRVAR(resumeProducing_doc,
@@ -992,7 +1101,7 @@ static PyObject *
 stream_resumeProducing(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
     if (self->connected && !self->disconnecting) {
-        return stream_startReading(self, NULL);
+        RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_READ, true));
     }
     Py_RETURN_NONE;
 }
@@ -1004,7 +1113,7 @@ PyDoc_STRVAR(pauseProducing_doc,
 static PyObject *
 stream_pauseProducing(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    return stream_stopReading(self, NULL);
+    RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_READ, false));
 }
 
 PyDoc_STRVAR(doRead_doc,
@@ -1372,7 +1481,8 @@ stream_get_reactor(StreamConnection *self, void *Py_UNUSED(closure))
     return Py_NewRef(self->reactor);
 }
 
-/* A pyreactor offers its Loop as _loop; another reactor is driven by its methods. */
+/* A pyreactor offers its Loop as _loop; another reactor, or an object that only passes
+ * calls on to one of ours, is driven by its methods. */
 static int
 stream_set_reactor(StreamConnection *self, PyObject *reactor, void *Py_UNUSED(closure))
 {
@@ -1381,7 +1491,8 @@ stream_set_reactor(StreamConnection *self, PyObject *reactor, void *Py_UNUSED(cl
         PyObject_GetOptionalAttr(reactor, self->st->names._loop, &loop) < 0) {
         return -1;
     }
-    if (loop != NULL && !Py_IS_TYPE(loop, self->st->reactor.loop_type)) {
+    if (loop != NULL && (!Py_IS_TYPE(loop, self->st->reactor.loop_type) ||
+                         ((Loop *)loop)->reactor != reactor)) {
         Py_CLEAR(loop);
     }
     if ((Loop *)loop != self->loop) {
@@ -1416,6 +1527,10 @@ static int
 stream_set_socket(StreamConnection *self, PyObject *socket, void *Py_UNUSED(closure))
 {
     if (socket == self->socket && socket != NULL) {
+        return 0;
+    }
+    if (self->kind != NULL) { /* an attribute of the program's own */
+        Py_XSETREF(self->socket, Py_XNewRef(socket));
         return 0;
     }
     close_descriptor(self);
@@ -1626,6 +1741,16 @@ override_bit(core_state *st, PyObject *name)
     return name == st->names.logPrefix ? OWN_PREFIX : 0;
 }
 
+/* The same for what only classes of the program's own, or their instances, replace. */
+static int
+watch_override_bit(StreamConnection *self, PyObject *name)
+{
+    pyr_names *names = &self->st->names;
+    bool watch = name == names->startReading || name == names->stopReading ||
+                 name == names->startWriting || name == names->stopWriting;
+    return watch && self->kind != NULL ? OWN_WATCH : 0;
+}
+
 static int
 stream_setattro(PyObject *op, PyObject *name, PyObject *value)
 {
@@ -1633,7 +1758,7 @@ stream_setattro(PyObject *op, PyObject *name, PyObject *value)
     if (PyObject_GenericSetAttr(op, name, value) < 0) {
         return -1;
     }
-    int bit = override_bit(self->st, name);
+    int bit = override_bit(self->st, name) | watch_override_bit(self, name);
     if (bit != 0) {
         self->overrides = (char)(value != NULL ? self->overrides | bit
                                                : (self->overrides & ~bit) |
@@ -1659,6 +1784,24 @@ class_overrides(PyTypeObject *type, PyObject *name, PyObject *original, PyObject
     return result;
 }
 
+/* Does `type` start and stop reading or writing in another way than the C methods? */
+static int
+find_watch_overrides(core_state *st, PyTypeObject *type)
+{
+    PyObject *ours = (PyObject *)st->reactor.stream_type;
+    PyObject *const names[] = {st->names.startReading, st->names.stopReading,
+                               st->names.startWriting, st->names.stopWriting};
+    int result = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && result == 0; i++) {
+        PyObject *original = PyObject_GetAttr(ours, names[i]);
+        result = original == NULL
+                     ? -1
+                     : class_overrides(type, names[i], original, NULL, OWN_WATCH);
+        Py_XDECREF(original);
+    }
+    return result;
+}
+
 static int
 find_class_overrides(core_state *st, PyTypeObject *type, const pyr_stream_kind *kind)
 {
@@ -1677,10 +1820,11 @@ find_class_overrides(core_state *st, PyTypeObject *type, const pyr_stream_kind *
         class_overrides(type, st->names.logPrefix,
                         socket ? ours->stock_logPrefix : ours->stock_descriptor_logPrefix,
                         NULL, OWN_PREFIX);
-    if (read < 0 || write < 0 || send < 0 || prefix < 0) {
+    int watch = kind != NULL && kind->asks_fileno ? find_watch_overrides(st, type) : 0;
+    if (read < 0 || write < 0 || send < 0 || prefix < 0 || watch < 0) {
         return -1;
     }
-    return read | write | send | prefix;
+    return read | write | send | prefix | watch;
 }
 
 PyObject *

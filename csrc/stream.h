@@ -41,6 +41,10 @@ int pyr_stream_refresh_descriptor(StreamConnection *self);
 /* Is this such a stream? */
 bool pyr_stream_is_foreign(StreamConnection *self);
 
+/* Others have such a stream's open file, too, and may make it block: wait without the
+ * GIL. */
+void pyr_stream_set_shared(StreamConnection *self);
+
 /* Is its descriptor a terminal, whose hang-up a read or write does not tell? */
 bool pyr_stream_is_terminal(StreamConnection *self);
 
@@ -59,7 +63,7 @@ PyObject *pyr_stream_write(StreamConnection *self, PyObject *data);
 /* The method write(), which goes through TLS after startTLS; the reference is new. */
 PyObject *pyr_stream_write_method(StreamConnection *self, PyObject *data);
 
-/* Start or stop through whatever reactor the stream has. */
+/* Start or stop through whatever reactor the stream has, or its class's own methods. */
 int pyr_stream_change(StreamConnection *self, int event, bool start);
 
 /* `selectable` as a stream of this loop, or NULL (no exception) if it is anything else.

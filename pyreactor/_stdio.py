@@ -2,13 +2,12 @@
 Standard input and output: Twisted's own ``StandardIO`` over pipes of ours.
 
 ``StandardIO`` takes its two pipes by name out of the module :mod:`twisted.internet.process`.
-It is given :class:`Pipes` under that module's name, which makes them of C where the reactor is
-ours.  So the class stays the one it is, whatever was derived from it, or imported, before.
+It is given :class:`Pipes` under that module's name, which has C ones in their place.  So the
+class stays the one it is, whatever was derived from it, or imported, before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -16,16 +15,42 @@ from twisted.internet import process
 
 from pyreactor import _core, _process
 
-_STOCK = {name: getattr(process, name) for name in ("ProcessReader", "ProcessWriter")}
-
 
 def _runs_in_c(reactor: object) -> bool:
     return isinstance(getattr(reactor, "_loop", None), _core.Loop)
 
 
+class ProcessReader(_process.ProcessReader):
+    """The pipe for standard input; on a reactor that is not ours, Twisted's own."""
+
+    def __new__(cls, reactor: Any, *args: Any, **kwargs: Any) -> Any:
+        if not _runs_in_c(reactor) and cls is ProcessReader:
+            return process.ProcessReader(reactor, *args, **kwargs)
+        self = super().__new__(cls)
+        self._shareDescriptor()
+        return self
+
+
+class ProcessWriter(_process.ProcessWriter):
+    """The pipe for standard output; on a reactor that is not ours, Twisted's own."""
+
+    def __new__(cls, reactor: Any, *args: Any, **kwargs: Any) -> Any:
+        if not _runs_in_c(reactor) and cls is ProcessWriter:
+            return process.ProcessWriter(reactor, *args, **kwargs)
+        self = super().__new__(cls)
+        self._shareDescriptor()
+        return self
+
+
+_STOCK = {"ProcessReader": process.ProcessReader, "ProcessWriter": process.ProcessWriter}
+_OURS = {"ProcessReader": ProcessReader, "ProcessWriter": ProcessWriter}
+
+
 class Pipes:
     """
     The module :mod:`twisted.internet.process`, but for the two classes of pipes.
+
+    Another class that is put here, or there, is taken; ours, put back, stands for Twisted's.
 
     :param module: that module.
     """
@@ -35,32 +60,13 @@ class Pipes:
     def __init__(self, module: ModuleType) -> None:
         object.__setattr__(self, "_module", module)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
+    def __getattribute__(self, name: str) -> Any:
+        found = getattr(object.__getattribute__(self, "_module"), name)
+        return _OURS[name] if name in _OURS and found is _STOCK[name] else found
 
     def __setattr__(self, name: str, value: object) -> None:
-        setattr(self._module, name, value)
+        is_ours = name in _OURS and value is _OURS[name]
+        setattr(object.__getattribute__(self, "_module"), name, _STOCK[name] if is_ours else value)
 
     def __delattr__(self, name: str) -> None:
-        delattr(self._module, name)
-
-    @property
-    def ProcessReader(self) -> Callable[..., Any]:
-        """Makes the pipe for standard input."""
-        return self._maker("ProcessReader")
-
-    @property
-    def ProcessWriter(self) -> Callable[..., Any]:
-        """Makes the pipe for standard output."""
-        return self._maker("ProcessWriter")
-
-    def _maker(self, name: str) -> Callable[..., Any]:
-        found: Callable[..., Any] = getattr(self._module, name)
-        if found is not _STOCK[name]:
-            return found  # somebody put another class in its place
-        ours: Callable[..., Any] = getattr(_process, name)
-
-        def make(reactor: Any, *args: Any, **kwargs: Any) -> Any:
-            return (ours if _runs_in_c(reactor) else found)(reactor, *args, **kwargs)
-
-        return make
+        delattr(object.__getattribute__(self, "_module"), name)

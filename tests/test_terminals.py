@@ -63,6 +63,11 @@ CASES = [
             "main_side_hangs_up_with_data_queued": "write lost",
             "files": "intact True",
             "file_paused": "intact True True",
+            "made_blocking": "taken b'more'",
+            "made_blocking_for_a_thread": "taken True",
+            "made_blocking_and_interrupted": "heard",
+            "reactor_that_passes_on": "'removeWriter'",
+            "classes_put_back": "ProcessReader twisted.internet.process True",
             "full_device": "write lost",
             "closed": "[Errno 9] Bad file descriptor",
             "own_classes": "own writeSomeData b'answer'",
@@ -77,6 +82,9 @@ CASES = [
             "own_classes": "context own prefix",
             "opened_anew": "b'first second' b'answer'",
             "opened_anew_on_the_same_number": "same number True",
+            "opened_anew_while_reading": "b'first second'",
+            "own_watching": "b'answer' ['instance']",
+            "own_attribute": "mine b'hello'",
             "hang_up_idle": "lost ConnectionDone b''",
             "hang_up_writing": "lost ConnectionDone b''",
             "hang_up_paused": "still open",
@@ -154,9 +162,9 @@ process.ProcessReader = stock
 print(*once(before))
 """
     ) == (
-        "True pyreactor._process pyreactor._process pyreactor._process pyreactor._process\n"
-        "__main__ pyreactor._process\n"
-        "pyreactor._process pyreactor._process\n"
+        "True pyreactor._stdio pyreactor._stdio pyreactor._stdio pyreactor._stdio\n"
+        "__main__ pyreactor._stdio\n"
+        "pyreactor._stdio pyreactor._stdio\n"
     )
 
 

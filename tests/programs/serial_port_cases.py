@@ -194,6 +194,89 @@ def opened_anew(same_number=False):
     os.close(main)
 
 
+def opened_anew_while_reading():
+    """Closed and opened again without a stopReading; startReading takes the new number."""
+    proto = Teller()
+    port, main = opened(proto)
+    os.write(main, b"first ")
+    common.until(lambda: proto.received)
+    fill = [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
+    port._serial.close()
+    fill += [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
+    port._serial.open()
+    port.startReading()
+    os.write(main, b"second")
+    turn()
+    print(proto.received)
+    port.loseConnection()
+    turn()
+    for fd in (*fill, main):
+        os.close(fd)
+
+
+def own_watching():
+    """A subclass or an instance that does more where it starts and stops."""
+    heard = []
+
+    class Own(serialport.SerialPort):
+        def startReading(self):
+            heard.append("read")
+            super().startReading()
+
+        def stopReading(self):
+            heard.append("do not read")
+            super().stopReading()
+
+        def startWriting(self):
+            heard.append("write")
+            super().startWriting()
+
+        def stopWriting(self):
+            heard.append("written")
+            super().stopWriting()
+
+    def through(port, main):
+        port.write(b"answer")
+        turn()
+        print(os.read(main, 100), heard)
+        port.pauseProducing()
+        port.resumeProducing()
+        port.loseConnection()
+        turn()
+        print(heard)
+        heard.clear()
+        os.close(main)
+
+    through(*opened(Teller(), Own))
+    port, main = opened(Teller())
+
+    def stopWriting():
+        heard.append("instance")
+        type(port).stopWriting(port)
+
+    port.stopWriting = stopWriting
+    through(port, main)
+
+
+def own_attribute():
+    """Named as ours of connections; it is the program's."""
+    proto = Teller()
+    port, main = opened(proto)
+    print(hasattr(port, "socket"))
+    port.socket = "mine"
+    os.write(main, b"hello")
+    turn()
+    print(port.socket, proto.received)
+    del port.socket
+    print(hasattr(port, "socket"))
+    os.write(main, b" again")
+    turn()
+    print(proto.received)
+    port.loseConnection()
+    turn()
+    os.close(main)
+
+
 def opened_anew_on_the_same_number():
     opened_anew(same_number=True)
 

@@ -4,20 +4,24 @@ StandardIO over descriptors of many kinds: ``standard_io_cases.py CASE`` tells w
 The descriptors are pipes, sockets, terminals and files of this very process.
 """
 
+import fcntl
 import gc
 import os
 import pty
+import signal
 import socket
 import sys
 import tempfile
+import termios
 import threading
 import tty
 import weakref
+from unittest import mock
 
 import common
 from twisted.internet import interfaces, process, protocol, reactor, stdio
 from twisted.protocols.basic import LineReceiver
-from twisted.python import context, log
+from twisted.python import context, log, monkey
 from zope.interface import implementer
 
 MIB = 1024 * 1024
@@ -572,6 +576,111 @@ def file_paused():
         stdio.StandardIO(proto, given.fileno(), taken.fileno())
         common.run()
         print("intact", proto.received == DATA, len(calls) > 1)
+
+
+def made_blocking():
+    """Another process made standard output block, and it is full: a few bytes can wait."""
+    pair = Pair()
+    transport = pair.connect(Teller())
+    transport.pauseProducing()
+    while True:
+        try:
+            os.write(pair.stdout, b"x" * 4096)
+        except BlockingIOError:
+            break
+    os.set_blocking(pair.stdout, True)
+    transport.write(b"more")
+
+    def drain():
+        print("alive", fcntl.ioctl(pair.out, termios.FIONREAD, bytearray(4)))
+        pair.take()
+        transport.loseConnection()
+
+    reactor.callLater(0.1, drain)
+    common.run()
+    os.close(pair.stdout)
+    pair.taker.join()
+    print("taken", pair.taken.strip(b"x"))
+
+
+def made_blocking_for_a_thread():
+    """What blocks waits for another thread of this program, which runs meanwhile."""
+    pair = Pair()
+    transport = pair.connect(Teller())
+    transport.pauseProducing()
+    os.set_blocking(pair.stdout, True)
+    pair.take()
+    for start in range(0, MIB, 65536):
+        transport.write(DATA[start : start + 65536])
+    transport.loseConnection()
+    common.run()
+    os.close(pair.stdout)
+    pair.taker.join()
+    print("taken", pair.taken == DATA)
+
+
+def made_blocking_and_interrupted():
+    """A signal is heard while a write blocks, and nothing is written twice."""
+    pair = Pair()
+    transport = pair.connect(Teller())
+    transport.pauseProducing()
+    os.set_blocking(pair.stdout, True)
+
+    def heard(*args):
+        print("heard", flush=True)
+        pair.take()
+
+    signal.signal(signal.SIGALRM, heard)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    transport.write(DATA)
+    transport.loseConnection()
+    common.run()
+    os.close(pair.stdout)
+    pair.taker.join()
+    print("taken", pair.taken == DATA)
+
+
+def reactor_that_passes_on():
+    """An object that passes calls on to the reactor hears of all of them."""
+    heard = []
+
+    class PassesOn:
+        def __getattr__(self, name):
+            heard.append(name)
+            return getattr(reactor, name)
+
+    pair = Pair()
+    proto = Teller()
+    transport = stdio.StandardIO(proto, pair.stdin, pair.stdout, reactor=PassesOn())
+    os.write(pair.to, b"hello")
+    for _ in range(3):
+        reactor.iterate(0.01)
+    transport.write(b"answer")
+    for _ in range(3):
+        reactor.iterate(0.01)
+    transport.pauseProducing()
+    print(proto.received, os.read(pair.out, 100))
+    print([name for name in heard if name.startswith(("add", "remove"))])
+    reactor.removeAll()
+
+
+def classes_put_back():
+    """The pipes are taken out of Twisted's module by name, replaced, and put back."""
+    from twisted.internet import _posixstdio
+
+    class Own(process.ProcessReader): ...
+
+    patched = monkey.MonkeyPatcher((_posixstdio.process, "ProcessReader", Own))
+    patched.patch()
+    print(type(Pair().connect(Teller())._reader).__name__)
+    patched.restore()
+    with mock.patch("twisted.internet._posixstdio.process.ProcessWriter"):
+        print(type(Pair().connect(Teller())._writer).__name__)
+    for name in ("ProcessReader", "ProcessWriter"):
+        print(name, getattr(process, name).__module__, isinstance(getattr(process, name), type))
+    transport = Pair().connect(Teller())
+    print(isinstance(transport._reader, _posixstdio.process.ProcessReader))
+    print(isinstance(transport._writer, _posixstdio.process.ProcessWriter))
 
 
 def full_device():
