@@ -883,7 +883,11 @@ takes_data(StreamConnection *self)
     struct pollfd pfd = {.fd = self->fd, .events = POLLOUT};
     bool writing_tells =
         self->kind == NULL || (!self->terminal && !self->shared && unsent(self) > 0);
-    return writing_tells || (poll(&pfd, 1, 0) == 1 && pfd.revents == POLLOUT);
+    if (writing_tells) {
+        return true;
+    }
+    /* Of a descriptor that is closed, the kernel's queue tells nothing. */
+    return poll(&pfd, 1, 0) == 1 && (pfd.revents == POLLOUT || pfd.revents == POLLNVAL);
 }
 
 static void

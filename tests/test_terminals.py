@@ -326,3 +326,28 @@ reactor.run()
 """
     result = python("-c", program, runner=PYREACTOR)
     assert (result.stdout, result.stderr) == ("b'ready' 9\n", "")
+
+
+def test_standard_output_that_is_closed_is_told() -> None:
+    """Stock raises this out of write(); here it is logged when the bytes should go."""
+    program = """
+import os
+from twisted.internet import protocol, reactor, stdio
+from twisted.python import log
+
+def told(event):
+    if event["isError"]:
+        print(event["failure"].value, flush=True)
+        os._exit(0)
+
+log.addObserver(told)
+stdin, to = os.pipe()
+back, stdout = os.pipe()
+transport = stdio.StandardIO(protocol.Protocol(), stdin, stdout)
+reactor.callLater(0.01, os.close, stdout)
+reactor.callLater(0.02, transport.write, b"lost")
+reactor.callLater(30, reactor.stop)
+reactor.run()
+"""
+    result = python("-c", program, runner=PYREACTOR)
+    assert result.stdout == "[Errno 9] Bad file descriptor\n"
