@@ -870,7 +870,7 @@ static bool
 is_plain(StreamConnection *self)
 {
     return self->producer == NULL && !self->disconnecting && !self->write_disconnecting &&
-           !(self->overrides & OWN_OUTPUT) && !has_descriptors(self) &&
+           !(self->overrides & (OWN_OUTPUT | OWN_WATCH)) && !has_descriptors(self) &&
            pyr_stream_descriptor(self) == self->fd;
 }
 

@@ -252,9 +252,10 @@ def own_watching():
 
     def stopWriting():
         heard.append("instance")
+        print("context", context.get(log.ILogContext)["system"])
         type(port).stopWriting(port)
 
-    port.stopWriting = stopWriting
+    port.stopWriting, port.logPrefix = stopWriting, lambda: "its own"
     through(port, main)
 
 
