@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -104,8 +105,19 @@ class Setup:
         return [sys.executable, *runner, str(WORKER), str(results), *options, *names]
 
     def environment(self) -> dict[str, str]:
+        variables = {
+            # Twisted's tests start its commands by name.
+            "PATH": os.pathsep.join(
+                [sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)]
+            ),
+            # Where no locale is set, or C.UTF-8, locale.getlocale() tells of one that need not be
+            # installed, and Twisted's test_cftp, which goes back to it, cannot be loaded.
+            "LC_ALL": "C",
+        }
         off = [part for part in PARTS if self.parts is not None and part not in self.parts]
-        return environment({"PYREACTOR_DISABLE": ",".join(off)} if off else None)
+        if off:
+            variables["PYREACTOR_DISABLE"] = ",".join(off)
+        return environment(variables)
 
 
 STOCK_SETUP = Setup("stock", parts=None)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 from textwrap import dedent
 
@@ -15,7 +19,7 @@ from tests.conformance.compare import (
     differing,
     read_known,
 )
-from tests.conformance.sides import Results, read_results
+from tests.conformance.sides import STOCK_SETUP, Results, read_results
 
 SUITE = """
 from twisted.trial import unittest
@@ -213,3 +217,24 @@ class TestParts:
         assert comparison.unexplained({}) == ["a"]
         assert comparison.unexplained({"a": "reason"}) == []
         assert comparison.outdated({"a": "reason", "b": "reason", "elsewhere": "x"}) == ["b"]
+
+
+def test_bare_environment_does_not_shrink_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twisted's tests find its commands, and a locale to go back to, where nothing is set."""
+    for name in ("LANG", "LC_ALL", "LC_CTYPE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", os.defpath)
+    code = (
+        "import locale, shutil\n"
+        "locale.setlocale(locale.LC_ALL, locale.getlocale())\n"
+        "print(shutil.which('ckeygen'))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env=STOCK_SETUP.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stderr == ""
+    assert result.stdout == os.path.join(sysconfig.get_path("scripts"), "ckeygen") + "\n"
