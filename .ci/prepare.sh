@@ -24,6 +24,7 @@ for_test() {
     need curl curl
     need dig bind9-dnsutils
     need ssh openssh-client
+    [[ -x /usr/sbin/sshd ]] || need sshd openssh-server
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need initdb postgresql
 }
 
@@ -49,15 +50,26 @@ if ((${#missing[@]})); then
     fi
     say "installing ${missing[*]}"
     "${as_root[@]}" apt-get update -q
-    # PostgreSQL's package would make a database, and keep a server running for it.
-    no_server=/etc/postgresql-common/createcluster.d/no-main-cluster.conf
+    # What is installed is for programs that the tests start: no server is started now or later.
+    no_start=/usr/sbin/policy-rc.d
+    no_database=/etc/postgresql-common/createcluster.d/no-main-cluster.conf
+    put_back=()
+    trap '((${#put_back[@]} == 0)) || "${as_root[@]}" rm -f "${put_back[@]}"' EXIT
+    if [[ ! -e $no_start ]]; then
+        put_back+=("$no_start")
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$no_start" >/dev/null
+        "${as_root[@]}" chmod 755 "$no_start"
+    fi
     if [[ " ${missing[*]} " == *" postgresql "* ]]; then
-        trap '"${as_root[@]}" rm -f "$no_server"' EXIT
-        "${as_root[@]}" mkdir -p "${no_server%/*}"
-        echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_server" >/dev/null
+        put_back+=("$no_database")
+        "${as_root[@]}" mkdir -p "${no_database%/*}"
+        echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_database" >/dev/null
     fi
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -q -y --no-install-recommends "${missing[@]}"
+    if [[ " ${missing[*]} " == *" openssh-server "* ]]; then
+        "${as_root[@]}" update-rc.d ssh disable
+    fi
 fi
 
 make_venv .venv "$python" tests/requirements.txt

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import sysconfig
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import pytest
 
@@ -46,36 +50,71 @@ def script(name: str) -> str:
 
 def client(name: str) -> str:
     """The path of a program that .ci/prepare.sh installs for the tests."""
-    path = shutil.which(name)
+    # Debian gives servers' folders to root only.
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
     assert path is not None, f"{name} is missing: .ci/prepare.sh test installs it"
     return path
 
 
 class Program:
-    """A program that was started: what it prints, what it is made of, its end."""
+    """
+    A program that was started: what it prints, what it is made of, its end.
+
+    Its standard streams are pipes, or all of them one terminal of 80 by 24.
+    """
 
     def __init__(
-        self, side: str, command: Sequence[str], folder: Path, env: Mapping[str, str]
+        self,
+        side: str,
+        command: Sequence[str],
+        folder: Path,
+        env: Mapping[str, str],
+        *,
+        terminal: bool = False,
     ) -> None:
         self.side = side
         self.folder = folder
         self.command = command
         self.printed = b""
+        theirs = subprocess.PIPE
+        if terminal:
+            ours, theirs = pty.openpty()
+            self._set_size(ours, 24, 80)
         self.process = subprocess.Popen(
             command,
             cwd=folder,
             env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs if terminal else subprocess.STDOUT,
             bufsize=0,
             start_new_session=True,
         )
+        self.input: BinaryIO = self.process.stdin
+        self.output: BinaryIO = self.process.stdout
+        if terminal:
+            os.close(theirs)
+            self.output = open(ours, "rb", buffering=0)  # noqa: SIM115
+            self.input = open(os.dup(ours), "wb", buffering=0)  # noqa: SIM115
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
+    @staticmethod
+    def _set_size(terminal: int, rows: int, columns: int) -> None:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Give the terminal another size, of which the program hears by SIGWINCH."""
+        self._set_size(self.input.fileno(), rows, columns)
+        self.process.send_signal(signal.SIGWINCH)
+
+    def type(self, text: str) -> None:
+        """Write to the program's standard input."""
+        self.input.write(text.encode())
+
     def _read(self) -> None:
-        with self.process.stdout as output:
+        with self.output as output, contextlib.suppress(OSError):
+            # A terminal that nobody has open any longer is an error to read from.
             while part := output.read(65536):
                 self.printed += part
 
@@ -150,6 +189,20 @@ def kill_all(mark: str) -> None:
                     os.kill(int(entry), signal.SIGKILL)
 
 
+def descendants(pid: int) -> list[int]:
+    """The processes that a process started, and those that they started."""
+    found = [pid]
+    parents = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{entry}/stat").read_text()
+            # What comes before the last bracket is the program's name, whatever that holds.
+            parents[int(entry)] = int(status.rpartition(")")[2].split()[1])
+    for parent in found:
+        found += [child for child, its_parent in parents.items() if its_parent == parent]
+    return found[1:]
+
+
 class Starter:
     """Starts programs in a folder, and at the end kills what is left of them, daemons too."""
 
@@ -174,29 +227,43 @@ class Starter:
         env: Mapping[str, str] | None = None,
         stdin: str = "",
         hold_stdin: bool = False,
+        terminal: bool = False,
     ) -> Program:
         """
         Start Python with `arguments` on a side: "stock", "pyreactor", or "plugin".
 
         @param stdin: what the program reads from its standard input, a pipe, before its end.
         @param hold_stdin: that end does not come while the program runs.
+        @param terminal: the program has a terminal, of which there is no end either.
         """
         command = [sys.executable, *SIDES.get(side, STOCK), *map(str, arguments)]
-        program = Program(side, command, self.folder, env=self.environment(env))
-        self.started.append(program)
+        program = self.command(side, command, env=env, terminal=terminal)
         # What a pipe holds at least: nobody waits for the program to read.
         assert len(stdin) < 65536
         with contextlib.suppress(BrokenPipeError):
-            program.process.stdin.write(stdin.encode())
-        if not hold_stdin:
-            program.process.stdin.close()
+            program.type(stdin)
+        if not hold_stdin and not terminal:
+            program.input.close()
+        return program
+
+    def command(
+        self,
+        side: str,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        terminal: bool = False,
+    ) -> Program:
+        """Start a program that need not be Python; its standard input has no end."""
+        program = Program(side, command, self.folder, self.environment(env), terminal=terminal)
+        self.started.append(program)
         return program
 
     def clean_up(self) -> None:
         for program in self.started:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(program.process.pid, signal.SIGKILL)
-            program.process.stdin.close()
+            program.input.close()
             program.process.wait()
         kill_all(f"PROBE={self.folder}")
 
