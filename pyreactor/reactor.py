@@ -142,7 +142,8 @@ class PyReactor(posixbase.PosixReactorBase):
         object.__setattr__(self, "_loop", loop)
         _loops.add(loop)
         self._continuousPolling = posixbase._ContinuousPolling(self)
-        super().__init__()
+        # Not super(): what comes next may be a reactor of Twisted's, with its own kernel queue.
+        posixbase.PosixReactorBase.__init__(self)
         for name in _DIRECT:
             if getattr(type(self), name) is getattr(PyReactor, name):
                 self.__dict__[name] = getattr(loop, name)
@@ -524,14 +525,44 @@ class PyReactor(posixbase.PosixReactorBase):
         return _tcp.Server._fromConnectedSocket(fileDescriptor, addressFamily, factory, self)
 
 
-def install() -> None:
+class _SameAsStock(type):
+    """The type of classes that equal the Twisted class in whose place their reactor is."""
+
+    _stock: type
+
+    def __eq__(cls, other: object) -> bool:
+        return cls is other or cls._stock is other
+
+    def __hash__(cls) -> int:
+        return hash(cls._stock)
+
+
+def inPlaceOf(stock: type) -> type[PyReactor]:
+    """
+    A class of reactors that programs take for one of Twisted's.
+
+    Some programs look whether the reactor is the one that they asked for, or the best one:
+    by ``isinstance``, by the name of ``reactor.__class__``, or by comparing classes.
+
+    :param stock: the class of Twisted's, such as ``epollreactor.EPollReactor``.
+    """
+    # What is shown is its own name; what autobahn reads is __name__.
+    own = {"__module__": __name__, "__qualname__": PyReactor.__qualname__, "_stock": stock}
+    made: Any = _SameAsStock(stock.__name__, (PyReactor, stock), own)
+    made.__doc__ = PyReactor.__doc__
+    kind: type[PyReactor] = made
+    return kind
+
+
+def install(stock: type | None = None) -> None:
     """
     Install the reactor as ``twisted.internet.reactor``.
 
+    :param stock: the class of Twisted's that programs shall take it for, or None.
     :raise ReactorAlreadyInstalledError: if one is installed.
     """
-    reactor = PyReactor()
-    main.installReactor(reactor)
+    kind = PyReactor if stock is None else inPlaceOf(stock)
+    main.installReactor(kind())
 
 
-__all__ = ["PyReactor", "install"]
+__all__ = ["PyReactor", "inPlaceOf", "install"]

@@ -32,6 +32,43 @@ class TestUnderTheRunner:
         )
         assert output == "pyreactor.reactor\n"
 
+    @pytest.mark.parametrize("name", ["default", "epollreactor", "pollreactor", "selectreactor"])
+    @pytest.mark.parametrize("runner", [STOCK, PYREACTOR], ids=["stock", "pyreactor"])
+    def test_it_is_taken_for_the_one_asked_for(self, name: str, runner: tuple[str, ...]) -> None:
+        """Scrapy compares classes, pytest-twisted asks isinstance, autobahn looks at the name."""
+        asked = {"pollreactor": "PollReactor", "selectreactor": "SelectReactor"}
+        output = run(
+            f"""
+            from twisted.internet import epollreactor, pollreactor, selectreactor, {name}
+            {name}.install()
+            from twisted.internet import reactor
+            from twisted.python.reflect import qual
+            print(qual(reactor.__class__).split(".")[-1])
+            kinds = epollreactor.EPollReactor, pollreactor.PollReactor, selectreactor.SelectReactor
+            for kind in kinds:
+                answers = {{
+                    isinstance(reactor, kind),
+                    issubclass(reactor.__class__, kind),
+                    type(reactor) == kind,
+                    kind == type(reactor),
+                    not type(reactor) != kind,
+                    reactor.__class__ == kind,
+                    {{kind: True}}.get(type(reactor), False),
+                }}
+                if answers != {{False}}:
+                    print(kind.__name__, answers)
+            assert isinstance(reactor, type(reactor)) and type(reactor) == type(reactor)
+            # As Twisted's own tests do for a while.
+            own, reactor.__class__ = reactor.__class__, epollreactor.EPollReactor
+            reactor.__class__ = own
+            reactor.callLater(0, reactor.stop)
+            reactor.run()
+            """,
+            runner=runner,
+        )
+        kind = asked.get(name, "EPollReactor")
+        assert output == f"{kind}\n{kind} {{True}}\n"
+
     def test_asyncio_stays_asyncio(self) -> None:
         output = run(
             """

@@ -18,11 +18,15 @@ from typing import Any
 
 from pyreactor import _activate
 
+# Modules that install a reactor, and its class; the default one is another module's.
+_CLASSES = {
+    "twisted.internet.epollreactor": "EPollReactor",
+    "twisted.internet.pollreactor": "PollReactor",
+    "twisted.internet.selectreactor": "SelectReactor",
+}
 TARGETS = (
     "twisted.internet.default",
-    "twisted.internet.epollreactor",
-    "twisted.internet.pollreactor",
-    "twisted.internet.selectreactor",
+    *_CLASSES,
     "twisted.internet._posixstdio",
     "twisted.internet._posixserialport",
     "twisted.internet.serialport",
@@ -43,11 +47,19 @@ def _install_function(stock: Callable[[], None]) -> Callable[[], None]:
             from pyreactor.reactor import install as install_ours
         except Exception as error:
             _activate.current.parts["reactor"].fail(error)
-            install_ours = stock
-        install_ours()
+            stock()
+        else:
+            install_ours(_class_of(stock))
 
     setattr(install, _MARK, True)
     return install
+
+
+def _class_of(install: Callable[[], None]) -> type | None:
+    """The class of the reactor that a stock install function installs."""
+    name = install.__module__
+    found: type | None = getattr(sys.modules.get(name), _CLASSES.get(name, ""), None)
+    return found
 
 
 def activate(module: ModuleType) -> None:
