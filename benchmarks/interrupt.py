@@ -25,7 +25,7 @@ from twisted.internet import reactor, task
 if sys.argv[1] == "busy":
     task.LoopingCall(sum, range(1000)).start(0)
 reactor.addSystemEventTrigger("after", "shutdown", print, "stopped", flush=True)
-name = f"{type(reactor).__module__}.{type(reactor).__name__}"
+name = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
 reactor.callWhenRunning(print, "running", name, flush=True)
 reactor.run()
 """

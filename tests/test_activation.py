@@ -424,7 +424,7 @@ class TestFailingParts:
             + dedent(
                 """
                 from twisted.internet import reactor
-                assert type(reactor).__name__ == "EPollReactor"
+                assert type(reactor).__qualname__ == "EPollReactor"
                 assert len(calls) == 1, calls
                 print(_activate.statuses()["reactor"])
                 """
@@ -444,7 +444,7 @@ class TestFailingParts:
             sys.modules["pyreactor._core"] = None
             activate()
             from twisted.internet import reactor
-            print(type(reactor).__name__)
+            print(type(reactor).__qualname__)
             """
         )
         result = python("-c", code)
@@ -458,7 +458,7 @@ class TestFailingParts:
             sys.modules["pyreactor._tcp"] = None
             activate()
             from twisted.internet import reactor
-            print(type(reactor).__name__, statuses()["reactor"][0])
+            print(type(reactor).__qualname__, statuses()["reactor"][0])
             """
         result = python("-c", code)
         assert (result.returncode, result.stdout) == (0, "EPollReactor False\n")

@@ -393,7 +393,7 @@ class TestOptions:
         result = python("--version", runner=PYREACTOR)
         assert outcome(result) == (0, f"pyreactor {pyreactor.__version__}\n", "")
 
-    WHICH_REACTOR = "from twisted.internet import reactor; print(type(reactor).__name__)"
+    WHICH_REACTOR = "from twisted.internet import reactor; print(type(reactor).__qualname__)"
 
     def test_program_gets_our_reactor(self) -> None:
         result = python("-c", self.WHICH_REACTOR, runner=PYREACTOR)
@@ -416,7 +416,7 @@ class TestOptions:
             class ReactorTests(TestCase):
                 def test_reactor(self):
                     from twisted.internet import reactor
-                    self.assertEqual(type(reactor).__name__, "PyReactor")
+                    self.assertEqual(type(reactor).__qualname__, "PyReactor")
             """,
         )
         result = python("-m", "twisted.trial", "test_it", runner=PYREACTOR, cwd=tmp_path)

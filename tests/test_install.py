@@ -19,7 +19,7 @@ from tests.support import CHECKOUT, environment
 
 SOURCES = ("csrc", "pyreactor", "MANIFEST.in", "pyproject.toml", "setup.py", "README.md")
 
-WHICH_REACTOR = "from twisted.internet import reactor; print(type(reactor).__name__)"
+WHICH_REACTOR = "from twisted.internet import reactor; print(type(reactor).__qualname__)"
 
 
 TWISTD = "from twisted.scripts.twistd import run; run()"
@@ -140,7 +140,7 @@ class TestInstalled:
             "class Tests(TestCase):\n"
             "    def test_reactor(self):\n"
             "        from twisted.internet import reactor\n"
-            "        self.assertEqual(type(reactor).__name__, 'PyReactor')\n"
+            "        self.assertEqual(type(reactor).__qualname__, 'PyReactor')\n"
         )
         output = installed.run(
             "python", "-m", "twisted.trial", "--reactor=pyreactor", "test_it", cwd=tmp_path

@@ -232,7 +232,7 @@ class TestTrial:
         tests = TESTS + (
             "\n"
             "    def tearDown(self):\n"
-            "        assert type(reactor).__name__ == 'PyReactor'\n"
+            "        assert type(reactor).__qualname__ == 'PyReactor'\n"
             "        assert type(defer.Deferred.callback).__name__ == 'method_descriptor'\n"
         )
         program = self.trial(start, "plugin", tests, "--reactor=pyreactor", *options)

@@ -76,7 +76,7 @@ class TestUnderTheRunner:
             from twisted.internet import asyncioreactor
             asyncioreactor.install(asyncio.new_event_loop())
             from twisted.internet import reactor
-            print(type(reactor).__name__)
+            print(type(reactor).__qualname__)
             """,
             runner=PYREACTOR,
         )
@@ -136,7 +136,7 @@ class TestInstallFunction:
             import sys, pyreactor
             assert not any(name.startswith("twisted") for name in sys.modules)
             from twisted.internet import reactor
-            assert type(reactor).__name__ == "EPollReactor"
+            assert type(reactor).__qualname__ == "EPollReactor"
             """
         )
 
@@ -169,7 +169,7 @@ class TestInstallFunction:
             import pyreactor
             pyreactor.install()
             from twisted.internet import reactor
-            assert type(reactor).__name__ == "EPollReactor"
+            assert type(reactor).__qualname__ == "EPollReactor"
             """,
             env=variables,
         )

@@ -91,7 +91,7 @@ async def measure(_: object) -> None:
 
     await all_of(count // 10 + at_once)
     rate = count / await all_of(count)
-    name = f"{type(reactor).__module__}.{type(reactor).__name__}"
+    name = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
     print(json.dumps({"value": rate, "runs_on": name}), flush=True)
 
 

@@ -130,7 +130,7 @@ async def measure(_: object) -> None:
     """Print what came out."""
     taken: Any = {"true": true, "cat": cat, "pty": pty}[work]()
     value = await taken
-    name = f"{type(reactor).__module__}.{type(reactor).__name__}"
+    name = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
     numbers = value if isinstance(value, dict) else {"value": value}
     print(json.dumps({**numbers, "runs_on": name}), flush=True)
 

@@ -82,7 +82,7 @@ class Counting(protocol.Protocol):
         assert self.taken == count * size, (self.taken, count * size)
         value = count / (perf_counter() - self.began)
         cpu = 1e6 * (process_time() - self.cpu_began) / count
-        name = f"{type(reactor).__module__}.{type(reactor).__name__}"
+        name = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
         print(json.dumps({"value": value, "cpu": cpu, "runs_on": name}), flush=True)
         reactor.stop()
 

@@ -26,7 +26,7 @@ def nothing() -> None:
 
 
 def finish(elapsed: int) -> None:
-    name = f"{type(reactor).__module__}.{type(reactor).__name__}"
+    name = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
     print(json.dumps({"value": elapsed / count, "runs_on": name}), flush=True)
     reactor.stop()
 

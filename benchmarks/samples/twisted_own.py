@@ -252,7 +252,7 @@ WORKS: dict[str, Callable[[], Callable[[], object]]] = {
 async def measure(_: object) -> None:
     """Print what came out."""
     taken = await ssh(seconds) if work == "ssh" else repeated(WORKS[work](), seconds)
-    name = f"{type(reactor).__module__}.{type(reactor).__name__}"
+    name = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
     print(json.dumps({"value": 1e6 * statistics.median(taken), "runs_on": name}), flush=True)
 
 

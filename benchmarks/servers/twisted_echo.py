@@ -11,5 +11,5 @@ class Echo(protocol.Protocol):
 
 
 port = reactor.listenTCP(0, protocol.Factory.forProtocol(Echo), interface="127.0.0.1")
-print(port.getHost().port, f"{type(reactor).__module__}.{type(reactor).__name__}", flush=True)
+print(port.getHost().port, f"{type(reactor).__module__}.{type(reactor).__qualname__}", flush=True)
 reactor.run()

@@ -12,5 +12,5 @@ class OneMessage(protocol.Protocol):
 
 
 port = reactor.listenTCP(0, protocol.Factory.forProtocol(OneMessage), interface="127.0.0.1")
-print(port.getHost().port, f"{type(reactor).__module__}.{type(reactor).__name__}", flush=True)
+print(port.getHost().port, f"{type(reactor).__module__}.{type(reactor).__qualname__}", flush=True)
 reactor.run()

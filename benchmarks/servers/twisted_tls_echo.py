@@ -42,5 +42,5 @@ def certificate() -> ssl.PrivateCertificate:
 port = reactor.listenSSL(
     0, protocol.Factory.forProtocol(Echo), certificate().options(), interface="127.0.0.1"
 )
-print(port.getHost().port, f"{type(reactor).__module__}.{type(reactor).__name__}", flush=True)
+print(port.getHost().port, f"{type(reactor).__module__}.{type(reactor).__qualname__}", flush=True)
 reactor.run()

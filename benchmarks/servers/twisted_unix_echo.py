@@ -16,5 +16,5 @@ class Echo(protocol.Protocol):
 with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, "echo")
     reactor.listenUNIX(path, protocol.Factory.forProtocol(Echo))
-    print(f"unix:{path}", f"{type(reactor).__module__}.{type(reactor).__name__}", flush=True)
+    print(f"unix:{path}", f"{type(reactor).__module__}.{type(reactor).__qualname__}", flush=True)
     reactor.run()

@@ -15,5 +15,5 @@ class Hello(resource.Resource):
 
 
 port = reactor.listenTCP(0, server.Site(Hello()), interface="127.0.0.1")
-print(port.getHost().port, f"{type(reactor).__module__}.{type(reactor).__name__}", flush=True)
+print(port.getHost().port, f"{type(reactor).__module__}.{type(reactor).__qualname__}", flush=True)
 reactor.run()

@@ -25,7 +25,7 @@ SUITE = """
 from twisted.trial import unittest
 from twisted.internet import reactor
 
-STOCK = type(reactor).__name__ == "EPollReactor"
+STOCK = type(reactor).__qualname__ == "EPollReactor"
 
 class Tests(unittest.TestCase):
     def test_passes(self):
@@ -66,7 +66,7 @@ class Tests(unittest.TestCase):
         return "no name"
 
     def test_fails_here(self):
-        self.assertEqual(type(reactor).__name__, "EPollReactor")
+        self.assertEqual(type(reactor).__qualname__, "EPollReactor")
 """
 
 FAILS_TOGETHER = """
@@ -79,7 +79,7 @@ class Tests(unittest.TestCase):
         sys.disturbed = True
 
     def test_2(self):
-        if type(reactor).__name__ == "PyReactor":
+        if type(reactor).__qualname__ == "PyReactor":
             self.assertFalse(hasattr(sys, "disturbed"))
 """
 
@@ -93,7 +93,7 @@ class Tests(unittest.TestCase):
         pass
 
     def test_2(self):
-        if type(reactor).__name__ == "PyReactor":
+        if type(reactor).__qualname__ == "PyReactor":
             os.abort()
 
     def test_3(self):
