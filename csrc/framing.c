@@ -755,6 +755,7 @@ int
 pyr_framing_exec(PyObject *module, core_state *st)
 {
     pyr_framing_state *framing = &st->framing;
+    pyr_inline_values_check();
     if (PyModule_AddFunctions(module, framing_functions) < 0) {
         return -1;
     }

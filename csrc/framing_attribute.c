@@ -219,7 +219,11 @@ delete_attribute(framing_attribute *attribute, PyObject *instance, pyr_buffer *b
     }
     if (value != NULL && b == NULL) {
         PyObject *dict = pyr_instance_dict(instance);
-        return dict == NULL ? -1 : PyDict_DelItem(dict, attribute->name);
+        if (dict == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        return PyDict_DelItem(dict, attribute->name);
     }
     if (!PyErr_Occurred()) {
         (void)attribute_missing(attribute, instance);

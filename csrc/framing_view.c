@@ -453,6 +453,9 @@ read_instance(pyr_framing_method *method, pyr_buffer *b, PyObject *dict,
         }
     }
     b->view.usual = usual;
+    /* Of a value that C leaves alone no reference is kept: another one may come to be
+     * where it was. */
+    lasting = lasting && (usual || !b->view.class_usual);
     b->view.shared = lasting ? method->class_shared : -1;
     return 0;
 }

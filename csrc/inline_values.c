@@ -3,15 +3,10 @@
 
 /* ---- names and places ------------------------------------------------------ */
 
+bool pyr_inline_values_known = false;
+
 #if PYR_INLINE_VALUES
 
-/* PyDictUnicodeEntry */
-typedef struct {
-    PyObject *name;
-    PyObject *unused;
-} shared_name;
-
-#define KIND_SPLIT 2
 #define INDEX_EMPTY (-1)
 
 static bool
@@ -25,8 +20,7 @@ same_name(PyObject *one, PyObject *other)
 static int
 find_name(const pyr_shared_names *names, PyObject *name)
 {
-    const shared_name *entries =
-        (const void *)(names->indices + ((size_t)1 << names->log2_index_bytes));
+    const pyr_shared_name *entries = pyr_shared_entries(names);
     size_t hash = (size_t)PyObject_Hash(name);
     size_t mask = ((size_t)1 << names->log2_size) - 1;
     size_t at = hash & mask;
@@ -48,30 +42,47 @@ pyr_shared_place(const PyTypeObject *type, PyObject *name)
 {
     const pyr_shared_names *names = pyr_shared_names_of(type);
     /* There are never more than fit small indices. */
-    if (names == NULL || names->kind != KIND_SPLIT ||
+    if (names == NULL || names->kind != PYR_SHARED_KIND ||
         names->log2_index_bytes != names->log2_size) {
         return -1;
     }
     return find_name(names, name);
 }
 
-/* CPython notes in which order values came, for the __dict__ that may be made later. */
+/*
+ * CPython 3.11 and 3.12 take the values of an object that the garbage collector breaks
+ * open, and leave their places in the order; such an object can still be reached.
+ */
 static void
-note_order(PyObject **values, int place)
+forget_cleared(PyObject **values)
 {
-#if PY_VERSION_HEX < 0x030D0000
-    uint8_t *count = (uint8_t *)values - 2;
-    *count += 1;
-    count[-*count] = (uint8_t)place;
-#else
-    uint8_t *head = (uint8_t *)(values - 1); /* capacity, size */
-    uint8_t *order = (uint8_t *)(values + head[0]);
-    order[head[1]++] = (uint8_t)place;
-#endif
+    uint8_t *count = pyr_order_count(values);
+    uint64_t seen = 0;
+    int kept = 0;
+    for (int i = 0; i < *count; i++) {
+        uint8_t place = *pyr_order_at(values, i);
+        uint64_t bit = (uint64_t)1 << place;
+        if (values[place] != NULL && (seen & bit) == 0) {
+            *pyr_order_at(values, kept++) = place;
+            seen |= bit;
+        }
+    }
+    *count = (uint8_t)kept;
 }
 
 static void
-set_value(PyObject **values, int place, PyObject *value)
+note_order(PyObject **values, int place)
+{
+    uint8_t *count = pyr_order_count(values);
+    if (*count >= pyr_order_room(values)) {
+        forget_cleared(values);
+    }
+    *pyr_order_at(values, *count) = (uint8_t)place;
+    *count += 1;
+}
+
+void
+pyr_set_value(PyObject **values, int place, PyObject *value)
 {
     PyObject *before = values[place];
     if (before == NULL) {
@@ -135,7 +146,9 @@ pyr_make_instance_dict(PyObject *self)
     }
     PyObject *made = pointer == NULL ? NULL : *pointer;
 #if PY_VERSION_HEX >= 0x030B0000
-    if (made != NULL && PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT)) {
+    /* Otherwise it may not have been made just now. */
+    if (made != NULL && pyr_inline_values_known &&
+        PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT)) {
         /* A garbage collection may run, and replace self.__dict__. */
         Py_INCREF(made);
         if (unshare_keys(made) < 0) {
@@ -207,7 +220,7 @@ pyr_set_own_attribute(PyObject *self, PyObject *name, PyObject *value)
         if (place < 0) {
             return introduce_name(self, name, value);
         }
-        set_value(values, place, value);
+        pyr_set_value(values, place, value);
         return 0;
     }
 #endif

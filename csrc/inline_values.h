@@ -6,7 +6,11 @@
  * when somebody asks for one.  An instance without is smaller, and its attributes are
  * faster, so these functions read and set attributes of its own without making it one.
  *
- * The place of a name never changes; names are only ever added.
+ * The place of a name never changes; names are only ever added.  An instance has room for
+ * as many values as its class may ever share names: what is left of these only shrinks.
+ *
+ * All this is of CPython's inside.  So the module tries it out when it is imported
+ * (inline_check.c), and goes by way of the __dict__ if anything is not as it says here.
  */
 #ifndef PYREACTOR_INLINE_VALUES_H
 #define PYREACTOR_INLINE_VALUES_H
@@ -23,6 +27,9 @@
 #define PYR_INLINE_VALUES 0
 #endif
 
+/* Whether the interpreter has been seen to keep attributes as these functions think. */
+extern bool pyr_inline_values_known;
+
 /* PyDictKeysObject of these versions. */
 typedef struct {
     Py_ssize_t refcnt;
@@ -35,6 +42,20 @@ typedef struct {
     int8_t indices[];
 } pyr_shared_names;
 
+/* PyDictUnicodeEntry */
+typedef struct {
+    PyObject *name;
+    PyObject *unused;
+} pyr_shared_name;
+
+#define PYR_SHARED_KIND 2
+
+static inline const pyr_shared_name *
+pyr_shared_entries(const pyr_shared_names *names)
+{
+    return (const void *)(names->indices + ((size_t)1 << names->log2_index_bytes));
+}
+
 /* The names that the instances of a class with inline values share. */
 static inline const pyr_shared_names *
 pyr_shared_names_of(const PyTypeObject *type)
@@ -46,12 +67,13 @@ pyr_shared_names_of(const PyTypeObject *type)
 static inline Py_ssize_t
 pyr_shared_count(const PyTypeObject *type)
 {
-    return pyr_shared_names_of(type)->count;
+    const pyr_shared_names *names = pyr_shared_names_of(type);
+    return names == NULL ? 0 : names->count;
 }
 
-/* The values of an instance without a __dict__; NULL: look in its __dict__, if any. */
+/* The same whether or not that has been seen. */
 static inline PyObject **
-pyr_inline_values(PyObject *self)
+pyr_inline_values_unchecked(PyObject *self)
 {
 #if !PYR_INLINE_VALUES
     (void)self;
@@ -77,6 +99,55 @@ pyr_inline_values(PyObject *self)
 #endif
 }
 
+/* The values of an instance without a __dict__; NULL: look in its __dict__, if any. */
+static inline PyObject **
+pyr_inline_values(PyObject *self)
+{
+    return pyr_inline_values_known ? pyr_inline_values_unchecked(self) : NULL;
+}
+
+#if PYR_INLINE_VALUES
+/*
+ * CPython notes in which order values came, for the __dict__ that may be made later: how
+ * many there are, how many there can be, and the place of each.
+ */
+static inline uint8_t *
+pyr_order_count(PyObject **values)
+{
+#if PY_VERSION_HEX < 0x030D0000
+    return (uint8_t *)values - 2;
+#else
+    return (uint8_t *)(values - 1) + 1;
+#endif
+}
+
+static inline int
+pyr_order_room(PyObject **values)
+{
+#if PY_VERSION_HEX < 0x030D0000
+    return ((uint8_t *)values)[-1] - 2; /* the size of all that is before the values */
+#else
+    return *(uint8_t *)(values - 1);
+#endif
+}
+
+static inline uint8_t *
+pyr_order_at(PyObject **values, int number)
+{
+#if PY_VERSION_HEX < 0x030D0000
+    return pyr_order_count(values) - 1 - number;
+#else
+    return (uint8_t *)(values + pyr_order_room(values)) + number;
+#endif
+}
+
+/* Set the value that has this place. */
+void pyr_set_value(PyObject **values, int place, PyObject *value);
+#endif
+
+/* Try it out; anything but what is expected leaves pyr_inline_values_known false. */
+void pyr_inline_values_check(void);
+
 /* The place of an interned name among the values of this class's instances, or -1. */
 int pyr_shared_place(const PyTypeObject *type, PyObject *name);
 
@@ -97,9 +168,10 @@ PyObject *pyr_make_instance_dict(PyObject *self);
 static inline PyObject *
 pyr_instance_dict(PyObject *self)
 {
-#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000
+#if PYR_INLINE_VALUES
     /* Three words before the object; in 3.12 an odd value is no dict yet. */
-    if (PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT)) {
+    if (pyr_inline_values_known &&
+        PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT)) {
         PyObject *dict = ((PyObject **)self)[-3];
         if (dict != NULL && ((uintptr_t)dict & 1) == 0) {
             return dict;

@@ -1,0 +1,355 @@
+"""Attributes of instances without a __dict__, as the framings read and set them."""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import gc
+import os
+import pickle
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from twisted.internet.testing import StringTransport
+
+from pyreactor import basic
+
+OFF = {"PYREACTOR_INLINE_VALUES": "0"}
+HERE = Path(__file__).parent
+
+
+def connected(type_: Callable[[], Any]) -> Any:
+    protocol = type_()
+    protocol.makeConnection(StringTransport())
+    return protocol
+
+
+class Lines(basic.LineReceiver):
+    def connectionMade(self) -> None:
+        self.lines: list[bytes] = []
+
+    def lineReceived(self, line: bytes) -> None:
+        self.lines.append(line)
+
+
+def python(*arguments: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, **environment},
+        cwd=HERE.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+#: Looks at the word where a __dict__ is, or in CPython 3.12 an odd number instead of one.
+HAS_DICT = """
+import ctypes
+from pyreactor import basic
+from twisted.internet.testing import StringTransport
+class Plain(basic.LineReceiver):
+    pass
+for _ in range(2):
+    protocol = Plain()
+    protocol.makeConnection(StringTransport())
+    protocol.dataReceived(b"a part")
+word = ctypes.sizeof(ctypes.c_void_p)
+dict_at = ctypes.c_size_t.from_address(id(protocol) - 3 * word).value
+print(dict_at != 0 and dict_at % 2 == 0)
+"""
+
+
+@pytest.mark.skipif(
+    sys.version_info < (3, 11) or sys.version_info >= (3, 14),
+    reason="CPython keeps the attributes of instances otherwise",
+)
+def test_this_interpreter_is_recognised_and_can_be_distrusted() -> None:
+    """What is tried out at import must be right for the interpreters that we know."""
+    assert python("-c", HAS_DICT, PYREACTOR_INLINE_VALUES="").split() == ["False"]
+    assert python("-c", HAS_DICT, **OFF).split() == ["True"]
+
+
+@pytest.mark.skipif(
+    os.environ.get("PYREACTOR_INLINE_VALUES") == "0", reason="it starts itself like this"
+)
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("test_framing_stock.py", "test_framing_more.py", "test_inline_values.py"),
+        ("test_framing_differential.py",),
+    ],
+)
+def test_the_framings_work_by_way_of_the_dict_too(files: tuple[str, ...]) -> None:
+    output = python("-m", "pytest", "-q", *(f"tests/{name}" for name in files), **OFF)
+    assert " passed" in output
+
+
+# ---- names and places
+
+
+def test_names_that_come_after_an_instance_have_a_place_in_it() -> None:
+    class Plain(Lines):
+        pass
+
+    old = [connected(Plain) for _ in range(5)]
+    for number in range(40):
+        young = connected(Plain)
+        setattr(young, f"name{number}", number)
+        young.dataReceived(b"%d\r\npart" % number)
+        assert young.lines == [b"%d" % number]
+    for protocol in old:
+        for number in range(40):
+            setattr(protocol, f"name{number}", number)
+        protocol.dataReceived(b"a line\r\npart")
+        protocol.MAX_LENGTH = 3
+        assert [getattr(protocol, f"name{n}") for n in range(40)] == list(range(40))
+        assert (protocol.lines, protocol._buffer) == ([b"a line"], b"part")
+
+
+def test_the_order_of_attributes_is_that_of_setting() -> None:
+    class Plain(Lines):
+        pass
+
+    for _ in range(3):
+        protocol = connected(Plain)
+        protocol.one = 1
+        protocol._buffer = b"x"
+        protocol.two = 2
+        del protocol.one
+        protocol.dataReceived(b"part")
+        protocol.one = 1
+        names = [n for n in vars(protocol) if n in ("one", "two", "_buffer")]
+        assert names == ["_buffer", "two", "one"]
+
+
+# ---- instances of many kinds
+
+
+class Slots(Lines):
+    __slots__ = ("extra",)
+
+
+class Failing(Lines, ValueError):
+    pass
+
+
+class Listed(Lines, list):  # type: ignore[type-arg]
+    pass
+
+
+class Meta(type):
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        instance = super().__call__(*args, **kwargs)
+        instance.made_by = cls
+        return instance
+
+
+class Classy(Lines, metaclass=Meta):
+    pass
+
+
+@pytest.mark.parametrize("type_", [Lines, Slots, Failing, Listed, Classy])
+def test_instances_of_many_kinds_of_class(type_: type[Lines]) -> None:
+    for _ in range(3):
+        protocol = connected(type_)
+        protocol.dataReceived(b"one\r\ntw")
+        protocol.extra = protocol.count = 3
+        protocol.dataReceived(b"o\r\nthr")
+        assert protocol.lines == [b"one", b"two"]
+        assert (protocol._buffer, protocol.extra, protocol.count) == (b"thr", 3, 3)
+        assert "lines" in vars(protocol)
+        protocol.dataReceived(b"ee\r\n")
+        assert protocol.lines == [b"one", b"two", b"three"]
+
+
+class Other(Lines):
+    delimiter = b";"
+
+
+def change_class(protocol: Any) -> None:
+    protocol.__class__ = Other
+    protocol.__class__ = Lines
+
+
+def replace_dict(protocol: Any) -> None:
+    protocol.__dict__ = dict(vars(protocol))
+
+
+def copy_dict(protocol: Any) -> None:
+    transport, protocol.transport = protocol.transport, None
+    assert pickle.loads(pickle.dumps(protocol)).lines == protocol.lines
+    assert copy.copy(protocol)._buffer == protocol._buffer
+    protocol.transport = transport
+
+
+def change_type(protocol: Any) -> None:
+    Lines.delimiter = b"\n"
+    Lines.delimiter = b"\r\n"
+
+
+CHANGES: list[Callable[[Any], object]] = [
+    vars,
+    change_class,
+    replace_dict,
+    copy_dict,
+    change_type,
+    weakref.ref,
+]
+
+
+@pytest.mark.parametrize(
+    ("when", "change"),
+    [("between", change) for change in CHANGES]
+    # The list of the test cannot be pickled.
+    + [("within", change) for change in CHANGES if change is not copy_dict],
+)
+def test_what_changes_an_instance_between_and_within_messages(
+    when: str, change: Callable[[Any], object]
+) -> None:
+    class Waiting(list):  # type: ignore[type-arg]
+        protocol: Any = None
+
+        def append(self, line: bytes) -> None:
+            super().append(line)
+            if line == b"change":
+                change(self.protocol)
+
+    for _ in range(3):
+        protocol = connected(Lines)
+        if when == "within":
+            protocol.lines = Waiting()
+            protocol.lines.protocol = protocol
+        protocol.dataReceived(b"one\r\nchange\r\ntwo\r\npa")
+        if when == "between":
+            change(protocol)
+        protocol.dataReceived(b"rt\r\n")
+        assert protocol.lines == [b"one", b"change", b"two", b"part"]
+
+
+def test_another_class_takes_over_in_the_middle() -> None:
+    for _ in range(3):
+        protocol = connected(Lines)
+        protocol.dataReceived(b"one\r\ntw")
+        protocol.__class__ = Other
+        protocol.dataReceived(b"o;thr")
+        protocol.__class__ = Lines
+        protocol.dataReceived(b"ee\r\n")
+        assert protocol.lines == [b"one", b"two", b"three"]
+
+
+# ---- code that runs when a value goes
+
+
+class Going:
+    """Does something when it goes."""
+
+    done: ClassVar[list[Any]] = []
+
+    def __init__(self, protocol: Any, action: Callable[[Any], object]) -> None:
+        self.protocol = weakref.ref(protocol)
+        self.action = action
+
+    def __del__(self) -> None:
+        self.done.append(self.action(self.protocol()))
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        vars,
+        lambda protocol: protocol.dataReceived(b"inner\r\n"),
+        lambda protocol: setattr(protocol, "_buffer", b"inner\r\n"),
+        lambda protocol: setattr(protocol, "__class__", Other),
+        lambda protocol: protocol.__dict__.clear(),
+    ],
+)
+def test_a_value_that_goes_does_something(action: Callable[[Any], object]) -> None:
+    for _ in range(3):
+        protocol = connected(Lines)
+        protocol._buffer = Going(protocol, action)
+        before = len(Going.done)
+        protocol._buffer = b"outer"
+        assert len(Going.done) == before + 1
+        assert isinstance(protocol._buffer, bytes)
+        vars(protocol).setdefault("lines", [])
+        protocol.dataReceived(b"\r\n;")
+
+
+@pytest.mark.parametrize("count", range(4, 20))
+def test_a_protocol_that_is_being_taken_apart_receives(count: int) -> None:
+    """It has as many attributes as it can have without a __dict__."""
+
+    class Plain(Lines):
+        pass
+
+    names = [f"name{number}" for number in range(count)]
+    connected(Plain).dataReceived(b"x")
+    second = connected(Plain)
+    second.dataReceived(b"x")
+    for name in (*names, "cycle"):
+        setattr(second, name, 1)
+    for _ in range(30):  # so that there is no room for more
+        connected(Plain)
+    protocol = connected(Plain)
+    protocol.dataReceived(b"part")
+    for name in names:
+        setattr(protocol, name, 1)
+    protocol.cycle = protocol
+    # The garbage collector does not know code, so this is called when the protocol's
+    # attributes before it have gone already.
+    protocol.last = compile("1", "", "eval")
+    contents: list[bytes] = []
+    address = id(protocol)
+
+    def gone(_: object) -> None:
+        protocol = ctypes.cast(address, ctypes.py_object).value
+        protocol.dataReceived(b"late")
+        contents.append(protocol._buffer)
+
+    noticed = weakref.ref(protocol.last, gone)
+    del protocol
+    gc.collect()
+    assert contents == [b"late"]
+    assert noticed() is None
+
+
+# ---- the view
+
+
+def test_a_good_value_at_the_address_of_a_bad_one_is_seen() -> None:
+    class Plain(basic.BatchLineReceiver):
+        got: ClassVar[list[bytes]] = []
+
+        def linesReceived(self, lines: list[bytes]) -> None:
+            self.got.extend(lines)
+
+    size = 20
+    for _ in range(2):
+        protocol = connected(Plain)
+        protocol.dataReceived(b"")
+        protocol.delimiter = b";"
+    for _ in range(30):
+        protocol = connected(Plain)
+        protocol.delimiter = bytearray(b";")
+        address = id(protocol.delimiter)
+        with pytest.raises(TypeError):
+            protocol.dataReceived(b"a;")
+        protocol.delimiter = None
+        protocol.delimiter = b"=" * size
+        if id(protocol.delimiter) == address:
+            break
+    else:
+        pytest.skip("the allocator never gives the same memory again")
+    Plain.got.clear()
+    protocol.dataReceived(b"=" * size + b"b" + b"=" * size)
+    assert b"b" in Plain.got
