@@ -168,12 +168,19 @@ def crowded():
     for _ in range(4):
         reactor.connectUNIX(path, Factory(QuietClient), timeout=0.05)
     reactor.callLater(0.1, port.startReading)
+    # By one call: two might come due in one turn of the reactor, or in two.
+    reactor.callLater(0.15, lose_quiet_clients)
 
 
 class QuietClient(Client):
     def connectionMade(self):
         print("client connected")
-        reactor.callLater(0.15, self.transport.loseConnection)
+        quiet_clients.append(self)
+
+
+def lose_quiet_clients():
+    for client in quiet_clients:
+        client.transport.loseConnection()
 
 
 steps = [
@@ -192,7 +199,7 @@ def proceed():
     reactor.callLater(0.3, proceed)
 
 
-clients = []
+clients, quiet_clients = [], []
 before = common.descriptors()
 try:
     reactor.adoptStreamPort(0, 12345, Factory(Echo))
