@@ -4,6 +4,7 @@
 
 #include "core.h"
 #include "inline_values.h"
+#include "objects.h"
 
 /*
  * CPython 3.10 to 3.12 stamp every dict with a version that changes with its content.
@@ -310,17 +311,6 @@ pyr_key(const pyr_framing_method *method)
 
 /* ---- attributes ------------------------------------------------------------ */
 
-static inline unsigned int
-pyr_type_tag(PyTypeObject *type)
-{
-#if PY_VERSION_HEX < 0x030C0000
-    if (!(type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG)) {
-        return 0;
-    }
-#endif
-    return type->tp_version_tag;
-}
-
 #if PYR_DICT_VERSIONS
 static inline uint64_t
 pyr_dict_version(PyObject *dict)
@@ -425,12 +415,6 @@ PyObject *pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *
 /* The same after code that may have run a garbage collection, and so anything. */
 PyObject *pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                                PyObject *message);
-/* self.<handler>(message) by ordinary attribute access. */
-PyObject *pyr_call_named(PyObject *self, PyObject *name, PyObject *argument);
-/* PyObject_IsTrue, fast for the usual. */
-int pyr_truth(PyObject *value);
-/* Truth of object.<name>, or -1. */
-int pyr_attribute_true(PyObject *object, PyObject *name);
 /* Truth of transport.disconnecting, or -1. */
 int pyr_disconnecting(core_state *st, PyObject *transport);
 /* Truth of "transport and transport.disconnecting", or -1. */

@@ -4,39 +4,6 @@
 /* ---- attribute access ------------------------------------------------------ */
 
 PyObject *
-pyr_call_named(PyObject *self, PyObject *name, PyObject *argument)
-{
-    PyObject *arguments[2] = {self, argument};
-    size_t count = argument == NULL ? 1 : 2;
-    return PyObject_VectorcallMethod(name, arguments,
-                                     count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-}
-
-int
-pyr_truth(PyObject *value)
-{
-    if (value == Py_True) {
-        return 1;
-    }
-    if (value == Py_False || value == Py_None) {
-        return 0;
-    }
-    return PyObject_IsTrue(value);
-}
-
-int
-pyr_attribute_true(PyObject *object, PyObject *name)
-{
-    PyObject *value = PyObject_GetAttr(object, name);
-    if (value == NULL) {
-        return -1;
-    }
-    int result = pyr_truth(value);
-    Py_DECREF(value);
-    return result;
-}
-
-PyObject *
 pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                  PyObject *message)
 {

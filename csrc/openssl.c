@@ -4,7 +4,8 @@
 #include <limits.h>
 
 #include "core.h"
-#include "framing_internal.h"
+#include "inline_values.h"
+#include "objects.h"
 
 /* What Twisted asks for at once: 2**15. */
 #define READ_SIZE 32768
@@ -294,6 +295,9 @@ send_by_method(pyr_openssl *openssl, PyObject *connection, PyObject *bytes,
         if (*sent == -1 && PyErr_Occurred()) {
             return PYR_TLS_RAISED;
         }
+        /* A method of somebody's may give anything; `bytes` has no more than this. */
+        Py_ssize_t left = PyBytes_GET_SIZE(bytes) - offset;
+        *sent = *sent < -offset ? -offset : *sent > left ? left : *sent;
     }
     return outcome;
 }

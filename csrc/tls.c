@@ -2,7 +2,7 @@
 #include "tls.h"
 
 #include "core.h"
-#include "framing_internal.h"
+#include "objects.h"
 
 /* The largest piece that a TLS record takes, and that Twisted sends at once: 2**14. */
 #define RECORD_SIZE 16384
@@ -11,6 +11,7 @@
  */
 typedef struct TLSMethod {
     PyObject_HEAD vectorcallfunc vectorcall;
+    PyObject *weakrefs;
     PyObject *stock;
     core_state *st;
     const struct implementation *implementation;
@@ -292,6 +293,9 @@ write_records(TLSMethod *method, PyObject *self, PyObject *data)
     if (lost != 0) {
         return lost < 0 ? NULL : Py_NewRef(Py_None);
     }
+    if (PyBytes_CheckExact(data) && PyBytes_GET_SIZE(data) == 0) {
+        Py_RETURN_NONE; /* there need not even be a connection */
+    }
     int direct = writes_directly(tls, st, self, data);
     if (direct <= 0) {
         return direct < 0 ? NULL
@@ -336,11 +340,16 @@ tls_method_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
     if (kwnames != NULL || PyVectorcall_NARGS(nargsf) != (takes_data ? 2 : 1)) {
         return PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
     }
+    /* Two ends that answer each other for ever may have no Python function between. */
+    if (Py_EnterRecursiveCall(" while calling a Python object")) {
+        return NULL;
+    }
     /* Somebody may replace the method, and so drop it, while it runs. */
     Py_INCREF(method);
     PyObject *result =
         method->implementation->call(method, args[0], takes_data ? args[1] : NULL);
     Py_DECREF(method);
+    Py_LeaveRecursiveCall();
     return result;
 }
 
@@ -395,6 +404,7 @@ tls_method_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    PyObject_ClearWeakRefs(self);
     (void)tls_method_clear(self);
     type->tp_free(self);
     Py_DECREF(type);
@@ -443,6 +453,7 @@ PyDoc_STRVAR(tls_method_doc,
 
 static PyMemberDef tls_method_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(TLSMethod, vectorcall), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(TLSMethod, weakrefs), READONLY, NULL},
     {"__wrapped__", T_OBJECT_EX, offsetof(TLSMethod, stock), READONLY,
      "The Python method that this stands for."},
     {NULL},

@@ -45,10 +45,21 @@ _CONNECTION = {
     " _text_to_bytes_and_warn from_buffer len",
 }
 
-#: Those whose part without an error C stands in for.
+#: Those whose part without an error C stands in for: what that part uses, and what else.
 _ERRORS = {
-    "_raise_ssl_error": ("_alpn_select_helper", "_context", "_ocsp_helper", "_verify_helper"),
-    "_handle_bio_errors": ("BIO_should_read", "BIO_should_retry", "WantReadError"),
+    "_raise_ssl_error": (
+        "SSL_ERROR_WANT_READ SSL_get_error WantReadError _alpn_select_helper _context _lib"
+        " _ocsp_helper _verify_helper raise_if_problem",
+        "Cryptography_HAS_UNEXPECTED_EOF_WHILE_READING ERR_GET_REASON ERR_clear_error"
+        " ERR_peek_error SSL_ERROR_NONE SSL_ERROR_SSL SSL_ERROR_SYSCALL SSL_ERROR_WANT_WRITE"
+        " SSL_ERROR_WANT_X509_LOOKUP SSL_ERROR_ZERO_RETURN SSL_R_UNEXPECTED_EOF_WHILE_READING"
+        " SysCallError WantWriteError WantX509LookupError ZeroReturnError _ffi _openssl_assert"
+        " _raise_current_error errno errorcode get getwinerror platform",
+    ),
+    "_handle_bio_errors": (
+        "BIO_should_read BIO_should_retry WantReadError _lib",
+        "BIO_should_io_special BIO_should_write ValueError WantWriteError _raise_current_error",
+    ),
 }
 
 #: The functions of OpenSSL that C calls, with the C types that they must have.
@@ -86,9 +97,10 @@ def _known_method(owner: type, name: str, module: str, names: str) -> FunctionTy
     return found
 
 
-def _error_method(owner: type, name: str, names: tuple[str, ...]) -> FunctionType:
-    found = _method(owner, name, "OpenSSL.SSL")
-    missing = set(names) - set(found.__code__.co_names)
+def _error_method(owner: type, name: str, needed: str, others: str) -> FunctionType:
+    """The same, and it uses all that are needed."""
+    found = _known_method(owner, name, "OpenSSL.SSL", f"{needed} {others}")
+    missing = set(needed.split()) - set(found.__code__.co_names)
     if missing:
         raise _Unknown(f"{owner.__name__}.{name} does not use {', '.join(sorted(missing))}")
     return found
@@ -118,7 +130,7 @@ def _configure() -> None:
             name: _known_method(connection, name, "OpenSSL.SSL", names)
             for name, names in _CONNECTION.items()
         },
-        **{name: _error_method(connection, name, names) for name, names in _ERRORS.items()},
+        **{name: _error_method(connection, name, *names) for name, names in _ERRORS.items()},
         SSL_ERROR_WANT_READ=lib.SSL_ERROR_WANT_READ,
         cffi=_cffi_backend._C_API,
         ssl_type=ffi.typeof("SSL *"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import gc
 import os
+import sys
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -535,6 +536,55 @@ def test_subclass_of_connection_is_asked() -> None:
     assert Own.sent == 2
 
 
+@pytest.mark.parametrize("given", [True, 0, -3, -20_000, 2**40, sys.maxsize])
+def test_any_count_from_a_send_that_was_replaced_during_a_write(given: int) -> None:
+    def sizes_sent() -> list[int]:
+        pair = connected(kind=tls.TLSMemoryBIOProtocol)
+        end, sizes = pair.ends["client"], []  # type: ignore[var-annotated]
+
+        def send(buf: bytes, flags: int = 0) -> int:
+            assert set(buf) <= set(b"y")
+            sizes.append(len(buf))
+            if len(sizes) == 3:
+                raise KeyError("enough")
+            return given
+
+        def write(data: bytes) -> None:
+            end._tlsConnection.send = send
+
+        end.transport.write = write
+        try:
+            end.write(b"y" * 50_000)
+        except KeyError:
+            sizes.append(-1)
+        return sizes
+
+    with own_code():
+        expected = sizes_sent()
+    if given != -20_000:  # which makes stock's slices begin at the end
+        assert sizes_sent() == expected
+    else:
+        assert sizes_sent() == [16384, 16384, 16384, -1]
+
+
+def test_ends_that_answer_each_other_for_ever() -> None:
+    """A RecursionError, though there is no Python function between them."""
+    code = """
+from types import SimpleNamespace
+from tests.test_tls_records import connected, tls
+pair = connected(kind=tls.TLSMemoryBIOProtocol)
+ends = list(pair.ends.values())
+for end, peer in (ends, reversed(ends)):
+    end.transport = SimpleNamespace(write=peer.dataReceived)
+    end.wrappedProtocol = SimpleNamespace(dataReceived=end.write)
+try:
+    ends[0].write(b"hello")
+except RecursionError:
+    print("RecursionError")
+"""
+    assert check(code) == "RecursionError\n"
+
+
 def test_replaced_delivery_of_the_wrapper(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     pair = connected()
@@ -573,6 +623,7 @@ def test_looks_like_the_method_it_stands_for(name: str) -> None:
     bound = getattr(tls.TLSMemoryBIOProtocol, name).__get__(end)
     assert bound.__self__ is end
     assert bound.__func__ is ours
+    assert weakref.WeakMethod(bound)() == bound
 
 
 def test_arguments_by_name_and_wrong_ones() -> None:
@@ -609,6 +660,22 @@ def test_without_connection() -> None:
         assert str(found.value) == str(expected.value)
     assert end._flushReceiveBIO.__func__ is vars(tls.TLSMemoryBIOProtocol)["_flushReceiveBIO"]
     end._write(b"dropped")
+
+
+def test_nothing_is_written_without_connection() -> None:
+    """Before makeConnection there is not even the attribute."""
+
+    class Bare(tls.TLSMemoryBIOProtocol):
+        def __init__(self) -> None:
+            """Nothing."""
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(name)
+
+    end: Any = Bare()
+    end._write(b"")
+    with pytest.raises(AttributeError, match="_tlsConnection"):
+        end._write(b"x")
 
 
 def kept_after(end_by: str) -> int:
@@ -685,6 +752,22 @@ print(type(vars(tls.TLSMemoryBIOProtocol)["write"]).__name__)
 """
     assert check(code) == (
         "TLS methods of Twisted's own: all (Connection.recv uses something_new)\nfunction\n"
+    )
+
+
+def test_another_helper_with_errors_is_not_passed_over() -> None:
+    """A release of pyOpenSSL where callbacks leave their errors in one more place."""
+    code = """
+from OpenSSL import SSL
+stock = SSL.Connection._raise_ssl_error.__code__
+names = stock.co_names + ("_new_helper",)
+SSL.Connection._raise_ssl_error.__code__ = stock.replace(co_names=names)
+import pyreactor.reactor
+from pyreactor import _tls
+print(_tls.status())
+"""
+    assert check(code) == (
+        "TLS methods of Twisted's own: all (Connection._raise_ssl_error uses _new_helper)\n"
     )
 
 
