@@ -19,13 +19,20 @@ pyr_attribute_slot(PyObject *self, void *closure)
     return (PyObject **)((char *)self + ((pyr_attribute *)closure)->offset);
 }
 
+/* Raise the AttributeError of one that is absent. */
+static inline void
+pyr_attribute_absent(PyObject *self, const char *name)
+{
+    PyErr_Format(PyExc_AttributeError, "'%.100s' object has no attribute '%s'",
+                 Py_TYPE(self)->tp_name, name);
+}
+
 static inline PyObject *
 pyr_attribute_get(PyObject *self, void *closure)
 {
     PyObject *value = *pyr_attribute_slot(self, closure);
     if (value == NULL) {
-        PyErr_Format(PyExc_AttributeError, "'%.100s' object has no attribute '%s'",
-                     Py_TYPE(self)->tp_name, ((pyr_attribute *)closure)->name);
+        pyr_attribute_absent(self, ((pyr_attribute *)closure)->name);
     }
     return Py_XNewRef(value);
 }
@@ -36,8 +43,7 @@ pyr_attribute_set(PyObject *self, PyObject *value, void *closure)
     PyObject **slot = pyr_attribute_slot(self, closure);
     if (value == NULL && *slot == NULL) {
 #if PY_VERSION_HEX >= 0x030B0000
-        PyErr_Format(PyExc_AttributeError, "'%.100s' object has no attribute '%s'",
-                     Py_TYPE(self)->tp_name, ((pyr_attribute *)closure)->name);
+        pyr_attribute_absent(self, ((pyr_attribute *)closure)->name);
 #else
         PyErr_SetString(PyExc_AttributeError, ((pyr_attribute *)closure)->name);
 #endif

@@ -97,7 +97,7 @@ static int
 descriptor_of(DatagramPort *self)
 {
     if (self->socket == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "socket");
+        pyr_attribute_absent((PyObject *)self, "socket");
         return -1;
     }
     PyObject *number = PyObject_CallOneArg(self->st->reactor.socket_fileno, self->socket);
@@ -168,6 +168,17 @@ receive_some(int fd, struct mmsghdr *messages, int count)
         received = recvmmsg(fd, messages, (unsigned)count, MSG_DONTWAIT, NULL);
     } while (received < 0 && errno == EINTR);
     return received;
+}
+
+/* Receive one datagram; its size, or -1 with errno. */
+static ssize_t
+receive_into(int fd, char *data, size_t limit)
+{
+    ssize_t size;
+    do {
+        size = recv(fd, data, limit, MSG_DONTWAIT);
+    } while (size < 0 && errno == EINTR);
+    return size;
 }
 
 /* ---- what a port says of itself ---- */
@@ -282,7 +293,7 @@ deliver(DatagramPort *self, PyObject *data, PyObject *source)
         PyObject *result = NULL;
         PyObject *protocol = Py_XNewRef(self->protocol);
         if (protocol == NULL) {
-            PyErr_SetString(PyExc_AttributeError, "protocol");
+            pyr_attribute_absent((PyObject *)self, "protocol");
         } else {
             PyObject *args[] = {protocol, data, source};
             result = PyObject_VectorcallMethod(self->st->names.datagramReceived, args, 3,
@@ -389,7 +400,7 @@ static PyObject *
 call_protocol(DatagramPort *self, PyObject *name)
 {
     if (self->protocol == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "protocol");
+        pyr_attribute_absent((PyObject *)self, "protocol");
         return NULL;
     }
     PyObject *protocol = Py_NewRef(self->protocol);
@@ -422,10 +433,9 @@ handle_error(DatagramPort *self, int error)
 /* What is not a plain socket, or is not there, is for stock to use, and what is not an
  * int for stock to compare with. */
 static int
-read_by_stock(DatagramPort *self)
+read_by_stock(DatagramPort *self, PyObject *stock)
 {
-    PyObject *result =
-        PyObject_CallOneArg(self->st->reactor.stock_datagram_doRead, (PyObject *)self);
+    PyObject *result = PyObject_CallOneArg(stock, (PyObject *)self);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -447,7 +457,7 @@ read_datagrams(DatagramPort *self, pyr_batch *batch)
                 return 0;
             }
             if (!is_int || !has_plain_socket(self)) {
-                return read_by_stock(self);
+                return read_by_stock(self, self->st->reactor.stock_datagram_doRead);
             }
             handled = receive(self, batch, throughput - total, &error);
         }
@@ -481,6 +491,122 @@ datagram_doRead(DatagramPort *self, PyObject *Py_UNUSED(ignored))
         batch_drop(batch);
     }
     if (status < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- receiving, connected over UNIX sockets ---- */
+
+/* One datagram, as bytes; NULL with errno in *error, or with an exception set. */
+static PyObject *
+receive_bytes(DatagramPort *self, pyr_batch *batch, int *error)
+{
+    Py_ssize_t limit;
+    PyObject *data = NULL;
+    if (packet_size(self, &limit) < 0) {
+        return NULL;
+    }
+    int fd = descriptor_of(self);
+    if (fd < 0) {
+        return NULL;
+    }
+    bool in_batch = batch_is_free(batch) && limit <= SLOT_SIZE;
+    if (!in_batch && (data = PyBytes_FromStringAndSize(NULL, limit)) == NULL) {
+        return NULL;
+    }
+    ssize_t size =
+        receive_into(fd, in_batch ? batch->data : PyBytes_AS_STRING(data), (size_t)limit);
+    if (size < 0) {
+        *error = errno;
+        Py_XDECREF(data);
+        return NULL;
+    }
+    if (in_batch) {
+        return PyBytes_FromStringAndSize(batch->data, size);
+    }
+    (void)_PyBytes_Resize(&data, size);
+    return data;
+}
+
+/* protocol.datagramReceived(data) */
+static int
+deliver_connected(DatagramPort *self, PyObject *data)
+{
+    if (self->protocol == NULL) {
+        pyr_attribute_absent((PyObject *)self, "protocol");
+        return -1;
+    }
+    PyObject *protocol = Py_NewRef(self->protocol);
+    PyObject *result =
+        PyObject_CallMethodOneArg(protocol, self->st->names.datagramReceived, data);
+    Py_DECREF(protocol);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Receive and handle one datagram, and add its size to *total.  1: there may be more,
+ * 0: there is none, -1 with an exception set: the port is lost. */
+static int
+read_one_connected(DatagramPort *self, pyr_batch *batch, Py_ssize_t *total)
+{
+    int error = 0;
+    PyObject *data = receive_bytes(self, batch, &error);
+    if (data != NULL) {
+        *total += PyBytes_GET_SIZE(data);
+        int status = deliver_connected(self, data);
+        Py_DECREF(data);
+        if (status == 0) {
+            return 1;
+        }
+    } else if (error == EAGAIN || error == EWOULDBLOCK) {
+        return 0;
+    } else if (error != 0) {
+        errno = error;
+        PyErr_SetFromErrno(PyExc_OSError);
+    } else if (!PyErr_ExceptionMatches(PyExc_OSError)) {
+        /* No socket, or no size: stock would try, and log, for ever. */
+        return pyr_report(self->st->reactor.event_error);
+    }
+    return pyr_report_ask(self->st->reactor.connected_datagram_error, (PyObject *)self);
+}
+
+static int
+read_connected(DatagramPort *self, pyr_batch *batch)
+{
+    Py_ssize_t throughput, total = 0;
+    int more = 1;
+    while (more > 0) {
+        int is_int = throughput_limit(self, &throughput);
+        if (is_int < 0) {
+            return -1;
+        }
+        if (is_int && total >= throughput) {
+            return 0;
+        }
+        if (self->socket != NULL && (!is_int || !has_plain_socket(self))) {
+            return read_by_stock(self, self->st->reactor.stock_unix_connected_doRead);
+        }
+        more = read_one_connected(self, batch, &total);
+    }
+    return more;
+}
+
+PyDoc_STRVAR(
+    connected_doRead_doc,
+    "doRead($self)\n--\n\n"
+    "Receive what is there, up to maxThroughput bytes or a little more, and call\n"
+    "protocol.datagramReceived(bytes) for each datagram.\n\n"
+    "An OSError, of the socket or out of that call, is told by connectionRefused()\n"
+    "if it is ECONNREFUSED, ends the reading if it is EAGAIN or EINTR, and is\n"
+    "raised otherwise; all else is logged.\n"
+    "Mirrors twisted.internet.unix.ConnectedDatagramPort.doRead.");
+
+static PyObject *
+unix_connected_doRead(DatagramPort *self, PyObject *Py_UNUSED(ignored))
+{
+    pyr_batch *batch = batch_of(self->st);
+    if (batch == NULL || read_connected(self, batch) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -842,6 +968,7 @@ PyDoc_STRVAR(connected_doc,
              "To be mixed in before twisted.internet.unix.ConnectedDatagramPort.");
 
 static PyMethodDef connected_methods[] = {
+    {"doRead", (PyCFunction)unix_connected_doRead, METH_NOARGS, connected_doRead_doc},
     {"write", (PyCFunction)(void (*)(void))unix_connected_write,
      METH_FASTCALL | METH_KEYWORDS, connected_write_doc},
     {NULL},

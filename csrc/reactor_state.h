@@ -31,6 +31,7 @@
     X(stock_pipe_writeSomeData)    /* process.ProcessWriter.writeSomeData */ \
     X(stock_process_dataReceived)  /* process.Process.childDataReceived */   \
     X(stock_stdio_dataReceived)    /* stdio.StandardIO.childDataReceived */  \
+    X(stock_unix_connected_doRead) /* unix.ConnectedDatagramPort.doRead */   \
     X(stock_unix_connected_write)  /* unix.ConnectedDatagramPort.write */    \
     X(stock_unix_write)            /* unix.DatagramPort.write */             \
     X(stock_writeSomeData)         /* tcp.Connection.writeSomeData */        \
@@ -38,6 +39,7 @@
     X(format_stack)                /* traceback.format_stack */              \
     X(make_socket)                 /* and from pyreactor/_reports.py: */     \
     X(buggy_prefix)                                                          \
+    X(connected_datagram_error)                                              \
     X(event_error)                                                           \
     X(iterate_by_methods)                                                    \
     X(main_loop_error)                                                       \

@@ -14,6 +14,9 @@ int pyr_report(PyObject *reporter);
 /* The same with one argument. */
 int pyr_report_with(PyObject *reporter, PyObject *argument);
 
+/* The same, where the reporter answers: the truth of what reporter(argument) returns. */
+int pyr_report_ask(PyObject *reporter, PyObject *argument);
+
 /* Like pyr_report_with, and gives back the exception (new reference) in *exc. */
 int pyr_report_keep(PyObject *reporter, PyObject *argument, PyObject **exc);
 

@@ -413,7 +413,7 @@ deliver(StreamConnection *self, const char *data, Py_ssize_t size)
         return deliver_by_kind(self, data, size);
     }
     if (self->protocol == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "protocol");
+        pyr_attribute_absent((PyObject *)self, "protocol");
         return -1;
     }
     return pyr_stream_deliver_to(self, self->protocol, data, size);
@@ -1241,7 +1241,7 @@ static PyObject *
 call_protocol(StreamConnection *self, PyObject *name, PyObject *data)
 {
     if (self->protocol == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "protocol");
+        pyr_attribute_absent((PyObject *)self, "protocol");
         return NULL;
     }
     PyObject *protocol = Py_NewRef(self->protocol);

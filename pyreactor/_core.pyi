@@ -111,6 +111,7 @@ class UNIXDatagramPort(DatagramPort):
     def write(self, datagram: bytes, address: str | bytes) -> int | None: ...  # type: ignore[override]
 
 class UNIXConnectedDatagramPort(DatagramPort):
+    def doRead(self) -> None: ...
     def write(self, data: bytes) -> int | None: ...  # type: ignore[override]
 
 class UNIXConnection(StreamConnection):

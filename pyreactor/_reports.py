@@ -8,7 +8,9 @@ words are stock Twisted's, logged in the name of the module that logs them in st
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable, Sequence
+from errno import EAGAIN, ECONNREFUSED, EINTR, EWOULDBLOCK
 from typing import Any
 
 from twisted.internet import base
@@ -31,6 +33,30 @@ def event_error(prefix: str | None = None) -> None:
         log.err()
     else:
         log.err(system=prefix)
+
+
+def connected_datagram_error(port: Any) -> bool:
+    """
+    What stock's doRead of a connected UNIX datagram port does with any exception.
+
+    It takes an OSError for one of its socket, even if the protocol's ``datagramReceived``
+    raised it, and logs what is none.
+
+    :param port: the port that reads.
+    :returns: whether the port is to go on reading.
+    :raises OSError: the same, if it ends the port.
+    """
+    problem = sys.exc_info()[1]
+    if not isinstance(problem, OSError):
+        log.deferr()
+        return True
+    number = problem.args[0]
+    if number in (EAGAIN, EINTR, EWOULDBLOCK):
+        return False
+    if number != ECONNREFUSED:
+        raise problem
+    port.protocol.connectionRefused()
+    return True
 
 
 def timed_call_error(creator: Sequence[str] | None) -> None:

@@ -30,7 +30,5 @@ class UNIXConnectedDatagramPort(  # type: ignore[misc]
     """
     A connected UNIX datagram port.
 
-    Mirrors :class:`twisted.internet.unix.ConnectedDatagramPort`, by which it receives.
+    Mirrors :class:`twisted.internet.unix.ConnectedDatagramPort`.
     """
-
-    doRead = unix.ConnectedDatagramPort.doRead

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import inspect
 import os
 import socket
 import weakref
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 from twisted.internet import error, interfaces, protocol, udp, unix
+from twisted.python import log
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
@@ -33,6 +36,30 @@ class Datagrams(protocol.DatagramProtocol):
 
     def datagramReceived(self, data: bytes, addr: Any) -> None:
         self.received.append((data, addr))
+
+
+class Connected(protocol.ConnectedDatagramProtocol):
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+
+    def datagramReceived(self, data: bytes) -> None:
+        self.received.append(data)
+
+
+class Errors:
+    """The errors that are logged inside a `with`."""
+
+    def __enter__(self) -> list[Any]:
+        self.found: list[Any] = []
+        log.addObserver(self.observe)
+        return self.found
+
+    def observe(self, event: dict[str, Any]) -> None:
+        if event.get("isError"):
+            self.found.append(event["failure"])
+
+    def __exit__(self, *exc: object) -> None:
+        log.removeObserver(self.observe)
 
 
 def unix_pair(reactor: Any, path: Path, kind: type[Recorder] = Recorder) -> tuple[Any, Any, Any]:
@@ -274,16 +301,84 @@ def test_the_same_peer_is_the_same_tuple_until_it_is_forgotten(reactor: PyReacto
 
 
 def test_wrong_packet_sizes_end_the_port_as_in_stock(reactor: PyReactor) -> None:
-    from twisted.python import log
-
-    errors: list[Any] = []
-    log.addObserver(observe := lambda event: errors.append(event.get("failure")))
-    try:
+    with Errors() as errors:
         for size in (-1, "size", None):
             port: Any = reactor.listenUDP(0, Datagrams(), interface="127.0.0.1")
             port.maxPacketSize = size
             port.write(b"data", ("127.0.0.1", port.getHost().port))
             spin(reactor, lambda port=port: not port.connected)  # type: ignore[misc]
-    finally:
-        log.removeObserver(observe)
-    assert [failure.type for failure in errors if failure] == [ValueError, TypeError, TypeError]
+    assert [failure.type for failure in errors] == [ValueError, TypeError, TypeError]
+
+
+def connected_port(reactor: PyReactor, path: Path, receiver: Connected) -> Any:
+    """A port that hears from itself."""
+    return reactor.connectUNIXDatagram(str(path), receiver, bindAddress=str(path))
+
+
+@pytest.mark.parametrize("size", [0, 1, 8192, 65_536, 120_000])
+@pytest.mark.parametrize("limit", [0, 1, 8192, 65_536, 65_537, 200_000])
+def test_datagrams_to_a_connected_port_are_cut(
+    reactor: PyReactor, tmp_path: Path, size: int, limit: int
+) -> None:
+    receiver = Connected()
+    port = connected_port(reactor, tmp_path / "name", receiver)
+    assert not inspect.isfunction(type(port).doRead), "Python code receives"
+    port.maxPacketSize = limit
+    data = (b"0123456789" * 12_000)[:size]
+    for _ in range(2):
+        assert port.write(data) == size
+    spin(reactor, lambda: len(receiver.received) == 2)
+    assert receiver.received == [data[:limit]] * 2
+
+
+def test_a_connected_port_without_what_it_needs(reactor: PyReactor, tmp_path: Path) -> None:
+    """Where stock's doRead never returns, the error is logged once for each call."""
+    receiver = Connected()
+    port = connected_port(reactor, tmp_path / "name", receiver)
+    name = type(port).__name__
+    with Errors() as errors:
+        for size in (-1, "size", None, 2**70):
+            port.maxPacketSize = size
+            port.doRead()
+        port.maxPacketSize = 8192
+        del port.protocol
+        port.write(b"for nobody")
+        port.doRead()
+        port.protocol = receiver
+        port.connectionLost()
+        port.doRead()
+    assert [(failure.type, str(failure.value)) for failure in errors] == [
+        (ValueError, "negative buffersize in recvfrom"),
+        (TypeError, "'str' object cannot be interpreted as an integer"),
+        (TypeError, "'NoneType' object cannot be interpreted as an integer"),
+        (OverflowError, "Python int too large to convert to C ssize_t"),
+        (AttributeError, f"'{name}' object has no attribute 'protocol'"),
+        (AttributeError, f"'{name}' object has no attribute 'socket'"),
+    ]
+    assert receiver.received == []
+
+
+def test_no_leak_in_connected_ports(reactor: PyReactor, tmp_path: Path) -> None:
+    class Failing(Connected):
+        def datagramReceived(self, data: bytes) -> None:
+            Connected.datagramReceived(self, data)
+            if data:
+                raise BlockingIOError(int(data), "raised")
+
+        def connectionRefused(self) -> None:
+            self.received.append(b"refused")
+
+    receiver = Failing()
+    port = connected_port(reactor, tmp_path / "name", receiver)
+
+    def work() -> None:
+        for data in (b"", b"%d" % errno.ECONNREFUSED, b"%d" % errno.EAGAIN):
+            port.write(data)
+        port.write(b"%d" % errno.EPIPE)
+        port.doRead()
+        with pytest.raises(BlockingIOError, match="raised"):
+            port.doRead()
+        assert len(receiver.received) == 5
+        receiver.received.clear()
+
+    no_leak(work)
