@@ -66,25 +66,40 @@ close_received(struct msghdr *message)
     }
 }
 
+/* Make objects of what came.  The bytes are copied first: making the list may run the
+ * garbage collector, and with it Python code, which may receive into `data`. */
+static int
+take_received(struct msghdr *message, const void *data, ssize_t count,
+              pyr_ancillary *ancillary)
+{
+    ancillary->bytes = PyBytes_FromStringAndSize(data, count);
+    if (ancillary->bytes != NULL) {
+        ancillary->messages = list_messages(message);
+    }
+    if (ancillary->messages == NULL) {
+        Py_CLEAR(ancillary->bytes);
+        close_received(message);
+        return -1;
+    }
+    return 0;
+}
+
 ssize_t
-pyr_receive_ancillary(int fd, void *data, size_t size, PyObject **ancillary)
+pyr_receive_ancillary(int fd, void *data, size_t size, pyr_ancillary *ancillary)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(CONTROL_SIZE)];
     struct iovec piece = {.iov_base = data, .iov_len = size};
     struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
     ssize_t count;
-    *ancillary = NULL;
+    *ancillary = (pyr_ancillary){NULL, NULL};
     do {
         message.msg_control = control;
         message.msg_controllen = sizeof(control);
         count = recvmsg(fd, &message, 0);
     } while (count < 0 && errno == EINTR);
-    if (count >= 0 && message.msg_controllen > 0) {
-        *ancillary = list_messages(&message);
-        if (*ancillary == NULL) {
-            close_received(&message);
-            return -2;
-        }
+    if (count >= 0 && message.msg_controllen > 0 &&
+        take_received(&message, data, count, ancillary) < 0) {
+        return -2;
     }
     return count;
 }

@@ -326,12 +326,12 @@ receive_shared(StreamConnection *self, char *data, size_t limit)
  * is as from pyr_receive_ancillary. */
 static ssize_t
 receive(StreamConnection *self, Py_ssize_t limit, char **data, char **own,
-        PyObject **ancillary)
+        pyr_ancillary *ancillary)
 {
     Loop *loop = self->loop;
     ssize_t count;
     *own = NULL;
-    *ancillary = NULL;
+    *ancillary = (pyr_ancillary){NULL, NULL};
     if (loop != NULL && limit <= PYR_READ_BUFFER_SIZE && !loop->read_buffer_busy) {
         *data = loop->read_buffer;
     } else {
@@ -419,24 +419,20 @@ deliver(StreamConnection *self, const char *data, Py_ssize_t size)
     return pyr_stream_deliver_to(self, self->protocol, data, size);
 }
 
-/* Hand over what came beside the bytes, then these.  They are copied first: the callback
- * may receive into the shared buffer. */
+/* Hand over what came beside the bytes, then these; drops both. */
 static int
-deliver_ancillary(StreamConnection *self, PyObject *ancillary, const char *data,
-                  Py_ssize_t size)
+deliver_ancillary(StreamConnection *self, pyr_ancillary *ancillary)
 {
-    PyObject *bytes = PyBytes_FromStringAndSize(data, size);
-    if (bytes == NULL) {
-        return -1;
-    }
+    PyObject *bytes = ancillary->bytes;
     PyObject *result = PyObject_CallMethodOneArg(
-        (PyObject *)self, self->st->names._ancillaryReceived, ancillary);
+        (PyObject *)self, self->st->names._ancillaryReceived, ancillary->messages);
     int status = result == NULL ? -1 : 0;
-    if (status == 0 && size > 0) {
-        status = deliver(self, PyBytes_AS_STRING(bytes), size);
+    if (status == 0 && PyBytes_GET_SIZE(bytes) > 0) {
+        status = deliver(self, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
     }
     Py_XDECREF(result);
-    Py_DECREF(bytes);
+    Py_CLEAR(ancillary->messages);
+    Py_CLEAR(ancillary->bytes);
     return status;
 }
 
@@ -446,7 +442,7 @@ do_read(StreamConnection *self)
 {
     core_state *st = self->st;
     char *data, *own;
-    PyObject *ancillary;
+    pyr_ancillary ancillary;
     Py_ssize_t limit = receive_limit(self);
     if (limit < 0 || pyr_stream_refresh_descriptor(self) < 0) {
         return NULL;
@@ -461,9 +457,8 @@ do_read(StreamConnection *self)
         return Py_NewRef(st->reactor.CONNECTION_LOST);
     }
     int status = count < 0 ? -1 : 0;
-    if (ancillary != NULL) {
-        status = deliver_ancillary(self, ancillary, data, count);
-        Py_DECREF(ancillary);
+    if (ancillary.messages != NULL) {
+        status = deliver_ancillary(self, &ancillary);
     } else if (count > 0) {
         status = deliver(self, data, count);
     }

@@ -6,7 +6,9 @@ import errno
 import gc
 import inspect
 import os
+import select
 import socket
+import struct
 import weakref
 from pathlib import Path
 from typing import Any
@@ -159,6 +161,40 @@ def test_wrong_values_for_a_connections_queue(reactor: PyReactor, tmp_path: Path
             server.transport._sendmsgQueue = value
     with pytest.raises(TypeError):
         del server.transport._sendmsgQueue
+
+
+def test_descriptors_do_not_leak_where_memory_runs_out(reactor: PyReactor, tmp_path: Path) -> None:
+    """Each of the allocations of one read fails in turn; the last read has none left to fail."""
+    testcapi = pytest.importorskip("_testcapi", reason="this Python is built without it")
+    _, server, client = unix_pair(reactor, tmp_path / "socket", Taking)
+    transport = server.transport
+    transport.pauseProducing()
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(100):
+        client.transport.sendFileDescriptor(0)
+        client.transport.write(b"x" * 1000)
+        reactor.iterate(0)
+        # To append to it needs no memory.
+        taken: list[Any] = [None] * 8
+        del taken[4:]
+        transport._ancillaryReceived = taken.append
+        assert select.select([transport], [], [], 60)[0]
+        failed = False
+        testcapi.set_nomemory(number, number + 1)
+        try:
+            transport.doRead()
+        except MemoryError:
+            failed = True
+        finally:
+            testcapi.remove_mem_hooks()
+        for messages in taken[4:]:
+            for _, _, data in messages:
+                os.close(*struct.unpack("i", data))
+        assert len(os.listdir("/proc/self/fd")) == before
+        if not failed:
+            break
+    assert number > 3
+    assert not failed
 
 
 @pytest.mark.parametrize("end", ["loseConnection", "abortConnection"])
