@@ -312,18 +312,23 @@ deliver(DatagramPort *self, PyObject *data, PyObject *source)
 static Py_ssize_t
 deliver_next(DatagramPort *self, pyr_batch *batch)
 {
-    int i = batch->next++;
+    int i = batch->next;
     Py_ssize_t limit, size = (Py_ssize_t)batch->messages[i].msg_len;
     if (packet_size(self, &limit) < 0) {
         return -1;
     }
-    size = size < limit ? size : limit;
-    PyObject *source = NULL;
-    PyObject *data = PyBytes_FromStringAndSize(batch->pieces[i].iov_base, size);
-    if (data != NULL) {
-        source =
-            source_of(self, &batch->addresses[i], batch->messages[i].msg_hdr.msg_namelen);
+    if (batch->next != i || batch->owner != self || batch->socket != self->socket) {
+        return 0; /* asking for the size ran Python code: look again */
     }
+    /* Its place in the batch is used again as soon as the next one's turn has come, which
+     * may be when the garbage collector runs in the middle of an allocation. */
+    PyObject *data =
+        PyBytes_FromStringAndSize(batch->pieces[i].iov_base, size < limit ? size : limit);
+    struct sockaddr_storage addr = batch->addresses[i];
+    socklen_t addr_size = batch->messages[i].msg_hdr.msg_namelen;
+    batch->next++;
+    PyObject *source = data == NULL ? NULL : source_of(self, &addr, addr_size);
+    size = data == NULL ? 0 : PyBytes_GET_SIZE(data);
     return deliver(self, data, source) < 0 ? -1 : size;
 }
 
@@ -376,12 +381,12 @@ receive(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, int *error)
     if (fd < 0 || packet_size(self, &limit) < 0) {
         return -1;
     }
-    if (!batch_is_free(batch) || limit > SLOT_SIZE) {
-        return receive_one(self, fd, limit, error);
-    }
     int count = batch_size(self, limit, room);
     if (count < 0) {
         return -1;
+    }
+    if (!batch_is_free(batch) || limit > SLOT_SIZE) {
+        return receive_one(self, fd, limit, error);
     }
     int received = receive_some(fd, batch->messages, count);
     if (received < 0) {

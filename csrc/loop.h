@@ -62,8 +62,8 @@ typedef struct Loop {
     struct StreamConnection *flush_tail;
     size_t flush_count;
 
-    char *read_buffer; /* shared by all streams; see stream.c */
-    bool read_buffer_busy;
+    char *read_buffer;     /* shared by all streams; see stream.c */
+    bool read_buffer_busy; /* it holds what is not yet handed over */
 } Loop;
 
 #define PYR_READ_BUFFER_SIZE (256 * 1024)

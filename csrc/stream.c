@@ -293,27 +293,58 @@ receive_limit(StreamConnection *self)
     return limit == DEFAULT_BUFFER_SIZE ? PYR_READ_BUFFER_SIZE : limit;
 }
 
+/*
+ * Where a stream receives: into the loop's buffer, or where that is in use or too small,
+ * into memory of its own.  It is in use until what was received is copied or handled, as
+ * whatever runs Python code meanwhile (a callback, another thread while a read takes
+ * long, or the garbage collector in the middle of an allocation) may receive.
+ */
+typedef struct {
+    char *data;
+    Loop *lender; /* owned: the loop whose buffer it is; NULL for memory of its own */
+} receive_buffer;
+
+static int
+buffer_take(StreamConnection *self, Py_ssize_t limit, receive_buffer *buffer)
+{
+    Loop *loop = self->loop;
+    if (loop != NULL && limit <= PYR_READ_BUFFER_SIZE && !loop->read_buffer_busy) {
+        loop->read_buffer_busy = true;
+        *buffer = (receive_buffer){loop->read_buffer, (Loop *)Py_NewRef(loop)};
+        return 0;
+    }
+    *buffer = (receive_buffer){PyMem_Malloc(limit > 0 ? (size_t)limit : 1), NULL};
+    if (buffer->data == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+/* No harm if it was given back before. */
+static void
+buffer_give_back(receive_buffer *buffer)
+{
+    if (buffer->lender == NULL) {
+        PyMem_Free(buffer->data);
+    } else {
+        buffer->lender->read_buffer_busy = false;
+        Py_CLEAR(buffer->lender);
+    }
+    buffer->data = NULL;
+}
+
 /* A read that may take long: of a file, or where somebody made the descriptor block.  The
- * other threads run meanwhile; none of them may read into the same buffer. */
+ * other threads run meanwhile. */
 static ssize_t
 receive_shared(StreamConnection *self, char *data, size_t limit)
 {
-    Loop *loop = self->loop;
-    bool in_loop = loop != NULL && data == loop->read_buffer;
     int fd = self->fd, error;
     ssize_t count;
-    if (in_loop) {
-        Py_INCREF(loop);
-        loop->read_buffer_busy = true;
-    }
     PyThreadState *thread = PyEval_SaveThread();
     count = self->kind->receive(fd, data, limit);
     error = errno;
     PyEval_RestoreThread(thread);
-    if (in_loop) {
-        loop->read_buffer_busy = false;
-        Py_DECREF(loop);
-    }
     if (count < 0 && error == EINTR) {
         error = EAGAIN;
         count = PyErr_CheckSignals() < 0 ? -2 : -1;
@@ -322,101 +353,111 @@ receive_shared(StreamConnection *self, char *data, size_t limit)
     return count;
 }
 
-/* Receive into the loop's buffer, or into *own, which the caller then frees; *ancillary
- * is as from pyr_receive_ancillary. */
+/* How many bytes came, 0 at the end, -1 with errno, -2 with an exception set. */
 static ssize_t
-receive(StreamConnection *self, Py_ssize_t limit, char **data, char **own,
-        pyr_ancillary *ancillary)
+receive(StreamConnection *self, char *data, Py_ssize_t limit, pyr_ancillary *ancillary)
 {
-    Loop *loop = self->loop;
     ssize_t count;
-    *own = NULL;
     *ancillary = (pyr_ancillary){NULL, NULL};
-    if (loop != NULL && limit <= PYR_READ_BUFFER_SIZE && !loop->read_buffer_busy) {
-        *data = loop->read_buffer;
-    } else {
-        *data = *own = PyMem_Malloc(limit > 0 ? (size_t)limit : 1);
-        if (*own == NULL) {
-            PyErr_NoMemory();
-            return -2;
-        }
-    }
     if (self->takes_ancillary) {
-        return pyr_receive_ancillary(self->fd, *data, (size_t)limit, ancillary);
+        return pyr_receive_ancillary(self->fd, data, (size_t)limit, ancillary);
     }
     if (self->shared) {
-        return receive_shared(self, *data, (size_t)limit);
+        return receive_shared(self, data, (size_t)limit);
     }
     do {
-        count = self->kind != NULL ? self->kind->receive(self->fd, *data, (size_t)limit)
-                                   : recv(self->fd, *data, (size_t)limit, 0);
+        count = self->kind != NULL ? self->kind->receive(self->fd, data, (size_t)limit)
+                                   : recv(self->fd, data, (size_t)limit, 0);
     } while (count < 0 && errno == EINTR);
     return count;
 }
 
-/* Give the framing what was received where it lies.  Until it returns, nobody else may
- * receive into the same buffer: a callback may iterate the reactor. */
-static PyObject *
-feed(StreamConnection *self, pyr_framing_method *framing, PyObject *protocol,
-     const char *data, Py_ssize_t size)
+static int
+deliver_bytes(StreamConnection *self, PyObject *protocol, PyObject *bytes)
 {
-    Loop *loop = self->loop;
-    if (loop == NULL || data != loop->read_buffer) {
-        return pyr_framing_feed(framing, protocol, data, size);
+    PyObject *result =
+        PyObject_CallMethodOneArg(protocol, self->st->names.dataReceived, bytes);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Give it to the framing where it lies, if that is what the protocol receives by: then 0,
+ * or -1 with an exception set; 1 if it is not. */
+static int
+deliver_in_place(StreamConnection *self, PyObject *protocol, const char *data,
+                 Py_ssize_t size)
+{
+    pyr_framing_method *framing = pyr_framing_method_of(self->st, protocol);
+    if (framing == NULL) {
+        return 1;
     }
-    Py_INCREF(loop);
-    loop->read_buffer_busy = true;
     PyObject *result = pyr_framing_feed(framing, protocol, data, size);
-    loop->read_buffer_busy = false;
-    Py_DECREF(loop);
-    return result;
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
 }
 
 int
 pyr_stream_deliver_to(StreamConnection *self, PyObject *protocol, const char *data,
                       Py_ssize_t size)
 {
-    PyObject *result = NULL, *bytes = NULL;
-    pyr_framing_method *framing = pyr_framing_method_of(self->st, protocol);
     Py_INCREF(protocol);
-    if (framing != NULL) {
-        result = feed(self, framing, protocol, data, size);
-    } else if ((bytes = PyBytes_FromStringAndSize(data, size)) != NULL) {
-        result = PyObject_CallMethodOneArg(protocol, self->st->names.dataReceived, bytes);
-        Py_DECREF(bytes);
+    int status = deliver_in_place(self, protocol, data, size);
+    if (status > 0) {
+        PyObject *bytes = PyBytes_FromStringAndSize(data, size);
+        status = bytes == NULL ? -1 : deliver_bytes(self, protocol, bytes);
+        Py_XDECREF(bytes);
     }
     Py_DECREF(protocol);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return status;
 }
 
-/* Finding out whose the data is may run Python code: the buffer stays ours meanwhile. */
-static int
-deliver_by_kind(StreamConnection *self, const char *data, Py_ssize_t size)
+/* The protocol, or NULL with an exception set; new reference. */
+static PyObject *
+present_protocol(StreamConnection *self)
 {
-    Loop *loop = self->loop;
-    if (loop == NULL || data != loop->read_buffer) {
-        return self->kind->deliver(self->st, self, data, size);
+    if (self->protocol == NULL) {
+        pyr_attribute_absent((PyObject *)self, "protocol");
     }
-    Py_INCREF(loop);
-    loop->read_buffer_busy = true;
-    int status = self->kind->deliver(self->st, self, data, size);
-    loop->read_buffer_busy = false;
-    Py_DECREF(loop);
+    return Py_XNewRef(self->protocol);
+}
+
+/* Hand over what was received.  What the callback gets is a copy as a rule, and then the
+ * buffer is given back before. */
+static int
+deliver(StreamConnection *self, receive_buffer *buffer, Py_ssize_t size)
+{
+    if (self->kind != NULL && self->kind->deliver != NULL) {
+        return self->kind->deliver(self->st, self, buffer->data, size);
+    }
+    PyObject *protocol = present_protocol(self);
+    if (protocol == NULL) {
+        return -1;
+    }
+    int status = deliver_in_place(self, protocol, buffer->data, size);
+    if (status > 0) {
+        PyObject *bytes = PyBytes_FromStringAndSize(buffer->data, size);
+        buffer_give_back(buffer);
+        status = bytes == NULL ? -1 : deliver_bytes(self, protocol, bytes);
+        Py_XDECREF(bytes);
+    }
+    Py_DECREF(protocol);
     return status;
 }
 
 static int
-deliver(StreamConnection *self, const char *data, Py_ssize_t size)
+deliver_copy(StreamConnection *self, PyObject *bytes)
 {
-    if (self->kind != NULL && self->kind->deliver != NULL) {
-        return deliver_by_kind(self, data, size);
-    }
-    if (self->protocol == NULL) {
-        pyr_attribute_absent((PyObject *)self, "protocol");
+    PyObject *protocol = present_protocol(self);
+    if (protocol == NULL) {
         return -1;
     }
-    return pyr_stream_deliver_to(self, self->protocol, data, size);
+    int status = deliver_in_place(self, protocol, PyBytes_AS_STRING(bytes),
+                                  PyBytes_GET_SIZE(bytes));
+    if (status > 0) {
+        status = deliver_bytes(self, protocol, bytes);
+    }
+    Py_DECREF(protocol);
+    return status;
 }
 
 /* Hand over what came beside the bytes, then these; drops both. */
@@ -428,7 +469,7 @@ deliver_ancillary(StreamConnection *self, pyr_ancillary *ancillary)
         (PyObject *)self, self->st->names._ancillaryReceived, ancillary->messages);
     int status = result == NULL ? -1 : 0;
     if (status == 0 && PyBytes_GET_SIZE(bytes) > 0) {
-        status = deliver(self, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
+        status = deliver_copy(self, bytes);
     }
     Py_XDECREF(result);
     Py_CLEAR(ancillary->messages);
@@ -441,32 +482,32 @@ static PyObject *
 do_read(StreamConnection *self)
 {
     core_state *st = self->st;
-    char *data, *own;
+    receive_buffer buffer;
     pyr_ancillary ancillary;
     Py_ssize_t limit = receive_limit(self);
-    if (limit < 0 || pyr_stream_refresh_descriptor(self) < 0) {
+    if (limit < 0 || pyr_stream_refresh_descriptor(self) < 0 ||
+        buffer_take(self, limit, &buffer) < 0) {
         return NULL;
     }
-    ssize_t count = receive(self, limit, &data, &own, &ancillary);
-    if (count == -1) {
-        int error = errno;
-        PyMem_Free(own);
-        if (error == EAGAIN || error == EWOULDBLOCK) {
-            Py_RETURN_NONE;
-        }
-        return Py_NewRef(st->reactor.CONNECTION_LOST);
-    }
-    int status = count < 0 ? -1 : 0;
-    if (ancillary.messages != NULL) {
+    ssize_t count = receive(self, buffer.data, limit, &ancillary);
+    int status = 0, error = errno;
+    if (count < -1) {
+        status = -1;
+    } else if (ancillary.messages != NULL) {
+        buffer_give_back(&buffer);
         status = deliver_ancillary(self, &ancillary);
     } else if (count > 0) {
-        status = deliver(self, data, count);
+        status = deliver(self, &buffer, count);
     }
-    PyMem_Free(own);
+    buffer_give_back(&buffer);
     if (status < 0) {
         return NULL;
     }
-    return Py_NewRef(count > 0 ? Py_None : st->reactor.CONNECTION_DONE);
+    if (count > 0 || (count < 0 && (error == EAGAIN || error == EWOULDBLOCK))) {
+        Py_RETURN_NONE;
+    }
+    return Py_NewRef(count < 0 ? st->reactor.CONNECTION_LOST
+                               : st->reactor.CONNECTION_DONE);
 }
 
 /* ---- writing ---- */

@@ -19,8 +19,8 @@ typedef struct StreamConnection StreamConnection;
 typedef struct {
     ssize_t (*receive)(int fd, char *data, size_t size);
     ssize_t (*send)(int fd, const struct iovec *items, int count);
-    /* Hand over what was read; NULL for protocol.dataReceived.  -1 with an exception set.
-     */
+    /* Hand over what was read, which stays there meanwhile; NULL for
+     * protocol.dataReceived.  -1 with an exception set. */
     int (*deliver)(core_state *st, StreamConnection *stream, const char *data,
                    Py_ssize_t size);
     bool asks_fileno; /* the descriptor is whatever fileno() says at the time */

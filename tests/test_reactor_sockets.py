@@ -19,6 +19,7 @@ from twisted.python import log
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from pyreactor import basic
 from pyreactor.reactor import PyReactor
 from tests.test_reactor import Recorder, no_leak, reactor, spin
 
@@ -218,6 +219,68 @@ def test_no_leak_in_unix_connections(reactor: PyReactor, tmp_path: Path, end: st
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+class Framed(basic.LineOnlyReceiver):
+    made: list[Any]
+
+    def connectionMade(self) -> None:
+        self.factory.made.append(self)  # type: ignore[attr-defined,union-attr]
+
+    def lineReceived(self, line: bytes) -> None:
+        received[self] = line
+
+
+received: dict[Any, bytes] = {}
+
+
+@pytest.mark.parametrize("kind", [Taking, Framed])
+@pytest.mark.parametrize("number", range(1, 9))
+def test_a_collection_in_the_middle_of_a_read(
+    reactor: PyReactor, tmp_path: Path, kind: Any, number: int
+) -> None:
+    """
+    It runs Python code, and that may receive for another connection.
+
+    Up to Python 3.11 it runs inside an allocation: here the `number`th.
+    """
+    pairs = [unix_pair(reactor, tmp_path / name, kind) for name in "ab"]
+    for which, (_, server, client) in enumerate(pairs):
+        server.transport.pauseProducing()
+        if kind is Taking:
+            client.transport.sendFileDescriptor(0)
+        client.transport.write(b"%d" % which * 1000 + b"\r\n")
+        reactor.iterate(0)
+    first, second = (server for _, server, _ in pairs)
+    for server in (first, second):
+        assert select.select([server.transport], [], [], 60)[0]
+
+    def collecting(phase: str, info: object) -> None:
+        gc.disable()
+        if phase == "start":
+            second.transport.doRead()
+
+    def all_read(server: Any) -> bytes:
+        server.transport.doRead()
+        if kind is Taking:
+            server.transport.doRead()
+            return server.received.replace(b"[1]", b"")
+        return received.pop(server) + b"\r\n"
+
+    collect = gc.get_threshold()
+    gc.collect()
+    gc.callbacks.append(collecting)
+    allocated = [set() for _ in range(20)]  # type: ignore[var-annotated]
+    gc.set_threshold(gc.get_count()[0] + number - 1)
+    try:
+        first.transport.doRead()
+    finally:
+        gc.set_threshold(*collect)
+        gc.callbacks.remove(collecting)
+        gc.enable()
+        del allocated
+    assert all_read(first) == b"0" * 1000 + b"\r\n"
+    assert all_read(second) == b"1" * 1000 + b"\r\n"
+
+
 def test_no_leak_in_datagrams(reactor: PyReactor) -> None:
     one, two = Datagrams(), Datagrams()
     ports: list[Any] = [reactor.listenUDP(0, each, interface="127.0.0.1") for each in (one, two)]
@@ -344,6 +407,30 @@ def test_wrong_packet_sizes_end_the_port_as_in_stock(reactor: PyReactor) -> None
             port.write(b"data", ("127.0.0.1", port.getHost().port))
             spin(reactor, lambda port=port: not port.connected)  # type: ignore[misc]
     assert [failure.type for failure in errors] == [ValueError, TypeError, TypeError]
+
+
+def test_a_packet_size_that_has_another_port_receive(reactor: PyReactor) -> None:
+    class Size:
+        def __index__(self) -> int:
+            for _ in range(3):
+                ports[1].write(b"to the second", here[1])
+            ports[1].doRead()
+            return 8192
+
+    receivers = [Datagrams(), Datagrams()]
+    ports: list[Any] = [reactor.listenUDP(0, r, interface="127.0.0.1") for r in receivers]
+    ports[0].maxPacketSize = Size()
+    here = [("127.0.0.1", port.getHost().port) for port in ports]
+    for number in range(3):
+        ports[0].write(b"from the first %d" % number, here[0])
+        ports[1].write(b"from the second %d" % number, here[0])
+        spin(reactor, lambda: len(receivers[0].received) == 2)
+        assert receivers[0].received == [
+            (b"from the first %d" % number, here[0]),
+            (b"from the second %d" % number, here[1]),
+        ]
+        receivers[0].received.clear()
+    assert set(receivers[1].received) == {(b"to the second", here[1])}
 
 
 def connected_port(reactor: PyReactor, path: Path, receiver: Connected) -> Any:
