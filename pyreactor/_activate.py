@@ -126,6 +126,9 @@ class Activation:
     def __init__(self) -> None:
         self.requested = False
         self.parts = {name: Part(name) for name in PARTS}
+        # What else is to be called with a module once it was executed; by module name.
+        # To be filled before activation.
+        self.also: dict[str, Callable[[ModuleType], None]] = {}
         self._by_target: dict[str, list[Part]] | None = None
 
     def by_target(self) -> dict[str, list[Part]]:
@@ -137,7 +140,7 @@ class Activation:
         """
         table = self._by_target
         if table is None:
-            table = {}
+            table = {name: [] for name in self.also}
             for part in self.parts.values():
                 part.load()
                 if part.module is not None:
@@ -149,6 +152,8 @@ class Activation:
     def module_executed(self, module: ModuleType, name: str) -> None:
         for part in self.by_target().get(name, ()):
             part.apply(module)
+        if name in self.also:
+            self.also[name](module)
 
     def catch_up(self) -> None:
         """Change the modules that had been imported before activation."""

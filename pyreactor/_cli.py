@@ -17,6 +17,8 @@ from pyreactor import __version__, _activate
 
 OLDEST_TWISTED = (24, 7)
 
+TRIAL_WORKERS = "twisted.trial._dist.disttrial"  # what starts the workers of trial -j
+
 USAGE = """\
 usage: pyreactor [options] script.py [args...]
        pyreactor [options] -m module [args...]
@@ -169,6 +171,7 @@ def _program(
             execute = prepare()
             if not _activate.bypassed():
                 check_twisted()
+                _activate.current.also[TRIAL_WORKERS] = _accelerate_workers(disable)
                 _activate.activate(disable)
         except UsageError as error:
             return _complain(error)
@@ -342,6 +345,46 @@ def _report_without(traceback: TracebackType | None) -> None:
         hook(kind, error.with_traceback(traceback), traceback)
 
     sys.excepthook = report
+
+
+# --- trial -j -----------------------------------------------------------------------------
+
+
+def _accelerate_workers(disable: Sequence[str]) -> Callable[[ModuleType], None]:
+    """
+    What has trial start its workers as `pyreactor` started trial.
+
+    @param disable: the parts that are left to stock.
+    """
+    options = [f"--disable={','.join(disable)}"] if disable else []
+
+    def change(disttrial: ModuleType) -> None:
+        pool = getattr(disttrial, "WorkerPool", None)
+        launch = getattr(pool, "_launchWorkerProcesses", None)
+        if launch is None:
+            _activate.warn("this Twisted is not known: the workers of trial -j stay stock")
+            return
+
+        def _launchWorkerProcesses(
+            self: object, spawner: Callable[..., object], protocols: object, arguments: object
+        ) -> None:
+            # Only a reactor's own: a test of trial's own may give anything.
+            reactor = sys.modules.get("twisted.internet.reactor")
+            if reactor is None or getattr(spawner, "__self__", None) is not reactor:
+                launch(self, spawner, protocols, arguments)
+                return
+
+            def spawn(
+                protocol: object, executable: str, args: Sequence[str], **more: object
+            ) -> object:
+                command = [args[0], "-m", "pyreactor", *options, *args[1:]]
+                return spawner(protocol, executable, args=command, **more)
+
+            launch(self, spawn, protocols, arguments)
+
+        pool._launchWorkerProcesses = _launchWorkerProcesses  # type: ignore[union-attr]
+
+    return change
 
 
 # --- Is Twisted fit to run? ---------------------------------------------------------------

@@ -226,16 +226,50 @@ class TestTrial:
         stock.check_side(ended=True)
         ours.check_side(ended=True)
 
-    @pytest.mark.parametrize("options", [(), ("-j2",)], ids=["one", "two-workers"])
-    def test_reactor_by_name(self, start: Starter, options: tuple[str, ...]) -> None:
-        """``--reactor=pyreactor``, which trial also hands on to its workers."""
+    ACCELERATED = TESTS + (
+        "\n"
+        "    def tearDown(self):\n"
+        "        assert type(reactor).__qualname__ == 'PyReactor'\n"
+        "        assert type(defer.Deferred.callback).__name__ == 'method_descriptor'\n"
+    )
+
+    @pytest.mark.parametrize("reactor", [(), ("--reactor=pyreactor",), ("--reactor=default",)])
+    def test_workers(self, start: Starter, reactor: tuple[str, ...]) -> None:
+        """They are accelerated as trial is."""
+        program = self.trial(start, "pyreactor", self.ACCELERATED, "-j2", *reactor)
+        assert program.process.returncode == 0, program.text()
+        assert PASSED in program.text()
+        program.check_side(ended=True)
+
+    @pytest.mark.parametrize("env", [{}, {"PYREACTOR_DISABLE": "deferred"}], ids=["", "env"])
+    def test_workers_with_a_part_disabled(self, start: Starter, env: dict[str, str]) -> None:
         tests = TESTS + (
             "\n"
             "    def tearDown(self):\n"
-            "        assert type(reactor).__qualname__ == 'PyReactor'\n"
-            "        assert type(defer.Deferred.callback).__name__ == 'method_descriptor'\n"
+            "        assert type(reactor).__qualname__ == 'EPollReactor'\n"
+            "        stock = type(defer.Deferred.callback).__name__ == 'function'\n"
+            f"        assert stock == {bool(env)}\n"
         )
-        program = self.trial(start, "plugin", tests, "--reactor=pyreactor", *options)
+        (start.folder / "test_things.py").write_text(tests)
+        env = {**env, "PYTHONPATH": f"{start.environment()['PYTHONPATH']}:{start.folder}"}
+        command = ("-m", "pyreactor", "--disable=reactor", script("trial"), "-j2", "test_things")
+        program = start("stock", *command, env=env)
+        assert program.wait() == 0, program.text()
+        assert PASSED in program.text()
+
+    def test_workers_of_a_bypassed_trial(self, start: Starter) -> None:
+        tests = TESTS + "\n    def tearDown(self):\n        assert 'pyreactor' not in sys.modules\n"
+        (start.folder / "test_things.py").write_text("import sys\n" + tests)
+        path = f"{start.environment()['PYTHONPATH']}:{start.folder}"
+        env = {"PYTHONPATH": path, "PYREACTOR": "0"}
+        program = start("pyreactor", script("trial"), "-j2", "test_things", env=env)
+        assert program.wait() == 0, program.text()
+        assert PASSED in program.text()
+
+    @pytest.mark.parametrize("options", [(), ("-j2",)], ids=["one", "two-workers"])
+    def test_reactor_by_name(self, start: Starter, options: tuple[str, ...]) -> None:
+        """``--reactor=pyreactor``, which trial also hands on to its workers."""
+        program = self.trial(start, "plugin", self.ACCELERATED, "--reactor=pyreactor", *options)
         assert program.process.returncode == 0, program.text()
         assert PASSED in program.text()
         program.check_side(ended=True)
