@@ -239,6 +239,23 @@ restore_neighbour(pyr_poller *closed)
     }
 }
 
+/* libuv 1.45 to 1.48, in a callback, has io_uring tell the kernel, which comes too late:
+ * the descriptor is closed by then, and if another process has the file open, too, the
+ * kernel goes on reporting it, and libuv cannot make it stop. */
+static void
+unregister_now(pyr_poller *poller)
+{
+#ifdef __linux__
+    if (uv_version() >= 0x012D00 && uv_version() < 0x013100) {
+        struct epoll_event nothing = {0};
+        (void)epoll_ctl(uv_backend_fd(&poller->loop->uv), EPOLL_CTL_DEL, poller->fd,
+                        &nothing);
+    }
+#else
+    (void)poller;
+#endif
+}
+
 void
 pyr_poller_close(pyr_poller *poller)
 {
@@ -254,6 +271,7 @@ pyr_poller_close(pyr_poller *poller)
     poller->selectable = NULL;
     poller->watching = 0;
     uv_close((uv_handle_t *)&poller->handle, on_closed);
+    unregister_now(poller);
     restore_neighbour(poller);
     Py_XDECREF(owned);
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -472,6 +475,33 @@ def no_leak(work: Callable[[], object], times: int = 300) -> None:
     counts = [blocks_after(work, times) for _ in range(4)]
     # Caches may still fill by a few; a leak of one block each time is `times` blocks.
     assert counts[-1] - counts[0] < times
+
+
+def polled_descriptors() -> set[int]:
+    """Those that the epoll sets of this process hold, as the kernel tells."""
+    found = set()
+    for name in os.listdir("/proc/self/fdinfo"):
+        with contextlib.suppress(OSError):
+            text = Path("/proc/self/fdinfo", name).read_text()
+            found.update(int(number) for number in re.findall(r"^tfd: *(\d+)", text, re.M))
+    return found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="epoll is Linux's")
+def test_a_connection_closed_in_its_event_that_is_open_elsewhere_too(reactor: PyReactor) -> None:
+    """The kernel is told before the descriptor is closed; else it would report it for ever.
+
+    Of the libuv versions, 1.45 to 1.48 come too late by themselves.
+    """
+    pair = Pair(reactor)
+    number = pair.server.transport.fileno()
+    kept = os.dup(number)
+    reactor.iterate(0)
+    assert number in polled_descriptors()
+    pair.client.transport.loseConnection()
+    spin(reactor, lambda: pair.server.lost)
+    assert number not in polled_descriptors()
+    os.close(kept)
 
 
 def test_no_leak_in_timed_calls(reactor: PyReactor) -> None:
