@@ -58,6 +58,8 @@ CASES = [
     ("reset_while_paused.py", (), "lost ConnectionLost"),
     ("reset_while_paused_and_writing.py", (), "lost ConnectionLost"),
     ("run_twice.py", (), "ReactorNotRestartable"),
+    ("signal_storm.py", ("own",), "handled True True"),
+    ("signal_storm.py", ("twisted",), "handled True True"),
     ("signals.py", ("own", "SIGINT"), "stopped [2] None"),
     ("signals.py", ("twisted", "SIGINT"), "stopped [] 2"),
     ("signals.py", ("twisted", "SIGTERM"), "stopped [] 15"),
