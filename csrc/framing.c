@@ -557,6 +557,7 @@ method_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    PyObject_ClearWeakRefs(self);
     (void)method_clear(self);
     type->tp_free(self);
     Py_DECREF(type);
@@ -658,6 +659,8 @@ static PyGetSetDef method_getset[] = {
 static PyMemberDef method_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(pyr_framing_method, vectorcall),
      READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(pyr_framing_method, weakrefs), READONLY,
+     NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

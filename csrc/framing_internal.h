@@ -277,6 +277,7 @@ extern const pyr_framing_kind pyr_banana_kind;
 
 struct pyr_framing_method {
     PyObject_HEAD vectorcallfunc vectorcall;
+    PyObject *weakrefs;
     core_state *st;
     const pyr_framing_kind *kind; /* NULL: another method than dataReceived */
     PyObject *stock;              /* the Python function that says what is right */

@@ -6,6 +6,7 @@ import copy
 import pickle
 import resource
 import sys
+import weakref
 from typing import Any, ClassVar
 
 import pytest
@@ -72,6 +73,7 @@ def test_the_method_shows_what_the_stock_function_shows() -> None:
     protocol = fast.LineReceiver()
     assert protocol.dataReceived == protocol.dataReceived
     assert protocol.dataReceived.__self__ is protocol
+    assert weakref.WeakMethod(protocol.dataReceived)() == protocol.dataReceived
 
 
 @SIDES
