@@ -8,6 +8,7 @@ Everything else is Twisted's own :class:`~twisted.internet.posixbase.PosixReacto
 
 from __future__ import annotations
 
+import copyreg
 import os
 import socket
 import traceback
@@ -30,6 +31,7 @@ from twisted.internet import (
 from twisted.internet._signals import _IWaker
 from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize, IReactorFDSet
 from twisted.python import context, log
+from twisted.python.reflect import namedAny, qual
 from twisted.python.runtime import seconds as runtimeSeconds
 from zope.interface import classImplements, implementer
 
@@ -528,15 +530,30 @@ class PyReactor(posixbase.PosixReactorBase):
 
 
 class _SameAsStock(type):
-    """The type of classes that equal the Twisted class in whose place their reactor is."""
+    """
+    The type of classes that equal the Twisted class in whose place their reactor is.
 
-    _stock: type
+    What a program makes of one by subclassing equals itself alone.
+    """
 
-    def __eq__(cls, other: object) -> bool:
-        return cls is other or cls._stock is other
+    def __eq__(cls, other: object) -> Any:
+        if other is cls.__dict__.get("_stock", cls):
+            return True
+        return type.__eq__(cls, other)
 
     def __hash__(cls) -> int:
-        return hash(cls._stock)
+        stock = cls.__dict__.get("_stock")
+        return hash(stock) if stock else type.__hash__(cls)
+
+
+def _reduce(cls: _SameAsStock) -> Any:
+    """A pickle of it is one of the Twisted class, for who has no pyreactor, too."""
+    stock = cls.__dict__.get("_stock")
+    return (namedAny, (qual(stock),)) if stock else cls.__qualname__
+
+
+# Classes are pickled by name, and pickle finds no method of theirs.
+copyreg.pickle(_SameAsStock, _reduce)
 
 
 def inPlaceOf(stock: type) -> type[PyReactor]:
@@ -552,6 +569,8 @@ def inPlaceOf(stock: type) -> type[PyReactor]:
     own = {"__module__": __name__, "__qualname__": PyReactor.__qualname__, "_stock": stock}
     made: Any = _SameAsStock(stock.__name__, (PyReactor, stock), own)
     made.__doc__ = PyReactor.__doc__
+    if hasattr(stock, "doSelect"):  # its public name for doIteration
+        made.doSelect = PyReactor.doIteration
     kind: type[PyReactor] = made
     return kind
 

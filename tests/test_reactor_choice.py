@@ -69,6 +69,40 @@ class TestUnderTheRunner:
         kind = asked.get(name, "EPollReactor")
         assert output == f"{kind}\n{kind} {{True}}\n"
 
+    @pytest.mark.parametrize("name", ["epollreactor", "pollreactor", "selectreactor"])
+    @pytest.mark.parametrize("runner", [STOCK, PYREACTOR], ids=["stock", "pyreactor"])
+    def test_its_class_otherwise(self, name: str, runner: tuple[str, ...]) -> None:
+        """Subclasses equal themselves alone, others may answer a comparison, and it pickles."""
+        output = run(
+            f"""
+            import pickle
+            from unittest import mock
+            from twisted.internet import {name}
+            {name}.install()
+            from twisted.internet import reactor
+            kind = type(reactor)
+            asked, = (k for k in vars({name}).values() if isinstance(k, type) and k == kind)
+
+            class Mine(kind): pass
+            class Other(kind): pass
+
+            print(Mine == asked, asked == Mine, Mine == kind, kind == Mine, Mine == Other)
+            print(Mine == Mine, Mine != asked, len({{Mine, Other, kind, asked}}))
+            print(kind == mock.ANY, mock.ANY == kind, kind == 1, kind != None)
+            for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+                for dumps in pickle.dumps, pickle._dumps:
+                    data = dumps([kind, Mine], protocol)
+                    assert b"pyreactor" not in data
+                    assert pickle.loads(data) == [kind, Mine]
+            own = Mine()
+            own.callLater(0, own.stop)
+            own.run()
+            getattr(reactor, "doSelect", reactor.doIteration)(0)
+            """,
+            runner=runner,
+        )
+        assert output == ("False False False False False\nTrue True 3\nTrue True False True\n")
+
     def test_asyncio_stays_asyncio(self) -> None:
         output = run(
             """
