@@ -377,12 +377,15 @@ static Py_ssize_t
 receive(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, int *error)
 {
     Py_ssize_t limit;
-    int fd = descriptor_of(self);
-    if (fd < 0 || packet_size(self, &limit) < 0) {
+    if (packet_size(self, &limit) < 0) {
         return -1;
     }
     int count = batch_size(self, limit, room);
     if (count < 0) {
+        return -1;
+    }
+    int fd = descriptor_of(self); /* last: asking for the size may run Python code */
+    if (fd < 0) {
         return -1;
     }
     if (!batch_is_free(batch) || limit > SLOT_SIZE) {

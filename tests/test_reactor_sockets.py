@@ -19,7 +19,7 @@ from twisted.python import log
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from pyreactor import basic
+from pyreactor import _udp, basic
 from pyreactor.reactor import PyReactor
 from tests.test_reactor import Recorder, no_leak, reactor, spin
 
@@ -381,6 +381,38 @@ def test_datagrams_are_cut_to_max_packet_size(reactor: PyReactor, size: int, lim
         assert port.write(data, where) == size  # type: ignore[func-returns-value]
     spin(reactor, lambda: len(receiver.received) == 2)
     assert receiver.received == [(data[:limit], where)] * 2
+
+
+def test_a_socket_closed_while_the_port_is_asked_for_a_size(reactor: PyReactor) -> None:
+    """Its number may be another socket's by then, whose datagrams are not the port's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        other.setblocking(False)
+
+        class Closing(_udp.Port):
+            number = -1
+
+            def _size(self) -> int:
+                if self.number >= 0:
+                    self.socket.close()
+                    os.dup2(other.fileno(), self.number)
+                return 8192
+
+            maxPacketSize: Any = property(_size, lambda port, size: None)
+
+        receiver = Datagrams()
+        port: Any = Closing(0, receiver, "127.0.0.1", 8192, reactor)
+        port.startListening()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"its own", ("127.0.0.1", port.getHost().port))
+            sender.sendto(b"another's", other.getsockname())
+        port.stopReading()
+        port.number = port.fileno()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            port.doRead()
+        os.close(port.number)
+        assert receiver.received == []
+        assert other.recv(100) == b"another's"
 
 
 def test_unix_datagrams_larger_than_udp_allows(reactor: PyReactor, tmp_path: Path) -> None:
