@@ -54,7 +54,8 @@ def connected_datagram_error(port: Any) -> bool:
     if number in (EAGAIN, EINTR, EWOULDBLOCK):
         return False
     if number != ECONNREFUSED:
-        raise problem
+        del problem  # else it would hold this frame, which holds it, by its traceback
+        raise
     port.protocol.connectionRefused()
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import inspect
@@ -515,6 +516,37 @@ def test_a_connected_port_without_what_it_needs(reactor: PyReactor, tmp_path: Pa
         (AttributeError, f"'{name}' object has no attribute 'socket'"),
     ]
     assert receiver.received == []
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.EAGAIN, errno.ECONNREFUSED, None])
+def test_an_error_of_a_connected_port_leaves_no_cycle(
+    reactor: PyReactor, tmp_path: Path, number: int | None
+) -> None:
+    """What the handler held goes at once, and not when the garbage collector comes."""
+
+    class Held:
+        pass
+
+    class Failing(Connected):
+        def datagramReceived(self, data: bytes) -> None:
+            held = Held()
+            self.held = weakref.ref(held)
+            raise OSError(*([] if number is None else [number, "raised"]))
+
+        def connectionRefused(self) -> None:
+            raise ValueError
+
+    receiver = Failing()
+    port = connected_port(reactor, tmp_path / "name", receiver)
+    port.write(b"data")
+    gc.disable()
+    try:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            port.doRead()
+            assert number == errno.EAGAIN
+        assert receiver.held() is None
+    finally:
+        gc.enable()
 
 
 def test_no_leak_in_connected_ports(reactor: PyReactor, tmp_path: Path) -> None:
