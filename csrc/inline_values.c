@@ -128,8 +128,8 @@ unshare_keys(PyObject *dict)
 }
 #endif
 
-PyObject *
-pyr_make_instance_dict(PyObject *self)
+static PyObject *
+make_instance_dict(PyObject *self)
 {
     PyObject **pointer = _PyObject_GetDictPtr(self);
     if (pointer == NULL) {
@@ -149,7 +149,7 @@ pyr_make_instance_dict(PyObject *self)
     /* Otherwise it may not have been made just now. */
     if (made != NULL && pyr_inline_values_known &&
         PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT)) {
-        /* A garbage collection may run, and replace self.__dict__. */
+        /* What is dropped may run code, and replace self.__dict__. */
         Py_INCREF(made);
         if (unshare_keys(made) < 0) {
             PyErr_Clear();
@@ -160,6 +160,21 @@ pyr_make_instance_dict(PyObject *self)
     }
 #endif
     return made;
+}
+
+/*
+ * While CPython makes a __dict__ of an instance's values, a garbage collection may come,
+ * whose code asks for the same: then two of them would own the values.
+ */
+PyObject *
+pyr_make_instance_dict(PyObject *self)
+{
+    int collecting = PyGC_Disable();
+    PyObject *dict = make_instance_dict(self);
+    if (collecting) {
+        (void)PyGC_Enable();
+    }
+    return dict;
 }
 
 /* ---- own attributes -------------------------------------------------------- */
@@ -197,7 +212,11 @@ set_in_dict(PyObject *dict, PyObject *name, PyObject *value)
 static int
 introduce_name(PyObject *self, PyObject *name, PyObject *value)
 {
+    int collecting = PyGC_Disable(); /* as above */
     PyObject *dict = PyObject_GenericGetDict(self, NULL);
+    if (collecting) {
+        (void)PyGC_Enable();
+    }
     if (dict == NULL) {
         return -1;
     }
