@@ -39,11 +39,30 @@ MODULES: dict[str, tuple[str, ...]] = {
 }
 
 #: The methods that must be Twisted's own for C to receive: those that C replaces, and calls
-#: that it leaves out.
+#: that it leaves out (in C: the `fixed` of each framing).
 _RECEIVING = {
-    "NetstringReceiver": ("dataReceived", "makeConnection"),
+    "NetstringReceiver": (
+        "dataReceived",
+        "makeConnection",
+        "_maxLengthSize",
+        "_consumeData",
+        "_consumeLength",
+        "_checkPartialLengthSpecification",
+        "_processLength",
+        "_extractLength",
+        "_checkStringSize",
+        "_prepareForPayloadConsumption",
+        "_consumePayload",
+        "_extractPayload",
+        "_payloadComplete",
+        "_processPayload",
+        "_checkForTrailingComma",
+    ),
     "Banana": ("dataReceived", "gotItem"),
 }
+
+#: The expressions that NetstringReceiver parses with.
+_PATTERNS = {"_LENGTH": rb"(0|[1-9]\d*)(:)", "_LENGTH_PREFIX": rb"(0|[1-9]\d*)$"}
 
 
 def original(stock: type, name: str) -> Any:
@@ -53,10 +72,18 @@ def original(stock: type, name: str) -> Any:
 
 
 def _stocks_own(stock: type, name: str) -> bool:
-    """Whether the method `name` is the one that Twisted defined, or C in its place."""
+    """
+    Whether the method `name` is the one that Twisted defined, or C in its place.
+
+    What `functools.wraps` has made looks like the method that it wraps, but for its code.
+    """
     found = stock.__dict__.get(name)
-    return isinstance(found, FramingMethod) or (
-        isinstance(found, FunctionType) and found.__module__ == stock.__module__
+    if isinstance(found, FramingMethod):
+        return True
+    return (
+        isinstance(found, FunctionType)
+        and found.__globals__.get("__name__") == stock.__module__
+        and found.__code__.co_name == name
     )
 
 
@@ -79,7 +106,16 @@ def members(stock: type) -> dict[str, object]:
     return result
 
 
+def _parses_with_stocks_patterns(stock: type) -> bool:
+    if stock.__name__ != "NetstringReceiver":
+        return True
+    return all(
+        getattr(stock.__dict__.get(name), "pattern", None) == pattern
+        for name, pattern in _PATTERNS.items()
+    )
+
+
 def untouched(stock: type) -> bool:
-    """Whether the methods that C replaces are still those that Twisted defined."""
+    """Whether all that C replaces or leaves out is still what Twisted defined."""
     names = _RECEIVING.get(stock.__name__, ("dataReceived",))
-    return all(_stocks_own(stock, name) for name in names)
+    return all(_stocks_own(stock, name) for name in names) and _parses_with_stocks_patterns(stock)
