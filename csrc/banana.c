@@ -122,21 +122,27 @@ plain_number(PyObject *value, long long most)
     return overflow < 0 || number < 0 ? -1 : number;
 }
 
-int
-pyr_banana_size_limit(pyr_framing_method *method, long long *limit)
+long long
+pyr_banana_size_limit(pyr_framing_method *method)
 {
     PyObject *value = pyr_banana_global(method, method->st->framing.names.SIZE_LIMIT);
     if (value == NULL) {
+        PyErr_Clear(); /* who compares with it will come upon that */
         return -1;
     }
-    *limit = plain_number(value, LLONG_MAX);
+    long long limit = plain_number(value, LLONG_MAX);
     Py_DECREF(value);
-    return 0;
+    return limit;
 }
 
 static int
 read_prefix_limit(banana_run *run)
 {
+    int usual = pyr_view_ready(run->method, run->b, run->self);
+    if (usual <= 0) { /* perhaps a property now */
+        run->prefix_limit = -1;
+        return usual;
+    }
     PyObject *limit =
         PyObject_GetAttr(run->self, run->method->st->framing.names.prefixLimit);
     if (limit == NULL) {
@@ -151,10 +157,10 @@ static int
 read_limits(banana_run *run)
 {
     if (!run->has_limits) {
-        if (read_prefix_limit(run) < 0 ||
-            pyr_banana_size_limit(run->method, &run->size_limit) < 0) {
+        if (read_prefix_limit(run) < 0) {
             return -1;
         }
+        run->size_limit = pyr_banana_size_limit(run->method);
         run->has_limits = true;
     }
     return 0;
@@ -164,24 +170,38 @@ static int
 read_stack(banana_run *run)
 {
     if (!run->has_stack) {
+        int usual = pyr_view_ready(run->method, run->b, run->self);
         PyObject *name = run->method->st->framing.names.listStack;
-        PyObject *stack = PyObject_GetAttr(run->self, name);
-        if (stack == NULL) {
+        PyObject *own = usual > 0 ? pyr_own_attribute(run->self, name) : NULL;
+        if (usual < 0 || (own == NULL && PyErr_Occurred())) {
             return -1;
         }
-        run->same_stack = stack == run->stack;
+        run->same_stack = own == run->stack;
         run->has_stack = true;
-        Py_DECREF(stack);
     }
     return 0;
 }
 
 /* ---- limits ------------------------------------------------------------------ */
 
+/* raise error */
+static void
+raise_object(PyObject *error)
+{
+    if (PyExceptionInstance_Check(error)) {
+        PyErr_SetObject(PyExceptionInstance_Class(error), error);
+    } else {
+        PyErr_SetString(PyExc_TypeError, "exceptions must derive from BaseException");
+    }
+}
+
 /* BananaError(text), or text % (argument,) */
 static run_next
 banana_error(banana_run *run, const char *text, PyObject *argument)
 {
+    if (leave_c(run) < 0) {
+        return RUN_FAILED;
+    }
     PyObject *type =
         pyr_banana_global(run->method, run->method->st->framing.names.BananaError);
     PyObject *message = type == NULL ? NULL : PyUnicode_FromString(text);
@@ -191,9 +211,11 @@ banana_error(banana_run *run, const char *text, PyObject *argument)
                   arguments == NULL ? NULL : PyUnicode_Format(message, arguments));
         Py_XDECREF(arguments);
     }
-    if (message != NULL) {
-        PyErr_SetObject(type, message);
+    PyObject *error = message == NULL ? NULL : PyObject_CallOneArg(type, message);
+    if (error != NULL) {
+        raise_object(error);
     }
+    Py_XDECREF(error);
     Py_XDECREF(message);
     Py_XDECREF(type);
     return RUN_FAILED;
@@ -205,13 +227,18 @@ check_prefix(banana_run *run, Py_ssize_t size, const char *text)
     if (size <= run->prefix_limit) {
         return RUN_ON;
     }
-    PyObject *limit =
-        PyObject_GetAttr(run->self, run->method->st->framing.names.prefixLimit);
+    if (leave_c(run) < 0) {
+        return RUN_FAILED;
+    }
+    PyObject *name = run->method->st->framing.names.prefixLimit;
+    PyObject *limit = PyObject_GetAttr(run->self, name);
     PyObject *number = limit == NULL ? NULL : PyLong_FromSsize_t(size);
     int over = number == NULL ? -1 : PyObject_RichCompareBool(number, limit, Py_GT);
-    run_next next = over < 0    ? RUN_FAILED
-                    : over == 0 ? RUN_ON
-                                : banana_error(run, text, limit);
+    run_next next = over < 0 ? RUN_FAILED : RUN_ON;
+    if (over > 0) {
+        Py_SETREF(limit, PyObject_GetAttr(run->self, name));
+        next = limit == NULL ? RUN_FAILED : banana_error(run, text, limit);
+    }
     Py_XDECREF(number);
     Py_XDECREF(limit);
     return next;
@@ -479,6 +506,9 @@ end_lists(banana_run *run)
 static int
 exceeds_size_unusual(banana_run *run, PyObject *length)
 {
+    if (leave_c(run) < 0) {
+        return -1;
+    }
     PyObject *limit =
         pyr_banana_global(run->method, run->method->st->framing.names.SIZE_LIMIT);
     int over = limit == NULL ? -1 : PyObject_RichCompareBool(length, limit, Py_GT);
@@ -519,6 +549,9 @@ parse_list(banana_run *run, const unsigned char *digits, Py_ssize_t size)
 static run_next
 wait_for(banana_run *run, Py_ssize_t needed)
 {
+    if (run->called) {
+        return RUN_WAIT; /* what self.buffer is now, stock leaves */
+    }
     if (show_item(run) < 0) {
         return RUN_FAILED;
     }
@@ -558,21 +591,60 @@ parse_float(banana_run *run)
     return got_item(run, make_float(bytes)) < 0 ? RUN_FAILED : RUN_ON;
 }
 
+/* Whether attributes of the protocol are read without any Python code.  -1: exception. */
+static int
+reads_in_c(const banana_run *run)
+{
+    int usual = pyr_view_ready(run->method, run->b, run->self);
+    bool hook = Py_TYPE(run->self)->tp_getattro != PyObject_GenericGetAttr;
+    return usual > 0 ? !hook : usual;
+}
+
+/* self.incomingVocabulary[number] */
+static PyObject *
+get_word(banana_run *run, PyObject *number)
+{
+    PyObject *name = run->method->st->framing.names.incomingVocabulary;
+    PyObject *words = PyObject_GetAttr(run->self, name);
+    if (words == NULL) {
+        return NULL;
+    }
+    PyObject *word = NULL;
+    if (PyDict_CheckExact(words) || leave_c(run) == 0) {
+        word = PyObject_GetItem(words, number);
+    }
+    Py_DECREF(words);
+    return word;
+}
+
+/* self.currentDialect == b"pb" */
+static int
+speaks_pb(banana_run *run)
+{
+    pyr_framing_state *framing = &run->method->st->framing;
+    PyObject *dialect = PyObject_GetAttr(run->self, framing->names.currentDialect);
+    if (dialect == NULL) {
+        return -1;
+    }
+    int result = -1;
+    if (PyBytes_CheckExact(dialect) || dialect == Py_None || leave_c(run) == 0) {
+        result = PyObject_RichCompareBool(dialect, framing->banana_pb, Py_EQ);
+    }
+    Py_DECREF(dialect);
+    return result;
+}
+
 /* The word of the vocabulary (new reference). */
 static PyObject *
 look_up_word(banana_run *run, PyObject *number)
 {
-    pyr_framing_state *framing = &run->method->st->framing;
-    PyObject *words = PyObject_GetAttr(run->self, framing->names.incomingVocabulary);
-    PyObject *word = words == NULL ? NULL : PyObject_GetItem(words, number);
-    Py_XDECREF(words);
-    PyObject *dialect =
-        word == NULL ? NULL : PyObject_GetAttr(run->self, framing->names.currentDialect);
-    int known = dialect == NULL
-                    ? -1
-                    : PyObject_RichCompareBool(dialect, framing->banana_pb, Py_EQ);
-    Py_XDECREF(dialect);
-    if (known == 0) {
+    int in_c = reads_in_c(run);
+    if (in_c < 0 || (in_c == 0 && leave_c(run) < 0)) {
+        return NULL;
+    }
+    PyObject *word = get_word(run, number);
+    int known = word == NULL ? -1 : speaks_pb(run);
+    if (known == 0 && leave_c(run) == 0) {
         PyErr_Format(PyExc_NotImplementedError, "Invalid item for pb protocol %R", word);
     }
     if (known <= 0) {
@@ -704,10 +776,9 @@ banana_loop(banana_run *run)
 /* Whether C can begin.  The buffer must have no more than bytes, and gotItem must be the
  * one of the class, which was looked at already. */
 static int
-can_begin(pyr_framing_method *method, PyObject *self, pyr_buffer *b, PyObject *stack,
-          Py_ssize_t size)
+can_begin(pyr_framing_method *method, PyObject *self, pyr_buffer *b, Py_ssize_t size)
 {
-    if (b->foreign != NULL || !PyList_CheckExact(stack) || (size == 0 && b->size > 0)) {
+    if (b->foreign != NULL || (size == 0 && b->size > 0)) {
         return 0;
     }
     int usual = pyr_view_ready(method, b, self);
@@ -716,6 +787,15 @@ can_begin(pyr_framing_method *method, PyObject *self, pyr_buffer *b, PyObject *s
     }
     PyObject *own = pyr_own_attribute(self, method->st->framing.names.gotItem);
     return own == NULL && PyErr_Occurred() ? -1 : own == NULL;
+}
+
+/* The protocol's own listStack (new reference), if it is a list; NULL: another thing, or
+ * an exception. */
+static PyObject *
+own_stack(pyr_framing_method *method, PyObject *self)
+{
+    PyObject *own = pyr_own_attribute(self, method->st->framing.names.listStack);
+    return own != NULL && PyList_CheckExact(own) ? Py_NewRef(own) : NULL;
 }
 
 static PyObject *
@@ -736,24 +816,25 @@ static PyObject *
 banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char *data,
             Py_ssize_t size, PyObject *lender)
 {
-    PyObject *stack = PyObject_GetAttr(self, method->st->framing.names.listStack);
-    if (stack == NULL) {
+    int usual = can_begin(method, self, b, size);
+    PyObject *stack = usual > 0 ? own_stack(method, self) : NULL;
+    if (usual < 0 || (stack == NULL && PyErr_Occurred())) {
         return NULL;
     }
-    int usual = can_begin(method, self, b, stack, size);
-    PyObject *result = NULL;
-    if (usual > 0) {
-        banana_run run = {.method = method, .b = b, .self = self, .stack = stack};
-        result = run_banana(&run, data, size, lender);
-    } else if (usual == 0) {
-        result = pyr_call_stock(method, self, data, size, lender);
+    if (stack == NULL) {
+        return pyr_call_stock(method, self, data, size, lender);
     }
+    banana_run run = {.method = method, .b = b, .self = self, .stack = stack};
+    PyObject *result = run_banana(&run, data, size, lender);
     Py_DECREF(stack);
     return result;
 }
 
 /* A class that overrides these gets stock's parser. */
 static const char *const banana_fixed[] = {"gotItem", NULL};
+/* And one with a property for one of these. */
+static const char *const banana_plain[] = {"prefixLimit", "listStack",
+                                           "incomingVocabulary", "currentDialect", NULL};
 
 const pyr_framing_kind pyr_banana_kind = {
     .name = "banana",
@@ -761,6 +842,7 @@ const pyr_framing_kind pyr_banana_kind = {
     .key = PYR_FRAMING_NAME(bananaBuffer),
     .handler = PYR_FRAMING_NAME(callExpressionReceived),
     .fixed = banana_fixed,
+    .plain = banana_plain,
     .slot_count = 1,
     .slots = {SLOT_HANDLER},
 };

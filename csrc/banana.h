@@ -29,10 +29,7 @@ pyr_banana_order(const char *from, char *to)
 
 /* A global of Twisted's module (new reference), which a program may have changed. */
 PyObject *pyr_banana_global(pyr_framing_method *method, PyObject *name);
-/*
- * The module's SIZE_LIMIT; -1: nothing that C can compare with.  Gives back -1 with an
- * exception when it is not there.
- */
-int pyr_banana_size_limit(pyr_framing_method *method, long long *limit);
+/* The module's SIZE_LIMIT; -1: nothing that C can compare with; no exception. */
+long long pyr_banana_size_limit(pyr_framing_method *method);
 
 #endif

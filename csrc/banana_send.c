@@ -41,7 +41,7 @@ typedef struct {
     PyObject *symbols; /* in the dialect that has them: a dict */
 } encoding;
 
-static int
+static void
 begin(encoding *e, pyr_framing_method *method, PyObject *self)
 {
     e->method = method;
@@ -54,7 +54,7 @@ begin(encoding *e, pyr_framing_method *method, PyObject *self)
     e->levels_room = FEW_LEVELS;
     e->has_limits = e->has_dialect = false;
     e->symbols = NULL;
-    return pyr_banana_size_limit(method, &e->size_limit);
+    e->size_limit = pyr_banana_size_limit(method);
 }
 
 static void
@@ -161,12 +161,12 @@ new_stream(void)
 }
 
 /* What was read may not hold any more. */
-static int
+static void
 forget(encoding *e)
 {
     e->has_limits = e->has_dialect = false;
     Py_CLEAR(e->symbols);
-    return pyr_banana_size_limit(e->method, &e->size_limit);
+    e->size_limit = pyr_banana_size_limit(e->method);
 }
 
 /* self._encode(element, write) */
@@ -181,7 +181,10 @@ encode_by_stock(encoding *e, PyObject *element)
         PyObject *arguments[3] = {e->self, element, write};
         result = PyObject_Vectorcall(stock, arguments, 3, NULL);
     }
-    int status = result == NULL || append_value(e, stream) < 0 || forget(e) < 0 ? -1 : 0;
+    int status = result == NULL ? -1 : append_value(e, stream);
+    if (status == 0) {
+        forget(e);
+    }
     Py_XDECREF(result);
     Py_XDECREF(write);
     Py_XDECREF(stream);
@@ -456,10 +459,8 @@ static PyObject *
 send_encoded(pyr_framing_method *method, PyObject *self, PyObject *expression)
 {
     encoding e;
-    PyObject *value = NULL;
-    if (begin(&e, method, self) == 0) {
-        value = encode(&e, expression);
-    }
+    begin(&e, method, self);
+    PyObject *value = encode(&e, expression);
     end(&e);
     PyObject *result = value == NULL ? NULL : write_value(method, self, value);
     Py_XDECREF(value);

@@ -259,6 +259,7 @@ typedef struct {
     pyr_slot slots[SLOT_COUNT];
     const char *const
         *fixed; /* class attributes that must be the stock ones; may be NULL */
+    const char *const *plain; /* attributes that must be no properties; may be NULL */
     const char *const *state; /* further attributes that must be ours; may be NULL */
     bool needs_busy;          /* _busyReceiving must be ours */
     bool delimited;           /* what ends a message is found by searching */

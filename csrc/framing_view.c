@@ -260,6 +260,25 @@ pyr_state_is_ours(core_state *st, const pyr_framing_kind *kind, PyTypeObject *ty
     return true;
 }
 
+/* Whether the attributes that C reads by their names are none that run code. */
+static bool
+has_plain_attributes(const pyr_framing_kind *kind, PyTypeObject *type)
+{
+    for (const char *const *each = kind->plain; each != NULL && *each != NULL; each++) {
+        PyObject *name = PyUnicode_InternFromString(*each);
+        PyObject *found = name == NULL ? NULL : _PyType_Lookup(type, name);
+        bool plain =
+            name != NULL && (found == NULL || (Py_TYPE(found)->tp_descr_get == NULL &&
+                                               Py_TYPE(found)->tp_descr_set == NULL));
+        Py_XDECREF(name);
+        if (!plain) {
+            PyErr_Clear();
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Whether this class lets C do the work. */
 bool
 pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type)
@@ -269,7 +288,8 @@ pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type)
            pyr_is_framing_attribute(st, type, pyr_key(method)) &&
            (!method->kind->needs_busy ||
             pyr_is_framing_attribute(st, type, st->framing.names.busy)) &&
-           pyr_state_is_ours(st, method->kind, type) && pyr_fixed_unchanged(method, type);
+           pyr_state_is_ours(st, method->kind, type) &&
+           has_plain_attributes(method->kind, type) && pyr_fixed_unchanged(method, type);
 }
 
 static void

@@ -7,7 +7,7 @@ import gc
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from twisted.spread import banana
 from twisted.spread.banana import BananaError
 
 from pyreactor import _core
+from pyreactor._framing import _RECEIVING
 from tests.banana_model import Fast, Scenario, Stock, digits, scenario, trace
 from tests.support import PYREACTOR, check
 from tests.test_framing_differential import Drawn
@@ -309,6 +310,138 @@ def test_subclasses_that_override(side: Any) -> None:
         ("_encode", [1]),
         ("_encode", 1),
     ]
+
+
+# What is read of a protocol may be Python code: it sees self.buffer, and may change things.
+
+
+class Words(dict[int, bytes]):
+    """A vocabulary that does something when it is asked."""
+
+    def __init__(self, ask: Callable[[], object]) -> None:
+        self.ask = ask
+
+    def __missing__(self, number: int) -> bytes:
+        self.ask()
+        return b"word"
+
+
+class Compared(int):
+    """A limit that does something when it is compared."""
+
+    ask: Callable[[], object]
+
+    def __lt__(self, other: int) -> bool:
+        self.ask()
+        return int(self) < other
+
+
+class Dialect(bytes):
+    ask: Callable[[], object]
+    __hash__ = bytes.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        self.ask()
+        return True
+
+
+def compared(kind: type, value: Any, ask: Callable[[], object]) -> Any:
+    result = kind(value)
+    result.ask = ask
+    return result
+
+
+def own_limit(ask: Callable[[], object]) -> None:
+    banana.SIZE_LIMIT = compared(Compared, 1000, ask)
+
+
+UNUSUAL: dict[str, Callable[[Any, Callable[[], object]], object]] = {
+    "words": lambda p, ask: setattr(p, "incomingVocabulary", Words(ask)),
+    "prefix limit": lambda p, ask: setattr(p, "prefixLimit", compared(Compared, 9, ask)),
+    "size limit": lambda p, ask: own_limit(ask),
+    "dialect": lambda p, ask: setattr(p, "currentDialect", compared(Dialect, b"pb", ask)),
+}
+ASKED: dict[str, Callable[[Any], object]] = {
+    "look": lambda p: None,
+    "set the buffer": lambda p: setattr(p, "buffer", b"\1\x81"),
+    "the buffer is what is left": lambda p: setattr(p, "buffer", b"\1\x87\3\x82ab"),
+    "new stack": lambda p: setattr(p, "listStack", []),
+    "raise": lambda p: 1 // 0,
+}
+
+
+@SIDES
+@pytest.mark.parametrize("asked", list(ASKED))
+@pytest.mark.parametrize("unusual", list(UNUSUAL))
+def test_python_code_in_what_is_read(side: Any, unusual: str, asked: str, size_limit: None) -> None:
+    """As often as with stock, and with the same before its eyes."""
+
+    def events(kind: Any) -> list[Any]:
+        protocol = connect(kind)
+        seen: list[Any] = protocol.got
+
+        def ask() -> None:
+            seen.append((protocol.buffer, protocol.listStack[:]))
+            if len(seen) == 3:
+                ASKED[asked](protocol)
+
+        UNUSUAL[unusual](protocol, ask)
+        for data in (b"\2\x80\1\x82x\1\x87\1\x87\3\x82ab", b"c\1\x81"):
+            try:
+                protocol.dataReceived(data)
+            except Exception as error:  # noqa: BLE001 - to be compared
+                seen.append(repr(error))
+            seen.append((protocol.buffer, protocol.listStack[:]))
+        banana.SIZE_LIMIT = 640 * 1024
+        return seen
+
+    assert events(side) == events(Stock)
+
+
+@SIDES
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("name", ["prefixLimit", "listStack", "currentDialect"])
+def test_properties_are_asked_as_often(side: Any, name: str, late: bool) -> None:
+    def events(kind: Any) -> list[Any]:
+        protocol = connect(kind)
+        value = vars(protocol)[name]
+
+        def ask(self: Any) -> Any:
+            self.got.append(self.buffer)
+            return value
+
+        def change(self: Any, item: Any) -> None:
+            self.got.append(item)
+            setattr(type(self), name, property(ask))
+
+        if late:
+            type(protocol).expressionReceived = change
+        else:
+            setattr(type(protocol), name, property(ask))
+        protocol.dataReceived(b"\1\x81\1\x87\2\x80\1\x81\1\x81\3\x82ab")
+        protocol.dataReceived(b"c\1\x81")
+        return list(protocol.got)
+
+    assert events(side) == events(Stock)
+
+
+@SIDES
+def test_errors_of_another_kind(side: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(banana, "BananaError", lambda text: KeyError(text))
+    with pytest.raises(KeyError, match="longer than 64 bytes"):
+        connect(side).dataReceived(b"\1" * 65 + b"\x81")
+    monkeypatch.setattr(banana, "BananaError", lambda text: text)
+    with pytest.raises(TypeError, match="must derive from BaseException"):
+        connect(side).dataReceived(b"\1" * 65 + b"\x81")
+    monkeypatch.delattr(banana, "SIZE_LIMIT")
+    protocol = connect(side)
+    protocol.dataReceived(b"\1\x81")
+    protocol.sendEncoded(7)
+    with pytest.raises(NameError, match="SIZE_LIMIT"):
+        protocol.dataReceived(b"\1\x82x")
+    with pytest.raises(NameError, match="SIZE_LIMIT"):
+        protocol.sendEncoded(b"x")
+    assert (protocol.got, protocol.buffer) == ([1], b"\1\x82x")
 
 
 @SIDES
@@ -632,30 +765,103 @@ def test_activation_reaches_connections_that_exist() -> None:
 
 
 PATCHED = """
+import functools
 import twisted.protocols.basic
+from twisted.internet.testing import StringTransport
 from twisted.spread import banana
 from pyreactor._parts import framing
 
+stock = banana.Banana.{name}
+
+@functools.wraps(stock)
 def own(*arguments):
+    called.append(True)
     return stock(*arguments)
 
-stock = banana.Banana.{name}
-own.__module__ = "somewhere"
+called, got = [], []
+if not {wraps}:
+    own.__module__ = "somewhere"
 banana.Banana.{name} = own
 framing.activate(twisted.protocols.basic)
 framing.activate(banana)
 assert banana.Banana.{name} is own
+protocol = banana.Banana()
+protocol.expressionReceived = got.append
+protocol.makeConnection(StringTransport())
+protocol.currentDialect = b"pb"
+protocol.dataReceived(b"\\1\\x82x")
+protocol.sendEncoded(1)
+assert got == [b"x"] and called, (got, called)
 print(*(type(vars(banana.Banana)[name]).__name__ for name in ("dataReceived", "sendEncoded")))
 print(*framing.status())
 """
 
 
+@pytest.mark.parametrize("wraps", [False, True], ids=["named otherwise", "wraps"])
 @pytest.mark.parametrize("name", ["dataReceived", "gotItem", "sendEncoded", "_encode"])
-def test_activation_leaves_what_somebody_has_replaced(name: str) -> None:
+def test_activation_leaves_what_somebody_has_replaced(name: str, wraps: bool) -> None:
     receives = name in ("sendEncoded", "_encode")
-    printed = check(PATCHED.format(name=name)).split("\n")
+    printed = check(PATCHED.format(name=name, wraps=wraps)).split("\n")
     assert printed[0] == ("FramingMethod function" if receives else "function function")
     assert printed[1].startswith("True" if receives else "False Banana: dataReceived is not")
+
+
+STEPS = """
+import functools
+import re
+from twisted.internet.testing import StringTransport
+from twisted.protocols import basic
+from pyreactor._parts import framing
+
+stock = basic.{owner}.{name}
+called, got = [], []
+
+class Pattern:
+    pattern = b"other"
+
+    def __getattr__(self, name):
+        called.append(name)
+        return getattr(stock, name)
+
+if isinstance(stock, re.Pattern):
+    own = Pattern()
+else:
+    @functools.wraps(stock)
+    def own(*arguments):
+        called.append(arguments)
+        return stock(*arguments)
+
+basic.{owner}.{name} = own
+framing.activate(basic)
+assert vars(basic.{owner})["{name}"] is own
+protocol = basic.{owner}()
+protocol.lineReceived = protocol.stringReceived = got.append
+protocol.makeConnection(StringTransport())
+protocol.dataReceived({data!r})
+protocol.dataReceived({more!r})
+assert got == [b"abc"], got
+print(bool(called), type(vars(basic.{owner})["dataReceived"]).__name__)
+"""
+
+LINE = ("LineReceiver", b"abc\r\n", b"")
+NETSTRING = ("NetstringReceiver", b"3", b":abc,")
+
+
+@pytest.mark.parametrize(
+    ("name", "receiver"),
+    [
+        ("dataReceived", LINE),
+        ("dataReceived", ("LineOnlyReceiver", *LINE[1:])),
+        *((name, NETSTRING) for name in ("_LENGTH", "_LENGTH_PREFIX")),
+        *((name, NETSTRING) for name in _RECEIVING["NetstringReceiver"]),
+    ],
+)
+def test_activation_leaves_the_steps_of_the_other_receivers(
+    name: str, receiver: tuple[str, bytes, bytes]
+) -> None:
+    owner, data, more = receiver
+    printed = check(STEPS.format(owner=owner, name=name, data=data, more=more))
+    assert printed.split() == ["True", "function"]
 
 
 def test_only_python_functions_have_globals() -> None:
