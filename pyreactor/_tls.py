@@ -83,7 +83,8 @@ def _method(owner: type, name: str, module: str) -> FunctionType:
     found = owner.__dict__.get(name)
     if isinstance(found, _core.TLSMethod):
         found = found.__wrapped__
-    if not isinstance(found, FunctionType) or found.__module__ != module:
+    # functools.wraps copies __module__, but not where the function looks its names up.
+    if not isinstance(found, FunctionType) or found.__globals__.get("__name__") != module:
         raise _Unknown(f"{owner.__name__}.{name} is not {module}'s own")
     return found
 

@@ -353,3 +353,11 @@ def test_a_good_value_at_the_address_of_a_bad_one_is_seen() -> None:
     Plain.got.clear()
     protocol.dataReceived(b"=" * size + b"b" + b"=" * size)
     assert b"b" in Plain.got
+
+
+def test_finalizers_that_change_what_receives() -> None:
+    """Wherever a collection runs them. On stock, CPython 3.11 itself may crash in this program."""
+    program = HERE / "programs" / "collected_while_receiving.py"
+    printed = python("-m", "pyreactor", str(program)).splitlines()
+    assert len(printed) == 25
+    assert all(line.endswith(" True") for line in printed), printed

@@ -738,12 +738,11 @@ print(after > before)
 def test_status_and_fallback() -> None:
     assert _tls.status() == "TLS records in C"
     code = """
+from types import FunctionType
 from OpenSSL import SSL
-stock = SSL.Connection.recv
 def recv(self, bufsiz, flags=None):
     return something_new(self)
-recv.__module__ = "OpenSSL.SSL"
-SSL.Connection.recv = recv
+SSL.Connection.recv = FunctionType(recv.__code__, vars(SSL))
 import pyreactor.reactor
 from pyreactor import _tls
 print(_tls.status())
@@ -785,6 +784,22 @@ print(tls.TLSMemoryBIOProtocol.write is write)
         "TLS methods of Twisted's own: write"
         " (TLSMemoryBIOProtocol.write is not twisted.protocols.tls's own)\nTrue\n"
     )
+
+
+def test_instrumented_method_is_called() -> None:
+    """What `functools.wraps` makes has the module and the name of what it wraps."""
+    code = """
+import functools
+from twisted.protocols import tls
+stock = tls.TLSMemoryBIOProtocol.write
+@functools.wraps(stock)
+def write(*args):
+    return stock(*args)
+tls.TLSMemoryBIOProtocol.write = write
+import pyreactor.reactor
+print(tls.TLSMemoryBIOProtocol.write is write)
+"""
+    assert check(code) == "True\n"
 
 
 @pytest.mark.parametrize("disabled", [True, False])
