@@ -281,7 +281,7 @@ def own_class():
             print(type(self.transport).__name__)
 
     process.PTYProcess = Telling
-    shell(Ending(), RAW + "exit 6")
+    shell(Ending(), RAW + "sleep 0.2; exit 6")
 
 
 def hang_up_told(prepare, ends="sleep 0.2; exit 6"):
@@ -348,7 +348,7 @@ def hang_up_then_writing():
             self.transport.loseConnection()
             super().processExited(reason)
 
-    shell(Late(), RAW + "exit 6")
+    shell(Late(), RAW + "sleep 0.2; exit 6")
 
 
 def given_terminal():
