@@ -10,9 +10,12 @@ from tests.serving import side, start
 
 __all__ = ["side", "start"]
 
-# A shell's background job ignores SIGINT, and so would every program that a test starts.
+# What a shell starts in the background ignores SIGINT, and nohup's programs SIGHUP; so would
+# every program that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
