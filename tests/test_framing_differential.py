@@ -12,7 +12,7 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from twisted.protocols import basic as stock
 
@@ -40,6 +40,14 @@ def scenarios(draw: Any, name: str) -> Scenario:
     return scenario(Drawn(draw), name)
 
 
+def clears_busy_and_hands_over(plan: Scenario) -> bool:
+    """A known difference: docs/framing.md, at `_busyReceiving`."""
+    actions = {action[0] for action in plan.actions}
+    return "busy" in actions and bool(
+        actions & {"odd buffer", "odd delimiter", "odd attribute", "new class", "class delimiter"}
+    )
+
+
 @pytest.mark.parametrize("name", FRAMINGS)
 def test_random_programs_see_the_same_events(name: str) -> None:
     @settings(
@@ -50,6 +58,7 @@ def test_random_programs_see_the_same_events(name: str) -> None:
     )
     @given(scenarios(name))
     def same(plan: Scenario) -> None:
+        assume(not clears_busy_and_hands_over(plan))
         assert trace(fast, plan) == trace(plan.framing.reference, plan)
 
     same()
