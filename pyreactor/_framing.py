@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import Any
 
 from ._core import FramingAttribute, FramingMethod
+from ._untouched import defined_by
 
 #: Framing, then the attributes over its state with what the stock class has there.
 _Attributes = dict[str, tuple[Any, ...]]
@@ -72,19 +72,9 @@ def original(stock: type, name: str) -> Any:
 
 
 def _stocks_own(stock: type, name: str) -> bool:
-    """
-    Whether the method `name` is the one that Twisted defined, or C in its place.
-
-    What `functools.wraps` has made looks like the method that it wraps, but for its code.
-    """
+    """Whether the method `name` is the one that Twisted defined, or C in its place."""
     found = stock.__dict__.get(name)
-    if isinstance(found, FramingMethod):
-        return True
-    return (
-        isinstance(found, FunctionType)
-        and found.__globals__.get("__name__") == stock.__module__
-        and found.__code__.co_name == name
-    )
+    return isinstance(found, FramingMethod) or defined_by(found, stock.__module__, name)
 
 
 def members(stock: type) -> dict[str, object]:

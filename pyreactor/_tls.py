@@ -19,6 +19,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
 from pyreactor import _core
+from pyreactor._untouched import defined_by
 
 #: The methods of TLSMemoryBIOProtocol that are in C, and the names that they use.
 METHODS = {
@@ -83,8 +84,7 @@ def _method(owner: type, name: str, module: str) -> FunctionType:
     found = owner.__dict__.get(name)
     if isinstance(found, _core.TLSMethod):
         found = found.__wrapped__
-    # functools.wraps copies __module__, but not where the function looks its names up.
-    if not isinstance(found, FunctionType) or found.__globals__.get("__name__") != module:
+    if not defined_by(found, module, name):
         raise _Unknown(f"{owner.__name__}.{name} is not {module}'s own")
     return found
 
