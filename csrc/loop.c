@@ -2,12 +2,13 @@
  * The event loop; see loop.h.
  *
  * One iteration: flush what was written, sleep in the kernel without the GIL, handle
- * what became ready.  The GIL is given up in libuv's prepare callback and taken back by
- * the first callback after the sleep, so it changes hands once an iteration.
+ * what became ready.  libuv's callbacks only collect that; no Python code runs before
+ * libuv has returned and the GIL is taken back, so it changes hands once an iteration.
  */
 #include "loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -18,74 +19,16 @@
 #include "report.h"
 #include "stream.h"
 
-/* ---- sleeping and waking ---- */
-
-static void
-park(Loop *self)
-{
-    if (self->parked == NULL) {
-        /* Another thread may run, and wake us up, before PyEval_SaveThread returns. */
-        self->asleep = true;
-        self->parked = PyEval_SaveThread();
-    }
-}
-
-void
-pyr_loop_unpark(Loop *self)
-{
-    if (self->parked == NULL) {
-        return;
-    }
-    PyThreadState *state = self->parked;
-    PyEval_RestoreThread(state);
-    self->parked = NULL;
-    self->asleep = false;
-    self->async_sent = false;
-    /* libuv swallows EINTR: without this, Ctrl-C would wait for the next Python line. */
-    if (PyErr_CheckSignals() < 0) {
-        pyr_loop_keep_exception(self);
-    }
-}
+/* ---- waking ---- */
 
 void
 pyr_loop_wake(Loop *self)
 {
     self->woken = true;
-    if (self->asleep && !self->async_sent) {
-        self->async_sent = true;
-        (void)uv_async_send(&self->async);
+    if (self->asleep && !self->wake_sent) {
+        self->wake_sent = true;
+        pyr_engine_wake(self->engine);
     }
-}
-
-static void
-on_prepare(uv_prepare_t *handle)
-{
-    Loop *self = handle->data;
-    if (!self->quick) {
-        park(self);
-    }
-}
-
-static void
-on_check(uv_check_t *handle)
-{
-    pyr_loop_unpark(handle->data);
-}
-
-static void
-on_async(uv_async_t *handle)
-{
-    pyr_loop_unpark(handle->data);
-}
-
-/* The alarm only ends the sleep; what is due is found by our own heap.  It must end also
- * a sleep that has not begun: libuv before 1.45 runs its timers before it polls, and
- * would then sleep without any limit if we were kept from the processor since the alarm
- * was set. */
-static void
-on_alarm(uv_timer_t *handle)
-{
-    uv_stop(handle->loop);
 }
 
 /* ---- errors ---- */
@@ -158,74 +101,106 @@ keep_freed_memory(void)
 }
 
 static int
-loop_open(Loop *self)
+open_engine(Loop *self)
 {
+    int error = 0;
     keep_freed_memory();
-    int status = uv_loop_init(&self->uv);
-    if (status < 0) {
-        pyr_set_uv_error(status);
+    self->engine = pyr_engine_open(&error);
+    if (self->engine == NULL) {
+        pyr_set_uv_error(-error);
         return -1;
     }
-    self->open = true;
-    (void)uv_prepare_init(&self->uv, &self->prepare);
-    (void)uv_check_init(&self->uv, &self->check);
-    (void)uv_timer_init(&self->uv, &self->alarm);
-    self->prepare.data = self->check.data = self->async.data = self;
-    status = uv_async_init(&self->uv, &self->async, on_async);
-    if (status < 0) {
-        pyr_set_uv_error(status);
-        return -1;
+    return 0;
+}
+
+/* The engine's descriptors are other files by now, which must not be closed: its memory
+ * is left to libuv, and all is registered with the next engine. */
+static void
+abandon_engine(Loop *self)
+{
+    self->engine = NULL;
+    self->forked = self->engine_lost = false;
+    pyr_pollers_renew(self, true);
+}
+
+static int
+fork_engine(Loop *self)
+{
+    if (self->engine_lost || !pyr_engine_is_whole(self->engine) ||
+        pyr_engine_fork(self->engine) != 0) {
+        abandon_engine(self);
+        return open_engine(self);
     }
-    self->async_open = true;
-    (void)uv_prepare_start(&self->prepare, on_prepare);
-    (void)uv_check_start(&self->check, on_check);
+    self->forked = false;
+    pyr_pollers_renew(self, false);
     return 0;
 }
 
 int
 pyr_loop_ready(Loop *self)
 {
-    if (!self->open) {
+    if (self->closed) {
         PyErr_SetString(PyExc_RuntimeError, "the event loop is closed");
         return -1;
     }
-    if (self->forked) {
-        int status = uv_loop_fork(&self->uv);
-        if (status < 0) {
-            pyr_set_uv_error(status);
-            return -1;
-        }
+    if (self->engine == NULL) {
         self->forked = false;
-        pyr_pollers_forked(self);
+        return open_engine(self);
     }
-    return 0;
+    return self->forked ? fork_engine(self) : 0;
 }
 
-/* Closing is asynchronous in libuv: run the loop until every handle is gone. */
+/* The same, and the engine has all its descriptors. */
+static int
+make_whole(Loop *self)
+{
+    if (pyr_loop_ready(self) < 0) {
+        return -1;
+    }
+    if (!self->engine_lost && pyr_engine_is_whole(self->engine)) {
+        return 0;
+    }
+    abandon_engine(self);
+    return open_engine(self);
+}
+
+int
+pyr_loop_refuses(Loop *self, int fd)
+{
+    int error = pyr_engine_refuses(self->engine, fd);
+    if (error == 0 || pyr_engine_is_whole(self->engine)) {
+        return error;
+    }
+    /* It was the engine that is not what it was.  A loop that sleeps will notice. */
+    if (!self->asleep && make_whole(self) == 0) {
+        return pyr_engine_refuses(self->engine, fd);
+    }
+    PyErr_Clear();
+    return fcntl(fd, F_GETFD) < 0 ? errno : 0;
+}
+
 static void
 loop_close(Loop *self)
 {
-    if (!self->open) {
+    if (self->closed) {
         return;
     }
-    if (self->forked && pyr_loop_ready(self) < 0) {
+    if (self->forked && self->engine != NULL && pyr_loop_ready(self) < 0) {
         PyErr_WriteUnraisable(NULL);
     }
-    self->open = false; /* first: destructors that run below must not add to it */
+    if (self->engine != NULL &&
+        (self->engine_lost || !pyr_engine_is_whole(self->engine))) {
+        abandon_engine(self);
+    }
+    self->closed = true; /* first: destructors that run below must not add to it */
     pyr_stream_flush_clear(self);
     pyr_pollers_close_all(self);
-    uv_close((uv_handle_t *)&self->prepare, NULL);
-    uv_close((uv_handle_t *)&self->check, NULL);
-    uv_close((uv_handle_t *)&self->alarm, NULL);
-    if (self->async_open) {
-        uv_close((uv_handle_t *)&self->async, NULL);
+    if (self->engine != NULL) {
+        pyr_engine_close(self->engine);
+        self->engine = NULL;
     }
-    while (uv_run(&self->uv, UV_RUN_NOWAIT) != 0) {
-    }
-    (void)uv_loop_close(&self->uv);
-    PyMem_Free(self->pollers.by_fd);
-    self->pollers.by_fd = NULL;
-    self->pollers.capacity = 0;
+    pyr_pollers_settle(self);
+    pyr_pollers_free(&self->pollers);
 }
 
 /* ---- one iteration ---- */
@@ -234,11 +209,56 @@ loop_close(Loop *self)
 #define PRECISE_BELOW 0.002
 #define LONGEST_SLEEP 2147483.0 /* seconds; stock's limit */
 
-static void
-run_uv(Loop *self, uv_run_mode mode)
+static bool
+has_ready(Loop *self)
 {
-    pyr_pollers_prove(self);
-    (void)uv_run(&self->uv, mode);
+    return pyr_pollers_have_ready(&self->pollers);
+}
+
+/* Is there no other thread that could want the GIL? */
+static bool
+is_alone(void)
+{
+    PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    return PyThreadState_Next(first) == NULL;
+}
+
+/* Collect what is ready now, with the GIL. */
+static void
+collect(Loop *self)
+{
+    pyr_engine_run(self->engine, UV_RUN_NOWAIT);
+    pyr_pollers_settle(self);
+}
+
+/* Tell libuv and, if other threads could close descriptors meanwhile, the kernel of all
+ * that changed. */
+static void
+tell_changes(Loop *self)
+{
+    bool news = pyr_pollers_apply(self);
+    if (self->engine_lost) {
+        if (make_whole(self) < 0) {
+            pyr_loop_keep_exception(self);
+            return;
+        }
+        news = pyr_pollers_apply(self);
+    }
+    if (news && !is_alone()) {
+        collect(self);
+    }
+}
+
+/* Give up the GIL, and wait for what is ready; take it back. */
+static void
+collect_without_gil(Loop *self, uv_run_mode mode)
+{
+    self->asleep = true;
+    PyThreadState *thread = PyEval_SaveThread();
+    pyr_engine_run(self->engine, mode);
+    PyEval_RestoreThread(thread);
+    self->asleep = self->wake_sent = false;
+    pyr_pollers_settle(self);
 }
 
 /* Sleep in libuv; the last two milliseconds before a deadline are left for the next
@@ -246,53 +266,32 @@ run_uv(Loop *self, uv_run_mode mode)
 static void
 sleep_in_uv(Loop *self, double delay)
 {
-    if (delay < 0) {
-        (void)uv_timer_stop(&self->alarm);
-    } else {
-        uv_update_time(&self->uv);
-        (void)uv_timer_start(&self->alarm, on_alarm, (uint64_t)(delay * 1000.0) - 1, 0);
-    }
-    /* An event that was polled for quickly may have come to here by a nested iterate. */
-    self->quick = false;
-    run_uv(self, UV_RUN_ONCE);
+    pyr_engine_limit(self->engine, delay < 0 ? -1.0 : floor(delay * 1000.0) - 1.0);
+    collect_without_gil(self, UV_RUN_ONCE);
 }
 
-/* Handle what is ready now, without giving up the GIL. */
-static void
-poll_quickly(Loop *self)
-{
-    self->quick = true;
-    run_uv(self, UV_RUN_NOWAIT);
-    self->quick = false;
-}
-
-/* Handle what is ready now; other threads, if there are any, get their turn. */
+/* Collect what is ready now; other threads, if there are any, get their turn. */
 static void
 poll_without_sleep(Loop *self)
 {
-    PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
-    self->quick = PyThreadState_Next(first) == NULL;
-    run_uv(self, UV_RUN_NOWAIT);
-    self->quick = false;
-}
-
-static bool
-has_work(Loop *self)
-{
-    return self->woken || self->flush_head != NULL || self->pending_exc != NULL;
+    if (is_alone()) {
+        collect(self);
+    } else {
+        collect_without_gil(self, UV_RUN_NOWAIT);
+    }
 }
 
 /* Sleep on libuv's kernel queue with nanosecond resolution, ended also by a signal. */
 static void
 sleep_precisely(Loop *self, double delay)
 {
-    uint64_t dispatched = self->pollers.dispatched;
-    poll_quickly(self); /* tells the kernel of new descriptors, too */
-    if (has_work(self) || dispatched != self->pollers.dispatched) {
+    collect(self); /* tells the kernel of new descriptors, too */
+    if (has_ready(self)) {
         return;
     }
-    struct pollfd queue = {.fd = uv_backend_fd(&self->uv), .events = POLLIN};
-    park(self);
+    struct pollfd queue = {.fd = uv_backend_fd(&self->engine->uv), .events = POLLIN};
+    self->asleep = true;
+    PyThreadState *thread = PyEval_SaveThread();
 #ifdef __linux__
     struct timespec limit;
     if (delay >= 0) {
@@ -303,26 +302,16 @@ sleep_precisely(Loop *self, double delay)
 #else
     (void)poll(&queue, 1, delay < 0 ? -1 : (int)ceil(delay * 1000.0));
 #endif
-    pyr_loop_unpark(self);
-    poll_quickly(self);
+    PyEval_RestoreThread(thread);
+    self->asleep = self->wake_sent = false;
+    if (pyr_engine_is_whole(self->engine)) {
+        collect(self);
+    }
 }
 
-/* Flush, sleep up to `delay` seconds (negative: without limit), handle events. */
-static int
-iterate(Loop *self, double delay)
+static void
+sleep_up_to(Loop *self, double delay)
 {
-    if (pyr_loop_ready(self) < 0) {
-        return -1;
-    }
-    pyr_stream_flush(self);
-    bool delivered = pyr_datagram_deliver_rest(self);
-    if (delivered || has_work(self)) {
-        delay = 0;
-    }
-    self->woken = false;
-    if (delay > LONGEST_SLEEP) {
-        delay = LONGEST_SLEEP;
-    }
     if (delay == 0) {
         poll_without_sleep(self);
     } else if (self->signal_wakeup && (delay < 0 || delay >= PRECISE_BELOW)) {
@@ -330,7 +319,48 @@ iterate(Loop *self, double delay)
     } else {
         sleep_precisely(self, delay);
     }
-    pyr_loop_unpark(self);
+}
+
+/* Collect what is ready within `delay` seconds (negative: without limit). */
+static void
+wait_for_events(Loop *self, double delay)
+{
+    tell_changes(self);
+    if (!has_ready(self) && self->engine != NULL) {
+        sleep_up_to(self, delay);
+    }
+    /* libuv swallows EINTR: without this, Ctrl-C would wait for the next Python line. */
+    if (PyErr_CheckSignals() < 0) {
+        pyr_loop_keep_exception(self);
+    }
+}
+
+static bool
+has_work(Loop *self)
+{
+    return self->woken || self->flush_head != NULL || self->pending_exc != NULL;
+}
+
+/* Flush, sleep up to `delay` seconds (negative: without limit), handle events. */
+static int
+iterate(Loop *self, double delay)
+{
+    pyr_stream_flush(self);
+    /* The rest of what the event that iterates here came with. */
+    bool handled = pyr_datagram_deliver_rest(self);
+    handled |= pyr_pollers_dispatch(self);
+    if (handled || has_work(self)) {
+        delay = 0;
+    }
+    self->woken = false;
+    if (delay > LONGEST_SLEEP) {
+        delay = LONGEST_SLEEP;
+    }
+    if (make_whole(self) < 0) {
+        return -1;
+    }
+    wait_for_events(self, delay);
+    (void)pyr_pollers_dispatch(self);
     return raise_kept(self);
 }
 
@@ -704,6 +734,7 @@ loop_watch(Loop *self, PyObject *args)
     if (watch_flag(flag, value) < 0) {
         return NULL;
     }
+    pyr_loop_notice(self);
     Py_RETURN_NONE;
 }
 
@@ -716,6 +747,11 @@ static PyObject *
 loop_forked(Loop *self, PyObject *Py_UNUSED(ignored))
 {
     self->forked = true;
+    if (self->asleep) { /* the sleeper is not in this process */
+        self->asleep = self->wake_sent = false;
+        self->engine_lost = true;
+        pyr_pollers_forget_ready(&self->pollers);
+    }
     pyr_datagram_forked(self->st);
     Py_RETURN_NONE;
 }
@@ -772,7 +808,7 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (self->read_buffer == NULL) {
         PyErr_NoMemory();
     }
-    if (self->read_buffer == NULL || loop_open(self) < 0) {
+    if (self->read_buffer == NULL) {
         Py_DECREF(self);
         return NULL;
     }

@@ -1,17 +1,18 @@
 /*
- * The event loop: one Loop per reactor, one uv_loop_t per Loop.
+ * The event loop: one Loop per reactor, one engine, which has libuv's loop, per Loop.
  *
  * Loop is the hub that the other reactor concepts (timer, threadcalls, poller, stream)
- * hang their state on.  Everything here is touched only with the GIL held, but for the
- * time libuv sleeps in the kernel, when Loop.parked holds the saved thread state.
+ * hang their state on.  Everything here is touched only with the GIL held, but for what
+ * libuv's callbacks collect while it sleeps without the GIL, which is when Loop.asleep is
+ * set and the engine is the sleeper's alone.
  */
 #ifndef PYREACTOR_LOOP_H
 #define PYREACTOR_LOOP_H
 
 #include <stdbool.h>
-#include <uv.h>
 
 #include "core.h"
+#include "engine.h"
 #include "logcontext.h"
 #include "poller.h"
 #include "threadcalls.h"
@@ -24,19 +25,12 @@ typedef struct Loop {
     PyObject *weakrefs;
     PyObject *reactor; /* the Twisted reactor this loop drives */
 
-    uv_loop_t uv;
-    uv_prepare_t prepare;
-    uv_check_t check;
-    uv_async_t async;
-    uv_timer_t alarm; /* bounds how long libuv may block */
-    bool open;        /* uv and the four handles above are initialised */
-    bool async_open;  /* async, too */
-    bool forked;      /* set in a forked child until uv_loop_fork has run there */
-
-    PyThreadState *parked; /* saved while the loop sleeps without the GIL */
-    bool asleep;     /* from before the GIL is given up: a wake-up must end the sleep */
-    bool async_sent; /* a wake-up is already on its way */
-    bool quick;      /* this poll does not sleep: keep the GIL */
+    pyr_engine *engine; /* NULL until it is first needed */
+    bool closed;
+    bool forked;      /* set in a forked child until its engine is its own */
+    bool engine_lost; /* libuv's own descriptors were closed */
+    bool asleep;      /* from before the GIL is given up: a wake-up must end the sleep */
+    bool wake_sent;   /* a wake-up is already on its way */
     bool has_continuous;   /* something that cannot be polled was added once */
     bool woken;            /* the next iteration must not block */
     PyObject *pending_exc; /* first exception that must leave the current iteration */
@@ -68,14 +62,24 @@ typedef struct Loop {
 
 #define PYR_READ_BUFFER_SIZE (256 * 1024)
 
-/* Take the GIL back if the loop sleeps without it.  First thing in every uv callback. */
-void pyr_loop_unpark(Loop *loop);
-
 /* Make the iteration that runs or comes next return soon.  From any thread, GIL held. */
 void pyr_loop_wake(Loop *loop);
 
-/* In a forked child, give the loop a kernel queue of its own.  -1 with OSError set. */
+/* The loop got something to do: another thread's doing ends its sleep. */
+static inline void
+pyr_loop_notice(Loop *loop)
+{
+    if (loop->asleep) {
+        pyr_loop_wake(loop);
+    }
+}
+
+/* There is an engine, and in a forked child it is the child's own.  -1 with an exception
+ * set. */
 int pyr_loop_ready(Loop *loop);
+
+/* Would the kernel poll this descriptor?  0 or its errno.  The loop must be ready. */
+int pyr_loop_refuses(Loop *loop, int fd);
 
 /* Keep the exception that is set now, to be raised when the iteration ends. */
 void pyr_loop_keep_exception(Loop *loop);

@@ -26,16 +26,18 @@ static void
 poller_release(pyr_poller *poller)
 {
     if (--poller->uses == 0) {
-        PyMem_Free(poller);
+        PyMem_RawFree(poller);
     }
 }
 
+/* Like all that libuv calls, without the GIL. */
 static void
 on_closed(uv_handle_t *handle)
 {
     pyr_poller *poller = (pyr_poller *)handle;
-    pyr_loop_unpark(poller->loop);
-    poller_release(poller);
+    pyr_pollers *all = &poller->loop->pollers;
+    poller->next_closed = all->closed;
+    all->closed = poller;
 }
 
 static int
@@ -86,114 +88,41 @@ table_drop(pyr_poller *poller)
     }
 }
 
+/* libuv is to be told of a change before it next runs. */
 static void
-expect_proof(pyr_poller *poller)
+poller_pend(pyr_poller *poller)
 {
     pyr_pollers *all = &poller->loop->pollers;
-    if (!poller->unproven) {
-        poller->unproven = true;
+    if (!poller->pending) {
+        poller->pending = true;
         poller->uses++;
-        poller->next_unproven = all->unproven;
-        all->unproven = poller;
-    }
-}
-
-/* Would the kernel take this descriptor? */
-static bool
-is_pollable(Loop *loop, int fd)
-{
-#ifdef __linux__
-    struct epoll_event nothing = {0}; /* libuv changes it at once, should it be there */
-    return epoll_ctl(uv_backend_fd(&loop->uv), EPOLL_CTL_MOD, fd, &nothing) == 0 ||
-           errno == ENOENT;
-#else
-    (void)loop;
-    return fcntl(fd, F_GETFD) >= 0;
-#endif
-}
-
-void
-pyr_pollers_prove(Loop *loop)
-{
-    pyr_poller *poller = loop->pollers.unproven;
-    loop->pollers.unproven = NULL;
-    while (poller != NULL) {
-        pyr_poller *next = poller->next_unproven;
-        poller->unproven = false;
-        if (poller->watching != 0 && !is_pollable(loop, poller->fd)) {
-            (void)uv_poll_stop(&poller->handle);
-            poller->watching = 0;
+        poller->next_pending = NULL;
+        if (all->pending_tail == NULL) {
+            all->pending_head = poller;
+        } else {
+            all->pending_tail->next_pending = poller;
         }
-        poller_release(poller);
-        poller = next;
+        all->pending_tail = poller;
     }
+    pyr_loop_notice(poller->loop);
 }
 
-void
-pyr_pollers_forked(Loop *loop)
-{
-    for (int fd = 0; fd < loop->pollers.capacity; fd++) {
-        if (loop->pollers.by_fd[fd] != NULL) {
-            expect_proof(loop->pollers.by_fd[fd]);
-        }
-    }
-}
-
-static void on_poll(uv_poll_t *handle, int status, int events);
-
-/* libuv passes a hang-up off as readability.  A stream learns the difference by reading;
- * for terminals and others we ask to be told of hang-ups, to look closer then. */
-static int
-uv_events_for(pyr_poller *poller, unsigned watching)
-{
-    bool reads_to_know = poller->is_stream && !poller->is_terminal;
-    int reading = reads_to_know ? UV_READABLE : UV_READABLE | UV_DISCONNECT;
-    return (watching & PYR_READ ? reading : 0) | (watching & PYR_WRITE ? UV_WRITABLE : 0);
-}
-
-/* Ask libuv for exactly `watching`. */
-static int
+/* Ask for exactly `watching`. */
+static void
 watch_exactly(pyr_poller *poller, unsigned watching)
 {
-    int status;
-    if (watching == poller->watching) {
-        return 0;
+    if (watching != poller->watching) {
+        poller->watching = watching;
+        poller_pend(poller);
     }
-    if (watching == 0) {
-        status = uv_poll_stop(&poller->handle);
-    } else {
-        status = uv_poll_start(&poller->handle, uv_events_for(poller, watching), on_poll);
-    }
-    if (status < 0) {
-        pyr_set_uv_error(status);
-        return -1;
-    }
-    poller->watching = watching;
-    if (watching != 0) {
-        expect_proof(poller);
-    }
-    return 0;
 }
 
-/* Ask libuv for `watching`.  Reading is given up only when something comes that nobody
- * wants: most who stop reading start again, or close, before that. */
-static int
+/* Ask for `watching`.  Reading is given up only when something comes that nobody wants:
+ * most who stop reading start again, or close, before that. */
+static void
 poller_watch(pyr_poller *poller, unsigned watching)
 {
-    return watch_exactly(poller, watching | (poller->watching & PYR_READ));
-}
-
-/* libuv makes the descriptor non-blocking, which is for its owner to decide: standard
- * input shares the flag with the terminal's other users.  Streams never block. */
-static int
-init_handle(Loop *loop, pyr_poller *poller, int fd, bool is_stream)
-{
-    int flags = is_stream ? -1 : fcntl(fd, F_GETFL);
-    int status = uv_poll_init(&loop->uv, &poller->handle, fd);
-    if (flags != -1 && !(flags & O_NONBLOCK)) {
-        (void)fcntl(fd, F_SETFL, flags);
-    }
-    return status;
+    watch_exactly(poller, watching | (poller->watching & PYR_READ));
 }
 
 /* A poller for `fd`, whose table entry must be free.  *refused is set where the kernel
@@ -201,21 +130,20 @@ init_handle(Loop *loop, pyr_poller *poller, int fd, bool is_stream)
 static pyr_poller *
 poller_new(Loop *loop, int fd, bool *refused)
 {
+    int error = pyr_loop_refuses(loop, fd);
+    if (error != 0) {
+        if (refused != NULL && error == EPERM) {
+            *refused = true;
+        }
+        pyr_set_uv_error(-error);
+        return NULL;
+    }
     if (table_reserve(&loop->pollers, fd) < 0) {
         return NULL;
     }
-    pyr_poller *poller = PyMem_Calloc(1, sizeof(pyr_poller));
+    pyr_poller *poller = PyMem_RawCalloc(1, sizeof(pyr_poller));
     if (poller == NULL) {
         PyErr_NoMemory();
-        return NULL;
-    }
-    int status = init_handle(loop, poller, fd, refused == NULL);
-    if (status < 0) {
-        PyMem_Free(poller);
-        if (refused != NULL && status == UV_EPERM) {
-            *refused = true;
-        }
-        pyr_set_uv_error(status);
         return NULL;
     }
     poller->loop = loop;
@@ -230,27 +158,31 @@ static void
 restore_neighbour(pyr_poller *closed)
 {
     pyr_poller *other = table_get(&closed->loop->pollers, closed->fd);
-    if (other != NULL && other != closed && other->watching != 0) {
-        unsigned watching = other->watching;
-        (void)watch_exactly(other, 0);
-        if (watch_exactly(other, watching) < 0) {
-            PyErr_WriteUnraisable(other->selectable);
-        }
+    if (other != NULL && other != closed && other->told != 0) {
+        other->told = 0;
+        poller_pend(other);
     }
 }
 
-/* libuv 1.45 to 1.48, in a callback, has io_uring tell the kernel, which comes too late:
- * the descriptor is closed by then, and if another process has the file open, too, the
- * kernel goes on reporting it, and libuv cannot make it stop. */
 static void
-unregister_now(pyr_poller *poller)
+close_handle(pyr_poller *poller)
+{
+    poller->has_handle = false;
+    poller->loop->pollers.count--;
+    uv_close((uv_handle_t *)&poller->handle, on_closed);
+    restore_neighbour(poller);
+}
+
+/* While the loop sleeps, another thread must leave libuv alone.  But the kernel has to
+ * forget the descriptor before it is closed: if another process has the file open, too,
+ * it would go on reporting it. */
+static void
+unregister_meanwhile(pyr_poller *poller)
 {
 #ifdef __linux__
-    if (uv_version() >= 0x012D00 && uv_version() < 0x013100) {
-        struct epoll_event nothing = {0};
-        (void)epoll_ctl(uv_backend_fd(&poller->loop->uv), EPOLL_CTL_DEL, poller->fd,
-                        &nothing);
-    }
+    struct epoll_event nothing = {0};
+    (void)epoll_ctl(uv_backend_fd(&poller->loop->engine->uv), EPOLL_CTL_DEL, poller->fd,
+                    &nothing);
 #else
     (void)poller;
 #endif
@@ -259,20 +191,25 @@ unregister_now(pyr_poller *poller)
 void
 pyr_poller_close(pyr_poller *poller)
 {
+    Loop *loop = poller->loop;
     if (poller->closing) {
         return;
-    }
-    if (poller->loop->forked && pyr_loop_ready(poller->loop) < 0) {
-        PyErr_WriteUnraisable(NULL);
     }
     poller->closing = true;
     PyObject *owned = poller_disown(poller);
     table_drop(poller);
     poller->selectable = NULL;
     poller->watching = 0;
-    uv_close((uv_handle_t *)&poller->handle, on_closed);
-    unregister_now(poller);
-    restore_neighbour(poller);
+    if (!poller->has_handle) {
+        poller_release(poller);
+    } else if (loop->asleep || loop->forked) {
+        if (loop->asleep) {
+            unregister_meanwhile(poller);
+        }
+        poller_pend(poller);
+    } else {
+        close_handle(poller);
+    }
     Py_XDECREF(owned);
 }
 
@@ -288,6 +225,175 @@ table_put(pyr_poller *poller, PyObject *selectable, unsigned wanted)
     poller->selectable = Py_NewRef(selectable);
     Py_XDECREF(owned);
     return 0;
+}
+
+/* ---- telling libuv ---- */
+
+static void on_poll(uv_poll_t *handle, int status, int events);
+
+/* libuv passes a hang-up off as readability.  A stream learns the difference by reading;
+ * for terminals and others we ask to be told of hang-ups, to look closer then. */
+static int
+uv_events_for(pyr_poller *poller, unsigned watching)
+{
+    bool reads_to_know = poller->is_stream && !poller->is_terminal;
+    int reading = reads_to_know ? UV_READABLE : UV_READABLE | UV_DISCONNECT;
+    return (watching & PYR_READ ? reading : 0) | (watching & PYR_WRITE ? UV_WRITABLE : 0);
+}
+
+/* What is collected must find its place without the GIL. */
+static bool
+ready_reserve(pyr_pollers *self)
+{
+    if (self->count < self->ready_capacity) {
+        return true;
+    }
+    size_t capacity = self->ready_capacity == 0 ? 64 : self->ready_capacity * 2;
+    pyr_poller **ready = self->ready;
+    PyMem_Resize(ready, pyr_poller *, capacity);
+    if (ready == NULL) {
+        return false;
+    }
+    self->ready = ready;
+    self->ready_capacity = capacity;
+    return true;
+}
+
+/* libuv makes the descriptor non-blocking, which is for its owner to decide: standard
+ * input shares the flag with the terminal's other users.  Streams never block. */
+static int
+init_handle(pyr_poller *poller)
+{
+    Loop *loop = poller->loop;
+    if (!ready_reserve(&loop->pollers)) {
+        return UV_ENOMEM;
+    }
+    int flags = poller->is_stream ? -1 : fcntl(poller->fd, F_GETFL);
+    int status = uv_poll_init(&loop->engine->uv, &poller->handle, poller->fd);
+    if (flags != -1 && !(flags & O_NONBLOCK)) {
+        (void)fcntl(poller->fd, F_SETFL, flags);
+    }
+    if (status == 0) {
+        poller->has_handle = true;
+        loop->pollers.count++;
+    }
+    return status;
+}
+
+static int
+start_handle(pyr_poller *poller)
+{
+    /* Of a descriptor that the kernel does not take, libuv aborts the process. */
+    int status = poller->has_handle
+                     ? -pyr_engine_refuses(poller->loop->engine, poller->fd)
+                     : init_handle(poller);
+    return status < 0 ? status
+                      : uv_poll_start(&poller->handle,
+                                      uv_events_for(poller, poller->watching), on_poll);
+}
+
+/* One that was closed behind our back, or is a file by now, is not watched any more;
+ * nobody hears of it, as in stock.  One that libuv takes for its own has the number of
+ * what libuv has lost. */
+static void
+start_failed(pyr_poller *poller, int status)
+{
+    if (status == UV_EEXIST) {
+        poller->loop->engine_lost = true;
+        poller_pend(poller);
+        return;
+    }
+    poller->watching = 0;
+    if (poller->has_handle) {
+        (void)uv_poll_stop(&poller->handle);
+    }
+    if (status != UV_EBADF && status != UV_EPERM) {
+        pyr_set_uv_error(status);
+        pyr_loop_keep_exception(poller->loop);
+    }
+}
+
+/* True if the kernel is to be told of it. */
+static bool
+poller_tell(pyr_poller *poller)
+{
+    int status = 0;
+    if (poller->watching == poller->told) {
+        return false;
+    }
+    if (poller->watching == 0) {
+        (void)uv_poll_stop(&poller->handle);
+    } else {
+        status = start_handle(poller);
+        if (status < 0) {
+            start_failed(poller, status);
+            return false;
+        }
+    }
+    poller->told = (uint8_t)poller->watching;
+    return poller->told != 0;
+}
+
+static bool
+poller_apply(pyr_poller *poller)
+{
+    if (!poller->closing) {
+        return poller_tell(poller);
+    }
+    if (poller->has_handle) {
+        close_handle(poller);
+    }
+    return false;
+}
+
+bool
+pyr_pollers_apply(Loop *loop)
+{
+    pyr_pollers *self = &loop->pollers;
+    bool news = false;
+    pyr_poller *poller;
+    while ((poller = self->pending_head) != NULL && !loop->engine_lost) {
+        self->pending_head = poller->next_pending;
+        if (self->pending_head == NULL) {
+            self->pending_tail = NULL;
+        }
+        poller->pending = false;
+        news |= poller_apply(poller);
+        poller_release(poller);
+    }
+    return news;
+}
+
+/* Forget what libuv's loop, which is no longer used, knew of the poller. */
+static void
+poller_lost(pyr_poller *poller)
+{
+    if (poller->has_handle) {
+        poller->has_handle = false;
+        poller->loop->pollers.count--;
+        if (poller->closing) {
+            poller_release(poller);
+        }
+    }
+}
+
+void
+pyr_pollers_renew(Loop *loop, bool lost)
+{
+    pyr_pollers *self = &loop->pollers;
+    for (pyr_poller *p = self->pending_head; lost && p != NULL; p = p->next_pending) {
+        poller_lost(p);
+    }
+    for (int fd = 0; fd < self->capacity; fd++) {
+        pyr_poller *poller = self->by_fd[fd];
+        if (poller != NULL) {
+            if (lost) {
+                poller_lost(poller);
+            }
+            poller->told = 0;
+            poller_pend(poller);
+        }
+    }
 }
 
 /* ---- what a selectable says of itself ---- */
@@ -414,9 +520,7 @@ add_to_poller(pyr_poller *poller, PyObject *selectable, int event)
         pyr_set_uv_error(UV_EEXIST);
         return -1;
     }
-    if (poller_watch(poller, poller->watching | event) < 0) {
-        return -1;
-    }
+    poller_watch(poller, poller->watching | event);
     return table_put(poller, selectable, poller->wanted | event);
 }
 
@@ -432,10 +536,7 @@ add_new(Loop *loop, PyObject *selectable, int fd, int event)
         }
         return -1;
     }
-    if (poller_watch(poller, event) < 0) {
-        pyr_poller_close(poller);
-        return -1;
-    }
+    poller_watch(poller, event);
     return table_put(poller, selectable, event);
 }
 
@@ -463,16 +564,16 @@ pyr_poller_add(Loop *loop, PyObject *selectable, int event)
     return add_new(loop, selectable, fd, event);
 }
 
-static int
+static void
 remove_event(pyr_poller *poller, int event)
 {
     unsigned wanted = poller->wanted & ~(unsigned)event;
     if (wanted == 0) {
         pyr_poller_close(poller);
-        return 0;
+    } else {
+        poller->wanted = wanted;
+        poller_watch(poller, poller->watching & wanted);
     }
-    poller->wanted = wanted;
-    return poller_watch(poller, poller->watching & wanted);
 }
 
 int
@@ -483,15 +584,15 @@ pyr_poller_remove(Loop *loop, PyObject *selectable, int event)
         return pyr_stream_stop(stream, event);
     }
     int fd = descriptor_or_none(loop->st, selectable);
-    if (fd == -2 || pyr_loop_ready(loop) < 0) {
+    if (fd == -2) {
         return -1;
     }
     pyr_poller *poller = fd == -1 ? find_selectable(&loop->pollers, selectable)
                                   : table_get(&loop->pollers, fd);
-    if (poller == NULL || poller->is_stream || !(poller->wanted & event)) {
-        return 0;
+    if (poller != NULL && !poller->is_stream && (poller->wanted & event)) {
+        remove_event(poller, event);
     }
-    return remove_event(poller, event);
+    return 0;
 }
 
 PyObject *
@@ -518,7 +619,7 @@ static int
 add_stream(Loop *loop, pyr_poller **poller, struct StreamConnection *stream, int fd)
 {
     bool refused = false, foreign = pyr_stream_is_foreign(stream);
-    if (evict_stale(loop, fd) < 0) {
+    if (pyr_loop_ready(loop) < 0 || evict_stale(loop, fd) < 0) {
         return -1;
     }
     if (*poller != NULL) { /* asking for a fileno() ran Python code */
@@ -544,9 +645,6 @@ int
 pyr_poller_watch(Loop *loop, pyr_poller **poller, struct StreamConnection *stream, int fd,
                  int wanted, int watching)
 {
-    if (pyr_loop_ready(loop) < 0) {
-        return -1;
-    }
     if (*poller == NULL) {
         int status = wanted == 0 ? 0 : add_stream(loop, poller, stream, fd);
         if (status != 0 || wanted == 0) {
@@ -554,9 +652,7 @@ pyr_poller_watch(Loop *loop, pyr_poller **poller, struct StreamConnection *strea
         }
     }
     pyr_poller *self = *poller;
-    if (poller_watch(self, watching) < 0) {
-        return -1;
-    }
+    poller_watch(self, watching);
     if ((unsigned)wanted == self->wanted) {
         return 0;
     }
@@ -769,18 +865,78 @@ pyr_poller_dispatch_read(Loop *loop, PyObject *selectable)
     return true;
 }
 
-/* libuv stopped the handle when it reported an error; go on as long as Twisted wants. */
+/* ---- collecting ---- */
+
+/*
+ * libuv polls again, up to 48 times, while it gets as many events at once as it has room
+ * for, and what is not handled yet is reported each time.  One event of a round that is
+ * void ends that: that of the poller which was reported after this one in the last round,
+ * and so comes next in this one.
+ */
 static void
-resume_after_error(pyr_poller *poller, unsigned watched)
+end_rounds(pyr_pollers *self, pyr_poller *repeated)
 {
-    if (poller->closing || poller->watching != watched) {
-        return;
-    }
-    poller->watching = 0;
-    if (watch_exactly(poller, watched & poller->wanted) < 0) {
-        pyr_loop_keep_exception(poller->loop);
+    for (size_t i = self->ready_head; i + 1 < self->ready_end; i++) {
+        if (self->ready[i] == repeated) {
+            pyr_poller *next = self->ready[i + 1];
+            self->ready_again = next->stopped = true;
+            (void)uv_poll_stop(&next->handle);
+            return;
+        }
     }
 }
+
+/* Without the GIL: another thread may run, which looks at none of this. */
+static void
+on_poll(uv_poll_t *handle, int status, int uv_events)
+{
+    pyr_poller *poller = (pyr_poller *)handle;
+    pyr_pollers *self = &poller->loop->pollers;
+    if (poller->ready == 0 && !poller->failed) {
+        self->ready[self->ready_end++] = poller;
+    } else if (!self->ready_again) {
+        end_rounds(self, poller);
+    }
+    poller->ready |= (uint8_t)uv_events;
+    poller->failed |= status < 0;
+}
+
+void
+pyr_pollers_settle(Loop *loop)
+{
+    pyr_pollers *self = &loop->pollers;
+    pyr_poller *closed = self->closed;
+    self->closed = NULL;
+    self->ready_again = false;
+    while (closed != NULL) {
+        pyr_poller *next = closed->next_closed;
+        poller_release(closed);
+        closed = next;
+    }
+    for (size_t i = self->ready_head; i < self->ready_end; i++) {
+        pyr_poller *poller = self->ready[i];
+        poller->uses++;
+        if (poller->failed ||
+            poller->stopped) { /* start it again, if that is wanted then */
+            poller->stopped = false;
+            poller->told = 0;
+            poller_pend(poller);
+        }
+    }
+}
+
+void
+pyr_pollers_forget_ready(pyr_pollers *self)
+{
+    for (size_t i = self->ready_head; i < self->ready_end; i++) {
+        self->ready[i]->ready = 0;
+        self->ready[i]->failed = self->ready[i]->stopped = false;
+    }
+    self->ready_head = self->ready_end = 0;
+    self->closed = NULL;
+}
+
+/* ---- handling ---- */
 
 /* A UNIX socket that could not be connected hangs up and is writable for ever.  A
  * terminal that hung up is writable, too; and readable, with what came before. */
@@ -796,9 +952,9 @@ may_have_hung_up(pyr_poller *poller, int uv_events)
 }
 
 static int
-events_of(pyr_poller *poller, int status, int uv_events)
+events_of(pyr_poller *poller, bool failed, int uv_events)
 {
-    if (status < 0 || may_have_hung_up(poller, uv_events)) {
+    if (failed || may_have_hung_up(poller, uv_events)) {
         /* Should the error have gone away: try, and see.  But to read a serial line that
          * has nothing looks like its end. */
         return query_events(poller, poller->is_terminal ? 0 : (int)poller->wanted);
@@ -812,31 +968,35 @@ events_of(pyr_poller *poller, int status, int uv_events)
 }
 
 static void
-on_poll(uv_poll_t *handle, int status, int uv_events)
+handle_ready(pyr_poller *poller)
 {
-    pyr_poller *poller = (pyr_poller *)handle;
-    unsigned watched = poller->watching;
-    pyr_loop_unpark(poller->loop);
-    if (poller->closing) {
-        return;
+    int uv_events = poller->ready, events = 0;
+    bool failed = poller->failed;
+    poller->ready = 0;
+    poller->failed = false;
+    if (!poller->closing && poller->wanted != 0) {
+        events = events_of(poller, failed, uv_events);
+        if (events != 0) {
+            dispatch_poller(poller, events);
+        }
     }
-    /* After a fork in an earlier event, this must not touch the parent's queue. */
-    if (poller->loop->forked && pyr_loop_ready(poller->loop) < 0) {
-        pyr_loop_keep_exception(poller->loop);
-        return;
+    if (!poller->closing && (events == 0 || failed)) {
+        watch_exactly(poller, poller->watching & poller->wanted);
     }
-    int events = poller->wanted == 0 ? 0 : events_of(poller, status, uv_events);
-    poller->loop->pollers.dispatched++;
-    poller->uses++;
-    if (events != 0) {
-        dispatch_poller(poller, events);
-    } else if (status == 0 && watch_exactly(poller, watched & poller->wanted) < 0) {
-        pyr_loop_keep_exception(poller->loop); /* to stop what nobody wants */
+}
+
+bool
+pyr_pollers_dispatch(Loop *loop)
+{
+    pyr_pollers *self = &loop->pollers;
+    bool any = pyr_pollers_have_ready(self);
+    while (pyr_pollers_have_ready(self)) {
+        pyr_poller *poller = self->ready[self->ready_head++];
+        handle_ready(poller);
+        poller_release(poller);
     }
-    if (status < 0) {
-        resume_after_error(poller, watched);
-    }
-    poller_release(poller);
+    self->ready_head = self->ready_end = 0;
+    return any;
 }
 
 /* ---- all of them ---- */
@@ -852,23 +1012,28 @@ pyr_pollers_traverse(pyr_pollers *self, visitproc visit, void *arg)
     return 0;
 }
 
-static void
-close_one(uv_handle_t *handle, void *Py_UNUSED(arg))
-{
-    if (handle->type != UV_POLL || uv_is_closing(handle)) {
-        return;
-    }
-    pyr_poller *poller = (pyr_poller *)handle;
-    if (poller->is_stream) {
-        pyr_stream_forget_poller((StreamConnection *)poller->selectable);
-    } else {
-        pyr_poller_close(poller);
-    }
-}
-
 void
 pyr_pollers_close_all(Loop *loop)
 {
-    uv_walk(&loop->uv, close_one, NULL);
-    pyr_pollers_prove(loop);
+    pyr_pollers *self = &loop->pollers;
+    for (int fd = 0; fd < self->capacity; fd++) {
+        pyr_poller *poller = self->by_fd[fd];
+        if (poller != NULL && poller->is_stream) {
+            pyr_stream_forget_poller((StreamConnection *)poller->selectable);
+        } else if (poller != NULL) {
+            pyr_poller_close(poller);
+        }
+    }
+    while (pyr_pollers_have_ready(self)) {
+        poller_release(self->ready[self->ready_head++]);
+    }
+    (void)pyr_pollers_apply(loop);
+}
+
+void
+pyr_pollers_free(pyr_pollers *self)
+{
+    PyMem_Free(self->by_fd);
+    PyMem_Free(self->ready);
+    *self = (pyr_pollers){0};
 }

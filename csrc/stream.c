@@ -11,8 +11,11 @@
  * writability.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -44,8 +47,9 @@ struct StreamConnection {
     PyObject *logstr;      /* or only its first part, see log_string() */
     Py_ssize_t offset;
     Py_ssize_t temp_length;
-    long session; /* sessionno: the number of the connection on its port */
-    int fd;       /* -1 when there is none */
+    Py_ssize_t received; /* bytes since the last flush */
+    long session;        /* sessionno: the number of the connection on its port */
+    int fd;              /* -1 when there is none */
     short family;
     char class_overrides; /* OWN_*: what the class replaces */
     char overrides;       /* OWN_*: what the class or the instance replaces */
@@ -65,8 +69,13 @@ struct StreamConnection {
     char shared;   /* others have the same open file, and may have made it block */
     char blocked;  /* the kernel's buffer is full: wait for writability */
     char in_flush; /* on the flush list */
+    char put_off;  /* its flush was put off, as input waited */
+    char answered; /* a flush has sent what input had brought about */
+    char no_delay; /* NO_DELAY_*: who has decided on TCP_NODELAY */
     char logstr_unfinished;
 };
+
+enum { NO_DELAY_UNASKED, NO_DELAY_FOR_ANSWERS, NO_DELAY_BY_PROGRAM };
 
 #define DEFAULT_BUFFER_SIZE 65536 /* stock's FileDescriptor.bufferSize */
 #define GATHER_MAX 128            /* items a send gathers */
@@ -126,6 +135,7 @@ queue_flush(StreamConnection *self)
     }
     loop->flush_tail = self;
     loop->flush_count++;
+    pyr_loop_notice(loop);
 }
 
 /* Take the first off the flush list; the caller owns its reference. */
@@ -497,6 +507,7 @@ do_read(StreamConnection *self)
         buffer_give_back(&buffer);
         status = deliver_ancillary(self, &ancillary);
     } else if (count > 0) {
+        self->received += count;
         status = deliver(self, &buffer, count);
     }
     buffer_give_back(&buffer);
@@ -926,6 +937,45 @@ takes_data(StreamConnection *self)
     return poll(&pfd, 1, 0) == 1 && (pfd.revents == POLLOUT || pfd.revents == POLLNVAL);
 }
 
+#define MUCH_INPUT 4 /* times what it brought about */
+
+/*
+ * A small answer to much input (an acknowledgement in an upload) leaves together with
+ * the answers to what has come meanwhile: put off once, for the turn that reads that.
+ * Other answers, lone requests' above all, are not worth the question to the kernel.
+ */
+static bool
+waits_for_input(StreamConnection *self)
+{
+    int unread = 0;
+    if (self->kind != NULL || !self->reading || self->put_off || self->disconnecting ||
+        self->received / MUCH_INPUT <= unsent(self)) {
+        return false;
+    }
+    return ioctl(self->fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+/*
+ * Nagle's algorithm keeps a small segment back until the one before it is acknowledged,
+ * which a peer that waits for more answers puts off by 40 ms.  Stock is slow enough to
+ * answer many requests by one segment; we are not.  So from its second answer on, a
+ * connection's segments leave at once: they are no more than those that they answer.
+ */
+static void
+answer_at_once(StreamConnection *self)
+{
+    if (self->received == 0 || self->no_delay != NO_DELAY_UNASKED || self->kind != NULL ||
+        self->takes_ancillary) {
+        return;
+    }
+    if (self->answered) {
+        int on = 1;
+        (void)setsockopt(self->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        self->no_delay = NO_DELAY_FOR_ANSWERS;
+    }
+    self->answered = 1;
+}
+
 static void
 flush_stream(StreamConnection *self)
 {
@@ -933,6 +983,14 @@ flush_stream(StreamConnection *self)
     if (!self->writing || self->blocked || loop == NULL || self->fd < 0) {
         return;
     }
+    if (waits_for_input(self)) {
+        self->put_off = 1;
+        queue_flush(self);
+        return;
+    }
+    answer_at_once(self);
+    self->put_off = 0;
+    self->received = 0;
     if (!(self->overrides & OWN_OUTPUT) && !takes_data(self)) {
         self->blocked = 1;
         if (update_watch(self) < 0) {
@@ -1760,6 +1818,9 @@ static PyGetSetDef stream_getset[] = {
 static PyMemberDef stream_members[] = {
     {"sessionno", T_LONG, offsetof(StreamConnection, session), 0, NULL},
     {"_tempDataLen", T_PYSSIZET, offsetof(StreamConnection, temp_length), 0, NULL},
+    {"_noDelay", T_BYTE, offsetof(StreamConnection, no_delay), 0,
+     PyDoc_STR("Who has decided on TCP_NODELAY (int): 0 nobody, 1 the loop, to answer\n"
+               "at once, 2 the program.")},
     {NULL},
 };
 

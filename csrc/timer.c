@@ -113,6 +113,7 @@ timers_push(pyr_timers *self, DelayedCall *call)
                                                 (DelayedCall *)Py_NewRef(call)};
     self->count++;
     sift_up(self->heap, self->count - 1);
+    pyr_loop_notice(call->loop);
     return 0;
 }
 

@@ -78,6 +78,7 @@ class StreamConnection:
     TLS: bool
     _tempDataBuffer: list[bytes]
     _tempDataLen: int
+    _noDelay: int
     _writeDisconnecting: bool
     _writeDisconnected: bool
     def startReading(self) -> None: ...

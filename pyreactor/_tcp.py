@@ -43,6 +43,24 @@ class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
             """
             _newtls.startTLS(self, ctx, normal, _BelowTLS)
 
+    _ANSWERS, _PROGRAM = 1, 2  # values of _noDelay
+
+    def getTcpNoDelay(self) -> bool:
+        """Whether the program has switched Nagle's algorithm off."""
+        if self._noDelay == self._ANSWERS:
+            return False
+        asked: bool = tcp.Connection.getTcpNoDelay(self)
+        return asked
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """
+        Switch Nagle's algorithm off, or on for answers, too.
+
+        :param enabled: whether to send small segments without delay.
+        """
+        tcp.Connection.setTcpNoDelay(self, enabled)
+        self._noDelay = self._PROGRAM
+
     def _closeSocket(self, orderly: bool) -> None:
         if not self._closeDescriptor(orderly):
             tcp.Connection._closeSocket(self, orderly)

@@ -1,8 +1,14 @@
-"""A call from a thread ends the loop's sleep, at whatever moment it comes."""
+"""What a thread does ends the loop's sleep, at whatever moment it comes."""
 
 from __future__ import annotations
 
-from tests.support import PYREACTOR, check
+from pathlib import Path
+
+import pytest
+
+from tests.support import PYREACTOR, STOCK, check, outcome, python
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
 
 
 def test_wake_up_while_the_loop_falls_asleep() -> None:
@@ -37,3 +43,45 @@ def test_wake_up_while_the_loop_falls_asleep() -> None:
         runner=PYREACTOR,
     )
     assert output == "30\n"
+
+
+FORGIVEN_BY_STOCK = [
+    (("write",), "write b'hello'"),
+    (("write", "unix"), "write b'hello'"),
+    (("writeSequence",), "writeSequence b'hello'"),
+    (("registerProducer",), "registerProducer b'hello'"),
+    (("loseConnection",), "loseConnection b''"),
+    (("abortConnection",), "abortConnection ConnectionResetError"),
+    (("pauseProducing",), "nothing was received"),
+    (("resumeProducing",), "received b'hello'"),
+    (("stdin",), "child said b\"'hello'\\n\""),
+    (("closeStdin",), "child said b\"''\\n\""),
+    (("addReader",), "readable b'hello'"),
+    (("addWriter",), "writable"),
+    (("listenTCP",), "received b'hello'"),
+    (("listenUDP",), "datagram b'hello'"),
+]
+
+# Stock notices these when something else happens.
+NOTICED_HERE = [
+    (("callLater",), "called"),
+    (("reset",), "called early"),
+    (("connectTCP",), "connected"),
+    (("stopListening",), "refused"),
+    (("stop",), ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("side", "arguments", "line"),
+    [
+        *((STOCK, *case) for case in FORGIVEN_BY_STOCK),
+        *((PYREACTOR, *case) for case in FORGIVEN_BY_STOCK + NOTICED_HERE),
+    ],
+)
+def test_what_another_thread_does(
+    side: tuple[str, ...], arguments: tuple[str, ...], line: str, tmp_path: Path
+) -> None:
+    """The reactor sleeps, and nothing but what the thread does ends that."""
+    result = python(PROGRAMS / "from_another_thread.py", *arguments, runner=side, cwd=tmp_path)
+    assert outcome(result) == (0, "\n".join(filter(None, [line, "ended"])) + "\n", "")

@@ -89,6 +89,12 @@ def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+def open_descriptors_before() -> int:
+    """The same, before a program begins; the reactor may make its own when it is first used."""
+    reactor.iterate(0)
+    return open_descriptors()
+
+
 def until(condition: Any) -> None:
     """Iterate the reactor until `condition()`, for as long as it takes."""
     give_up = reactor.seconds() + GIVE_UP_AFTER

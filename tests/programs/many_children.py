@@ -41,7 +41,7 @@ def start():
 
 
 common.log_errors()
-before = common.open_descriptors()
+before = common.open_descriptors_before()
 for _ in range(AT_ONCE):
     reactor.callWhenRunning(start)
 common.run()

@@ -249,7 +249,7 @@ def not_there():
 
 
 common.log_errors()
-before = common.open_descriptors()
+before = common.open_descriptors_before()
 globals()[sys.argv[1]]()
 common.run()
 print("left open:", common.open_descriptors() - before)

@@ -13,7 +13,7 @@ from twisted.internet import protocol, reactor, serialport
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.python import context, log
 
-before = common.open_descriptors()
+before = common.open_descriptors_before()
 MIB = 1024 * 1024
 
 

@@ -698,6 +698,7 @@ def full_device():
 def closed():
     """A descriptor that is closed: at once, or behind its back."""
     pair = Pair()
+    reactor.iterate(0)  # it has its own descriptors now, and takes no number of these
     reader, writer = os.pipe()
     os.close(reader)
     os.close(writer)

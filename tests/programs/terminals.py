@@ -463,7 +463,7 @@ def released():
 
 
 common.log_errors()
-before = common.open_descriptors()
+before = common.open_descriptors_before()
 globals()[sys.argv[1]]()
 if sys.argv[1] not in ("lose_connection", "replaced", "released"):
     common.run()

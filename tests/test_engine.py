@@ -1,0 +1,192 @@
+"""The libuv loop below the reactor: its descriptors, and what runs above its functions."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import PYREACTOR, STOCK, TIMEOUT, check, environment, outcome, python
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+
+STOP_SOON = """if True:
+    import os, sys
+    from twisted.internet import reactor
+    reactor.callLater(0.05, reactor.stop)
+    reactor.run()
+    report = os.open("report", os.O_WRONLY | os.O_CREAT)
+    os.write(report, b"stopped")
+"""
+
+FORK_AND_STOP = """if True:
+    import os
+    from twisted.internet import reactor
+    reactor.iterate(0)
+    for generation in range(3):
+        if os.fork():
+            os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+        reactor.iterate(0)
+    reactor.callLater(0.05, reactor.stop)
+    reactor.run()
+    report = os.open("report", os.O_WRONLY | os.O_CREAT)
+    os.write(report, b"stopped")
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("program", [STOP_SOON, FORK_AND_STOP], ids=["alone", "forks"])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_closed_standard_descriptors(closed: str, program: str, tmp_path: Path) -> None:
+    """libuv refuses to close one of the standard descriptors: it must not get one."""
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, *PYREACTOR, "program.py"]
+    result = subprocess.run(
+        ["sh", "-c", f"exec {shlex.join(command)} {closed}"],
+        cwd=tmp_path,
+        env=environment(),
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert result.returncode == 0
+    assert (tmp_path / "report").read_bytes() == b"stopped"
+
+
+def test_no_descriptor_before_the_first_use() -> None:
+    """The reactor can be imported before a program closes or counts its descriptors."""
+    count = "len(os.listdir('/proc/self/fd'))"
+    code = f"""if True:
+        import os
+        import twisted.internet.default, twisted.internet.tcp, twisted.python.log
+        import pyreactor.reactor
+        before = {count}
+        from twisted.internet import reactor
+        timed = reactor.callLater(10, int)
+        reactor.callFromThread(int)
+        print({count} - before)
+        reactor.iterate(0)
+        print({count} > before)
+        """
+    assert check(code, runner=PYREACTOR) == "0\nTrue\n"
+
+
+LOST = [
+    *("imported", "opened", "running", "thread", "child"),
+    *("imported reuse", "opened reuse", "running reuse", "thread reuse", "child reuse"),
+    "own",
+]
+
+
+@pytest.mark.parametrize("when", LOST)
+def test_lost_descriptors(when: str) -> None:
+    """
+    All descriptors were closed: connections that are made later work as ever.
+
+    Stock's epoll is gone for good, and says so in each iteration.
+    """
+    result = python(PROGRAMS / "lost_descriptors.py", *when.split(), runner=PYREACTOR)
+    # What Twisted's own objects had open is theirs to miss, at the end.
+    assert result.returncode in (0, 1), result.stderr
+    assert "echoed b'hello'" in result.stdout, result.stderr
+    assert "somebody wrote" not in result.stdout
+
+
+def test_descriptors_closed_by_a_thread_while_they_are_added() -> None:
+    """However close the closing comes: libuv is told of none that the kernel refuses."""
+    output = check(
+        """if True:
+        import os, threading
+        from twisted.internet import reactor
+
+        class End:
+            def __init__(self, fd):
+                self.fd = fd
+            def fileno(self):
+                return self.fd
+            def logPrefix(self):
+                return "end"
+            def doRead(self):
+                reactor.removeReader(self)
+            def connectionLost(self, reason):
+                pass
+
+        closing, done = [], threading.Event()
+
+        def close():
+            while not done.is_set():
+                if closing:
+                    os.close(closing.pop())
+
+        thread = threading.Thread(target=close)
+        thread.start()
+        for _ in range(3000):
+            ends = os.pipe()
+            closing.append(ends[0])
+            end = End(ends[0])
+            try:
+                reactor.addReader(end)
+            except OSError:
+                pass  # already
+            reactor.iterate(0)
+            reactor.removeReader(end)
+            os.close(ends[1])
+        done.set()
+        thread.join()
+        print("survived")
+        """,
+        runner=PYREACTOR,
+    )
+    assert output == "survived\n"
+
+
+@pytest.mark.parametrize("side", [STOCK, PYREACTOR], ids=["stock", "pyreactor"])
+def test_no_python_code_above_libuv(side: tuple[str, ...]) -> None:
+    """libuv's functions have returned when a callback runs: it may switch C stacks."""
+    code, output, errors = outcome(python(PROGRAMS / "frames_below.py", runner=side))
+    assert (code, errors) == (0, "")
+    assert len(output.splitlines()) == 12
+    assert {line.partition(" ")[2] for line in output.splitlines()} == {"fine"}
+
+
+def test_more_ready_than_libuv_reports_at_once() -> None:
+    """Each of 1,500 readable pipes is read once, in the order in which they became so."""
+    output = check(
+        """if True:
+        import os, resource
+        from twisted.internet import reactor
+
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+        class End:
+            def __init__(self, number):
+                self.number = number
+                self.fd, self.other = os.pipe()
+            def fileno(self):
+                return self.fd
+            def logPrefix(self):
+                return "end"
+            def doRead(self):
+                read.append(self.number)
+                os.read(self.fd, 10)
+            def connectionLost(self, reason):
+                pass
+
+        ends, read = [End(number) for number in range(1500)], []
+        for end in ends:
+            reactor.addReader(end)
+        reactor.iterate(0)
+        for turn in range(3):
+            for end in ends:
+                os.write(end.other, b"x")
+            for _ in range(4):
+                reactor.iterate(0)
+            print(read == list(range(1500)))
+            read.clear()
+        """,
+        runner=PYREACTOR,
+    )
+    assert output == "True\n" * 3
