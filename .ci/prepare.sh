@@ -28,9 +28,10 @@ for_test() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need initdb postgresql
 }
 
-# Load generators.
+# Load generators and clients.
 for_bench() {
     need wrk wrk
+    need sftp openssh-client
 }
 
 for purpose in build "$@"; do

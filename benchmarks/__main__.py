@@ -15,10 +15,12 @@ from benchmarks import (
     echo,
     harness,
     memory,
+    sftp,
     timers,
     twisted_own,
     udp_echo,
     unix_echo,
+    windowed,
 )
 
 ALL = (
@@ -26,6 +28,8 @@ ALL = (
     unix_echo.compare,
     udp_echo.compare,
     accept.compare,
+    windowed.compare,
+    sftp.compare,
     timers.compare,
     memory.compare,
     application.compare,

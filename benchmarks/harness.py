@@ -260,6 +260,10 @@ class Server:
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
+    def cpu_seconds(self) -> float:
+        """How long its main thread has run so far."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+
 
 @contextmanager
 def serving(side: Side, program: Sequence[str]) -> Iterator[Server]:

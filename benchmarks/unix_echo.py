@@ -26,6 +26,7 @@ WORKS = {
         *("--size", "1024"),
     ),
     Work("UNIX 10 x 100 KB", "messages/s"): ("--connections", "10", "--size", "102400"),
+    Work("UNIX 1 x 100 B", "messages/s"): ("--connections", "1", "--size", "100"),
 }
 
 

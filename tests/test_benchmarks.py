@@ -17,16 +17,19 @@ from benchmarks import harness, interrupt
 ROOT = Path(__file__).resolve().parent.parent
 
 STOCK = harness.ALL_SIDES["stock"]
-MODULES = (
-    "echo",
-    "unix_echo",
-    "udp_echo",
-    "accept",
-    "timers",
-    "memory",
-    "application",
-    "twisted_own",
-)
+MODULES = {
+    "echo": "*",
+    "unix_echo": "*",
+    "udp_echo": "*",
+    "accept": "*",
+    "windowed": "slide 4 x 8 KiB,batch 4 x 1 KiB on IPv6 with nodelay at both",
+    "sftp": "put,get -R 1 with nodelay*",
+    "timers": "*",
+    "memory": "*",
+    "application": "*",
+    "twisted_own": "*",
+}
+"""The rows to run, of each benchmark: all of them where they differ in more than numbers."""
 
 
 def run_benchmark(
@@ -57,13 +60,13 @@ def loadgen(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize(("module", "rows"), MODULES.items(), ids=MODULES)
 def test_benchmark_measures_every_row_on_every_side_that_is_there(
-    module: str, tmp_path: Path
+    module: str, rows: str, tmp_path: Path
 ) -> None:
     """No row fails; a side is measured, or listed with the reason why it is not available."""
     path = tmp_path / "result.json"
-    ran = run_benchmark(f"benchmarks.{module}", "--json", str(path))
+    ran = run_benchmark(f"benchmarks.{module}", "--rows", rows, "--json", str(path))
     assert ran.returncode == 0, ran.stderr
     (comparison,) = json.loads(path.read_text())["comparisons"]
     assert comparison["failures"] == []
@@ -94,10 +97,14 @@ def test_all_benchmarks_together_list_their_rows() -> None:
         "UNIX 10 x 1 KB",
         "UDP 10 x 100 B",
         "16 at a time",
+        "slide 16 x 32 KiB",
+        "put -R 1",
         "callLater, schedule",
         "per idle connection",
     ):
         assert row in ran.stdout
+    # Those with other settings only where they are asked for.
+    assert "nodelay" not in ran.stdout
 
 
 def test_a_row_is_not_available_without_the_program_it_needs(tmp_path: Path) -> None:
@@ -179,6 +186,23 @@ def test_load_generator_notices_datagrams_that_are_wrong(fault: str, complaint: 
     assert ran.returncode == 1
     assert ran.stdout == ""
     assert complaint in ran.stderr
+
+
+def test_windowed_load_notices_a_server_that_acknowledges_wrongly() -> None:
+    """What comes is looked at, not only counted."""
+    script = str(harness.HERE / "windowed_load.py")
+    with harness.serving(STOCK, ["twisted_echo.py"]) as server:
+        host, _, port = server.target.rpartition(":")
+        where = [str(server.pid), host, port]
+        ran = subprocess.run(
+            [sys.executable, script, *where, "slide", "1", "16", "4"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "acknowledgements that differ" in ran.stderr
 
 
 def test_load_generator_counts_datagrams_that_get_lost() -> None:
