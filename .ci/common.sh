@@ -5,7 +5,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Settings of whoever calls must not switch anything off in what is tested.
 unset PYREACTOR PYREACTOR_DISABLE PYTHONPATH
 
-SUPPORTED="3.13 3.12 3.11 3.10"
+SUPPORTED="3.15 3.14 3.13 3.12 3.11 3.10"
+# Those that private-python.sh fetches where a machine does not have them, and where it puts them.
+FETCHED="3.15 3.14"
+PRIVATE_PYTHONS=.venvs/pythons
 
 say() {
     printf '\n==> %s\n' "$*"
@@ -27,29 +30,46 @@ is_supported() {
     [[ " $SUPPORTED " == *" $1 "* ]]
 }
 
-# The Python to use: $PYTHON, or python3 if it is supported, or the newest that is.
+# A Python of that minor version that this machine has with headers, if any.
+installed_python() {
+    local candidate
+    for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/python; do
+        if [[ $(version_of "$candidate" || true) == "$1" ]] && has_headers "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# The Python to use: $PYTHON (a path, or a name such as python3.14, which is fetched if this machine
+# does not have it), or python3 if it is supported, or the newest that is.
 main_python() {
     local name
-    for name in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}; do
+    for name in ${PYTHON:-python3 ${SUPPORTED//3./python3.}}; do
         if is_supported "$(version_of "$name" || true)"; then
             command -v "$name"
             return
         fi
     done
-    fail "no CPython among ${SUPPORTED// /, } found (PYTHON=... names one)"
+    if [[ ${PYTHON:-} =~ ^python(3\.[0-9]+)(d?)$ ]] && is_supported "${BASH_REMATCH[1]}"; then
+        name=${BASH_REMATCH[1]}${BASH_REMATCH[2]}
+        installed_python "$name" || .ci/private-python.sh "$name"
+        return
+    fi
+    fail "no CPython among ${SUPPORTED// /, } found (PYTHON=python3.14 fetches one)"
 }
 
-# Every Python with headers on this machine, one per minor version.
+# other_pythons VERSION: a Python with headers of each other version: every one that this machine
+# has, and those of FETCHED that it does not have.
 other_pythons() {
-    local version candidate
+    local version
     for version in $SUPPORTED; do
-        [[ $version == "$1" ]] && continue
-        for candidate in "python$version" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python; do
-            if [[ $(version_of "$candidate" || true) == "$version" ]] && has_headers "$candidate"; then
-                command -v "$candidate"
-                break
-            fi
-        done
+        if [[ $version == "$1" ]] || installed_python "$version"; then
+            continue
+        elif [[ " $FETCHED " == *" $version "* ]]; then
+            .ci/private-python.sh "$version"
+        fi
     done
 }
 
@@ -62,7 +82,7 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
 make_venv() {
     local folder=$1 python=$2 stamp
     shift 2
-    stamp=$( ("$python" -VV && cat "$@") | sha256sum)
+    stamp=$( ("$python" -VV && command -v "$python" && cat "$@") | sha256sum)
     if [[ $(cat "$folder/.stamp" 2>/dev/null) == "$stamp" ]]; then
         return
     fi
