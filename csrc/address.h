@@ -2,10 +2,10 @@
 #ifndef PYREACTOR_ADDRESS_H
 #define PYREACTOR_ADDRESS_H
 
+#include "core.h"
+
 #include <stdbool.h>
 #include <sys/socket.h>
-
-#include "core.h"
 
 /* What socket.accept and socket.recvfrom give for the address: ("host", port) for IPv4,
  * ("host", port, flowinfo, scope) for IPv6, str or bytes (abstract names) for AF_UNIX;

@@ -2,9 +2,9 @@
 #ifndef PYREACTOR_ANCILLARY_H
 #define PYREACTOR_ANCILLARY_H
 
-#include <sys/types.h>
-
 #include "core.h"
+
+#include <sys/types.h>
 
 /* What came beside bytes. */
 typedef struct {

@@ -1,4 +1,4 @@
-/* CPython 3.10 to 3.13: the few newer API functions that older versions lack. */
+/* CPython 3.10 to 3.15: the few newer API functions that older versions lack. */
 #ifndef PYREACTOR_COMPAT_H
 #define PYREACTOR_COMPAT_H
 
@@ -9,6 +9,8 @@
 #endif
 
 #if PY_VERSION_HEX < 0x030D0000
+#define Py_HashPointer _Py_HashPointer
+
 static inline int
 PyDict_GetItemRef(PyObject *dict, PyObject *key, PyObject **result)
 {

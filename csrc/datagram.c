@@ -207,8 +207,8 @@ packet_size(DatagramPort *self, Py_ssize_t *size)
     return 0;
 }
 
-/* maxThroughput: 1, or 0 if it is not an int, which stock takes too; -1 with an exception
- * set. */
+/* maxThroughput into *bytes: 1, or 0 if it is not an int, which stock takes too; -1 with
+ * an exception set. */
 static int
 throughput_limit(DatagramPort *self, Py_ssize_t *bytes)
 {
@@ -217,9 +217,8 @@ throughput_limit(DatagramPort *self, Py_ssize_t *bytes)
         return -1;
     }
     int is_int = PyLong_Check(value);
-    if (is_int) {
-        *bytes = PyNumber_AsSsize_t(value, NULL); /* the nearest that there is */
-    }
+    /* The nearest that there is. */
+    *bytes = is_int ? PyNumber_AsSsize_t(value, NULL) : 0;
     Py_DECREF(value);
     return is_int;
 }

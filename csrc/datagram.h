@@ -5,9 +5,9 @@
 #ifndef PYREACTOR_DATAGRAM_H
 #define PYREACTOR_DATAGRAM_H
 
-#include <stdbool.h>
-
 #include "core.h"
+
+#include <stdbool.h>
 
 struct Loop;
 typedef struct pyr_batch pyr_batch;

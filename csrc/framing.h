@@ -18,9 +18,9 @@
 #ifndef PYREACTOR_FRAMING_H
 #define PYREACTOR_FRAMING_H
 
+#include <Python.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <Python.h>
 
 struct core_state;
 typedef struct pyr_framing_method pyr_framing_method;

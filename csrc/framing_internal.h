@@ -8,7 +8,8 @@
 
 /*
  * CPython 3.10 to 3.12 stamp every dict with a version that changes with its content.
- * 3.13 still has the field but writes to inline values without touching it.
+ * 3.13 still has the field but writes to inline values without touching it, and later
+ * ones have no such stamp.
  */
 #define PYR_DICT_VERSIONS (PY_VERSION_HEX < 0x030D0000)
 

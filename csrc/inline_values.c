@@ -107,7 +107,7 @@ pyr_shared_place(const PyTypeObject *Py_UNUSED(type), PyObject *Py_UNUSED(name))
 #if PY_VERSION_HEX >= 0x030B0000
 /*
  * A __dict__ made for an instance that had none shares its keys with other instances.
- * CPython 3.11 to 3.13 read and set attributes slowly by way of such a one: give it keys
+ * CPython 3.11 to 3.15 read and set attributes slowly by way of such a one: give it keys
  * of its own.  The order stays.  Between the two calls nothing else runs, and the new
  * keys have room.
  */

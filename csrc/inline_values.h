@@ -1,7 +1,7 @@
 /*
  * Attributes of an instance that has no __dict__ yet.
  *
- * CPython 3.11 to 3.13 keep them in an array beside the object, by the place of their
+ * CPython 3.11 to 3.15 keep them in an array beside the object, by the place of their
  * name among the names that all instances of the class share, and make a __dict__ only
  * when somebody asks for one.  An instance without is smaller, and its attributes are
  * faster, so these functions read and set attributes of its own without making it one.
@@ -15,12 +15,12 @@
 #ifndef PYREACTOR_INLINE_VALUES_H
 #define PYREACTOR_INLINE_VALUES_H
 
+#include "compat.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "compat.h"
-
-#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000 && \
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x03100000 && \
     !defined(Py_GIL_DISABLED) && !defined(Py_TRACE_REFS)
 #define PYR_INLINE_VALUES 1
 #else
@@ -90,7 +90,9 @@ pyr_inline_values_unchecked(PyObject *self)
     char *tagged = ((char **)self)[-3]; /* odd: values, one byte further on */
     return ((uintptr_t)tagged & 1) == 0 ? NULL : (PyObject **)(void *)(tagged + 1);
 #else
-    uint8_t *values = (uint8_t *)(self + 1); /* capacity, size, embedded, valid */
+    /* Where the object ends: capacity, size, embedded, valid.  (3.13 has them only in
+     * objects that are no larger than the head of all objects.) */
+    uint8_t *values = (uint8_t *)self + Py_TYPE(self)->tp_basicsize;
     if (!PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_INLINE_VALUES) ||
         ((PyObject **)self)[-3] != NULL || values[3] == 0) {
         return NULL;

@@ -9,9 +9,10 @@
 #ifndef PYREACTOR_LOOP_H
 #define PYREACTOR_LOOP_H
 
+#include "core.h"
+
 #include <stdbool.h>
 
-#include "core.h"
 #include "engine.h"
 #include "logcontext.h"
 #include "poller.h"

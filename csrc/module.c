@@ -129,6 +129,14 @@ pyr_add_type(PyObject *module, PyType_Spec *spec, PyObject *bases)
 
 static PyModuleDef_Slot core_slots[] = {
     {Py_mod_exec, core_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    /* All is in the module state or in objects, but the GIL guards it, and libuv's loops:
+     * an interpreter with a GIL of its own gets an ImportError. */
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED},
+#endif
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_USED},
+#endif
     {0, NULL},
 };
 

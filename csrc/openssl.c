@@ -216,6 +216,35 @@ finish_reading(pyr_tls_outcome outcome, const char *buffer, int size, PyObject *
     return outcome;
 }
 
+/*
+ * Memory to read into, which is too much for the stack, as a callback of OpenSSL's may
+ * run Python code: what all connections share, or if that is in use (such a callback
+ * reads, too), memory of its own.
+ */
+static char *
+read_buffer_take(pyr_openssl *openssl)
+{
+    if (openssl->read_buffer != NULL && !openssl->read_buffer_busy) {
+        openssl->read_buffer_busy = true;
+        return openssl->read_buffer;
+    }
+    char *own = PyMem_Malloc(READ_SIZE);
+    if (own == NULL) {
+        PyErr_NoMemory();
+    }
+    return own;
+}
+
+static void
+read_buffer_give_back(pyr_openssl *openssl, char *buffer)
+{
+    if (buffer == openssl->read_buffer) {
+        openssl->read_buffer_busy = false;
+    } else {
+        PyMem_Free(buffer);
+    }
+}
+
 pyr_tls_outcome
 pyr_openssl_recv(core_state *st, PyObject *connection, PyObject **data)
 {
@@ -224,13 +253,19 @@ pyr_openssl_recv(core_state *st, PyObject *connection, PyObject **data)
     if (!find_ssl(openssl, connection, openssl->names.recv, &ssl)) {
         return call_method(connection, openssl->names.recv, openssl->read_size, data);
     }
-    char buffer[READ_SIZE];
+    char *buffer = read_buffer_take(openssl);
+    if (buffer == NULL) {
+        Py_DECREF(ssl.owner);
+        return PYR_TLS_RAISED;
+    }
     openssl->restore_errno();
     int size = openssl->SSL_read(ssl.pointer, buffer, READ_SIZE);
     openssl->save_errno();
     pyr_tls_outcome outcome = after_ssl(openssl, connection, &ssl, size);
+    outcome = finish_reading(outcome, buffer, size, data);
+    read_buffer_give_back(openssl, buffer);
     Py_DECREF(ssl.owner);
-    return finish_reading(outcome, buffer, size, data);
+    return outcome;
 }
 
 pyr_tls_outcome
@@ -242,13 +277,19 @@ pyr_openssl_bio_read(core_state *st, PyObject *connection, PyObject **data)
                   &bio)) {
         return call_method(connection, openssl->names.bio_read, openssl->read_size, data);
     }
-    char buffer[READ_SIZE];
+    char *buffer = read_buffer_take(openssl);
+    if (buffer == NULL) {
+        Py_DECREF(bio.owner);
+        return PYR_TLS_RAISED;
+    }
     openssl->restore_errno();
     int size = openssl->BIO_read(bio.pointer, buffer, READ_SIZE);
     openssl->save_errno();
     pyr_tls_outcome outcome = after_bio(openssl, connection, &bio, size);
+    outcome = finish_reading(outcome, buffer, size, data);
+    read_buffer_give_back(openssl, buffer);
     Py_DECREF(bio.owner);
-    return finish_reading(outcome, buffer, size, data);
+    return outcome;
 }
 
 int
@@ -440,6 +481,11 @@ pyr_openssl_init(pyr_openssl *openssl)
     PYR_OPENSSL_NAMES(X)
 #undef X
     openssl->read_size = PyLong_FromLong(READ_SIZE);
+    openssl->read_buffer = PyMem_Malloc(READ_SIZE);
+    if (openssl->read_buffer == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
     return openssl->read_size == NULL ? -1 : 0;
 }
 
@@ -464,6 +510,10 @@ pyr_openssl_clear(pyr_openssl *openssl)
     Py_CLEAR(openssl->connection_type);
     Py_CLEAR(openssl->stock_raise_if_problem);
     Py_CLEAR(openssl->read_size);
+    if (!openssl->read_buffer_busy) {
+        PyMem_Free(openssl->read_buffer);
+        openssl->read_buffer = NULL;
+    }
 #define X(name) Py_CLEAR(openssl->stock.name);
     PYR_OPENSSL_METHODS(X)
 #undef X

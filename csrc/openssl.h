@@ -56,6 +56,8 @@ typedef struct {
     PyObject *ssl_type; /* cffi's types for "SSL *" and "BIO *" */
     PyObject *bio_type;
     PyObject *read_size; /* what Twisted gives to recv and bio_read */
+    char *read_buffer;   /* has room for that */
+    bool read_buffer_busy;
     PyTypeObject *connection_type;
     PyObject *stock_raise_if_problem;
     unsigned int seen_tag; /* of connection_type, when its methods were last looked at */

@@ -2,10 +2,10 @@
 #ifndef PYREACTOR_PEERS_H
 #define PYREACTOR_PEERS_H
 
+#include "core.h"
+
 #include <netinet/in.h>
 #include <sys/socket.h>
-
-#include "core.h"
 
 typedef struct pyr_peers pyr_peers;
 

@@ -6,9 +6,10 @@
 #ifndef PYREACTOR_PIPE_H
 #define PYREACTOR_PIPE_H
 
+#include "core.h"
+
 #include <sys/types.h>
 
-#include "core.h"
 #include "stream.h"
 
 /* What is no socket is read and written by read(2) and writev(2). */

@@ -14,10 +14,10 @@
 #ifndef PYREACTOR_POLLER_H
 #define PYREACTOR_POLLER_H
 
+#include "core.h"
+
 #include <stdbool.h>
 #include <uv.h>
-
-#include "core.h"
 
 struct Loop;
 struct StreamConnection;

@@ -1,7 +1,8 @@
 /* What the reactor concepts keep in the module state; see reactor_state.h. */
+#include "core.h"
+
 #include <uv.h>
 
-#include "core.h"
 #include "datagram.h"
 #include "listener.h"
 #include "loop.h"

@@ -10,6 +10,8 @@
  * flushes it right before it polls.  Only what the kernel then refuses waits for
  * writability.
  */
+#include "core.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -304,10 +306,11 @@ receive_limit(StreamConnection *self)
 }
 
 /*
- * Where a stream receives: into the loop's buffer, or where that is in use or too small,
- * into memory of its own.  It is in use until what was received is copied or handled, as
- * whatever runs Python code meanwhile (a callback, another thread while a read takes
- * long, or the garbage collector in the middle of an allocation) may receive.
+ * Where a stream receives, and joins what it sends: in the loop's buffer, or where that
+ * is in use or too small, in memory of its own.  It is in use until what was received is
+ * copied or handled, as whatever runs Python code meanwhile (a callback, another thread
+ * while a read takes long, or the garbage collector in the middle of an allocation) may
+ * receive.
  */
 typedef struct {
     char *data;
@@ -608,9 +611,6 @@ enum send_result { SEND_ALL, SEND_BLOCKED, SEND_LOST, SEND_ERROR };
 static int
 join_small(struct iovec *iov, int count, Py_ssize_t total, char *joined)
 {
-    if (count < JOIN_FROM || total > JOIN_MAX) {
-        return count;
-    }
     char *end = joined;
     for (int i = 0; i < count; i++) {
         memcpy(end, iov[i].iov_base, iov[i].iov_len);
@@ -665,11 +665,9 @@ send_shared(StreamConnection *self, struct iovec *iov, int count)
 
 /* -1 with errno, or -2 with an exception set. */
 static ssize_t
-send_gathered(StreamConnection *self, struct iovec *iov, int count, Py_ssize_t total)
+send_pieces(StreamConnection *self, struct iovec *iov, int count)
 {
-    char joined[JOIN_MAX];
     ssize_t sent;
-    count = join_small(iov, count, total, joined);
     if (self->shared) {
         return send_shared(self, iov, count);
     }
@@ -677,6 +675,25 @@ send_gathered(StreamConnection *self, struct iovec *iov, int count, Py_ssize_t t
         sent = self->kind != NULL ? self->kind->send(self->fd, iov, count)
                                   : send_to_socket(self->fd, iov, count);
     } while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+/* The same. */
+static ssize_t
+send_gathered(StreamConnection *self, struct iovec *iov, int count, Py_ssize_t total)
+{
+    if (count < JOIN_FROM || total > JOIN_MAX) {
+        return send_pieces(self, iov, count);
+    }
+    receive_buffer buffer; /* not of the stack: Python code may run below a send */
+    if (buffer_take(self, JOIN_MAX, &buffer) < 0) {
+        return -2;
+    }
+    count = join_small(iov, count, total, buffer.data);
+    ssize_t sent = send_pieces(self, iov, count);
+    int error = errno;
+    buffer_give_back(&buffer);
+    errno = error;
     return sent;
 }
 

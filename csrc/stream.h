@@ -5,10 +5,10 @@
 #ifndef PYREACTOR_STREAM_H
 #define PYREACTOR_STREAM_H
 
+#include "core.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
-
-#include "core.h"
 
 struct Loop;
 struct iovec;

@@ -851,7 +851,7 @@ delayed_call_dealloc(DelayedCall *self)
 static Py_hash_t
 delayed_call_hash(DelayedCall *self)
 {
-    return _Py_HashPointer(self);
+    return Py_HashPointer(self);
 }
 
 PyDoc_STRVAR(delayed_call_doc,

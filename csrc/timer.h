@@ -4,10 +4,10 @@
 #ifndef PYREACTOR_TIMER_H
 #define PYREACTOR_TIMER_H
 
+#include "core.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "core.h"
 
 struct Loop;
 struct DelayedCall;

@@ -204,7 +204,7 @@ def _script(path: str) -> Callable[[], Callable[[], None]]:
 def _compile_script(source: bytes, path: str, main_module: ModuleType) -> CodeType:
     from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 
-    main_module.__dict__["__cached__"] = None
+    _set_cached(main_module)
     if path.endswith(".pyc"):
         compiled = SourcelessFileLoader("__main__", path)
         main_module.__loader__ = compiled
@@ -286,7 +286,7 @@ def _source(source: str | bytes, name: str) -> Callable[[], None]:
     main_module.__loader__ = BuiltinImporter
     if name == "<stdin>":
         main_module.__file__ = name
-        main_module.__dict__["__cached__"] = None
+        _set_cached(main_module)
     return lambda: exec(compile(source, name, "exec", dont_inherit=True), main_module.__dict__)
 
 
@@ -295,9 +295,17 @@ def _new_main() -> ModuleType:
     import builtins
 
     main_module = ModuleType("__main__")
-    main_module.__dict__.update(__annotations__={}, __builtins__=builtins)
+    if sys.version_info < (3, 14):
+        main_module.__dict__["__annotations__"] = {}
+    main_module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = main_module
     return main_module
+
+
+def _set_cached(main_module: ModuleType) -> None:
+    """Set the ``__cached__`` that a script's ``__main__`` has, before 3.15."""
+    if sys.version_info < (3, 15):
+        main_module.__dict__["__cached__"] = None
 
 
 def _current_directory() -> str:

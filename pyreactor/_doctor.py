@@ -6,6 +6,7 @@ import importlib
 import json
 import platform
 import sys
+import sysconfig
 
 from pyreactor import __version__, _activate, _environment
 
@@ -41,17 +42,20 @@ def examine() -> dict[str, object]:
         name: {"c": in_c, "reason": reason} for name, (in_c, reason) in _activate.statuses().items()
     }
     expected = [name for name in parts if not _activate.switched_off(name)]
+    gil = _gil()
     return {
         "python": f"{platform.python_version()} ({platform.python_implementation()})",
         "executable": sys.executable,
         "pyreactor": __version__,
         "twisted": _twisted_version(),
         "libuv": _libuv_version(),
+        "gil": gil,
         "enabled": _environment.enabled(),
         "bypassed": _activate.bypassed(),
         "problem": problem,
         "parts": parts,
         "healthy": problem is None
+        and gil != "off"
         and not _activate.bypassed()
         and all(parts[name]["c"] for name in expected),
     }
@@ -88,11 +92,26 @@ def _libuv_version() -> str | None:
     return None if version is None else str(version())
 
 
+def _gil() -> str | None:
+    """In a free-threaded Python: whether the GIL is "on" or "off"; else None."""
+    if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return None
+    return "on" if sys._is_gil_enabled() else "off"  # type: ignore[attr-defined]
+
+
+GIL_NOTES = {
+    "on": "on, by pyreactor: this free-threaded Python runs one thread at a time",
+    "off": "off, by PYTHON_GIL=0 or -X gil=0: pyreactor is not safe without it",
+}
+
+
 def _print(findings: dict[str, object]) -> None:
     print(f"Python     {findings['python']}, {findings['executable']}")
     print(f"pyreactor  {findings['pyreactor']}")
     print(f"Twisted    {findings['twisted'] or 'not found'}")
     print(f"libuv      {findings['libuv'] or 'not found'}")
+    if findings["gil"] is not None:
+        print(f"GIL        {GIL_NOTES[str(findings['gil'])]}")
     if findings["enabled"]:
         print(f"enabled    for every program of {sys.prefix}")
     else:

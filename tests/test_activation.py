@@ -114,7 +114,8 @@ class TestImportSystem:
         spec = default.__spec__
         print(type(default.__loader__).__name__, default.__loader__ is spec.loader)
         print(spec.name, spec.origin, spec.cached, spec.parent, spec.has_location)
-        print(default.__file__, default.__cached__, default.__package__, default.__doc__)
+        print(default.__file__, default.__package__, default.__doc__)
+        print(getattr(default, "__cached__", None))  # 3.15 has none
         print(inspect.getsource(default)[:1000])
         print(spec == importlib.util.find_spec("twisted.internet.default"))
         print(spec._initializing)

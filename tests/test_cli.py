@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import py_compile
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 from textwrap import dedent
@@ -458,6 +459,31 @@ class TestDoctor:
         assert code == 1
         assert "no luck" in str(findings["problem"])
         assert not any(part["c"] for part in findings["parts"].values())
+
+    @pytest.mark.parametrize("enabled", [True, False])
+    def test_tells_of_a_free_threaded_python(self, enabled: bool) -> None:
+        """Its GIL is on where pyreactor is; somebody may have forced it off."""
+        code = dedent(
+            f"""
+            import sys, sysconfig
+            sysconfig.get_config_vars()["Py_GIL_DISABLED"] = 1
+            sys._is_gil_enabled = lambda: {enabled}
+            from pyreactor._doctor import doctor
+            doctor(as_json=False)
+            raise SystemExit(doctor(as_json=True))
+            """
+        )
+        result = python("-c", code, runner=PYREACTOR)
+        assert ("GIL        on" if enabled else "GIL        off") in result.stdout
+        assert f'"gil": "{"on" if enabled else "off"}"' in result.stdout
+        assert result.returncode == (0 if enabled else 1)
+
+    def test_tells_nothing_of_the_gil_of_other_pythons(self) -> None:
+        if sysconfig.get_config_var("Py_GIL_DISABLED"):
+            pytest.skip("this Python is free-threaded")
+        _, findings = self.examine()
+        assert findings["gil"] is None
+        assert "GIL" not in python("doctor", runner=PYREACTOR).stdout
 
     def test_tells_the_truth_about_a_foreign_reactor(self, tmp_path: Path) -> None:
         """doctor looks at the reactor that is there, not at what was asked for."""

@@ -19,6 +19,11 @@ from tests.support import CHECKOUT, environment
 
 SOURCES = ("csrc", "pyreactor", "MANIFEST.in", "pyproject.toml", "setup.py", "README.md")
 
+# What `enable` writes in an environment of this Python; the first one is the one it names.
+ENABLING = ("pyreactor.pth",)
+if sys.version_info >= (3, 15):
+    ENABLING = ("pyreactor.start", "pyreactor.pth", "_pyreactor_start.py")
+
 WHICH_REACTOR = "from twisted.internet import reactor; print(type(reactor).__qualname__)"
 
 
@@ -169,16 +174,33 @@ class TestEnable:
     @pytest.fixture(autouse=True)
     def clean(self, installed: Environment):  # type: ignore[no-untyped-def]
         yield
-        (installed.site / "pyreactor.pth").unlink(missing_ok=True)
+        for name in ENABLING:
+            (installed.site / name).unlink(missing_ok=True)
 
     def test_every_program_gets_it(self, installed: Environment) -> None:
         assert installed.run("python", "-c", WHICH_REACTOR) == "EPollReactor"
         output = installed.run("pyreactor", "enable")
-        assert str(installed.site / "pyreactor.pth") in output
+        assert str(installed.site / ENABLING[0]) in output
         assert installed.run("python", "-c", WHICH_REACTOR) == "PyReactor"
         assert '"enabled": true' in installed.call("pyreactor", "doctor", "--json").stdout
-        assert str(installed.site / "pyreactor.pth") in installed.run("pyreactor", "disable")
+        output = installed.run("pyreactor", "disable")
+        for name in ENABLING:
+            assert str(installed.site / name) in output
         assert installed.run("python", "-c", WHICH_REACTOR) == "EPollReactor"
+        assert not [path for path in installed.site.rglob("*") if "pyreactor_start" in path.name]
+
+    @pytest.mark.skipif(sys.version_info < (3, 15), reason="3.15 brought .start files")
+    def test_start_file_does_without_the_other(self, installed: Environment) -> None:
+        """Lines in .pth files are to be ignored from 3.18 on."""
+        installed.run("pyreactor", "enable")
+        (installed.site / "pyreactor.pth").unlink()
+        assert installed.run("python", "-c", WHICH_REACTOR) == "PyReactor"
+        # And an environment that was enabled before there was such a file is enabled.
+        installed.run("pyreactor", "enable")
+        (installed.site / "pyreactor.start").unlink()
+        assert '"enabled": true' in installed.call("pyreactor", "doctor", "--json").stdout
+        assert installed.run("python", "-c", WHICH_REACTOR) == "PyReactor"
+        assert str(installed.site / "pyreactor.pth") in installed.run("pyreactor", "disable")
 
     def test_again_is_no_error(self, installed: Environment) -> None:
         installed.run("pyreactor", "enable")
@@ -200,7 +222,7 @@ class TestEnable:
         installed.run("pyreactor", "enable")
         for variables in ({"PYREACTOR": "0"}, {"PYREACTOR_DISABLE": "reactor"}):
             assert installed.run("python", "-c", WHICH_REACTOR, **variables) == "EPollReactor"
-        loaded = "import sys; print([name for name in sys.modules if 'pyreactor' in name])"
+        loaded = "import sys; print([name for name in sys.modules if name.startswith('pyreactor')])"
         assert installed.run("python", "-c", loaded, PYREACTOR="0") == "[]"
 
     def test_programs_without_twisted_are_left_alone(self, installed: Environment) -> None:
@@ -236,18 +258,19 @@ class TestEnable:
         assert result.stderr == (
             f"pyreactor: pyreactor is not installed in {place.folder}; pip install it there first\n"
         )
-        assert not (place.site / "pyreactor.pth").exists()
+        assert not any((place.site / name).exists() for name in ENABLING)
 
     def test_refuses_where_it_cannot_write(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         # Nobody can make files there, root included.
-        path = Path("/proc") / "pyreactor.pth"
-        monkeypatch.setattr(_environment, "pth_path", lambda: path)
+        folder = Path("/proc")
+        monkeypatch.setattr(_environment, "site_folder", lambda: folder)
         monkeypatch.setattr(_environment, "_installed_here", lambda: True)
         assert _environment.enable() == 1
         captured = capsys.readouterr()
         assert captured.out == ""
+        path = folder / ENABLING[-1]
         assert captured.err.startswith(f"pyreactor: cannot write {path}: ")
         assert captured.err.count("\n") == 1
 
@@ -259,7 +282,7 @@ class TestEnable:
     ) -> None:
         path = tmp_path / "pyreactor.pth"
         path.mkdir()
-        monkeypatch.setattr(_environment, "pth_path", lambda: path)
+        monkeypatch.setattr(_environment, "site_folder", lambda: tmp_path)
         assert _environment.disable() == 1
         assert capsys.readouterr().err.startswith(f"pyreactor: cannot remove {path}: ")
 
