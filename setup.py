@@ -7,8 +7,10 @@ import shlex
 import subprocess
 import sys
 from glob import glob
+from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 LIBUV_MINIMUM = "1.40"
 
@@ -38,6 +40,23 @@ def needs_libuv() -> bool:
     return bool(building & set(sys.argv))
 
 
+class BuildPython(build_py):
+    """
+    Has an editable install put the plugin for ``--reactor=pyreactor`` where Twisted looks.
+
+    Twisted looks below the folders of ``sys.path``, and an editable install adds none that has
+    the plugin.  So the wheel that pip makes for it gets a .pth file with the plugin's folder.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            # Where setuptools puts what becomes the content of that wheel.
+            content = Path(self.get_finalized_command("install").install_lib)
+            dropin = Path(__file__).resolve().parent / "pyreactor" / "_dropin"
+            (content / "pyreactor-plugin.pth").write_text(f"{dropin}\n", encoding="utf-8")
+
+
 warnings = [
     "-Wall",
     "-Wextra",
@@ -59,4 +78,4 @@ core = Extension(
     extra_link_args=libuv("--libs") if needs_libuv() else [],
 )
 
-setup(ext_modules=[core])
+setup(ext_modules=[core], cmdclass={"build_py": BuildPython})

@@ -8,7 +8,4 @@ PYREACTOR_WERROR=1 "$venv/bin/python" setup.py -q build_ext --inplace
 if [[ ! -x $venv/bin/pyreactor ]]; then
     PYREACTOR_WERROR=1 "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
         --no-build-isolation --no-deps --editable .
-    # An editable install does not put the plugin where Twisted looks.
-    site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    printf '%s\n' "$PWD/pyreactor/_dropin" >"$site/pyreactor-plugin.pth"
 fi

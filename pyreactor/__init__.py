@@ -6,6 +6,7 @@ import sys
 
 __all__ = ["__version__", "install"]
 
+# The one place of the version: pyproject.toml takes it from here.
 __version__ = "0.1.0"
 
 

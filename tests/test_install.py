@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import json
 import os
 import shutil
 import subprocess
@@ -17,7 +19,16 @@ import pyreactor
 from pyreactor import _environment
 from tests.support import CHECKOUT, environment
 
-SOURCES = ("csrc", "pyreactor", "MANIFEST.in", "pyproject.toml", "setup.py", "README.md")
+SOURCES = (
+    "csrc",
+    "pyreactor",
+    "CHANGELOG.md",
+    "LICENSE",
+    "MANIFEST.in",
+    "README.md",
+    "pyproject.toml",
+    "setup.py",
+)
 
 # What `enable` writes in an environment of this Python; the first one is the one it names.
 ENABLING = ("pyreactor.pth",)
@@ -136,8 +147,8 @@ class TestInstalled:
             assert module.returncode == command.returncode == plain.returncode != 0
             assert module.stderr == command.stderr == plain.stderr
 
-    def test_trial_plugin(self, installed: Environment, tmp_path: Path) -> None:
-        assert "pyreactor" in installed.run(
+    def test_trial_plugin(self, place: Environment, tmp_path: Path) -> None:
+        assert "pyreactor" in place.run(
             "python", "-m", "twisted.trial", "--help-reactors", cwd=tmp_path
         )
         (tmp_path / "test_it.py").write_text(
@@ -147,13 +158,44 @@ class TestInstalled:
             "        from twisted.internet import reactor\n"
             "        self.assertEqual(type(reactor).__qualname__, 'PyReactor')\n"
         )
-        output = installed.run(
+        output = place.run(
             "python", "-m", "twisted.trial", "--reactor=pyreactor", "test_it", cwd=tmp_path
         )
         assert "PASSED (successes=1)" in output
 
-    def test_twistd_plugin(self, installed: Environment, tmp_path: Path) -> None:
-        assert "pyreactor" in installed.run("python", "-c", TWISTD, "--help-reactors", cwd=tmp_path)
+    def test_twistd_plugin(self, place: Environment, tmp_path: Path) -> None:
+        assert "pyreactor" in place.run("python", "-c", TWISTD, "--help-reactors", cwd=tmp_path)
+
+    def test_one_version(self, place: Environment, tmp_path: Path) -> None:
+        metadata = "import importlib.metadata; print(importlib.metadata.version('pyreactor'))"
+        assert place.run("python", "-c", metadata, cwd=tmp_path) == pyreactor.__version__
+        assert place.run("pyreactor", "--version") == f"pyreactor {pyreactor.__version__}"
+        doctor = json.loads(place.run("pyreactor", "doctor", "--json", cwd=tmp_path))
+        assert doctor["pyreactor"] == pyreactor.__version__
+
+    def test_metadata(self, place: Environment, tmp_path: Path) -> None:
+        code = "import importlib.metadata; print(importlib.metadata.metadata('pyreactor'))"
+        found = email.message_from_string(place.run("python", "-c", code, cwd=tmp_path))
+        assert (found["Name"], found["License-Expression"]) == ("pyreactor", "MIT")
+        assert found.get_all("License-File") == ["LICENSE"]
+        assert found["Author"] == "the pyreactor contributors"
+        assert "twisted" in found["Keywords"].split(",")
+        versions = {
+            name.rpartition(" ")[2]
+            for name in found.get_all("Classifier", [])
+            if name.startswith("Programming Language :: Python :: 3.")
+        }
+        assert f"{sys.version_info[0]}.{sys.version_info[1]}" in versions
+        text = str(found.get_payload())
+        assert text.index("# pyreactor\n") < text.index("# Changelog\n")
+
+    def test_uninstalled_without_a_trace(self, sources: Path, tmp_path: Path) -> None:
+        place = Environment(tmp_path / "environment")
+        before = sorted(place.site.iterdir())
+        place.install("--editable", str(sources))
+        assert sorted(place.site.iterdir()) != before
+        place.run("python", "-m", "pip", "uninstall", "-q", "-y", "pyreactor")
+        assert sorted(place.site.iterdir()) == before
 
     def test_typed(self, installed: Environment) -> None:
         assert (installed.site / "pyreactor" / "py.typed").exists()
