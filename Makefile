@@ -4,7 +4,7 @@ PYTHON ?=
 export PYTHON
 PY := .venv/bin/python
 
-.PHONY: help demo test lint bench wheel conformance build prepare clean
+.PHONY: help demo test lint bench wheel wheels sdist conformance build prepare clean
 
 help:
 	@echo "make demo         run an unchanged Twisted program on stock and on pyreactor, compare"
@@ -13,7 +13,9 @@ help:
 	@echo "make build        compile the extension in place, warnings are errors"
 	@echo "make conformance  Twisted's whole own suite on stock and on pyreactor, compared"
 	@echo "make bench        the benchmarks against stock Twisted and uvloop"
-	@echo "make wheel        a wheel that brings its own libuv, in wheelhouse/"
+	@echo "make wheel        a wheel that brings its own libuv, in wheelhouse/; tried where no libuv is"
+	@echo "make wheels       the same for every Python that is here or can be fetched"
+	@echo "make sdist        a source distribution, in dist/; built in an empty environment"
 	@echo "make clean        remove what the above made"
 	@echo
 	@echo "Each installs what it needs: compiler, libuv and Python headers by apt-get where"
@@ -49,9 +51,15 @@ bench: build
 	@$(PY) benchmarks/bench_framing.py
 
 wheel: prepare
-	@.ci/wheel.sh
+	@.ci/wheels.sh main
+
+wheels: prepare
+	@.ci/wheels.sh all
+
+sdist: prepare
+	@.ci/sdist.sh
 
 clean:
-	rm -rf .venv .venvs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venvs build dist wheelhouse *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf _trial_temp* twisted/plugins/dropin.cache pyreactor/_core*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
