@@ -158,7 +158,7 @@ class Smoke(unittest.TestCase):
 
     def test_trial(self) -> None:
         Path("test_it.py").write_text(TRIAL, encoding="utf-8")
-        output = run("trial", "--reactor=pyreactor", "./test_it.py")
+        output = run(sys.executable, "-m", "twisted.trial", "--reactor=pyreactor", "test_it")
         self.assertIn("PASSED (successes=1)", output)
 
 
