@@ -2,15 +2,20 @@
 
 PYTHON ?=
 export PYTHON
+# release or debug
+BUILD ?= release
 PY := .venv/bin/python
 
-.PHONY: help demo test lint bench wheel wheels sdist conformance build prepare clean
+.PHONY: help demo test t coverage lint bench wheel wheels sdist conformance build debug prepare clean
 
 help:
 	@echo "make demo         run an unchanged Twisted program on stock and on pyreactor, compare"
 	@echo "make test         everything CI runs: lint, build, tests on each Python, conformance"
+	@echo "make t K=name     the tests whose names have this in them, on one Python"
+	@echo "make coverage     which lines of Python and C the tests run, in build/coverage/"
 	@echo "make lint         ruff, mypy --strict, clang-format"
 	@echo "make build        compile the extension in place, warnings are errors"
+	@echo "make debug        the same without optimization, C's assertions on (BUILD=debug)"
 	@echo "make conformance  Twisted's whole own suite on stock and on pyreactor, compared"
 	@echo "make bench        the benchmarks against stock Twisted and uvloop"
 	@echo "make wheel        a wheel that brings its own libuv, in wheelhouse/; tried where no libuv is"
@@ -27,7 +32,10 @@ prepare:
 	@.ci/prepare.sh
 
 build: prepare
-	@.ci/build.sh .venv
+	@.ci/build.sh .venv $(BUILD)
+
+debug: BUILD := debug
+debug: build
 
 demo: build
 	@$(PY) -m benchmarks.echo --quick --sides stock,pyreactor \
@@ -38,6 +46,13 @@ lint: prepare
 
 test:
 	@.ci/test.sh
+
+t: build
+	@$(PY) -m pytest -q -p no:cacheprovider --ignore=tests/conformance -k '$(K)'
+
+coverage: prepare
+	@.ci/prepare.sh test
+	@.ci/coverage.sh -k '$(K)'
 
 conformance: build
 	@$(PY) -m tests.conformance --all

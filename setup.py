@@ -69,13 +69,22 @@ warnings = [
 if os.environ.get("PYREACTOR_WERROR") == "1":
     warnings.append("-Werror")
 
+# Options for the compiler and the linker.  CPython's own say -DNDEBUG and come first.
+UNOPTIMIZED = ["-O0", "-g", "-UNDEBUG", "-U_FORTIFY_SOURCE"]
+BUILDS = {
+    "release": (["-O3"], []),
+    "debug": (UNOPTIMIZED, []),
+    "coverage": ([*UNOPTIMIZED, "--coverage", "-fprofile-abs-path"], ["--coverage"]),
+}
+compiling, linking = BUILDS[os.environ.get("PYREACTOR_BUILD", "release")]
+
 core = Extension(
     "pyreactor._core",
     sources=sorted(glob("csrc/*.c")),
     depends=sorted(glob("csrc/*.h")),
-    extra_compile_args=["-std=c17", "-D_GNU_SOURCE", "-O3", "-fvisibility=hidden", *warnings]
+    extra_compile_args=["-std=c17", "-D_GNU_SOURCE", "-fvisibility=hidden", *compiling, *warnings]
     + (libuv("--cflags") if needs_libuv() else []),
-    extra_link_args=libuv("--libs") if needs_libuv() else [],
+    extra_link_args=linking + (libuv("--libs") if needs_libuv() else []),
 )
 
 setup(ext_modules=[core], cmdclass={"build_py": BuildPython})

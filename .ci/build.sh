@@ -1,11 +1,24 @@
 #!/usr/bin/env bash
-# build.sh VENV: installs the checkout there, in editable form; warnings are errors.
+# build.sh VENV [release|debug|coverage]: installs the checkout there, in editable form; warnings
+# are errors.  release is optimized; debug is not, and has C's assertions on; coverage is a debug
+# build that counts for gcov which lines ran.
 source "$(dirname "$0")/common.sh"
 
 venv=$1
-PYREACTOR_WERROR=1 "$venv/bin/python" setup.py -q build_ext --inplace
+export PYREACTOR_WERROR=1 PYREACTOR_BUILD=${2:-release}
+# The virtual environments of one version of Python have one extension module, which is compiled
+# anew if it was built otherwise.
+mkdir -p build
+force=
+kind=build/kind-$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_config_var("SOABI"))')
+if [[ $(cat "$kind" 2>/dev/null || echo release) != "$PYREACTOR_BUILD" ]]; then
+    force=--force
+    echo unfinished >"$kind"
+fi
+"$venv/bin/python" setup.py -q build_ext --inplace $force
+printf '%s\n' "$PYREACTOR_BUILD" >"$kind"
 # The console script and the plugin for --reactor=pyreactor.
 if [[ ! -x $venv/bin/pyreactor ]]; then
-    PYREACTOR_WERROR=1 "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
         --no-build-isolation --no-deps --editable .
 fi
