@@ -6,11 +6,14 @@ export PYTHON
 BUILD ?= release
 PY := .venv/bin/python
 
-.PHONY: help demo test t coverage lint bench wheel wheels sdist conformance build debug prepare clean
+.PHONY: help demo test test-all t coverage lint bench wheel wheels sdist conformance build debug
+.PHONY: prepare clean
 
 help:
 	@echo "make demo         run an unchanged Twisted program on stock and on pyreactor, compare"
-	@echo "make test         everything CI runs: lint, build, tests on each Python, conformance"
+	@echo "make test         lint, build, the tests on one Python, Twisted's own suite"
+	@echo "make test-all     the rest: each Python and a debug build, the oldest Twisted, long"
+	@echo "                  random runs, Twisted's own suite in every setup and on 3.15"
 	@echo "make t K=name     the tests whose names have this in them, on one Python"
 	@echo "make coverage     which lines of Python and C the tests run, in build/coverage/"
 	@echo "make lint         ruff, mypy --strict, clang-format"
@@ -25,7 +28,8 @@ help:
 	@echo
 	@echo "Each installs what it needs: compiler, libuv and Python headers by apt-get where"
 	@echo "they are missing, for test and bench the clients they use (.ci/prepare.sh has the"
-	@echo "list), Python packages into .venv.  PYTHON=python3.12 chooses a Python."
+	@echo "list), Python packages into .venv.  PYTHON=python3.12 chooses a Python; 3.14 and 3.15"
+	@echo "are fetched from Debian's packages into .venvs where the machine has none."
 
 # Installs what building needs and a bare machine lacks.
 prepare:
@@ -46,6 +50,9 @@ lint: prepare
 
 test:
 	@.ci/test.sh
+
+test-all:
+	@.ci/test-all.sh
 
 t: build
 	@$(PY) -m pytest -q -p no:cacheprovider --ignore=tests/conformance -k '$(K)'

@@ -78,6 +78,14 @@ has_headers() {
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'
 }
 
+# unit_tests VENV NAME OPTIONS...: builds there, and runs the tests but for Twisted's own suite.
+unit_tests() {
+    say "tests on $2"
+    .ci/build.sh "$1"
+    # Most tests wait for programs they started: three at a time fill two cores.
+    "$1/bin/python" -m pytest -q -p no:cacheprovider -n 3 --ignore=tests/conformance "${@:3}"
+}
+
 # make_venv FOLDER PYTHON REQUIREMENTS...: a virtual environment, made or brought up to date.
 make_venv() {
     local folder=$1 python=$2 stamp

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# What test.sh leaves out: the other Pythons, the oldest Twisted, a debug build, long runs of random
+# programs, and Twisted's own suite in every setup.
+source "$(dirname "$0")/common.sh"
+
+.ci/prepare.sh test
+
+# What runs whole programs of Twisted's, the examples and the benchmarks takes minutes, and looks
+# at the whole rather than at what differs between Pythons: once is enough.
+ONCE=(--ignore-glob='tests/test_examples*' --ignore-glob='tests/test_programs_*'
+    --ignore=tests/test_benchmarks.py --ignore=tests/test_twistd.py)
+
+main=$(version_of .venv/bin/python)
+for python in $(other_pythons "$main"); do
+    version=$(version_of "$python")
+    make_venv ".venvs/$version" "$python" tests/requirements.txt
+    unit_tests ".venvs/$version" "CPython $version" "${ONCE[@]}"
+done
+
+make_venv .venvs/oldest "$(main_python)" tests/requirements-oldest.txt
+unit_tests .venvs/oldest "CPython $main with the oldest supported Twisted" "${ONCE[@]}"
+
+# Python's own assertions are on there, and it counts all references.
+debug=$(.ci/private-python.sh 3.15d)
+make_venv .venvs/debug "$debug" tests/requirements.txt
+say "references, on a debug build of CPython $(version_of "$debug")"
+.ci/build.sh .venvs/debug
+.venvs/debug/bin/python -m pytest -q -p no:cacheprovider -n 3 tests/test_references.py \
+    tests/test_deferred_leaks.py tests/test_deferred_behaviour.py tests/test_framing_*.py \
+    tests/test_inline_values.py tests/test_reactor.py tests/test_reactor_sockets.py \
+    tests/test_tls_records.py
+
+# 20,000 programs for Deferred, 50,000 for framing; and the descriptors that a server is let use up,
+# as far as the machine's limit allows.
+say "random programs, many of them"
+.ci/build.sh .venv
+PYREACTOR_EXAMPLES=10000 PYREACTOR_FRAMING_EXAMPLES=12500 PYREACTOR_TEST_EXAMPLES=1000 \
+    PYREACTOR_DESCRIPTORS=20000 .venv/bin/python -m pytest -q -p no:cacheprovider -n 3 \
+    tests/test_*_differential.py tests/test_framing_banana.py tests/test_tls_records.py \
+    tests/test_reactor_programs.py
+
+for version in $FETCHED; do
+    if [[ $version != "$main" && -x .venvs/$version/bin/python ]]; then
+        say "Twisted's own suite on CPython $version"
+        ".venvs/$version/bin/python" -m pytest -p no:cacheprovider tests/conformance
+        break # the newest: minutes for each
+    fi
+done
+
+say "Twisted's own suite, with each part switched off and by trial -j2"
+PYREACTOR_CONFORMANCE_SETUPS=other .venv/bin/python -m pytest -p no:cacheprovider tests/conformance
