@@ -6,6 +6,7 @@
  * resumes it.  It is also the canceller of the Deferred that stands for the generator.
  */
 #include "deferred_inline.h"
+#include "depth.h"
 
 #define SELF ((pyr_driver *)op)
 
@@ -420,7 +421,7 @@ PyObject *
 pyr_drive_cancellable(core_state *st, PyObject *generator)
 {
     /* What a generator yields may be a generator, and so on for ever. */
-    if (Py_EnterRecursiveCall(" while driving a generator")) {
+    if (pyr_descend(&st->depth, " while driving a generator") < 0) {
         return NULL;
     }
     PyObject *deferred = NULL;
@@ -434,7 +435,7 @@ pyr_drive_cancellable(core_state *st, PyObject *generator)
         }
         Py_DECREF(self);
     }
-    Py_LeaveRecursiveCall();
+    pyr_ascend(&st->depth);
     return deferred;
 }
 

@@ -1,5 +1,6 @@
 /* The Deferred type: attributes, methods, life and death.  See deferred.h for the map. */
 #include "deferred_inline.h"
+#include "depth.h"
 
 #include <stddef.h>
 
@@ -599,10 +600,19 @@ static PyObject *
 start_run(pyr_deferred *self, PyObject *result)
 {
     int begun = pyr_fire_begin(self, result);
-    if (begun < 0 || (begun > 0 && pyr_run_dynamic(self) < 0)) {
-        return NULL;
+    if (begun > 0) {
+        begun = pyr_is_native(self->st, (PyObject *)self) ? pyr_run(self)
+                                                          : pyr_run_dynamic(self);
     }
-    Py_RETURN_NONE;
+    return begun < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* Show the caller's line in the traceback of what was raised; NULL. */
+static PYR_NO_INLINE PyObject *
+refused_by(core_state *st, pyr_trace_point caller)
+{
+    pyr_trace_prepend(st, &caller, 1);
+    return NULL;
 }
 
 /* self._startRunCallbacks(result), called by the method that `caller` is the line of */
@@ -616,10 +626,7 @@ start_run_dynamic(pyr_deferred *self, PyObject *result, pyr_trace_point caller)
         none = PyObject_CallMethodOneArg((PyObject *)self,
                                          self->st->names.startRunCallbacks, result);
     }
-    if (none == NULL) {
-        pyr_trace_prepend(self->st, &caller, 1);
-    }
-    return none;
+    return none != NULL ? none : refused_by(self->st, caller);
 }
 
 PyDoc_STRVAR(startRunCallbacks_doc, "_startRunCallbacks(result)\n--\n\n"
@@ -716,6 +723,18 @@ deferred_chainDeferred(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return result;
 }
 
+/* Apart, so that callbacks that fire the next Deferred need less of the C stack. */
+static PYR_NO_INLINE PyObject *
+callback_slowly(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *result;
+    if (one_argument("callback", SELF->st->names.result, args, nargs, kwnames, true,
+                     &result) < 0) {
+        return NULL;
+    }
+    return start_run_dynamic(SELF, result, PYR_TRACE_callback);
+}
+
 PyDoc_STRVAR(callback_doc, "callback(result)\n--\n\n"
                            "Fire with a result.\n\n"
                            "Raises AlreadyCalledError the second time.\n"
@@ -724,12 +743,10 @@ static PyObject *
 deferred_callback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
                   PyObject *kwnames)
 {
-    PyObject *result;
-    if (one_argument("callback", SELF->st->names.result, args, nargs, kwnames, true,
-                     &result) < 0) {
-        return NULL;
+    if (nargs == 1 && kwnames == NULL) {
+        return start_run_dynamic(SELF, args[0], PYR_TRACE_callback);
     }
-    return start_run_dynamic(SELF, result, PYR_TRACE_callback);
+    return callback_slowly(op, args, nargs, kwnames);
 }
 
 PyDoc_STRVAR(
@@ -820,7 +837,13 @@ cancel_unfired(pyr_deferred *self)
 {
     static const pyr_trace_point point[] = {PYR_TRACE_cancel};
     core_state *st = self->st;
-    if (call_canceller(self) < 0) {
+    /* A canceller may cancel the next Deferred, and so on. */
+    if (pyr_descend(&st->depth, " while cancelling") < 0) {
+        return -1;
+    }
+    int cancelled = call_canceller(self);
+    pyr_ascend(&st->depth);
+    if (cancelled < 0) {
         pyr_trace_prepend(st, point, 1);
         return -1;
     }
@@ -946,6 +969,22 @@ deferred_await(PyObject *op, PyObject *Py_UNUSED(ignored))
     return pyr_awaiter_new(op);
 }
 
+/* The result may be a Deferred, which has a result, and so on. */
+static PyObject *
+repr_with_result(pyr_deferred *self, PyObject *name)
+{
+    pyr_depth *depth = &self->st->depth;
+    if (pyr_descend(depth, " while getting the repr of an object") < 0) {
+        return NULL;
+    }
+    PyObject *result = Py_NewRef(self->result);
+    PyObject *text =
+        PyUnicode_FromFormat("<%S at %p current result: %R>", name, (void *)self, result);
+    Py_DECREF(result);
+    pyr_ascend(depth);
+    return text;
+}
+
 static PyObject *
 deferred_repr(PyObject *op)
 {
@@ -964,9 +1003,7 @@ deferred_repr(PyObject *op)
     } else if (self->result == NULL) {
         text = PyUnicode_FromFormat("<%S at %p>", name, here);
     } else {
-        PyObject *result = Py_NewRef(self->result);
-        text = PyUnicode_FromFormat("<%S at %p current result: %R>", name, here, result);
-        Py_DECREF(result);
+        text = repr_with_result(self, name);
     }
     Py_DECREF(name);
     return text;

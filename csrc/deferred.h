@@ -181,6 +181,7 @@ typedef struct {
     int free_awaiter_count;
     PyObject *free_drivers[PYR_FREE_DRIVERS];
     int free_driver_count;
+    void *spare_stack; /* an array for the run loop's stack; see run.c */
 } pyr_deferred_state;
 
 /* A Deferred the caller has to fire, once the code that asked for it has returned. */

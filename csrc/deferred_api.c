@@ -425,6 +425,8 @@ pyr_deferred_clear(core_state *st)
 {
     pyr_deferred_state *state = &st->deferred;
     free_list_clear(state->free_drivers, &state->free_driver_count);
+    PyMem_Free(state->spare_stack);
+    state->spare_stack = NULL;
     Py_CLEAR(state->type);
     Py_CLEAR(state->list_type);
     Py_CLEAR(state->driver_type);

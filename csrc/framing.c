@@ -311,7 +311,13 @@ feed_buffer(pyr_framing_method *method, PyObject *self, pyr_buffer *known,
     }
     b->quiet = 0;
     check_transport(method, self, b);
-    PyObject *result = method->kind->feed(method, self, b, data, size, lender);
+    PyObject *result = NULL;
+    /* What receives a message may hand on more data, and so on. */
+    core_state *st = method->st;
+    if (pyr_descend(&st->depth, " while receiving data") == 0) {
+        result = method->kind->feed(method, self, b, data, size, lender);
+        pyr_ascend(&st->depth);
+    }
     Py_DECREF(b);
     return result;
 }

@@ -7,6 +7,7 @@
  * array stays empty.
  */
 #include "deferred_inline.h"
+#include "depth.h"
 
 static int
 grow(pyr_deferred *self, int32_t needed)
@@ -128,9 +129,9 @@ pyr_links_pending(pyr_deferred *self)
 
 static PyObject *link_side(core_state *st, const pyr_link *link);
 
-#define SMALL_CALL 8
+#define SMALL_CALL 2
 
-static PyObject *
+static PYR_NO_INLINE PyObject *
 call_with_tuple(const pyr_link *link, PyObject *result)
 {
     Py_ssize_t count = link->args == NULL ? 0 : PyTuple_GET_SIZE(link->args);
@@ -165,14 +166,30 @@ call_with_tuple(const pyr_link *link, PyObject *result)
     return returned;
 }
 
-/* target(result, *args, **keywords) */
+/* Odd arguments: let Python unpack them, and complain in its own words. */
+static PYR_NO_INLINE PyObject *
+call_by_python(core_state *st, const pyr_link *link, PyObject *result)
+{
+    PyObject *args[] = {
+        link->target, result, link->args == NULL ? st->deferred.empty_tuple : link->args,
+        link->keywords == NULL ? st->deferred.no_keywords : link->keywords};
+    return PyObject_Vectorcall(st->deferred.call_with, args, 4, NULL);
+}
+
+static PYR_NO_INLINE PyObject *
+call_plainly(PyObject *target, PyObject *result)
+{
+    PyObject *stack[] = {NULL, result};
+    return PyObject_Vectorcall(target, stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                               NULL);
+}
+
+/* target(result, *args, **keywords); calls that come last, to leave the stack to them. */
 PyObject *
 pyr_link_call(core_state *st, const pyr_link *link, PyObject *result)
 {
     if (link->args == NULL && link->keywords == NULL) {
-        PyObject *stack[] = {NULL, result};
-        return PyObject_Vectorcall(link->target, stack + 1,
-                                   1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        return call_plainly(link->target, result);
     }
     bool tuple = link->args == NULL || PyTuple_CheckExact(link->args);
     bool mapping =
@@ -180,11 +197,7 @@ pyr_link_call(core_state *st, const pyr_link *link, PyObject *result)
     if (tuple && mapping) {
         return call_with_tuple(link, result);
     }
-    /* Odd arguments: let Python unpack them, and complain in its own words. */
-    PyObject *args[] = {
-        link->target, result, link->args == NULL ? st->deferred.empty_tuple : link->args,
-        link->keywords == NULL ? st->deferred.no_keywords : link->keywords};
-    return PyObject_Vectorcall(st->deferred.call_with, args, 4, NULL);
+    return call_by_python(st, link, result);
 }
 
 /*

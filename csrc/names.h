@@ -32,6 +32,7 @@
     X(callbackKeywords, "callbackKeywords")                       \
     X(callbacks, "_callbacks")                                    \
     X(cancel, "cancel")                                           \
+    X(canceller, "canceller")                                     \
     X(chainedTo, "_chainedTo")                                    \
     X(childDataReceived, "childDataReceived")                     \
     X(connectionLost, "connectionLost")                           \
@@ -79,6 +80,7 @@
     X(readConnectionLost, "readConnectionLost")                   \
     X(removeReader, "removeReader")                               \
     X(removeWriter, "removeWriter")                               \
+    X(resetter, "resetter")                                       \
     X(result, "result")                                           \
     X(resumeProducing, "resumeProducing")                         \
     X(runCallbacks, "_runCallbacks")                              \

@@ -46,7 +46,7 @@ core_configure_reactor(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kw
     PYR_REACTOR_GIVEN(X)
 #undef X
     Py_DECREF(given);
-    if (status < 0) {
+    if (status < 0 || pyr_timer_configure(module, pyr_module_state(module)) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -85,6 +85,7 @@ pyr_reactor_traverse(core_state *st, visitproc visit, void *arg)
 {
     pyr_reactor_state *state = &st->reactor;
     Py_VISIT(state->loop_type);
+    Py_VISIT(state->delayed_call_base);
     Py_VISIT(state->delayed_call_type);
     Py_VISIT(state->stream_type);
     Py_VISIT(state->stream_doRead);
@@ -101,6 +102,7 @@ pyr_reactor_clear(core_state *st)
 {
     pyr_reactor_state *state = &st->reactor;
     Py_CLEAR(state->loop_type);
+    Py_CLEAR(state->delayed_call_base);
     Py_CLEAR(state->delayed_call_type);
     Py_CLEAR(state->stream_type);
     Py_CLEAR(state->stream_doRead);

@@ -50,7 +50,8 @@
 
 typedef struct {
     PyTypeObject *loop_type;
-    PyTypeObject *delayed_call_type;
+    PyTypeObject *delayed_call_base; /* all of a timed call but Twisted's class */
+    PyTypeObject *delayed_call_type; /* from that and Twisted's; NULL until configured */
     PyTypeObject *stream_type;
     PyObject *stream_doRead; /* StreamConnection's own descriptors, to see overrides */
     PyObject *stream_doWrite;

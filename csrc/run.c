@@ -6,8 +6,12 @@
  * so that a chain of any length needs no recursion.
  */
 #include "deferred_inline.h"
+#include "depth.h"
 
-#define SMALL_STACK 8
+/* Entries on the C stack.  Few: a callback may fire the next Deferred by a call, and so
+ * on for thousands of levels, each with a run loop of its own. */
+#define SMALL_STACK 2
+#define SPARE_STACK 16
 
 typedef struct {
     pyr_deferred *deferred;
@@ -17,29 +21,44 @@ typedef struct {
 } run_entry;
 
 typedef struct {
+    core_state *st;
     run_entry *entries;
     Py_ssize_t size, capacity;
     run_entry small[SMALL_STACK];
 } run_stack;
 
+/* Make room: first by the array that was used before, if nobody has it now. */
+static int
+stack_grow(run_stack *stack)
+{
+    pyr_deferred_state *state = &stack->st->deferred;
+    bool is_small = stack->entries == stack->small;
+    Py_ssize_t capacity = is_small ? SPARE_STACK : stack->capacity * 2;
+    run_entry *entries = is_small ? state->spare_stack : NULL;
+    if (entries != NULL) {
+        state->spare_stack = NULL;
+    } else {
+        size_t bytes = sizeof(run_entry) * (size_t)capacity;
+        entries = PyMem_Realloc(is_small ? NULL : stack->entries, bytes);
+    }
+    if (entries == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (is_small) {
+        memcpy(entries, stack->small, sizeof(stack->small));
+    }
+    stack->entries = entries;
+    stack->capacity = capacity;
+    return 0;
+}
+
 static int
 stack_push(run_stack *stack, pyr_deferred *stolen)
 {
-    if (stack->size == stack->capacity) {
-        Py_ssize_t capacity = stack->capacity * 2;
-        size_t bytes = sizeof(run_entry) * (size_t)capacity;
-        bool is_small = stack->entries == stack->small;
-        run_entry *entries = PyMem_Realloc(is_small ? NULL : stack->entries, bytes);
-        if (entries == NULL) {
-            Py_DECREF(stolen);
-            PyErr_NoMemory();
-            return -1;
-        }
-        if (is_small) {
-            memcpy(entries, stack->small, sizeof(stack->small));
-        }
-        stack->entries = entries;
-        stack->capacity = capacity;
+    if (stack->size == stack->capacity && stack_grow(stack) < 0) {
+        Py_DECREF(stolen);
+        return -1;
     }
     stack->entries[stack->size].deferred = stolen;
     stack->entries[stack->size].firing = false;
@@ -70,7 +89,13 @@ stack_free(run_stack *stack)
         }
         Py_DECREF(entry->deferred);
     }
-    if (stack->entries != stack->small) {
+    if (stack->entries == stack->small) {
+        return;
+    }
+    pyr_deferred_state *state = &stack->st->deferred;
+    if (stack->capacity == SPARE_STACK && state->spare_stack == NULL) {
+        state->spare_stack = stack->entries;
+    } else {
         PyMem_Free(stack->entries);
     }
 }
@@ -515,7 +540,7 @@ fire_above(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
                          begun < 0 ? NULL : Py_NewRef(Py_None));
 }
 
-static PyObject *
+static inline PyObject *
 call_target(pyr_deferred *outer, pyr_deferred *current, const pyr_link *link,
             PyObject *result)
 {
@@ -697,10 +722,12 @@ pyr_run(pyr_deferred *self)
         return 0;
     }
     /* A link can fire another Deferred by a call, and that one's links the next. */
-    if (Py_EnterRecursiveCall(" while running callbacks")) {
+    core_state *st = self->st;
+    if (pyr_descend(&st->depth, " while running callbacks") < 0) {
         return -1;
     }
     run_stack stack;
+    stack.st = st;
     stack.entries = stack.small;
     stack.capacity = SMALL_STACK;
     stack.small[0].deferred = (pyr_deferred *)Py_NewRef(self);
@@ -709,6 +736,6 @@ pyr_run(pyr_deferred *self)
     stack.size = 1;
     int result = run_stack_down(&stack, self);
     stack_free(&stack);
-    Py_LeaveRecursiveCall();
+    pyr_ascend(&st->depth);
     return result;
 }

@@ -9,6 +9,7 @@
 
 #include "names.h"
 #include "deferred.h"
+#include "depth.h"
 #include "framing.h"
 #include "reactor_state.h"
 #include "tls.h"
@@ -19,6 +20,7 @@ typedef struct core_state {
     pyr_framing_state framing;
     pyr_reactor_state reactor;
     pyr_tls_state tls;
+    pyr_depth depth;
 } core_state;
 
 #endif

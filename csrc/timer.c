@@ -1,5 +1,6 @@
 /* Timed calls; see timer.h.  DelayedCall mirrors twisted.internet.base.DelayedCall. */
 #include "loop.h"
+#include "objects.h"
 #include "report.h"
 #include "threadcalls.h"
 
@@ -511,6 +512,47 @@ check_pending(DelayedCall *self)
     return 0;
 }
 
+/* What a program has put under `name` into this call; a new reference, or NULL. */
+static PyObject *
+own_value(DelayedCall *self, PyObject *name)
+{
+    PyObject *value = NULL;
+    if (self->dict != NULL) {
+        (void)PyDict_GetItemRef(self->dict, name, &value);
+    }
+    return value;
+}
+
+/* Call the canceller or resetter that a program gave this call in the place of the
+ * reactor's, whose work is done here anyway. */
+static int
+tell_hook(DelayedCall *self, PyObject *name)
+{
+    PyObject *hook = own_value(self, name);
+    if (hook == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    PyObject *none = PyObject_CallOneArg(hook, (PyObject *)self);
+    Py_DECREF(hook);
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
+}
+
+/* self.seconds() */
+static double
+call_seconds(DelayedCall *self)
+{
+    PyObject *clock = own_value(self, self->loop->st->names.seconds);
+    if (clock == NULL) {
+        return PyErr_Occurred() ? -1.0 : pyr_loop_seconds(self->loop);
+    }
+    PyObject *now = PyObject_CallNoArgs(clock);
+    double seconds = now == NULL ? -1.0 : PyFloat_AsDouble(now);
+    Py_DECREF(clock);
+    Py_XDECREF(now);
+    return seconds;
+}
+
 PyDoc_STRVAR(cancel_doc, "cancel($self)\n--\n\n"
                          "Unschedule this call.\n\n"
                          "Raises error.AlreadyCancelled or error.AlreadyCalled.\n"
@@ -522,8 +564,13 @@ delayed_call_cancel(DelayedCall *self, PyObject *Py_UNUSED(ignored))
     if (check_pending(self) < 0) {
         return NULL;
     }
-    int debug = debug_is_on(self->loop->st);
+    pyr_names *names = &self->loop->st->names;
+    int debug = self->dict == NULL ? debug_is_on(self->loop->st)
+                                   : pyr_attribute_true((PyObject *)self, names->debug);
     if (debug < 0) {
+        return NULL;
+    }
+    if (tell_hook(self, names->canceller) < 0) {
         return NULL;
     }
     self->cancelled = 1;
@@ -550,7 +597,7 @@ move_sooner(DelayedCall *self)
         return -1;
     }
     self->loop->timers.stale++;
-    return 0;
+    return tell_hook(self, self->loop->st->names.resetter);
 }
 
 PyDoc_STRVAR(reset_doc, "reset($self, secondsFromNow, /)\n--\n\n"
@@ -568,7 +615,7 @@ delayed_call_reset(DelayedCall *self, PyObject *seconds_from_now)
     if (from_now == -1.0 && PyErr_Occurred()) {
         return NULL;
     }
-    double now = pyr_loop_seconds(self->loop);
+    double now = call_seconds(self);
     if (now == -1.0 && PyErr_Occurred()) {
         return NULL;
     }
@@ -655,28 +702,25 @@ delayed_call_repr(DelayedCall *self)
                                (PyObject *)self);
 }
 
-/* By time unadjusted for the delay, as in stock; equality is identity. */
+/*
+ * By time unadjusted for the delay.  Stock has < and <= only: equality is identity, and >
+ * and >= are the other one's < and <=.
+ */
 static PyObject *
 delayed_call_richcompare(DelayedCall *self, PyObject *other, int op)
 {
-    double other_time;
-    if (op == Py_EQ || op == Py_NE) {
+    if (op != Py_LT && op != Py_LE) {
         Py_RETURN_NOTIMPLEMENTED;
     }
     if (Py_TYPE(other) == Py_TYPE(self)) {
-        other_time = ((DelayedCall *)other)->time;
-    } else {
-        PyObject *time = PyObject_GetAttr(other, self->loop->st->names.time);
-        if (time == NULL) {
-            return NULL;
-        }
-        other_time = PyFloat_AsDouble(time);
-        Py_DECREF(time);
-        if (other_time == -1.0 && PyErr_Occurred()) {
-            return NULL;
-        }
+        Py_RETURN_RICHCOMPARE(self->time, ((DelayedCall *)other)->time, op);
     }
-    Py_RETURN_RICHCOMPARE(self->time, other_time, op);
+    PyObject *time = PyObject_GetAttr(other, self->loop->st->names.time);
+    PyObject *own_time = time == NULL ? NULL : PyFloat_FromDouble(self->time);
+    PyObject *result = own_time == NULL ? NULL : PyObject_RichCompare(own_time, time, op);
+    Py_XDECREF(time);
+    Py_XDECREF(own_time);
+    return result;
 }
 
 /* ---- DelayedCall's attributes ---- */
@@ -746,16 +790,65 @@ delayed_call_set_kw(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure)
     return 0;
 }
 
+/*
+ * What stock's reactor hands to each of its calls, and a program may replace: ours asks
+ * the reactor when it is asked.  The closure is a `reactor_attribute`.
+ */
+typedef struct {
+    const char *name;          /* of the call's attribute */
+    const char *reactors_name; /* of the reactor's */
+} reactor_attribute;
+
+static const reactor_attribute canceller_attribute = {"canceller", "_cancelCallLater"},
+                               resetter_attribute = {"resetter", "_moveCallLaterSooner"},
+                               seconds_attribute = {"seconds", "seconds"};
+
 static PyObject *
-delayed_call_get_seconds(DelayedCall *self, void *Py_UNUSED(closure))
+delayed_call_get_reactors(DelayedCall *self, void *closure)
 {
-    return PyObject_GetAttr(self->loop->reactor, self->loop->st->names.seconds);
+    const reactor_attribute *attribute = closure;
+    PyObject *own = NULL;
+    PyObject *name = PyUnicode_FromString(attribute->name);
+    if (name != NULL) {
+        own = own_value(self, name);
+        Py_DECREF(name);
+    }
+    if (own != NULL || PyErr_Occurred()) {
+        return own;
+    }
+    return PyObject_GetAttrString(self->loop->reactor, attribute->reactors_name);
+}
+
+static int
+delayed_call_set_reactors(DelayedCall *self, PyObject *value, void *closure)
+{
+    const reactor_attribute *attribute = closure;
+    PyObject *dict = PyObject_GenericGetDict((PyObject *)self, NULL);
+    int result = -1;
+    if (dict != NULL && value != NULL) {
+        result = PyDict_SetItemString(dict, attribute->name, value);
+    } else if (dict != NULL) {
+        result = PyDict_DelItemString(dict, attribute->name);
+        if (result < 0 && PyErr_ExceptionMatches(PyExc_KeyError)) {
+            PyErr_SetString(PyExc_AttributeError, attribute->name);
+        }
+    }
+    Py_XDECREF(dict);
+    return result;
 }
 
 static PyObject *
 delayed_call_get_creator(DelayedCall *self, void *Py_UNUSED(closure))
 {
     return Py_NewRef(self->creator != NULL ? self->creator : Py_None);
+}
+
+static int
+delayed_call_set_creator(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    value = value == Py_None ? NULL : value;
+    Py_XSETREF(self->creator, Py_XNewRef(value));
+    return 0;
 }
 
 /* Stock's __repr__, which this type borrows, looks at it. */
@@ -765,6 +858,20 @@ delayed_call_get_repr(DelayedCall *self, void *Py_UNUSED(closure))
     return Py_NewRef(self->repr != NULL ? self->repr : Py_None);
 }
 
+static int
+delayed_call_set_repr(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    value = value == Py_None ? NULL : value;
+    Py_XSETREF(self->repr, Py_XNewRef(value));
+    return 0;
+}
+
+#define REACTORS(name, doc)                                                          \
+    {                                                                                \
+#name, (getter)delayed_call_get_reactors, (setter)delayed_call_set_reactors, \
+            PyDoc_STR(doc), (void *)&name##_attribute                                \
+    }
+
 static PyGetSetDef delayed_call_getset[] = {
     {"func", (getter)delayed_call_get_func, (setter)delayed_call_set_func,
      PyDoc_STR("The callable to call; absent once cancelled."), NULL},
@@ -772,10 +879,11 @@ static PyGetSetDef delayed_call_getset[] = {
      PyDoc_STR("tuple: positional arguments; absent once cancelled."), NULL},
     {"kw", (getter)delayed_call_get_kw, (setter)delayed_call_set_kw,
      PyDoc_STR("dict: keyword arguments; absent once cancelled."), NULL},
-    {"seconds", (getter)delayed_call_get_seconds, NULL,
-     PyDoc_STR("The reactor's clock: a callable that returns float seconds."), NULL},
-    {"_repr", (getter)delayed_call_get_repr, NULL, NULL, NULL},
-    {"creator", (getter)delayed_call_get_creator, NULL,
+    REACTORS(seconds, "The reactor's clock: a callable that returns float seconds."),
+    REACTORS(canceller, "A callable that cancel() calls with this call."),
+    REACTORS(resetter, "A callable that is called with this call when it moved."),
+    {"_repr", (getter)delayed_call_get_repr, (setter)delayed_call_set_repr, NULL, NULL},
+    {"creator", (getter)delayed_call_get_creator, (setter)delayed_call_set_creator,
      PyDoc_STR("list of str in debug mode: the stack that made this call; else None."),
      NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
@@ -787,9 +895,9 @@ static PyMemberDef delayed_call_members[] = {
      PyDoc_STR("float: when this call was first due, seconds since the epoch.")},
     {"delayed_time", T_DOUBLE, offsetof(DelayedCall, delayed_time), 0,
      PyDoc_STR("float: seconds by which delay() and reset() put it off since.")},
-    {"called", T_BYTE, offsetof(DelayedCall, called), READONLY,
+    {"called", T_BYTE, offsetof(DelayedCall, called), 0,
      PyDoc_STR("int: 1 once the call was made.")},
-    {"cancelled", T_BYTE, offsetof(DelayedCall, cancelled), READONLY,
+    {"cancelled", T_BYTE, offsetof(DelayedCall, cancelled), 0,
      PyDoc_STR("int: 1 once the call was cancelled.")},
     {"__dictoffset__", T_PYSSIZET, offsetof(DelayedCall, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(DelayedCall, weakrefs), READONLY, NULL},
@@ -875,15 +983,48 @@ static PyType_Slot delayed_call_slots[] = {
 static PyType_Spec delayed_call_spec = {
     .name = "pyreactor._core.DelayedCall",
     .basicsize = sizeof(DelayedCall),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = delayed_call_slots,
+};
+
+/* What calls really are: the above, and Twisted's class after it, for `isinstance`. */
+static PyType_Slot scheduled_slots[] = {
+    {Py_tp_doc, (void *)delayed_call_doc},
+    {Py_tp_dealloc, delayed_call_dealloc},
+    {Py_tp_traverse, delayed_call_traverse},
+    {Py_tp_clear, delayed_call_clear},
+    {0, NULL},
+};
+
+static PyType_Spec scheduled_spec = {
+    .name = "twisted.internet.base.DelayedCall",
+    .basicsize = sizeof(DelayedCall),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = scheduled_slots,
 };
 
 int
 pyr_timer_exec(PyObject *module, core_state *st)
 {
-    st->reactor.delayed_call_type = pyr_add_type(module, &delayed_call_spec, NULL);
-    return st->reactor.delayed_call_type == NULL ? -1 : 0;
+    st->reactor.delayed_call_base = pyr_add_type(module, &delayed_call_spec, NULL);
+    return st->reactor.delayed_call_base == NULL ? -1 : 0;
+}
+
+int
+pyr_timer_configure(PyObject *module, core_state *st)
+{
+    PyObject *bases =
+        PyTuple_Pack(2, st->reactor.delayed_call_base, st->reactor.stock_delayed_call);
+    PyObject *type =
+        bases == NULL ? NULL : PyType_FromModuleAndSpec(module, &scheduled_spec, bases);
+    Py_XDECREF(bases);
+    if (type == NULL) {
+        return -1;
+    }
+    ((PyTypeObject *)type)->tp_name = "DelayedCall"; /* as messages of stock's have it */
+    Py_XSETREF(st->reactor.delayed_call_type, (PyTypeObject *)type);
+    return 0;
 }
 
 int

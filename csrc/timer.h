@@ -50,4 +50,7 @@ void pyr_timers_clear(pyr_timers *self);
 
 int pyr_timer_exec(PyObject *module, core_state *st);
 
+/* Make the type of the calls, once there is Twisted's own to derive it from. */
+int pyr_timer_configure(PyObject *module, core_state *st);
+
 #endif

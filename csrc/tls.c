@@ -341,7 +341,8 @@ tls_method_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
         return PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
     }
     /* Two ends that answer each other for ever may have no Python function between. */
-    if (Py_EnterRecursiveCall(" while calling a Python object")) {
+    pyr_depth *depth = &method->st->depth;
+    if (pyr_descend(depth, " while calling a Python object") < 0) {
         return NULL;
     }
     /* Somebody may replace the method, and so drop it, while it runs. */
@@ -349,7 +350,7 @@ tls_method_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
     PyObject *result =
         method->implementation->call(method, args[0], takes_data ? args[1] : NULL);
     Py_DECREF(method);
-    Py_LeaveRecursiveCall();
+    pyr_ascend(depth);
     return result;
 }
 

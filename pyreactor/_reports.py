@@ -7,6 +7,7 @@ words are stock Twisted's, logged in the name of the module that logs them in st
 
 from __future__ import annotations
 
+import copyreg
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -87,6 +88,34 @@ def main_loop_error() -> None:
 def repr_delayed_call(call: Any) -> str:
     """The repr of a timed call, by stock's own code."""
     return base.DelayedCall.__repr__(call)
+
+
+#: What stock keeps in the __dict__ of a timed call, in its order; some may be absent.
+_CALL_STATE = (
+    "time",
+    "func",
+    "args",
+    "kw",
+    "resetter",
+    "canceller",
+    "seconds",
+    "cancelled",
+    "called",
+    "delayed_time",
+    "creator",
+    "_repr",
+)
+
+
+def reduce_delayed_call(call: Any, protocol: Any) -> tuple[Any, ...]:
+    """Copy and pickle a timed call as stock's: the copy is one that no reactor will make."""
+    state = {name: getattr(call, name) for name in _CALL_STATE if hasattr(call, name)}
+    for name in ("creator", "_repr"):
+        if state[name] is None:
+            del state[name]
+    state.update(call.__dict__)
+    new: Any = vars(copyreg)["__newobj__"]
+    return new, (base.DelayedCall,), state
 
 
 def sort_call_later(

@@ -29,11 +29,11 @@ from twisted.internet import (
     unix,
 )
 from twisted.internet._signals import _IWaker
-from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize, IReactorFDSet
+from twisted.internet.interfaces import IReactorDaemonize, IReactorFDSet
 from twisted.python import context, log
 from twisted.python.reflect import namedAny, qual
 from twisted.python.runtime import seconds as runtimeSeconds
-from zope.interface import classImplements, implementer
+from zope.interface import implementer
 
 from pyreactor import _core, _process, _reports, _tcp, _udp, _unix
 
@@ -81,7 +81,7 @@ _core.configure_reactor(
     timed_call_error=_reports.timed_call_error,
 )
 
-classImplements(_core.DelayedCall, IDelayedCall)
+_core.DelayedCall.__reduce_ex__ = _reports.reduce_delayed_call  # type: ignore[method-assign]
 
 if hasattr(_tcp.Connection, "startTLS"):  # there is pyOpenSSL
     from pyreactor import _tls

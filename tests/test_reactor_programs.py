@@ -29,6 +29,7 @@ CASES = [
     ("callbacks_that_raise.py", (), "logged RuntimeError threaded call"),
     ("continuous_polling.py", (), "lost ConnectionDone"),
     ("delayed_call_repr.py", (), "traceback at creation"),
+    ("delayed_call_type.py", (), "a copy of it is a DelayedCall: True"),
     ("descriptor_limit.py", (DESCRIPTORS,), "out of descriptors: True"),
     ("fork_in_an_event.py", (), "parent received b'second'"),
     ("half_close.py", (), "server read side lost"),
