@@ -351,7 +351,7 @@ take_yielded(pyr_driver *self, PyObject *yielded, PyObject **result)
         *result = coroutine < 0 ? NULL : Py_NewRef(yielded);
         return coroutine < 0 ? -1 : 1;
     }
-    PyObject *deferred = pyr_drive_cancellable(st, yielded);
+    PyObject *deferred = pyr_drive_by_name(st, yielded);
     if (deferred == NULL) {
         return -1;
     }
@@ -420,6 +420,9 @@ resume_and_fire(pyr_driver *self, PyObject *value)
 PyObject *
 pyr_drive_cancellable(core_state *st, PyObject *generator)
 {
+    if (pyr_internals_replaced(st)) {
+        return PyObject_CallOneArg(st->deferred.stock_drive, generator);
+    }
     /* What a generator yields may be a generator, and so on for ever. */
     if (pyr_descend(&st->depth, " while driving a generator") < 0) {
         return NULL;
@@ -444,7 +447,7 @@ pyr_drive_coroutine(core_state *st, PyObject *coroutine)
 {
     int known = pyr_is_coroutine(st, coroutine);
     if (known > 0) {
-        return pyr_drive_cancellable(st, coroutine);
+        return pyr_drive_by_name(st, coroutine);
     }
     if (known == 0) {
         PyErr_Format(st->deferred.not_a_coroutine_error, "%R is not a coroutine",

@@ -56,7 +56,7 @@ static bool
 is_made_otherwise(core_state *st)
 {
     PyTypeObject *type = st->deferred.type;
-    return st->deferred.patched && type != NULL &&
+    return type != NULL && pyr_patched(st) &&
            (type->tp_init != deferred_tp_init || type->tp_new != deferred_tp_new);
 }
 
@@ -92,7 +92,7 @@ pyr_deferred_new(core_state *st, PyObject *canceller)
     pyr_deferred *self = make(st);
     if (self != NULL) {
         self->canceller = Py_XNewRef(canceller);
-        if (st->deferred.debug && pyr_deferred_record_creator(self) < 0) {
+        if (pyr_class_debug(st) && pyr_deferred_record_creator(self) < 0) {
             Py_CLEAR(self);
         }
     }
@@ -106,6 +106,12 @@ deferred_tp_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     core_state *st = pyr_state_of_type(type);
     if (st == NULL || pyr_deferred_ready(st) < 0) {
         return NULL;
+    }
+    if (type == st->deferred.type) {
+        return (PyObject *)make(st);
+    }
+    if (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) { /* let object.__new__ say why not */
+        return PyBaseObject_Type.tp_new(type, st->deferred.empty_tuple, NULL);
     }
     pyr_deferred *self = (pyr_deferred *)type->tp_alloc(type, 0);
     if (self != NULL) {
@@ -145,7 +151,12 @@ deferred_tp_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"canceller", NULL};
     PyObject *canceller = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Deferred", names, &canceller)) {
+    bool simple = kwargs == NULL && PyTuple_GET_SIZE(args) <= 1;
+    if (simple && PyTuple_GET_SIZE(args) == 1) {
+        canceller = PyTuple_GET_ITEM(args, 0);
+    }
+    if (!simple &&
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Deferred", names, &canceller)) {
         return -1;
     }
     return pyr_deferred_init_base(SELF, canceller);
@@ -941,6 +952,9 @@ deferred_fromCoroutine(PyObject *cls, PyObject *const *args, Py_ssize_t nargs,
 
 PyDoc_STRVAR(class_getitem_doc, "__class_getitem__(item)\n--\n\nDeferred[int]");
 
+PyDoc_STRVAR(subclasshook_doc, "__subclasshook__(subclass)\n--\n\n"
+                               "Stock's Deferreds are taken for these.");
+
 PyDoc_STRVAR(init_subclass_doc, "__init_subclass__(**kwargs)\n--\n\n"
                                 "Note the subclass where Twisted looks Deferreds up.");
 static PyObject *
@@ -1195,6 +1209,8 @@ static PyMethodDef deferred_methods[] = {
     {"_continuation", deferred_continuation, METH_NOARGS, continuation_doc},
     {"__await__", deferred_await, METH_NOARGS | METH_COEXIST, await_doc},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, class_getitem_doc},
+    {"__subclasshook__", pyr_deferred_subclasshook, METH_O | METH_CLASS,
+     subclasshook_doc},
     {"__init_subclass__", CAST(deferred_init_subclass),
      METH_VARARGS | METH_KEYWORDS | METH_CLASS, init_subclass_doc},
     {NULL},

@@ -10,7 +10,8 @@
  *   coroutine.c       drives generators and coroutines
  *   deferred_list.c   DeferredList and gatherResults
  *   deferred_api.c    succeed, fail, maybeDeferred, ensureDeferred, set-up
- *   deferred_meta.c   the metaclass: isinstance across implementations
+ *   defer_globals.c   functions of twisted.internet.defer that a program replaced
+ *   deferred_meta.c   the classes: isinstance across implementations, replaced methods
  */
 #ifndef PYREACTOR_DEFERRED_H
 #define PYREACTOR_DEFERRED_H
@@ -115,6 +116,9 @@ typedef struct pyr_driver {
     X(call_visibly)             \
     X(misplaced_return)         \
     X(is_coroutine)             \
+    X(globals)                  \
+    X(internals)                \
+    X(stock_drive)              \
     X(format_stack)             \
     X(cancel_all)
 
@@ -159,22 +163,24 @@ typedef struct {
     PyTypeObject *list_type;
     PyTypeObject *driver_type;
     PyTypeObject *awaiter_type;
-    PyTypeObject *meta_type;
     PyObject *parse_list_result;
     PyObject *empty_tuple;
     PyObject *pristine;      /* our Deferred's names, as made; see deferred_meta.c */
     PyObject *pristine_list; /* DeferredList's */
-    PyObject *patches;       /* set of (class, name) that differ from that */
     PyObject *capture_names; /* ("captureVars",) */
 #define X(name) PyObject *name;
     PYR_DEFERRED_IMPORTS(X)
 #undef X
     pyr_trace_entry trace[PYR_TRACE_COUNT];
-    bool ready;        /* _setup_deferred was called */
+    PyObject *replaced_driver; /* a program's _cancellableInlineCallbacks, or NULL */
+    uint64_t globals_seen;     /* version of `globals` when these two were found out */
+    int globals_watcher;       /* from Python 3.12 on */
+    bool internals_replaced;   /* a program has its own _inlineCallbacks, or the like */
+    bool ready;                /* _setup_deferred was called */
     bool fast_failure; /* Failures may be filled in without calling their __init__ */
-    bool debug;        /* truth of Deferred.debug */
-    bool patched;      /* somebody replaced a method on the class */
-    bool registered;   /* somebody used Deferred.register */
+    bool debug;        /* truth of Deferred.debug; ask pyr_class_debug */
+    bool patched;      /* somebody replaced a method on the class; ask pyr_patched */
+    unsigned int tag;  /* DeferredList's when these two were found out */
     PyObject *free_deferreds[PYR_FREE_DEFERREDS];
     int free_deferred_count;
     PyObject *free_awaiters[PYR_FREE_AWAITERS];
@@ -183,6 +189,8 @@ typedef struct {
     int free_driver_count;
     void *spare_stack; /* an array for the run loop's stack; see run.c */
 } pyr_deferred_state;
+
+#define PYR_NO_TAG UINT32_MAX /* no class ever has it */
 
 /* A Deferred the caller has to fire, once the code that asked for it has returned. */
 typedef struct {
@@ -209,9 +217,16 @@ int pyr_deferred_init_by_name(pyr_deferred *self);
 void pyr_deferred_finalize(PyObject *op);
 
 /* deferred_meta.c */
-int pyr_deferred_add_meta(PyObject *module, struct core_state *st);
 int pyr_deferred_note_pristine(struct core_state *st);
-int pyr_deferred_adopt_meta(struct core_state *st, PyTypeObject *type);
+int pyr_deferred_adopt_meta(struct core_state *st);
+void pyr_deferred_look(struct core_state *st);
+PyObject *pyr_deferred_subclasshook(PyObject *cls, PyObject *other);
+
+/* defer_globals.c */
+int pyr_defer_globals_begin(struct core_state *st);
+void pyr_defer_globals_clear(struct core_state *st);
+bool pyr_internals_replaced(struct core_state *st);
+PyObject *pyr_drive_by_name(struct core_state *st, PyObject *generator);
 
 /* deferred_list.c */
 int pyr_deferred_list_add_type(PyObject *module, struct core_state *st);

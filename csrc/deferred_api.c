@@ -88,7 +88,7 @@ api_fail(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
         return NULL;
     }
     if (value == NULL || value == Py_None) {
-        failure = pyr_failure_from_handled(st, st->deferred.debug);
+        failure = pyr_failure_from_handled(st, pyr_class_debug(st));
     } else if (pyr_is_failure(st, value)) {
         failure = Py_NewRef(value);
     } else {
@@ -101,7 +101,7 @@ api_fail(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
 static PyObject *
 from_coroutine(core_state *st, PyObject *coroutine)
 {
-    if (!st->deferred.patched) {
+    if (!pyr_patched(st)) {
         return pyr_drive_coroutine(st, coroutine);
     }
     return PyObject_CallMethodOneArg((PyObject *)st->deferred.type,
@@ -185,7 +185,7 @@ api_maybeDeferred(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     if (value != NULL) {
         return as_deferred(st, value);
     }
-    return failed_with(st, pyr_failure_from_error(st, point, 1, st->deferred.debug));
+    return failed_with(st, pyr_failure_from_error(st, point, 1, pyr_class_debug(st)));
 }
 
 PyDoc_STRVAR(ensureDeferred_doc, "ensureDeferred(coro)\n--\n\n"
@@ -308,6 +308,7 @@ check_types(core_state *st)
         PyList_Check(st->deferred.subclasses) &&
         PyDict_Check(st->deferred.failure_globals) &&
         PyDict_Check(st->deferred.failure_template) &&
+        PyDict_Check(st->deferred.globals) && PyDict_Check(st->deferred.internals) &&
         PyType_IsSubtype((PyTypeObject *)st->deferred.failure_type,
                          (PyTypeObject *)PyExc_BaseException)) {
         return 0;
@@ -331,10 +332,9 @@ api_setup(PyObject *module, PyObject *args)
         return NULL;
     }
     st->deferred.fast_failure = fast_failure;
-    if (pyr_deferred_note_pristine(st) < 0) {
+    if (pyr_deferred_note_pristine(st) < 0 || pyr_defer_globals_begin(st) < 0) {
         return NULL;
     }
-    st->deferred.registered = false;
     st->deferred.ready = true;
     Py_RETURN_NONE;
 }
@@ -374,8 +374,8 @@ pyr_deferred_exec(PyObject *module, core_state *st)
     st->deferred.empty_tuple = PyTuple_New(0);
     st->deferred.capture_names = Py_BuildValue("(s)", "captureVars");
     if (st->deferred.empty_tuple == NULL || st->deferred.capture_names == NULL ||
-        pyr_deferred_add_meta(module, st) < 0 || pyr_deferred_add_type(module, st) < 0 ||
-        pyr_deferred_list_add_type(module, st) < 0 ||
+        pyr_deferred_add_type(module, st) < 0 ||
+        pyr_deferred_list_add_type(module, st) < 0 || pyr_deferred_adopt_meta(st) < 0 ||
         pyr_awaiter_add_type(module, st) < 0 || pyr_driver_add_type(module, st) < 0) {
         return -1;
     }
@@ -390,13 +390,12 @@ pyr_deferred_traverse(core_state *st, visitproc visit, void *arg)
     Py_VISIT(state->list_type);
     Py_VISIT(state->driver_type);
     Py_VISIT(state->awaiter_type);
-    Py_VISIT(state->meta_type);
     Py_VISIT(state->parse_list_result);
     Py_VISIT(state->empty_tuple);
     Py_VISIT(state->pristine);
     Py_VISIT(state->pristine_list);
-    Py_VISIT(state->patches);
     Py_VISIT(state->capture_names);
+    Py_VISIT(state->replaced_driver);
     for (int i = 0; i < state->free_deferred_count; i++) {
         Py_VISIT(Py_TYPE(state->free_deferreds[i]));
     }
@@ -425,6 +424,8 @@ pyr_deferred_clear(core_state *st)
 {
     pyr_deferred_state *state = &st->deferred;
     free_list_clear(state->free_drivers, &state->free_driver_count);
+    pyr_defer_globals_clear(st);
+    Py_CLEAR(state->replaced_driver);
     PyMem_Free(state->spare_stack);
     state->spare_stack = NULL;
     Py_CLEAR(state->type);
@@ -437,12 +438,10 @@ pyr_deferred_clear(core_state *st)
     while (state->free_awaiter_count > 0) {
         Py_DECREF(state->free_awaiters[--state->free_awaiter_count]);
     }
-    Py_CLEAR(state->meta_type);
     Py_CLEAR(state->parse_list_result);
     Py_CLEAR(state->empty_tuple);
     Py_CLEAR(state->pristine);
     Py_CLEAR(state->pristine_list);
-    Py_CLEAR(state->patches);
     Py_CLEAR(state->capture_names);
 #define X(name) Py_CLEAR(state->name);
     PYR_DEFERRED_IMPORTS(X)

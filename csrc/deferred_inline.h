@@ -3,6 +3,7 @@
 #define PYREACTOR_DEFERRED_INLINE_H
 
 #include "core.h"
+#include "objects.h"
 
 /*
  * Is the module state still there?  When the interpreter shuts down the collector takes
@@ -61,6 +62,31 @@ pyr_is_deferred(core_state *st, PyObject *value)
            PyType_IsSubtype(Py_TYPE(value), (PyTypeObject *)st->deferred.stock_deferred);
 }
 
+/* Notice what was changed in the classes since.  Only while they are there. */
+static inline void
+pyr_see_changes(core_state *st)
+{
+    if (pyr_type_tag(st->deferred.list_type) != st->deferred.tag) {
+        pyr_deferred_look(st);
+    }
+}
+
+/* Did somebody replace a method in one of the classes? */
+static inline bool
+pyr_patched(core_state *st)
+{
+    pyr_see_changes(st);
+    return st->deferred.patched;
+}
+
+/* The truth of Deferred.debug. */
+static inline bool
+pyr_class_debug(core_state *st)
+{
+    pyr_see_changes(st);
+    return st->deferred.debug;
+}
+
 /*
  * May C code skip the methods' Python names?  Not on subclasses and instances that may
  * have replaced one, nor after somebody patched the class.
@@ -70,7 +96,7 @@ pyr_is_native(core_state *st, PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
     return (type == st->deferred.type || type == st->deferred.list_type) &&
-           ((pyr_deferred *)value)->dict == NULL && !st->deferred.patched;
+           ((pyr_deferred *)value)->dict == NULL && !pyr_patched(st);
 }
 
 static inline void
@@ -88,7 +114,7 @@ static inline bool
 pyr_debug(pyr_deferred *self)
 {
     if (Py_TYPE(self) == self->st->deferred.type && self->dict == NULL) {
-        return self->st->deferred.debug;
+        return pyr_class_debug(self->st);
     }
     return pyr_debug_slow(self);
 }

@@ -266,7 +266,7 @@ failing_list(core_state *st, PyObject *iterable, PyObject *consume)
 {
     PyTypeObject *type = st->deferred.list_type;
     PyObject *list = NULL;
-    if (!st->deferred.patched) {
+    if (!pyr_patched(st)) {
         list = type->tp_new(type, st->deferred.empty_tuple, NULL);
         if (list != NULL && list_start((pyr_deferred_list *)list, iterable, Py_False,
                                        Py_True, consume) < 0) {
@@ -452,9 +452,7 @@ pyr_deferred_list_add_type(PyObject *module, core_state *st)
     st->deferred.list_type = pyr_add_type(module, &list_spec, bases);
     Py_DECREF(bases);
     if (st->deferred.list_type == NULL ||
-        PyModule_AddFunctions(module, list_functions) < 0 ||
-        pyr_deferred_adopt_meta(st, st->deferred.type) < 0 ||
-        pyr_deferred_adopt_meta(st, st->deferred.list_type) < 0) {
+        PyModule_AddFunctions(module, list_functions) < 0) {
         return -1;
     }
     st->deferred.list_type->tp_name = "DeferredList"; /* as Deferred's */

@@ -32,6 +32,23 @@ StockDeferredList = stock.DeferredList
 #: Stock's methods in Python that do their work through other methods.
 BORROWED_METHODS = ("addTimeout", "asFuture", "fromFuture", "callbacks", "__parameters__")
 
+#: What drives a generator in stock; where a program replaces one, stock's code drives it.
+INTERNALS = (
+    "_inlineCallbacks",
+    "_gotResultInlineCallbacks",
+    "_CancellationStatus",
+    "_addCancelCallbackToDeferred",
+    "_handleCancelInlineCallbacks",
+    "_copy_context",
+)
+
+#: What C code uses as it was at set-up, whatever a program puts under these names.
+USED_AS_THEY_WERE = {
+    name: vars(stock)[name]
+    for name in ("CancelledError", "DebugInfo", "Failure", "FirstError", "passthru")
+    if name in vars(stock)
+}
+
 TracePoint = tuple[CodeType, dict[str, Any], int, int]
 
 
@@ -295,6 +312,9 @@ def imports(trace: dict[str, TracePoint | None]) -> dict[str, Any]:
         "call_visibly": _visible_call(trace["run_callbacks"]),
         "misplaced_return": misplaced_return,
         "is_coroutine": is_coroutine,
+        "globals": vars(stock),
+        "internals": {name: vars(stock)[name] for name in INTERNALS if name in vars(stock)},
+        "stock_drive": stock._cancellableInlineCallbacks,
         "format_stack": traceback.format_stack,
         "cancel_all": cancel_all,
     }
@@ -346,6 +366,12 @@ def _reduce_ex(self: Any, protocol: int) -> tuple[Any, ...]:
     return new, (type(self),), self.__getstate__()
 
 
+def _dir(self: Any) -> list[str]:
+    """The names that stock's instance has: ``result`` is not there before there is one."""
+    names = object.__dir__(self)
+    return [name for name in names if name != "result" or hasattr(self, "result")]
+
+
 def set_up() -> None:
     """Connect the C classes with Twisted."""
     for name in BORROWED_METHODS:
@@ -358,6 +384,7 @@ def set_up() -> None:
     for function in (_getstate, _setstate):
         setattr(_core.Deferred, f"__{function.__name__[1:]}__", function)
     _core.Deferred.__reduce_ex__ = _reduce_ex
+    _core.Deferred.__dir__ = _dir
     # Stock code must take ours for Deferreds, in both of its ways to ask.
     StockDeferred.register(_core.Deferred)
     StockDeferredList.register(_core.DeferredList)

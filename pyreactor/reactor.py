@@ -14,7 +14,7 @@ import socket
 import traceback
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet import (
     _posixstdio,
@@ -28,8 +28,8 @@ from twisted.internet import (
     udp,
     unix,
 )
-from twisted.internet._signals import _IWaker
-from twisted.internet.interfaces import IReactorDaemonize, IReactorFDSet
+from twisted.internet._signals import _UnixWaker
+from twisted.internet.interfaces import IReactorFDSet
 from twisted.python import context, log
 from twisted.python.reflect import namedAny, qual
 from twisted.python.runtime import seconds as runtimeSeconds
@@ -99,14 +99,11 @@ def _tellForked() -> None:
 os.register_at_fork(after_in_child=_tellForked)
 
 
-@implementer(_IWaker)
-class _Waker:
-    """Wakes the loop up; stands where stock has the self-pipe."""
-
-    disconnected = 0
+class _Waker(_UnixWaker):
+    """Wakes the loop up; stands where stock has the self-pipe, and opens none."""
 
     def __init__(self, loop: _core.Loop) -> None:
-        self.wakeUp = loop.wakeUp
+        self.__dict__["wakeUp"] = loop.wakeUp
 
     def doRead(self) -> None:
         """Nothing to read: libuv does that itself."""
@@ -131,7 +128,7 @@ _DIRECT = (
 )
 
 
-@implementer(IReactorFDSet, IReactorDaemonize)
+@implementer(IReactorFDSet)
 class PyReactor(posixbase.PosixReactorBase):
     """
     A reactor that runs in C over libuv.
@@ -289,14 +286,6 @@ class PyReactor(posixbase.PosixReactorBase):
     def getWriters(self) -> list[Any]:
         """The writers."""
         return [*self._loop.writers(), *self._continuousPolling.getWriters()]
-
-    # ---- IReactorDaemonize ----
-
-    def beforeDaemonize(self) -> None:
-        """Nothing to do: a forked child notices by itself."""
-
-    def afterDaemonize(self) -> None:
-        """Nothing to do: a forked child notices by itself."""
 
     # ---- IReactorProcess ----
 
@@ -529,7 +518,12 @@ class PyReactor(posixbase.PosixReactorBase):
         return _tcp.Server._fromConnectedSocket(fileDescriptor, addressFamily, factory, self)
 
 
-class _SameAsStock(type):
+# The metaclass of protocols, which that of abstract classes is a base of: a class made of
+# the reactor's and of either, or of a generic, finds no metaclass conflict.
+_ProtocolMeta: Any = type(Protocol)
+
+
+class _SameAsStock(_ProtocolMeta):
     """
     The type of classes that equal the Twisted class in whose place their reactor is.
 

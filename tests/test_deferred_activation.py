@@ -306,3 +306,17 @@ def test_c_code_still_skips_the_names_of_methods(prelude: str) -> None:
         assert chain[-1].result == 1  # by name, each would be a call inside a call
         """,
     )
+
+
+def test_the_status_tells_of_what_is_replaced_in_vain() -> None:
+    run(
+        EARLY,
+        """
+        from pyreactor._parts import deferred
+        before = deferred.status()
+        defer.Failure = type("Failure", (defer.Failure,), {})
+        after = deferred.status()
+        assert before[0] and after[0]
+        assert after[1] == before[1] + "; replaced, but not used by Deferreds: Failure"
+        """,
+    )

@@ -90,7 +90,6 @@ class Pair:
         interfaces.IReactorProcess,
         interfaces.IReactorSocket,
         interfaces.IReactorMulticast,
-        interfaces.IReactorDaemonize,
     ],
     ids=lambda interface: interface.__name__,
 )

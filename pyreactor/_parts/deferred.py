@@ -8,7 +8,8 @@ from typing import Any
 
 TARGETS = ("twisted.internet.defer",)
 
-#: Names in twisted.internet.defer that are replaced.
+#: Names in twisted.internet.defer that are replaced.  Not inlineCallbacks: stock's own finds
+#: the driver by its name in that module, where a program may put another one.
 NAMES = (
     "Deferred",
     "DeferredList",
@@ -17,7 +18,6 @@ NAMES = (
     "maybeDeferred",
     "ensureDeferred",
     "gatherResults",
-    "inlineCallbacks",
     "_cancellableInlineCallbacks",
 )
 
@@ -148,4 +148,14 @@ def status() -> tuple[bool, str]:
     ]
     if missing:
         return False, f"twisted.internet.defer has its own {', '.join(missing)}"
-    return True, "twisted.internet.defer holds the C Deferred"
+    return True, "twisted.internet.defer holds the C Deferred" + _not_obeyed(module)
+
+
+def _not_obeyed(module: ModuleType) -> str:
+    """Which of what C code keeps using somebody has replaced, in vain."""
+    from pyreactor._defer_setup import USED_AS_THEY_WERE
+
+    replaced = [
+        name for name, used in USED_AS_THEY_WERE.items() if getattr(module, name, None) is not used
+    ]
+    return f"; replaced, but not used by Deferreds: {', '.join(replaced)}" if replaced else ""
