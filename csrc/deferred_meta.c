@@ -161,9 +161,9 @@ adopt(PyTypeObject *type, PyObject *meta)
 }
 
 /*
- * Calls of our classes use their tp_vectorcall if the metaclass says that classes may have
- * one.  From Python 3.12 on it inherits that from `type`.  Before, it is said here: classes
- * that have none are called as ever.
+ * Calls of our classes use their tp_vectorcall if the metaclass says that classes may
+ * have one.  From Python 3.12 on it inherits that from `type`.  Before, it is said here:
+ * classes that have none are called as ever.
  */
 static void
 allow_vectorcall(PyTypeObject *meta)
