@@ -12,7 +12,6 @@
 #include <math.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "datagram.h"
 #include "listener.h"
@@ -60,30 +59,6 @@ raise_kept(Loop *self)
     self->pending_exc = NULL;
     PyErr_SetRaisedException(exc);
     return -1;
-}
-
-/* ---- time ---- */
-
-double
-pyr_loop_seconds(Loop *self)
-{
-    if (self->seconds == NULL) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        /* computed as time.time() does, so that equal instants compare equal */
-        self->last_seconds =
-            (double)((int64_t)now.tv_sec * 1000000000 + now.tv_nsec) / 1e9;
-        return self->last_seconds;
-    }
-    PyObject *clock = Py_NewRef(self->seconds);
-    PyObject *now = PyObject_CallNoArgs(clock);
-    Py_DECREF(clock);
-    if (now == NULL) {
-        return -1.0;
-    }
-    double seconds = PyFloat_AsDouble(now);
-    Py_DECREF(now);
-    return seconds;
 }
 
 /* ---- opening, forking, closing ---- */
@@ -402,6 +377,10 @@ iterate_once(Loop *self)
     if (delay == -2.0) {
         return -1;
     }
+    if (delay > 0 && !pyr_clock_is_systems(self)) {
+        /* A clock that stands would be asked again and again: wait as long as stock. */
+        delay = ceil(delay * 1000.0) / 1000.0;
+    }
     return iterate(self, delay);
 }
 
@@ -486,7 +465,10 @@ loop_timeout(Loop *self, PyObject *Py_UNUSED(ignored))
     if (delay < 0) {
         Py_RETURN_NONE;
     }
-    return PyFloat_FromDouble(delay < LONGEST_SLEEP ? delay : LONGEST_SLEEP);
+    if (delay == 0 || delay > LONGEST_SLEEP) { /* stock's limits are ints */
+        return PyLong_FromLong(delay == 0 ? 0 : (long)LONGEST_SLEEP);
+    }
+    return PyFloat_FromDouble(delay);
 }
 
 /* ---- timed calls and calls from threads ---- */
@@ -697,9 +679,8 @@ PyDoc_STRVAR(
     watch_doc,
     "watch($self, name, value, /)\n--\n\n"
     "Mirror the reactor's attribute name (str): _started, running, _justStopped,\n"
-    "signal_wakeup, overridden, plain_disconnect as flags; seconds as the clock, where "
-    "None is\n"
-    "the system's.\n\n"
+    "signal_wakeup, overridden, plain_disconnect as flags; of seconds, only that it\n"
+    "came or went.\n\n"
     "Raises ValueError for another name.");
 
 static PyObject *
@@ -712,7 +693,7 @@ loop_watch(Loop *self, PyObject *args)
         return NULL;
     }
     if (strcmp(name, "seconds") == 0) {
-        Py_XSETREF(self->seconds, value == Py_None ? NULL : Py_NewRef(value));
+        pyr_clock_changed(&self->clock);
         Py_RETURN_NONE;
     }
     if (strcmp(name, "_started") == 0) {
@@ -821,7 +802,7 @@ loop_traverse(Loop *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->reactor);
     Py_VISIT(self->pending_exc);
-    Py_VISIT(self->seconds);
+    Py_VISIT(self->clock.builtin);
     int result = pyr_timers_traverse(&self->timers, visit, arg);
     if (result == 0) {
         result = pyr_threadcalls_traverse(&self->threadcalls, visit, arg);
@@ -844,7 +825,7 @@ loop_clear(Loop *self)
     pyr_logcontext_clear(&self->logcontext);
     Py_CLEAR(self->reactor);
     Py_CLEAR(self->pending_exc);
-    Py_CLEAR(self->seconds);
+    Py_CLEAR(self->clock.builtin);
     return 0;
 }
 

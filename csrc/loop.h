@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "clock.h"
 #include "engine.h"
 #include "logcontext.h"
 #include "poller.h"
@@ -43,10 +44,8 @@ typedef struct Loop {
     bool signal_wakeup;    /* a signal writes to a descriptor that this loop polls */
     bool overridden;       /* somebody replaced a method that the main loop calls */
     bool plain_disconnect; /* _disconnectSelectable is stock's */
-    PyObject *seconds;     /* replacement clock, or NULL for time.time's clock */
 
-    double last_seconds; /* the system clock when it was last read */
-
+    pyr_clock clock;
     pyr_timers timers;
     pyr_threadcalls threadcalls;
     pyr_pollers pollers;
@@ -84,9 +83,6 @@ int pyr_loop_refuses(Loop *loop, int fd);
 
 /* Keep the exception that is set now, to be raised when the iteration ends. */
 void pyr_loop_keep_exception(Loop *loop);
-
-/* Now, by the reactor's clock, in seconds.  -1.0 with an exception set if it raised. */
-double pyr_loop_seconds(Loop *loop);
 
 /* Set OSError for libuv's error code `status`. */
 void pyr_set_uv_error(int status);

@@ -13,6 +13,7 @@ typedef struct DelayedCall {
     PyObject *func;  /* NULL once cancelled */
     PyObject *args;  /* tuple, or NULL for none */
     PyObject *kwargs;
+    PyObject *seconds; /* the reactor's clock when this was made; NULL: time.time */
     PyObject *creator; /* list of str in debug mode, else NULL */
     PyObject *repr;    /* frozen repr of a call cancelled in debug mode, else NULL */
     PyObject *dict;
@@ -249,15 +250,15 @@ int
 pyr_timers_run(Loop *loop)
 {
     pyr_timers *self = &loop->timers;
-    if (self->count == 0) {
-        return 0;
+    if (self->count == 0 && pyr_clock_is_systems(loop)) {
+        return 0; /* another clock may tell that it was read */
     }
+    /* Calls made while this runs wait for the next iteration, as in stock. */
+    uint64_t barrier = self->next_order;
     double now = pyr_loop_seconds(loop);
     if (now == -1.0 && PyErr_Occurred()) {
         return -1;
     }
-    /* Calls made while this runs wait for the next iteration, as in stock. */
-    uint64_t barrier = self->next_order;
     for (;;) {
         timers_trim(self);
         if (self->count == 0 || self->heap[0].time > now ||
@@ -280,7 +281,7 @@ pyr_timers_delay(Loop *loop)
     if (self->count == 0) {
         return -1.0;
     }
-    if (loop->seconds == NULL && self->heap[0].time <= loop->last_seconds) {
+    if (self->heap[0].time <= loop->clock.last && pyr_clock_is_systems(loop)) {
         return 0.0; /* due by a clock reading we have: a callLater(0), mostly */
     }
     double now = pyr_loop_seconds(loop);
@@ -395,6 +396,18 @@ delayed_call_new(Loop *loop, double time, PyObject *func)
     return self;
 }
 
+/* Let the call have the reactor's clock, which reset() reads. */
+static int
+keep_clock(DelayedCall *call)
+{
+    Loop *loop = call->loop;
+    if (pyr_clock_is_plain(loop)) {
+        return 0;
+    }
+    call->seconds = PyObject_GetAttr(loop->reactor, loop->st->names.seconds);
+    return call->seconds == NULL ? -1 : 0;
+}
+
 static PyObject *
 schedule(Loop *loop, PyObject *delay, PyObject *func, PyObject *const *args,
          Py_ssize_t nargs, PyObject *kwnames)
@@ -412,7 +425,8 @@ schedule(Loop *loop, PyObject *delay, PyObject *func, PyObject *const *args,
     if (call == NULL) {
         return NULL;
     }
-    if (pyr_pack_arguments(args, nargs, kwnames, &call->args, &call->kwargs) < 0) {
+    if (pyr_pack_arguments(args, nargs, kwnames, &call->args, &call->kwargs) < 0 ||
+        keep_clock(call) < 0) {
         goto error;
     }
     if (debug) {
@@ -542,15 +556,8 @@ tell_hook(DelayedCall *self, PyObject *name)
 static double
 call_seconds(DelayedCall *self)
 {
-    PyObject *clock = own_value(self, self->loop->st->names.seconds);
-    if (clock == NULL) {
-        return PyErr_Occurred() ? -1.0 : pyr_loop_seconds(self->loop);
-    }
-    PyObject *now = PyObject_CallNoArgs(clock);
-    double seconds = now == NULL ? -1.0 : PyFloat_AsDouble(now);
-    Py_DECREF(clock);
-    Py_XDECREF(now);
-    return seconds;
+    return self->seconds == NULL ? pyr_clock_builtin_seconds(self->loop)
+                                 : pyr_clock_call(self->seconds);
 }
 
 PyDoc_STRVAR(cancel_doc, "cancel($self)\n--\n\n"
@@ -790,6 +797,24 @@ delayed_call_set_kw(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure)
     return 0;
 }
 
+static PyObject *
+delayed_call_get_seconds(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    PyObject *clock = self->seconds != NULL ? self->seconds : self->loop->clock.builtin;
+    return clock == NULL ? raise_missing("seconds") : Py_NewRef(clock);
+}
+
+static int
+delayed_call_set_seconds(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "seconds cannot be deleted");
+        return -1;
+    }
+    Py_XSETREF(self->seconds, Py_NewRef(value));
+    return 0;
+}
+
 /*
  * What stock's reactor hands to each of its calls, and a program may replace: ours asks
  * the reactor when it is asked.  The closure is a `reactor_attribute`.
@@ -800,8 +825,7 @@ typedef struct {
 } reactor_attribute;
 
 static const reactor_attribute canceller_attribute = {"canceller", "_cancelCallLater"},
-                               resetter_attribute = {"resetter", "_moveCallLaterSooner"},
-                               seconds_attribute = {"seconds", "seconds"};
+                               resetter_attribute = {"resetter", "_moveCallLaterSooner"};
 
 static PyObject *
 delayed_call_get_reactors(DelayedCall *self, void *closure)
@@ -879,7 +903,9 @@ static PyGetSetDef delayed_call_getset[] = {
      PyDoc_STR("tuple: positional arguments; absent once cancelled."), NULL},
     {"kw", (getter)delayed_call_get_kw, (setter)delayed_call_set_kw,
      PyDoc_STR("dict: keyword arguments; absent once cancelled."), NULL},
-    REACTORS(seconds, "The reactor's clock: a callable that returns float seconds."),
+    {"seconds", (getter)delayed_call_get_seconds, (setter)delayed_call_set_seconds,
+     PyDoc_STR("The clock that reset() reads: a callable that returns float seconds."),
+     NULL},
     REACTORS(canceller, "A callable that cancel() calls with this call."),
     REACTORS(resetter, "A callable that is called with this call when it moved."),
     {"_repr", (getter)delayed_call_get_repr, (setter)delayed_call_set_repr, NULL, NULL},
@@ -923,6 +949,7 @@ delayed_call_traverse(DelayedCall *self, visitproc visit, void *arg)
     Py_VISIT(self->func);
     Py_VISIT(self->args);
     Py_VISIT(self->kwargs);
+    Py_VISIT(self->seconds);
     Py_VISIT(self->creator);
     Py_VISIT(self->repr);
     Py_VISIT(self->dict);
@@ -936,6 +963,7 @@ delayed_call_clear(DelayedCall *self)
     Py_CLEAR(self->func);
     Py_CLEAR(self->args);
     Py_CLEAR(self->kwargs);
+    Py_CLEAR(self->seconds);
     Py_CLEAR(self->creator);
     Py_CLEAR(self->repr);
     Py_CLEAR(self->dict);

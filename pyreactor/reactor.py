@@ -32,7 +32,6 @@ from twisted.internet._signals import _UnixWaker
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.python import context, log
 from twisted.python.reflect import namedAny, qual
-from twisted.python.runtime import seconds as runtimeSeconds
 from zope.interface import implementer
 
 from pyreactor import _core, _process, _reports, _tcp, _udp, _unix
@@ -149,24 +148,20 @@ class PyReactor(posixbase.PosixReactorBase):
             if getattr(type(self), name) is getattr(PyReactor, name):
                 self.__dict__[name] = getattr(loop, name)
         self._checkOverrides()
-        if type(self).seconds is not runtimeSeconds:
-            loop.watch("seconds", self.seconds)
 
     # ---- what the loop mirrors ----
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name in _MIRRORED:
+        if name in _MIRRORED or name == "seconds":
             self._loop.watch(name, value)
-        elif name == "seconds":
-            self._loop.watch(name, None if value is runtimeSeconds else value)
         elif name in _CALLED_BY_LOOP:
             self._checkOverrides()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name == "seconds":
-            self._loop.watch(name, None if self.seconds is runtimeSeconds else self.seconds)
+            self._loop.watch(name, None)
         elif name in _CALLED_BY_LOOP:
             self._checkOverrides()
 

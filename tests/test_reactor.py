@@ -176,6 +176,48 @@ def test_a_replaced_clock_is_heeded(reactor: PyReactor) -> None:
     assert abs(reactor.callLater(0, print).getTime() - time.time()) < 60
 
 
+def test_a_subclass_has_its_own_clock() -> None:
+    class Patient(PyReactor):
+        now = 50.0
+
+        @property
+        def seconds(self) -> Any:
+            return lambda now=self.now: now
+
+    reactor = Patient()
+    call = reactor.callLater(10, print)
+    assert (call.getTime(), call.seconds(), reactor.timeout()) == (60, 50, 10)
+    Patient.now = 55.0
+    assert reactor.timeout() == 5
+    call.reset(20)  # by the clock that the reactor had when it was made
+    assert (call.getTime(), call.seconds()) == (70, 50)
+    Patient.seconds = staticmethod(time.time)
+    before = time.time()
+    assert before + 10 <= reactor.callLater(10, print).getTime() <= time.time() + 10
+    assert type(reactor.timeout()) is int  # as stock's: it is due
+
+
+def test_a_clock_is_read_as_often_as_by_stock(reactor: PyReactor) -> None:
+    reads: list[str] = []
+
+    def clock() -> float:
+        reads.append(doing)
+        return 1000.0
+
+    reactor.seconds = clock
+    doing = "nothing scheduled"
+    reactor.runUntilCurrent()
+    reactor.timeout()
+    doing = "scheduling"
+    call = reactor.callLater(5, print)
+    doing = "scheduled"
+    reactor.runUntilCurrent()
+    reactor.timeout()
+    doing = "resetting"
+    call.reset(10)
+    assert reads == ["nothing scheduled", "scheduling", "scheduled", "scheduled", "resetting"]
+
+
 def test_a_clock_that_raises(reactor: PyReactor) -> None:
     def broken() -> float:
         raise ZeroDivisionError
