@@ -20,7 +20,7 @@
     X(lost_failure)                                                          \
     X(no_descriptor)         /* posixbase._NO_FILEDESC */                    \
     X(socket_class)          /* socket.socket */                             \
-    X(socket_fileno)         /* socket.socket.fileno */                      \
+    X(socket_fileno)         /* _socket.socket.fileno */                     \
     X(stock_datagram_doRead) /* udp.Port.doRead */                           \
     X(stock_datagram_write)                                                  \
     X(stock_delayed_call)          /* base.DelayedCall */                    \

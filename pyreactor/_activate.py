@@ -87,8 +87,12 @@ class Part:
             self.fail(error)
 
     def fail(self, error: Exception) -> None:
-        self.why_stock = f"activation failed: {type(error).__name__}: {error}"
-        warn(f"the {self.name} part stays stock: {self.why_stock}")
+        self.stay_stock(f"activation failed: {type(error).__name__}: {error}")
+
+    def stay_stock(self, why: str) -> None:
+        """Leave the part to stock Twisted, and say so."""
+        self.why_stock = why
+        warn(f"the {self.name} part stays stock: {why}")
 
     def status(self) -> tuple[bool, str]:
         """Whether the part runs in C in this process, and why."""

@@ -8,6 +8,7 @@ Everything else is Twisted's own :class:`~twisted.internet.posixbase.PosixReacto
 
 from __future__ import annotations
 
+import _socket
 import copyreg
 import os
 import socket
@@ -50,8 +51,9 @@ _core.configure_reactor(
     done_failure=_FAILURES[error.ConnectionDone],
     lost_failure=_FAILURES[error.ConnectionLost],
     no_descriptor=posixbase._NO_FILEDESC,
-    socket_class=socket.socket,
-    socket_fileno=socket.socket.fileno,
+    # What gevent and eventlet put in its place is no socket to C: stock's code uses it.
+    socket_class=socket.socket if issubclass(socket.socket, _socket.socket) else _socket.socket,
+    socket_fileno=_socket.socket.fileno,
     stock_datagram_doRead=udp.Port.doRead,
     stock_datagram_write=udp.Port.write,
     stock_delayed_call=base.DelayedCall,

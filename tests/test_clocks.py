@@ -2,7 +2,7 @@
 Other clocks in the place of the system's: frozen by a tool, mocked, of a class or an instance.
 
 Each case runs tests/programs/clocks.py on stock Twisted and on pyreactor, which must show the same;
-the first line shows whether stock has the clock at all: its class keeps the time.time that it found.
+the first line shows whether stock has the clock at all: its class keeps the time.time it found.
 """
 
 from __future__ import annotations

@@ -4,11 +4,13 @@ poll or select, get ``pyreactor.reactor.PyReactor``.  On it, ``StandardIO`` read
 ``SerialPort`` does on any reactor.
 
 A program that asks for another one (asyncio, glib, …) integrates with a foreign event
-loop and gets what it asked for.
+loop and gets what it asked for.  So does one in which gevent or eventlet has replaced the functions
+of the module :mod:`select`: the stock reactor, which waits by these, lets other greenlets run.
 """
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -36,6 +38,7 @@ TARGETS = (
 _SERIAL = "twisted.internet._posixserialport"
 # Marks our install functions, whichever module they were copied to.
 _MARK = "_pyreactor_install"
+_BY_WHOM = "and only Twisted's own reactors wait by that module"
 
 
 def _install_function(stock: Callable[[], None]) -> Callable[[], None]:
@@ -43,16 +46,35 @@ def _install_function(stock: Callable[[], None]) -> Callable[[], None]:
 
     @wraps(stock)
     def install() -> None:
+        part = _activate.current.parts["reactor"]
+        replaced = why_cooperative()
+        if replaced is not None:
+            if part.why_stock is None:
+                part.stay_stock(replaced)
+            stock()
+            return
         try:
             from pyreactor.reactor import install as install_ours
         except Exception as error:
-            _activate.current.parts["reactor"].fail(error)
+            part.fail(error)
             stock()
         else:
             install_ours(_class_of(stock))
 
     setattr(install, _MARK, True)
     return install
+
+
+def why_cooperative() -> str | None:
+    """Why waiting by the module select is not what CPython's does, or None if it is."""
+    for name in ("select", "poll", "epoll"):
+        found = getattr(select, name, None)
+        module = getattr(found, "__module__", None)
+        if found is None and name == "epoll" and sys.platform == "linux":
+            return f"select.epoll was taken away, {_BY_WHOM}"
+        if found is not None and module != "select":
+            return f"select.{name} is {module}'s, {_BY_WHOM}"
+    return None
 
 
 def _class_of(install: Callable[[], None]) -> type | None:
@@ -114,6 +136,9 @@ def status() -> tuple[bool, str]:
     """Whether the reactor that this process uses, or would install, is ours."""
     installed = sys.modules.get("twisted.internet.reactor")
     if installed is None:
+        replaced = why_cooperative()
+        if replaced is not None:
+            return False, replaced
         default = sys.modules.get("twisted.internet.default")
         if default is not None and hasattr(default.install, _MARK):
             words = "twisted.internet.default installs pyreactor.reactor.PyReactor"
