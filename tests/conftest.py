@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.serving import side, start
 
@@ -16,6 +17,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# The same random programs each time: what fails, fails again.  Others are tried by
+# --hypothesis-profile=random.
+slow = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # as a busy machine is
+settings.register_profile("reproducible", derandomize=True, **slow)  # type: ignore[arg-type]
+settings.register_profile("random", **slow)  # type: ignore[arg-type]
+settings.load_profile("reproducible")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,6 +10,7 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -41,6 +42,22 @@ def wait_for(look: Callable[[], T], what: str) -> T:
             return found
         time.sleep(0.02)
     raise AssertionError(f"{what} did not come about")
+
+
+def free_port() -> int:
+    """
+    A TCP port of all addresses for a program that has to be told a number.
+
+    The kernel gives it to nobody who takes any port, and another process of this kind that looks
+    at the same time begins elsewhere.
+    """
+    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    lowest = min(10_000, first_given - 1_000)
+    for number in range(first_given - lowest):
+        port = lowest + (os.getpid() * 127 + number) % (first_given - lowest)
+        with contextlib.suppress(OSError), socket.create_server(("", port)):
+            return port
+    raise AssertionError("no free port")
 
 
 def script(name: str) -> str:
@@ -126,11 +143,14 @@ class Program:
         """Wait for `pattern` in what the program prints, or in a file; its first group."""
 
         def look() -> re.Match[str] | None:
+            ended = path is None and self.process.poll() is not None
+            if ended:
+                self.reader.join(10)  # longer only if a child of it goes on printing
             text = self.text()
             if path is not None:
                 text = path.read_text() if path.exists() else ""
             found = re.search(pattern, text)
-            assert found or path or self.process.poll() is None, f"ended early:\n{text}"
+            assert found or not ended, f"ended early:\n{text}"
             return found
 
         try:

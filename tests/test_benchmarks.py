@@ -48,15 +48,16 @@ def run_benchmark(
 
 
 def loadgen(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the load generator, for a short time unless told otherwise."""
-    short = ("--warmup", "0.01", "--duration", "0.05", "--timeout", "10")
+    """Run the load generator, for few messages unless told otherwise."""
+    # Not for a short time, in which a busy machine may not get to a single message.
+    short = ("--warmup", "0.01", "--messages", "100", "--timeout", "60")
     return subprocess.run(
         [harness.tool("loadgen"), *short, *arguments],
         check=False,
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -129,6 +130,7 @@ def test_check_fails_when_an_aim_was_not_measured() -> None:
     ("program", "options"),
     [
         (("twisted_echo.py",), ("--connections", "3", "--size", "100")),
+        (("twisted_echo.py",), ("-n", "0", "--duration", "2")),
         (("twisted_echo.py",), ("--connections", "2", "--size", "300000", "--verify-all")),
         (("twisted_echo.py",), ("--connections", "2", "--size", "1000", "--depth", "16")),
         (("twisted_echo.py",), ("--size", "1", "--messages", "50")),
@@ -208,10 +210,11 @@ def test_windowed_load_notices_a_server_that_acknowledges_wrongly() -> None:
 def test_load_generator_counts_datagrams_that_get_lost() -> None:
     """Those that do not come back are counted, and others are sent in their place."""
     with harness.serving(STOCK, ["faulty_udp_echo.py", "lose"]) as server:
-        ran = loadgen("--mode", "udp", "--messages", "60", "--connections", "8", server.target)
+        # Of 80 datagrams 8 are lost, and then each peer waits for one: 200 need them noticed.
+        ran = loadgen("--mode", "udp", "--messages", "200", "--connections", "8", server.target)
     assert ran.returncode == 0, ran.stderr
     result = json.loads(ran.stdout)
-    assert result["messages"] >= 60
+    assert result["messages"] >= 200
     assert result["lost"] > 0
 
 

@@ -414,7 +414,7 @@ class Client(LineReceiver):
 port = reactor.listenTCP(0, protocol.Factory.forProtocol(Server), interface="127.0.0.1")
 factory = protocol.ClientFactory.forProtocol(Client)
 reactor.connectTCP("127.0.0.1", port.getHost().port, factory)
-reactor.callLater(20, reactor.stop)
+reactor.callLater(60, reactor.stop)
 reactor.run()
 print(events)
 """

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import Program, Starter, client, descendants, run, script, wait_for
+from tests.serving import Program, Starter, client, descendants, free_port, run, script, wait_for
 from tests.support import python
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -141,8 +141,7 @@ class TestSSH:
     ) -> None:
         """OpenSSH's -L, through Twisted's server: 2 MB each way, and the end."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                near = free.getsockname()[1]
+            near = free_port()
             target = f"127.0.0.1:{near}:127.0.0.1:{listener.getsockname()[1]}"
             ssh = [client("ssh"), *self.openssh(tmp_path), "-p", port, "-N", "-L", target]
             start.command("", [*ssh, f"{user}@127.0.0.1"])
@@ -173,8 +172,7 @@ class TestSSH:
         """A local port, forwarded through conch and the server to a listener here."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(60)
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                local = free.getsockname()[1]
+            local = free_port()
             target = f"{local}:127.0.0.1:{listener.getsockname()[1]}"
             program = start(
                 side,
@@ -460,8 +458,7 @@ class OpenSSH:
 
     def attempt(self) -> Program:
         """Start it on a port that was free a moment ago."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         config = self.start.folder / "sshd_config"
         config.write_text(SSHD.format(port=port, folder=self.start.folder, more=self.more))
         program = self.start.command("", [client("sshd"), "-D", "-e", "-f", str(config)])
@@ -571,8 +568,7 @@ class TestOpenSSHServer:
     def test_forwards(self, conch: Callable[..., Program], openssh: OpenSSH, to_here: bool) -> None:
         """A port here to one there, or one there to one here: 2 MB each way, and the ends."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                near_port = free.getsockname()[1]
+            near_port = free_port()
             target = f"{near_port}:127.0.0.1:{listener.getsockname()[1]}"
             option = "--remoteforward" if to_here else "--localforward"
             program = conch(

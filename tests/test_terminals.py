@@ -346,7 +346,7 @@ back, stdout = os.pipe()
 transport = stdio.StandardIO(protocol.Protocol(), stdin, stdout)
 reactor.callLater(0.01, os.close, stdout)
 reactor.callLater(0.02, transport.write, b"lost")
-reactor.callLater(30, reactor.stop)
+reactor.callLater(60, reactor.stop)
 reactor.run()
 """
     result = python("-c", program, runner=PYREACTOR)

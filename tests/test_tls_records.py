@@ -268,9 +268,13 @@ class Pair:
         elif what in ("garbage", "damage") and self.tickets:
             pass
         elif what == "garbage":
-            transport.sent = bytes(number % 251 for _ in range(number % 100)) + transport.sent
+            # Not what comes there by itself: in the middle of a record that may be anything.
+            garbage = number % 251 + (transport.sent[:1] == bytes([number % 251]))
+            transport.sent = bytes([garbage] * (number % 100)) + transport.sent
         elif what == "damage":
-            transport.sent = transport.sent[:-1]
+            # One byte short, and one wrong: what comes in the place of the first may be the same.
+            left, spoilt = transport.sent[:-2], transport.sent[-2:-1]
+            transport.sent = left + bytes(byte ^ 255 for byte in spoilt)
         elif end is not None:
             self.attempt(name, getattr(self, what), name, end, number)
 

@@ -57,7 +57,10 @@ def parse() -> argparse.Namespace:
         help="all parts, without each single part, and by trial -j2, one after the other",
     )
     parser.add_argument(
-        "--timeout", type=float, default=1200.0, help="seconds per side (%(default)s)"
+        "--timeout",
+        type=float,
+        default=300.0,
+        help="seconds without a word of any test, after which a side is killed (%(default)s)",
     )
     return parser.parse_args()
 

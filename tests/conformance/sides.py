@@ -129,7 +129,8 @@ class Side:
     def __init__(self, setup: Setup, names: Sequence[str]) -> None:
         self.setup = setup
         self.name = setup.name
-        self.start = time.monotonic()
+        self._written = 0
+        self._last_write = time.monotonic()
         self._folder = tempfile.TemporaryDirectory(prefix="conformance-")
         folder = Path(self._folder.name)
         self._results = folder / "results.jsonl"
@@ -146,6 +147,13 @@ class Side:
 
     def running(self) -> bool:
         return self._process.poll() is None
+
+    def silent_for(self) -> float:
+        """The seconds since it last wrote down that a test began or ended."""
+        written = self._results.stat().st_size if self._results.exists() else 0
+        if written != self._written:
+            self._written, self._last_write = written, time.monotonic()
+        return time.monotonic() - self._last_write
 
     def tests_so_far(self) -> int:
         return self._text().count('"event": "start"')
@@ -180,7 +188,7 @@ def run_all(
     Run tests in several setups, as many at a time as there are cores for.
 
     @param runs: the setups, each with the names of its tests; started in this order.
-    @param timeout: seconds after which a worker that still runs is killed.
+    @param timeout: seconds without a word of any test, after which a worker is killed.
     @param say: told the progress, now and then.
     @return: the results, in the order of the runs.
     """
@@ -193,9 +201,10 @@ def run_all(
             index, (setup, names) = waiting.pop(0)
             running[index] = Side(setup, names)
         for index, side in list(running.items()):
-            late = time.monotonic() - side.start > timeout
+            late = side.silent_for() > timeout
             if late or not side.running():
-                found[index] = side.finish(f"killed after {timeout:.0f} s" if late else None)
+                trouble = f"killed after {timeout:.0f} s without a word" if late else None
+                found[index] = side.finish(trouble)
                 del running[index]
         if say is not None and time.monotonic() - told > PROGRESS_EVERY:
             told = time.monotonic()

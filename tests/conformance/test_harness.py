@@ -156,7 +156,7 @@ class TestCompare:
     def test_notices_a_hang(self, run) -> None:  # type: ignore[no-untyped-def]
         comparison = run(HANGS, timeout=4.0)
         assert len(comparison.trouble) == 2
-        assert "killed after 4 s" in comparison.trouble[0]
+        assert "killed after 4 s without a word" in comparison.trouble[0]
 
     def test_notices_a_suite_that_does_not_exist(self) -> None:
         comparison = compare(["no_such_module"], timeout=60, say=print)

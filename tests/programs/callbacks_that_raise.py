@@ -43,16 +43,16 @@ def step(left):
         return
     client = common.raw(port)
     client.sendall(b"data")
-    reactor.callLater(0.1, close, client, left)
+    common.later(0.1, close, client, left)
 
 
 def close(client, left):
     client.close()
-    reactor.callLater(0.1, step, left - 1)
+    common.later(0.1, step, left - 1)
 
 
 def timer():
-    reactor.callLater(0.05, finish)
+    common.later(0.05, finish)
     reactor.callFromThread(threaded)
     raise RuntimeError("timer")
 

@@ -44,5 +44,5 @@ def begin():
 
 
 reactor.callWhenRunning(begin)
-reactor.callLater(common.GIVE_UP_AFTER / 4, print, "came too late")
+reactor.callLater(common.GIVE_UP_AFTER, print, "came too late")
 reactor.run(installSignalHandlers="signals" in sys.argv)

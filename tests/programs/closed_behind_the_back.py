@@ -34,7 +34,7 @@ def first():
     one = Plain("one", mine)
     one.startReading()
     other.send(b"1")
-    reactor.callLater(0.05, close_it)
+    common.later(0.05, close_it)
 
 
 def close_it():
@@ -49,15 +49,15 @@ def close_it():
     two = Plain("two", mine)
     two.startReading()
     peer.send(b"2")
-    reactor.callLater(0.05, transport, peer)
+    common.later(0.05, transport, peer)
 
 
 def transport(peer):
     peer.close()
     client = common.raw(common.listen(Server))
     client.send(b"data")
-    reactor.callLater(0.05, client.send, b"more")
-    reactor.callLater(0.3, reactor.stop)
+    common.later(0.05, client.send, b"more")
+    common.later(0.3, reactor.stop)
 
 
 class Server(protocol.Protocol):

@@ -102,12 +102,48 @@ def until(condition: Any) -> None:
         reactor.iterate(0.01)
 
 
+def later(seconds: float, function: Any, *arguments: Any) -> None:
+    """
+    Call it after a time, and after a turn of the reactor for each hundredth of a second of it.
+
+    A program that did not get to run for a while finds timed calls due before it has seen what
+    came meanwhile.  This one waits until what came, and what follows from it, was seen.
+    """
+
+    def turn(left: int) -> None:
+        if left:
+            reactor.callLater(0.01, turn, left - 1)
+        else:
+            function(*arguments)
+
+    turn(round(seconds * 100))
+
+
+def unused_address() -> tuple[str, int]:
+    """
+    Where no UDP socket listens, and nobody can begin to while this program runs.
+
+    The number is taken by a socket that hears from one peer only, which there is not.
+    """
+    skt = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    atexit.register(skt.close)
+    skt.bind(("127.0.0.1", 0))
+    leave_to_nobody(skt)
+    where: tuple[str, int] = skt.getsockname()
+    return where
+
+
+def leave_to_nobody(skt: socket.socket) -> None:
+    """Let a UDP socket keep its number, but refuse all that is sent to it."""
+    skt.connect(("127.0.0.1", 9))
+
+
 def run() -> None:
     """Run the reactor; a program that hangs is stopped and says so."""
 
     def give_up() -> None:
-        print("gave up", flush=True)
         reactor.stop()
+        print("gave up", flush=True)
 
     reactor.callLater(GIVE_UP_AFTER, give_up)
     reactor.run()

@@ -21,17 +21,26 @@ class Client(protocol.Protocol):
     def dataReceived(self, data):
         who = "parent" if os.getpid() == parent else "child"
         print(who, "received", data, flush=True)
-        reactor.callLater(0.05, finish)
+        if os.getpid() == parent:
+            os.write(parent_heard[1], b"x")
+            print("child exited with", os.waitpid(child, 0)[1], flush=True)
+            reactor.stop()
+        else:
+            os.write(child_heard[1], b"x")
+            when_told(parent_heard[0], reactor.stop)
 
 
-def finish():
-    if os.getpid() == parent:
-        print("child exited with", os.waitpid(child, 0)[1], flush=True)
-    reactor.stop()
+def when_told(pipe, function):
+    """Call it when the other process has written to a pipe."""
+    try:
+        os.read(pipe, 1)
+    except BlockingIOError:
+        common.later(0.01, when_told, pipe, function)
+    else:
+        function()
 
 
 def go():
-    global child
     common.connect(common.listen(Echo), Client)
 
 
@@ -42,13 +51,16 @@ def fork():
         # The child leaves the parent's connections alone and makes its own.
         for _selectable in reactor.removeAll():
             pass
-        reactor.callLater(0.1, go)
+        common.later(0.1, go)
     else:
-        reactor.callLater(0.5, go)
+        when_told(child_heard[0], go)
 
 
+child_heard, parent_heard = os.pipe(), os.pipe()
+for reading in (child_heard[0], parent_heard[0]):
+    os.set_blocking(reading, False)
 first = common.listen(Echo)
-reactor.callLater(0.1, fork)
+common.later(0.1, fork)
 reactor.run()
 sys.stdout.flush()
 os._exit(0)

@@ -3,7 +3,6 @@
 import os
 import socket
 import sys
-import time
 
 import common
 from twisted.internet import protocol, reactor
@@ -17,10 +16,15 @@ class Paused(protocol.Protocol):
         global paused
         paused = self.transport
         self.transport.pauseProducing()
-        reactor.callLater(0.05, send_to_both)
+        common.later(0.05, send_to_both)
 
     def dataReceived(self, data):
         print("parent" if os.getpid() == parent else "child", "received", data, flush=True)
+        if data == b"first":
+            os.write(go_on[1], b"x")
+            wait_for_the_child()
+        else:
+            common.later(0.1, reactor.stop)
 
 
 class Forks(FileDescriptor):
@@ -30,12 +34,17 @@ class Forks(FileDescriptor):
     def doRead(self):
         mine.recv(1)
         if os.fork() == 0:
-            time.sleep(0.3)
-            reactor.callLater(0.05, os._exit, 0)
+            os.read(go_on[0], 1)
+            common.later(0.05, os._exit, 0)
         else:
-            reactor.callLater(0.1, paused.resumeProducing)
-            reactor.callLater(0.7, client.send, b"second")
-            reactor.callLater(1.0, reactor.stop)
+            common.later(0.1, paused.resumeProducing)
+
+
+def wait_for_the_child():
+    if os.waitpid(-1, os.WNOHANG)[0]:
+        client.send(b"second")
+    else:
+        common.later(0.01, wait_for_the_child)
 
 
 def send_to_both():
@@ -50,7 +59,7 @@ def begin():
     client = common.raw(common.listen(Paused))
 
 
+go_on = os.pipe()
 reactor.callWhenRunning(begin)
 common.run()
-os.wait()
 sys.stdout.flush()

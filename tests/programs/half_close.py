@@ -24,7 +24,7 @@ class Half(protocol.Protocol):
     def connectionLost(self, reason):
         print(self.name, "lost", reason.type.__name__)
         if self.name == "client":
-            reactor.callLater(0.1, reactor.stop)
+            common.later(0.1, reactor.stop)
 
 
 class Client(Half):

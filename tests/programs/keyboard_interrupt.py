@@ -11,6 +11,7 @@ import threading
 
 import common
 from twisted.internet import protocol, reactor
+from twisted.python import log
 
 where = sys.argv[1]
 common.log_errors()
@@ -35,15 +36,22 @@ def call():
     print("not reached", flush=True)
 
 
+def stop_after_an_error(event):
+    if event.get("isError"):
+        common.later(0.2, reactor.stop)
+
+
 if where == "idle":
-    threading.Timer(0.3, interrupt).start()
+    reactor.callWhenRunning(threading.Timer(0.3, interrupt).start)
 elif where == "call":
     reactor.callLater(0.1, call)
 else:
     client = common.raw(common.listen(Receiver))
-    reactor.callLater(0.1, client.sendall, b"data")
+    common.later(0.1, client.sendall, b"data")
 
-reactor.callLater(1, reactor.stop)
+log.addObserver(stop_after_an_error)
+reactor.callLater(common.GIVE_UP_AFTER, print, "gave up")
+reactor.callLater(common.GIVE_UP_AFTER, reactor.stop)
 try:
     reactor.run(installSignalHandlers=False)
 except KeyboardInterrupt:

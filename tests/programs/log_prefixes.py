@@ -1,5 +1,7 @@
 """The log prefix inside each kind of event, and in a thread started from one."""
 
+import threading
+
 import common
 from twisted.internet import protocol, reactor, threads
 from twisted.python import log
@@ -20,8 +22,17 @@ class Server(protocol.Protocol):
 
     def dataReceived(self, data):
         log.msg("hello", "data")
-        reactor.callLater(0, log.msg, "hello", "timer")
-        threads.deferToThread(log.msg, "hello", "thread").addCallback(self.after)
+        timed = threading.Event()
+        reactor.callLater(0, self.timer, timed)
+        threads.deferToThread(self.thread, timed).addCallback(self.after)
+
+    def timer(self, timed):
+        log.msg("hello", "timer")
+        timed.set()
+
+    def thread(self, timed):
+        timed.wait(common.GIVE_UP_AFTER)
+        log.msg("hello", "thread")
 
     def after(self, ignored):
         log.callWithContext({"system": "mine"}, log.msg, "hello", "own")
@@ -40,7 +51,7 @@ class Client(Server):
 
     def connectionLost(self, reason):
         log.msg("hello", "client lost")
-        reactor.callLater(0.1, reactor.stop)
+        common.later(0.1, reactor.stop)
 
 
 common.connect(common.listen(Server), Client)

@@ -37,7 +37,7 @@ class Client(protocol.Protocol):
     def connectionLost(self, reason):
         report.write(f"lost {reason.type.__name__}\n")
         reactor.callLater(0, crash)
-        reactor.callLater(0.05, reactor.stop)
+        common.later(0.05, reactor.stop)
 
 
 def crash():

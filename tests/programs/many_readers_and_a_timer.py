@@ -50,7 +50,7 @@ def round_begins(left):
 
 quiet, _ = os.pipe()
 readers = [Reader(os.dup(quiet)) for _ in range(READERS)]
-watchdog = threading.Timer(30, overslept)
+watchdog = threading.Timer(100, overslept)
 watchdog.daemon = True
 watchdog.start()
 reactor.callWhenRunning(round_begins, ROUNDS)

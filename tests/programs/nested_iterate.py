@@ -30,7 +30,7 @@ class Client(protocol.Protocol):
 
     def connectionLost(self, reason):
         print("client lost", reason.type.__name__)
-        reactor.callLater(0.1, reactor.stop)
+        common.later(0.1, reactor.stop)
 
 
 common.connect(common.listen(Server), Client)

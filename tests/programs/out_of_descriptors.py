@@ -14,7 +14,11 @@ globalLogPublisher.addObserver(
 )
 
 CLIENT = """
-import socket, sys, time
+import socket, sys
+
+
+def wait_for_a_word():
+    sys.stdin.readline()
 
 
 def connect():
@@ -25,6 +29,7 @@ def connect():
     return socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 
 
+wait_for_a_word()
 a = [connect() for _ in range(30)]
 closed = 0
 for s in a:
@@ -35,32 +40,52 @@ for s in a:
         pass
     except OSError:
         closed += 1
-print("closed by the server:", closed > 0)
 del a, s
-time.sleep(0.2)
+print("closed by the server:", closed > 0, flush=True)
+wait_for_a_word()
 s = connect()
 s.sendall(b"again")
 print(s.recv(10))
 """
 
 
+served = []
+
+
 class Echo(protocol.Protocol):
+    def connectionMade(self):
+        served.append(self)
+
     def dataReceived(self, data):
         self.transport.write(data)
 
+    def connectionLost(self, reason):
+        served.remove(self)
+
 
 class Watcher(protocol.ProcessProtocol):
+    def connectionMade(self):
+        common.later(0.01, self.limit)
+
+    def limit(self):
+        used = len(os.listdir("/proc/self/fd"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used + 10, hard))
+        self.transport.write(b"go\n")
+
     def outReceived(self, data):
         print(data.decode(), end="")
+        if data.startswith(b"closed"):
+            self.when_all_are_lost()
+
+    def when_all_are_lost(self):
+        if served:
+            common.later(0.01, self.when_all_are_lost)
+        else:
+            common.later(0.1, self.transport.write, b"go\n")
 
     def processEnded(self, reason):
         print(reason.type.__name__)
         reactor.stop()
-
-
-def limit():
-    used = len(os.listdir("/proc/self/fd"))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 10, hard))
 
 
 port = common.listen(Echo)
@@ -73,6 +98,5 @@ reactor.callWhenRunning(
     [sys.executable, "-c", CLIENT, where],
     env=os.environ,
 )
-reactor.callLater(0.01, limit)
 common.run()
 print(sorted(seen))

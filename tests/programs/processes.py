@@ -132,7 +132,7 @@ def child_closes_its_input():
             super().childConnectionLost(fd)
             if fd == 0:
                 self.transport.write(b"nobody reads this")
-                reactor.callLater(0.05, self.transport.signalProcess, "TERM")
+                common.later(0.05, self.transport.signalProcess, "TERM")
 
     shell(Closed(), "exec 0<&-; exec sleep 60")
 
@@ -168,6 +168,7 @@ def dies_before_its_pipes():
         def processExited(self, reason):
             print("so far", self.output)
             super().processExited(reason)
+            self.transport.write(b"go on\n")
 
         def childDataReceived(self, fd, data):
             super().childDataReceived(fd, data)
@@ -176,7 +177,7 @@ def dies_before_its_pipes():
 
     shell(
         Survived(),
-        "echo first; read go; (sleep 0.3; echo second; echo third >&2) & exit 5",
+        "exec 3<&0; echo first; read go; (read go <&3; echo second; echo third >&2) & exit 5",
     )
 
 
@@ -218,7 +219,10 @@ def paused():
     class Paused(Teller):
         def connectionMade(self):
             self.transport.pauseProducing()
-            reactor.callLater(0.2, self.go_on)
+
+        def processExited(self, reason):
+            super().processExited(reason)
+            common.later(0.1, self.go_on)
 
         def go_on(self):
             print("before", self.output)
@@ -234,9 +238,10 @@ def callback_raises():
         def childDataReceived(self, fd, data):
             super().childDataReceived(fd, data)
             if fd == 1:
+                self.transport.write(b"go on\n")
                 raise RuntimeError("out of childDataReceived")
 
-    shell(Raising(), "echo out; sleep 0.1; echo err >&2")
+    shell(Raising(), "echo out; read go; echo err >&2")
 
 
 def not_there():

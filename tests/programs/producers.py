@@ -80,7 +80,7 @@ class Slow(protocol.Protocol):
 
     def connectionLost(self, reason):
         print("client received", self.received, reason.type.__name__)
-        reactor.callLater(0.1, reactor.stop)
+        common.later(0.1, reactor.stop)
 
 
 common.connect(common.listen(Server), Slow)

@@ -58,7 +58,14 @@ def drop(clients, left):
     if left:
         reactor.callLater(0.002, wave, left)
     else:
-        reactor.callLater(1, finish)
+        when_all_are_lost()
+
+
+def when_all_are_lost(patience=3000):
+    if patience and (len(lost) < TOTAL or not all(lost.values())):
+        reactor.callLater(0.01, when_all_are_lost, patience - 1)
+    else:
+        common.later(0.1, finish)
 
 
 def finish():

@@ -7,13 +7,13 @@ from twisted.internet import protocol, reactor
 class Flood(protocol.Protocol):
     def connectionMade(self):
         self.transport.write(b"x" * 16_000_000)
-        reactor.callLater(0.2, common.reset, client)
+        common.later(0.2, common.reset, client)
 
     def connectionLost(self, reason):
         print("lost", reason.type.__name__)
         self.transport.write(b"too late")
         self.transport.loseConnection()
-        reactor.callLater(0.2, reactor.stop)
+        common.later(0.2, reactor.stop)
 
 
 port = common.listen(Flood)

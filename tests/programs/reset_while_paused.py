@@ -7,8 +7,8 @@ from twisted.internet import protocol, reactor
 class Paused(protocol.Protocol):
     def connectionMade(self):
         self.transport.pauseProducing()
-        reactor.callLater(0.1, common.reset, client)
-        reactor.callLater(0.3, self.resume)
+        common.later(0.1, common.reset, client)
+        common.later(0.3, self.resume)
 
     def resume(self):
         print("connected", bool(self.transport.connected))
@@ -16,7 +16,7 @@ class Paused(protocol.Protocol):
 
     def connectionLost(self, reason):
         print("lost", reason.type.__name__)
-        reactor.callLater(0.1, reactor.stop)
+        common.later(0.1, reactor.stop)
 
 
 port = common.listen(Paused)

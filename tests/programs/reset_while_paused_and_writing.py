@@ -8,11 +8,11 @@ class Paused(protocol.Protocol):
     def connectionMade(self):
         self.transport.pauseProducing()
         self.transport.write(b"x" * 16_000_000)
-        reactor.callLater(0.2, common.reset, client)
+        common.later(0.2, common.reset, client)
 
     def connectionLost(self, reason):
         print("lost", reason.type.__name__)
-        reactor.callLater(0.1, reactor.stop)
+        common.later(0.1, reactor.stop)
 
 
 port = common.listen(Paused)

@@ -206,7 +206,7 @@ def opened_anew_while_reading():
     port._serial.open()
     port.startReading()
     os.write(main, b"second")
-    turn()
+    common.until(lambda: proto.received == b"first second")
     print(proto.received)
     port.loseConnection()
     turn()
@@ -266,12 +266,12 @@ def own_attribute():
     print(hasattr(port, "socket"))
     port.socket = "mine"
     os.write(main, b"hello")
-    turn()
+    common.until(lambda: proto.received == b"hello")
     print(port.socket, proto.received)
     del port.socket
     print(hasattr(port, "socket"))
     os.write(main, b" again")
-    turn()
+    common.until(lambda: proto.received == b"hello again")
     print(proto.received)
     port.loseConnection()
     turn()
@@ -282,12 +282,13 @@ def opened_anew_on_the_same_number():
     opened_anew(same_number=True)
 
 
-def hang_up(prepare):
+def hang_up(prepare, after=lambda port: None):
     proto = Teller()
     port, main = opened(proto)
     prepare(port)
     turn()
     os.close(main)
+    after(port)
     common.run()
 
 
@@ -302,20 +303,15 @@ def hang_up_writing():
 def hang_up_paused():
     """Not heard of until it reads again."""
 
-    def prepare(port):
-        port.pauseProducing()
-        reactor.callLater(0.2, print, "still open")
-        reactor.callLater(0.5, port.resumeProducing)
+    def after(port):
+        common.later(0.2, print, "still open")
+        common.later(0.3, port.resumeProducing)
 
-    hang_up(prepare)
+    hang_up(lambda port: port.pauseProducing(), after)
 
 
 def hang_up_paused_then_writing():
-    def prepare(port):
-        port.pauseProducing()
-        reactor.callLater(0.5, port.write, b"x")
-
-    hang_up(prepare)
+    hang_up(lambda port: port.pauseProducing(), lambda port: common.later(0.3, port.write, b"x"))
 
 
 def lose_in_callback():

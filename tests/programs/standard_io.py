@@ -11,7 +11,7 @@ from zope.interface import implementer
 @implementer(interfaces.IHalfCloseableProtocol)
 class Upper(LineReceiver):
     delimiter = b"\n"
-    count = 0
+    count = halves_lost = 0
 
     def lineReceived(self, line):
         self.count += 1
@@ -20,14 +20,21 @@ class Upper(LineReceiver):
     def readConnectionLost(self):
         print("read lost after", self.count, file=sys.stderr)
         self.transport.loseConnection()
+        self.half_lost()
 
     def writeConnectionLost(self):
         print("write lost", file=sys.stderr)
-        reactor.callLater(0.01, reactor.stop)
+        self.half_lost()
+
+    def half_lost(self):
+        # Of the end of both that came one after the other, nothing is told.
+        self.halves_lost += 1
+        if self.halves_lost == 2:
+            common.later(0.05, reactor.stop)
 
     def connectionLost(self, reason):
         print("lost", reason.type.__name__, file=sys.stderr)
-        reactor.callLater(0.01, reactor.stop)
+        common.later(0.01, reactor.stop)
 
 
 stdio.StandardIO(Upper())

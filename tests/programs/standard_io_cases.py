@@ -171,10 +171,10 @@ def peer_stops_reading():
         def readConnectionLost(self):
             super().readConnectionLost()
             self.transport.loseConnection()
-            reactor.callLater(0.05, reactor.stop)
+            common.later(0.05, reactor.stop)
 
     pair.connect(Going())
-    reactor.callLater(0.05, os.close, pair.out)
+    common.later(0.05, os.close, pair.out)
     common.run()
     pair.told()
 
@@ -185,10 +185,10 @@ def peer_stops_reading_with_data_queued():
     proto = Half()
     pair.connect(proto)
     proto.transport.write(DATA)
-    reactor.callLater(0.1, os.close, pair.out)
-    reactor.callLater(0.2, os.close, pair.to)
-    reactor.callLater(0.3, proto.transport.loseConnection)
-    reactor.callLater(0.4, reactor.stop)
+    common.later(0.1, os.close, pair.out)
+    common.later(0.2, os.close, pair.to)
+    common.later(0.3, proto.transport.loseConnection)
+    common.later(0.4, reactor.stop)
     common.run()
     pair.told()
 
@@ -329,7 +329,7 @@ def producers(streaming):
     pair.transport.registerProducer(producer, streaming)
     if streaming:
         producer.resumeProducing()
-    reactor.callLater(0.05, pair.take)
+    common.later(0.05, pair.take)
     common.run()
     print("paused", counts["paused"] > 1, "resumed", counts["resumed"] > 1)
     pair.told()
@@ -361,9 +361,9 @@ def producer_is_stopped():
     transport = pair.connect(Half())
     transport.registerProducer(Producer(), True)
     transport.write(DATA)
-    reactor.callLater(0.05, os.close, pair.out)
-    reactor.callLater(0.1, transport.registerProducer, Producer(), True)
-    reactor.callLater(0.15, reactor.stop)
+    common.later(0.05, os.close, pair.out)
+    common.later(0.1, transport.registerProducer, Producer(), True)
+    common.later(0.15, reactor.stop)
     common.run()
 
 
@@ -380,7 +380,7 @@ def paused():
 
     transport.pauseProducing()
     os.write(pair.to, b"meanwhile")
-    reactor.callLater(0.1, go_on)
+    common.later(0.1, go_on)
     common.run()
 
 
@@ -390,13 +390,13 @@ def sockets():
     proto = Half()
     stdio.StandardIO(proto, ours.fileno(), os.dup(ours.fileno()))
     proto.transport.write(b"from here")
-    reactor.callLater(0.05, lambda: print(theirs.recv(100)))
-    reactor.callLater(0.05, theirs.send, b"from there")
-    reactor.callLater(0.1, theirs.shutdown, socket.SHUT_WR)
-    reactor.callLater(0.2, theirs.close)
-    reactor.callLater(0.3, proto.transport.write, b"into the void")
-    reactor.callLater(0.4, proto.transport.loseConnection)
-    reactor.callLater(0.5, reactor.stop)
+    common.later(0.05, lambda: print(theirs.recv(100)))
+    common.later(0.05, theirs.send, b"from there")
+    common.later(0.1, theirs.shutdown, socket.SHUT_WR)
+    common.later(0.2, theirs.close)
+    common.later(0.3, proto.transport.write, b"into the void")
+    common.later(0.4, proto.transport.loseConnection)
+    common.later(0.5, reactor.stop)
     common.run()
 
 
@@ -404,7 +404,7 @@ def one_descriptor():
     """Both are the same number: what stock does then, writing first and reading first."""
     for first in ("read", "write"):
         ours, theirs = socket.socketpair()
-        theirs.settimeout(5)
+        theirs.settimeout(common.GIVE_UP_AFTER)
         proto = Teller()
         stdio.StandardIO(proto, ours.fileno(), ours.fileno())
         if first == "write":
@@ -527,8 +527,8 @@ def main_side_hangs_up_with_data_queued():
     for _ in range(5):
         reactor.iterate(0.01)
     os.close(theirs)
-    reactor.callLater(0.1, proto.transport.loseConnection)
-    reactor.callLater(0.2, reactor.stop)
+    common.later(0.1, proto.transport.loseConnection)
+    common.later(0.2, reactor.stop)
     common.run()
 
 
@@ -596,7 +596,7 @@ def made_blocking():
         pair.take()
         transport.loseConnection()
 
-    reactor.callLater(0.1, drain)
+    common.later(0.1, drain)
     common.run()
     os.close(pair.stdout)
     pair.taker.join()
@@ -690,8 +690,8 @@ def full_device():
         proto = Half()
         stdio.StandardIO(proto, pair.stdin, full.fileno())
         proto.transport.write(DATA)
-        reactor.callLater(0.1, os.close, pair.to)
-        reactor.callLater(0.2, reactor.stop)
+        common.later(0.1, os.close, pair.to)
+        common.later(0.2, reactor.stop)
         common.run()
 
 

@@ -11,7 +11,7 @@ class Greeter(protocol.Protocol):
 
     def connectionLost(self, reason):
         print("server lost", reason.type.__name__)
-        reactor.callLater(0.1, reactor.stop)
+        common.later(0.1, reactor.stop)
 
 
 class Once(protocol.Factory):

@@ -8,11 +8,11 @@ import fcntl
 import gc
 import os
 import pty
+import signal
 import struct
 import sys
 import tempfile
 import termios
-import time
 import weakref
 
 import common
@@ -21,6 +21,8 @@ from twisted.python import context, log
 
 MIB = 1024 * 1024
 RAW = "stty raw -echo; echo ready; "
+# A child that ends when it is told to by a signal, for it does not read.
+UNTIL_TOLD = "trap 'exit 6' USR1; stty raw -echo; echo ready; while :; do sleep 0.02; done"
 
 
 class Terminal(protocol.ProcessProtocol):
@@ -147,7 +149,7 @@ def paused():
         def started(self):
             self.transport.pauseProducing()
             self.transport.write(b"\n")
-            reactor.callLater(0.2, self.go_on)
+            common.later(0.2, self.go_on)
 
         def go_on(self):
             print("before", self.received)
@@ -265,7 +267,7 @@ def callback_raises():
             print("context", context.get(log.ILogContext)["system"])
             raise RuntimeError("out of childDataReceived")
 
-    shell(Raising(), RAW + "trap '' HUP; echo more; sleep 0.1; exit 5")
+    shell(Raising(), RAW + "trap '' HUP; echo more; read line; exit 5")
 
 
 def own_class():
@@ -279,13 +281,14 @@ def own_class():
     class Ending(Terminal):
         def started(self):
             print(type(self.transport).__name__)
+            common.later(0.1, self.transport.signalProcess, signal.SIGUSR1)
 
     process.PTYProcess = Telling
-    shell(Ending(), RAW + "sleep 0.2; exit 6")
+    shell(Ending(), UNTIL_TOLD)
 
 
-def hang_up_told(prepare, ends="sleep 0.2; exit 6"):
-    """Why the terminal ended, seen from inside Twisted's own class."""
+def hang_up_told(prepare, after=lambda transport: None, says=""):
+    """Why the terminal ended, seen from inside Twisted's own class; what is done `after` that."""
     stock_lost = process.PTYProcess.connectionLost
 
     def connectionLost(self, reason):
@@ -297,8 +300,17 @@ def hang_up_told(prepare, ends="sleep 0.2; exit 6"):
     class Ending(Terminal):
         def started(self):
             prepare(self.transport)
+            common.later(0.1, self.tell)
 
-    shell(Ending(), RAW + ends)
+        def tell(self):
+            if self.transport.pid is not None:
+                self.transport.signalProcess(signal.SIGUSR1)
+
+        def processExited(self, reason):
+            super().processExited(reason)
+            common.later(0.1, after, self.transport)
+
+    shell(Ending(), UNTIL_TOLD.replace("exit 6", f"echo {says}; exit 6" if says else "exit 6"))
 
 
 def hang_up_reading():
@@ -320,35 +332,36 @@ def hang_up_paused_and_writing():
 
 def hang_up_paused_then_writing():
     """Written only after the child is gone."""
-
-    def prepare(transport):
-        transport.pauseProducing()
-        reactor.callLater(0.5, transport.write, b"x")
-
-    hang_up_told(prepare)
+    hang_up_told(
+        lambda transport: transport.pauseProducing(), lambda transport: transport.write(b"x")
+    )
 
 
 def hang_up_with_more_to_read():
     """Paused and written in one turn, when the child is gone and its last words are not read."""
 
     def prepare(transport):
-        time.sleep(0.5)
+        transport.signalProcess(signal.SIGUSR1)
+        os.waitid(os.P_PID, transport.pid, os.WEXITED | os.WNOWAIT)
         transport.pauseProducing()
         transport.write(b"x")
 
-    hang_up_told(prepare, "sleep 0.2; echo last words; exit 6")
+    hang_up_told(prepare, says="last words")
 
 
 def hang_up_then_writing():
     """Written in the iteration in which the child's end is told."""
 
     class Late(Terminal):
+        def started(self):
+            common.later(0.1, self.transport.signalProcess, signal.SIGUSR1)
+
         def processExited(self, reason):
             self.transport.write(b"late")
             self.transport.loseConnection()
             super().processExited(reason)
 
-    shell(Late(), RAW + "sleep 0.2; exit 6")
+    shell(Late(), UNTIL_TOLD)
 
 
 def given_terminal():

@@ -61,10 +61,11 @@ def chain(left):
     if left:
         before.append(len(after))
         reactor.callLater(0, chain, left - 1)
+    else:
+        reactor.stop()
 
 
 before, after = [], []
 reactor.callLater(1.1, chain, 3)
-reactor.callLater(1.3, reactor.stop)
 common.run()
 print("chain", before, "complete", sorted(order) == list(range(1000)))

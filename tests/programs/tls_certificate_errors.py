@@ -31,7 +31,7 @@ class Reporter(protocol.Protocol):
         ends.append(f"{self.name} lost {reason.type.__name__} {reason.value}")
         if len(ends) == 2:
             print(*sorted(ends), sep="\n")
-            reactor.callLater(0.05, reactor.stop)
+            common.later(0.05, reactor.stop)
 
 
 class Server(Reporter):

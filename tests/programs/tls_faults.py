@@ -39,7 +39,7 @@ class Victim(protocol.Protocol, TimeoutMixin):
         self.setTimeout(None)
         # How OpenSSL names an error depends on its version, which both sides share.
         print("lost", reason.type.__name__, reason.value)
-        reactor.callLater(0.05, reactor.stop)
+        common.later(0.05, reactor.stop)
 
 
 def handshaken(skt):

@@ -34,7 +34,7 @@ def begin():
     udp = reactor.listenUDP(0, Answering(), interface="127.0.0.1")
     here = ("127.0.0.1", udp.getHost().port)
     udp.write(b"first", here)
-    reactor.callLater(0.1, unix, here)
+    common.later(0.1, unix, here)
 
 
 def unix(here):
@@ -43,7 +43,7 @@ def unix(here):
     path = os.path.join(common.folder(), "socket")
     port = reactor.listenUNIXDatagram(path, Answering())
     port.write(b"first", path)
-    reactor.callLater(0.1, finish, path)
+    common.later(0.1, finish, path)
 
 
 def finish(path):

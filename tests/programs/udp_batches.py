@@ -41,7 +41,7 @@ class Receiver(protocol.DatagramProtocol):
 
     def stop_and_start_reading(self):
         self.transport.stopReading()
-        reactor.callLater(0.05, self.transport.startReading)
+        common.later(0.05, self.transport.startReading)
 
     def pause(self):
         self.transport.pauseProducing()
@@ -52,9 +52,9 @@ class Receiver(protocol.DatagramProtocol):
         print("iterated")
 
     def iterate_and_wait(self):
-        reactor.callLater(0.01, print, "timed call")
+        reactor.callLater(0.2, print, "timed call")
         for _ in range(3):
-            reactor.iterate(0.05)
+            reactor.iterate(0.3)
         print("iterated")
 
     def iterate_while_stopped(self):
@@ -133,7 +133,7 @@ def begin():
         if number == 4:
             sender.sendto(b"", target)
             sender.sendto(b"long" * 10, target)
-    reactor.callLater(0.3, finish)
+    common.later(0.3, finish)
 
 
 def finish():
@@ -144,7 +144,7 @@ def finish():
         skt.close()
     if transport.connected and not others:
         transport.stopListening()
-    reactor.callLater(0.1, reactor.stop)
+    common.later(0.1, reactor.stop)
 
 
 other = Other()

@@ -20,13 +20,6 @@ def observe(event):
 log.addObserver(observe)
 
 
-def closed_port():
-    """A port number on which nobody listens."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as skt:
-        skt.bind(("127.0.0.1", 0))
-        return skt.getsockname()[1]
-
-
 class Printing(protocol.DatagramProtocol):
     def datagramReceived(self, data, addr):
         print("received", data[:20], len(data), addr == self.transport.getHost())
@@ -114,15 +107,15 @@ def begin():
     print(attempt(reactor.listenUDP, number, Printing(), interface="127.0.0.1")[0])
     print(attempt(reactor.listenUDP, 0, Printing(), interface="localhost"))
     print(attempt(reactor.adoptDatagramPort, 0, socket.AF_UNIX, Printing()))
-    reactor.callLater(0.1, closed_peers)
+    common.later(0.1, closed_peers)
 
 
 def closed_peers():
-    Connected.target = closed_port()
+    _, Connected.target = common.unused_address()
     ports[0].write(b"to nobody", ("127.0.0.1", Connected.target))
     print(ports[0].write(b"no error", ("127.0.0.1", number)))
     ports.append(reactor.listenUDP(0, Connected(), interface="127.0.0.1"))
-    reactor.callLater(0.2, refused_by_write)
+    common.later(0.2, refused_by_write)
 
 
 def refused_by_write():
@@ -133,7 +126,7 @@ def refused_by_write():
     print(attempt(first.write, "text"))
     print(attempt(first.write, bytearray(b"to him"), None))
     ports.append(first)
-    reactor.callLater(0.1, finish)
+    common.later(0.1, finish)
 
 
 def finish():
@@ -141,7 +134,7 @@ def finish():
     ports[0].stopListening().addCallback(lambda ignored: print("stopped", ports[0]))
     with_warning = attempt(ports[2].loseConnection)
     print(with_warning)
-    reactor.callLater(0.1, after)
+    common.later(0.1, after)
 
 
 def after():

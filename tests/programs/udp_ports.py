@@ -103,10 +103,10 @@ def multicast():
     joined = [port.joinGroup(group, interface="127.0.0.1") for port in (one, two)]
     for deferred in joined:
         deferred.addCallbacks(lambda ignored: print("joined"), lambda f: print(f.value))
-    reactor.callLater(0.05, one.write, b"to the group", (group, number))
-    reactor.callLater(0.1, leave, two, group)
-    reactor.callLater(0.15, one.write, b"to one", (group, number))
-    reactor.callLater(0.2, silence, one, group, number)
+    common.later(0.05, one.write, b"to the group", (group, number))
+    common.later(0.1, leave, two, group)
+    common.later(0.15, one.write, b"to one", (group, number))
+    common.later(0.2, silence, one, group, number)
 
 
 def leave(port, group):
@@ -152,7 +152,7 @@ def odd_socket():
     one.socket = Counting(socket.AF_INET, socket.SOCK_DGRAM, fileno=one.socket.detach())
     one.fileno = one.socket.fileno
     two.write(b"ping", ("127.0.0.1", one.getHost().port))
-    reactor.callLater(0.1, lambda: print("recvfrom called", Counting.received))
+    common.later(0.1, lambda: print("recvfrom called", Counting.received))
 
 
 def replaced_methods():
@@ -168,7 +168,7 @@ def replaced_methods():
 
     one.write, two.doRead = write, do_read
     one.protocol.transport.write(b"hello", ("127.0.0.1", two.getHost().port))
-    reactor.callLater(0.1, two.write, b"ping", ("127.0.0.1", one.getHost().port))
+    common.later(0.1, two.write, b"ping", ("127.0.0.1", one.getHost().port))
     two.logPrefix = lambda: "replaced prefix"
 
 
@@ -179,7 +179,7 @@ def no_memory_of_peers():
     for _ in range(600):
         peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         peer.bind(("127.0.0.1", 0))
-        peer.settimeout(5)
+        peer.settimeout(common.GIVE_UP_AFTER)
         peers.append(peer)
     where = ("127.0.0.1", port.getHost().port)
     asked = 0
@@ -234,15 +234,15 @@ def proceed():
         port = ports.pop()
         port.stopListening().addCallback(lambda ignored: print("stopped", end=" "))
     if not STEPS:
-        reactor.callLater(0.1, reactor.stop)
+        common.later(0.1, reactor.stop)
         return
-    reactor.callLater(0.05, start, STEPS.pop(0))
+    common.later(0.05, start, STEPS.pop(0))
 
 
 def start(step):
     print("\n--", step.__name__)
     done = defer.maybeDeferred(step)
-    done.addCallback(lambda ignored: reactor.callLater(0.4, proceed))
+    done.addCallback(lambda ignored: common.later(0.4, proceed))
     done.addErrback(log.err)
 
 

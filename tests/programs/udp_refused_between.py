@@ -24,8 +24,8 @@ class Answering(protocol.DatagramProtocol):
 def begin():
     for number in range(5):
         peer.sendto(b"%d" % number, ("127.0.0.1", port.getHost().port))
-    peer.close()
-    reactor.callLater(0.3, reactor.stop)
+    common.leave_to_nobody(peer)
+    common.later(0.3, reactor.stop)
 
 
 peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -67,13 +67,13 @@ class Receiver(protocol.ConnectedDatagramProtocol):
 
     def stop_and_start_reading(self):
         self.transport.stopReading()
-        reactor.callLater(0.05, self.transport.startReading)
+        common.later(0.05, self.transport.startReading)
 
     def shut_socket(self):
         """What waits may still be read, and then the end, again and again."""
         self.transport.socket.shutdown(socket.SHUT_RD)
         self.transport.maxPacketSize = 0
-        reactor.callLater(0.05, self.transport.stopReading)
+        common.later(0.05, self.transport.stopReading)
 
     def iterate(self):
         for _ in range(3):
@@ -128,9 +128,7 @@ class Receiver(protocol.ConnectedDatagramProtocol):
         """What no UNIX socket hears: that nobody listens there; then what there is."""
         transport, old = self.transport, self.transport.socket
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as skt:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
-                gone.bind(("127.0.0.1", 0))
-                skt.connect(gone.getsockname())
+            skt.connect(common.unused_address())
             skt.send(b"to nobody")
             skt.setblocking(False)
             transport.socket = skt
@@ -171,7 +169,7 @@ def begin():
         if number == 4:
             sender.send(b"")
             sender.send(b"long" * 10)
-    reactor.callLater(0.3, finish)
+    common.later(0.3, finish)
 
 
 def finish():
@@ -179,7 +177,7 @@ def finish():
         print("connected", port.connected, "reading", port in reactor.getReaders())
         if port.connected:
             port.stopListening()
-    reactor.callLater(0.1, reactor.stop)
+    common.later(0.1, reactor.stop)
 
 
 folder = common.folder()

@@ -55,7 +55,7 @@ class Refusing(protocol.Protocol):
             for number in range(3):
                 descriptor = pipe_with(b"back %d" % number)
                 self.transport.sendFileDescriptor(descriptor)
-                reactor.callLater(0.1, os.close, descriptor)
+                common.later(0.1, os.close, descriptor)
             self.transport.writeSequence([b"an", b"sw", b"er", b"."])
 
     def connectionLost(self, reason):
@@ -70,7 +70,7 @@ class Sending(Taking):
     def connectionMade(self):
         self.send(1)
         self.transport.write(b"one ")
-        reactor.callLater(0.1, self.many)
+        common.later(0.1, self.many)
 
     def many(self):
         self.send(20)
@@ -80,11 +80,11 @@ class Sending(Taking):
         for number in range(count):
             descriptor = pipe_with(b"%d of %d" % (number, count))
             self.transport.sendFileDescriptor(descriptor)
-            reactor.callLater(0.1, os.close, descriptor)
+            common.later(0.1, os.close, descriptor)
 
     def connectionLost(self, reason):
         Taking.connectionLost(self, reason)
-        reactor.callLater(0.1, begin_next)
+        common.later(0.1, begin_next)
 
 
 class SendingOne(Sending):
@@ -97,7 +97,7 @@ class Overrunning(Sending):
     name = "overrunning"
 
     def connectionMade(self):
-        reactor.callLater(0.05, self.overrun)
+        common.later(0.05, self.overrun)
 
     def overrun(self):
         self.send(2)
@@ -152,7 +152,7 @@ class Closing(Sending):
     name = "closing"
 
     def connectionMade(self):
-        reactor.callLater(0.05, self.close)
+        common.later(0.05, self.close)
 
     def close(self):
         self.send(1)

@@ -155,8 +155,8 @@ def adopted_connection():
     transport = reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory(Echo))
     ours.close()
     other.sendall(b"adopted")
-    reactor.callLater(0.05, lambda: print(other.recv(100)))
-    reactor.callLater(0.1, other.close)
+    common.later(0.05, lambda: print(other.recv(100)))
+    common.later(0.1, other.close)
     print(shown(transport))
 
 
@@ -167,9 +167,9 @@ def crowded():
     port.stopReading()
     for _ in range(4):
         reactor.connectUNIX(path, Factory(QuietClient), timeout=0.05)
-    reactor.callLater(0.1, port.startReading)
+    common.later(0.1, port.startReading)
     # By one call: two might come due in one turn of the reactor, or in two.
-    reactor.callLater(0.15, lose_quiet_clients)
+    common.later(0.15, lose_quiet_clients)
 
 
 class QuietClient(Client):
@@ -196,7 +196,7 @@ def proceed():
     step = steps.pop(0)
     print("--", step.__name__)
     step()
-    reactor.callLater(0.3, proceed)
+    common.later(0.3 if step is crowded else 0.1, proceed)
 
 
 clients, quiet_clients = [], []
