@@ -207,16 +207,45 @@ set_in_dict(PyObject *dict, PyObject *name, PyObject *value)
 }
 
 #if PYR_INLINE_VALUES
-/* The class's first instance with this name gets a __dict__: setting the name there adds
- * it to those that the next instances share. */
-static int
-introduce_name(PyObject *self, PyObject *name, PyObject *value)
+/* The __dict__ of `self`, in which setting a name adds it to those that the next
+ * instances share; new reference. */
+static PyObject *
+sharing_dict(PyObject *self)
 {
     int collecting = PyGC_Disable(); /* as above */
     PyObject *dict = PyObject_GenericGetDict(self, NULL);
     if (collecting) {
         (void)PyGC_Enable();
     }
+    return dict;
+}
+
+/*
+ * Add the name by an instance that is made for that alone, so that the one which is in
+ * use need not get a __dict__, by which its attributes would be slower as long as it
+ * lives.  Nobody sees it, where the class has no finalizer.  True if that could be done.
+ */
+static bool
+introduce_by_another(PyTypeObject *type, PyObject *name)
+{
+    if (type->tp_finalize != NULL || type->tp_del != NULL) {
+        return false;
+    }
+    PyObject *other = PyObject_CallMethod((PyObject *)&PyBaseObject_Type, "__new__", "O",
+                                          (PyObject *)type);
+    PyObject *dict = other == NULL ? NULL : sharing_dict(other);
+    bool done = dict != NULL && PyDict_SetItem(dict, name, Py_None) == 0;
+    PyErr_Clear();
+    Py_XDECREF(dict);
+    Py_XDECREF(other);
+    return done;
+}
+
+/* Let this instance itself be the first with this name. */
+static int
+introduce_name(PyObject *self, PyObject *name, PyObject *value)
+{
+    PyObject *dict = sharing_dict(self);
     if (dict == NULL) {
         return -1;
     }
@@ -227,20 +256,33 @@ introduce_name(PyObject *self, PyObject *name, PyObject *value)
     Py_DECREF(dict);
     return status;
 }
+
+/* Where in the array of `self` the value belongs; -1: nowhere. */
+static int
+place_for(PyObject *self, PyObject *name)
+{
+    int place = pyr_shared_place(Py_TYPE(self), name);
+    if (place < 0 && introduce_by_another(Py_TYPE(self), name)) {
+        place = pyr_shared_place(Py_TYPE(self), name);
+    }
+    return place;
+}
 #endif
 
 int
 pyr_set_own_attribute(PyObject *self, PyObject *name, PyObject *value)
 {
 #if PYR_INLINE_VALUES
-    PyObject **values = pyr_inline_values(self);
-    if (values != NULL) {
-        int place = pyr_shared_place(Py_TYPE(self), name);
-        if (place < 0) {
+    if (pyr_inline_values(self) != NULL) {
+        int place = place_for(self, name);
+        PyObject **values = pyr_inline_values(self); /* code may have run meanwhile */
+        if (values != NULL && place < 0) {
             return introduce_name(self, name, value);
         }
-        pyr_set_value(values, place, value);
-        return 0;
+        if (values != NULL) {
+            pyr_set_value(values, place, value);
+            return 0;
+        }
     }
 #endif
     PyObject *dict = pyr_instance_dict(self);

@@ -59,10 +59,9 @@ from pyreactor import basic
 from twisted.internet.testing import StringTransport
 class Plain(basic.LineReceiver):
     pass
-for _ in range(2):
-    protocol = Plain()
-    protocol.makeConnection(StringTransport())
-    protocol.dataReceived(b"a part")
+protocol = Plain() # the first of its class
+protocol.makeConnection(StringTransport())
+protocol.dataReceived(b"a part")
 word = ctypes.sizeof(ctypes.c_void_p)
 dict_at = ctypes.c_size_t.from_address(id(protocol) - 3 * word).value
 print(dict_at != 0 and dict_at % 2 == 0)
@@ -361,3 +360,24 @@ def test_finalizers_that_change_what_receives() -> None:
     printed = python("-m", "pyreactor", str(program)).splitlines()
     assert len(printed) == 25
     assert all(line.endswith(" True") for line in printed), printed
+
+
+def test_the_first_instance_of_a_class_that_has_a_finalizer_or_is_no_plain_object() -> None:
+    """No instance is made beside it, which somebody could see end."""
+    ended = []
+
+    class Ends(basic.LineReceiver):
+        def __del__(self) -> None:
+            ended.append(vars(self).get("name"))
+
+    class Counted(basic.LineReceiver, dict):  # type: ignore[type-arg, misc]
+        pass
+
+    for class_ in (Ends, Counted):
+        protocol = connected(class_)
+        protocol.name = class_.__name__
+        protocol.dataReceived(b"a part")
+        assert protocol._buffer == b"a part"
+        del protocol
+    gc.collect()
+    assert ended == ["Ends"]
