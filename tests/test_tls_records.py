@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -817,3 +818,40 @@ print(type(vars(tls.TLSMemoryBIOProtocol)["write"]).__name__)
 """
     variables = {"PYREACTOR_DISABLE": "reactor"} if disabled else {}
     assert check(code, env=variables) == ("function\n" if disabled else "TLSMethod\n")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="older Pythons count calls")
+def test_a_deep_recursion_ends_in_an_error() -> None:
+    """Python code that runs while a record is read finds stack left: CPython keeps some KB free."""
+    code = """
+        import sys, threading
+        from tests.test_tls_records import Pair
+        pair = Pair()
+        pair.settle()
+        client = pair.ends["client"]
+        context = client._tlsConnection._context
+        class Helper(type(context._verify_helper)):
+            def raise_if_problem(self):
+                super().raise_if_problem()
+        context._verify_helper.__class__ = Helper
+        read = client._flushReceiveBIO
+        sys.setrecursionlimit(1_000_000)
+        ended = []
+        def deeper(_=None):
+            try:
+                sorted([0], key=deeper)
+            except RecursionError:
+                read()  # where there is least
+                raise
+        def run():
+            try:
+                deeper()
+            except RecursionError:
+                ended.append("RecursionError")
+        threading.stack_size(512 * 1024)
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        print(ended)
+    """
+    assert check(dedent(code)) == "['RecursionError']\n"
