@@ -174,7 +174,8 @@ class TestInstalled:
         assert doctor["pyreactor"] == pyreactor.__version__
 
     def test_metadata(self, place: Environment, tmp_path: Path) -> None:
-        code = "import importlib.metadata; print(importlib.metadata.metadata('pyreactor'))"
+        of = "importlib.metadata.distribution('pyreactor').read_text('METADATA')"
+        code = f"import importlib.metadata; print({of})"
         found = email.message_from_string(place.run("python", "-c", code, cwd=tmp_path))
         assert (found["Name"], found["License-Expression"]) == ("pyreactor", "MIT")
         assert found.get_all("License-File") == ["LICENSE"]
