@@ -365,74 +365,35 @@ add_links(pyr_deferred *self, pyr_link *stolen, int count)
     return added(self);
 }
 
-/* Position of `name`, which is interned, in kwnames, or -1 */
-static Py_ssize_t
-keyword_index(PyObject *kwnames, PyObject *name)
-{
-    Py_ssize_t count = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *item = PyTuple_GET_ITEM(kwnames, i);
-        /* Keywords written in a program are interned; those of a **dict may not be. */
-        if (item == name ||
-            (!PyUnicode_CHECK_INTERNED(item) && PyUnicode_Compare(item, name) == 0)) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-/* values[0..count] without number `skip` as a tuple; skip < 0 keeps all */
-static PyObject *
-tuple_without(PyObject *const *values, Py_ssize_t count, Py_ssize_t skip)
-{
-    PyObject *tuple = PyTuple_New(skip < 0 ? count : count - 1);
-    if (tuple == NULL) {
-        return NULL;
-    }
-    Py_ssize_t to = 0;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        if (i != skip) {
-            PyTuple_SET_ITEM(tuple, to++, Py_NewRef(values[i]));
-        }
-    }
-    return tuple;
-}
-
 /* Store the arguments after the callable in the link. */
 static int
-keep_arguments(pyr_link *link, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-               Py_ssize_t skip)
+keep_arguments(pyr_link *link, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    Py_ssize_t left = named - (skip >= 0);
-    if (nargs + left == 0) {
+    if (nargs + named == 0) {
         return 0;
     }
-    link->args = tuple_without(args, nargs + named, skip < 0 ? -1 : nargs + skip);
+    link->args = PyTuple_New(nargs + named);
     if (link->args == NULL) {
         return -1;
     }
-    if (left > 0) {
-        link->named = true;
-        link->keywords = skip < 0
-                             ? Py_NewRef(kwnames)
-                             : tuple_without(&PyTuple_GET_ITEM(kwnames, 0), named, skip);
+    for (Py_ssize_t i = 0; i < nargs + named; i++) {
+        PyTuple_SET_ITEM(link->args, i, Py_NewRef(args[i]));
     }
-    return left > 0 && link->keywords == NULL ? -1 : 0;
-}
-
-static void
-given_twice(const char *method, PyObject *parameter)
-{
-    PyErr_Format(PyExc_TypeError, "Deferred.%s() got multiple values for argument '%U'",
-                 method, parameter);
+    link->named = named > 0;
+    link->keywords = named > 0 ? Py_NewRef(kwnames) : NULL;
+    return 0;
 }
 
 /* addCallback, addErrback, addBoth: (callable, *args, **kwargs) */
 static PyObject *
-add_one(pyr_deferred *self, pyr_link_kind kind, const char *method, PyObject *parameter,
-        PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+add_one(pyr_deferred *self, pyr_link_kind kind, PyObject *const *args, Py_ssize_t nargs,
+        PyObject *kwnames)
 {
+    if (nargs < 1) {
+        PyErr_SetString(PyExc_TypeError, "a callable is missing");
+        return NULL;
+    }
     pyr_link link = {.kind = (uint8_t)kind};
     if (nargs == 1 && kwnames == NULL && self->listed == NULL) {
         pyr_link *room = pyr_links_append(self, 1);
@@ -443,29 +404,8 @@ add_one(pyr_deferred *self, pyr_link_kind kind, const char *method, PyObject *pa
         room->target = Py_NewRef(args[0]);
         return self->called ? added(self) : Py_NewRef(self);
     }
-    if (keyword_index(kwnames, self->st->names.self) >= 0) {
-        given_twice(method, self->st->names.self);
-        return NULL;
-    }
-    Py_ssize_t skip = nargs > 0 ? -1 : keyword_index(kwnames, parameter);
-    if (nargs > 0) {
-        link.target = Py_NewRef(args[0]);
-        if (keyword_index(kwnames, parameter) >= 0) {
-            Py_DECREF(link.target);
-            given_twice(method, parameter);
-            return NULL;
-        }
-        args++;
-        nargs--;
-    } else if (skip >= 0) {
-        link.target = Py_NewRef(args[skip]);
-    } else {
-        PyErr_Format(PyExc_TypeError,
-                     "Deferred.%s() missing 1 required positional argument: '%U'", method,
-                     parameter);
-        return NULL;
-    }
-    if (keep_arguments(&link, args, nargs, kwnames, skip) < 0) {
+    link.target = Py_NewRef(args[0]);
+    if (keep_arguments(&link, args + 1, nargs - 1, kwnames) < 0) {
         pyr_link_clear(&link);
         return NULL;
     }
@@ -481,8 +421,7 @@ static PyObject *
 deferred_addCallback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
                      PyObject *kwnames)
 {
-    return add_one(SELF, PYR_LINK_CALLBACK, "addCallback", SELF->st->names.callback, args,
-                   nargs, kwnames);
+    return add_one(SELF, PYR_LINK_CALLBACK, args, nargs, kwnames);
 }
 
 PyDoc_STRVAR(addErrback_doc,
@@ -493,8 +432,7 @@ static PyObject *
 deferred_addErrback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
                     PyObject *kwnames)
 {
-    return add_one(SELF, PYR_LINK_ERRBACK, "addErrback", SELF->st->names.errback, args,
-                   nargs, kwnames);
+    return add_one(SELF, PYR_LINK_ERRBACK, args, nargs, kwnames);
 }
 
 PyDoc_STRVAR(
@@ -505,8 +443,7 @@ PyDoc_STRVAR(
 static PyObject *
 deferred_addBoth(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    return add_one(SELF, PYR_LINK_BOTH, "addBoth", SELF->st->names.callback, args, nargs,
-                   kwnames);
+    return add_one(SELF, PYR_LINK_BOTH, args, nargs, kwnames);
 }
 
 enum {
@@ -521,50 +458,14 @@ enum {
 
 /* addCallbacks' arguments into borrowed values[ADD_COUNT]; absent and None are NULL */
 static int
-parse_add_callbacks(core_state *st, PyObject *const *args, Py_ssize_t nargs,
-                    PyObject *kwnames, PyObject **values)
+take_add_callbacks(PyObject *const *args, Py_ssize_t nargs, PyObject **values)
 {
-    PyObject *const names[ADD_COUNT] = {
-        st->names.callback,         st->names.errback,     st->names.callbackArgs,
-        st->names.callbackKeywords, st->names.errbackArgs, st->names.errbackKeywords,
-    };
-    if (nargs > ADD_COUNT) {
-        PyErr_Format(
-            PyExc_TypeError,
-            "Deferred.addCallbacks() takes from 2 to 7 positional arguments but %zd "
-            "were given",
-            nargs + 1);
+    if (nargs < 1 || nargs > ADD_COUNT) {
+        PyErr_SetString(PyExc_TypeError, "addCallbacks() takes one to six arguments");
         return -1;
     }
     for (Py_ssize_t i = 0; i < nargs; i++) {
-        values[i] = args[i];
-    }
-    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    for (Py_ssize_t k = 0; k < named; k++) {
-        PyObject *name = PyTuple_GET_ITEM(kwnames, k);
-        int slot = 0;
-        while (slot < ADD_COUNT && name != names[slot] &&
-               PyUnicode_Compare(name, names[slot]) != 0) {
-            slot++;
-        }
-        if (slot == ADD_COUNT || values[slot] != NULL) {
-            PyErr_Format(
-                PyExc_TypeError,
-                slot == ADD_COUNT
-                    ? "Deferred.addCallbacks() got an unexpected keyword argument '%U'"
-                    : "Deferred.addCallbacks() got multiple values for argument '%U'",
-                name);
-            return -1;
-        }
-        values[slot] = args[nargs + k];
-    }
-    if (values[ADD_CALLBACK] == NULL) {
-        PyErr_SetString(PyExc_TypeError, "Deferred.addCallbacks() missing 1 required "
-                                         "positional argument: 'callback'");
-        return -1;
-    }
-    for (int i = ADD_ERRBACK; i < ADD_COUNT; i++) {
-        values[i] = values[i] == Py_None ? NULL : values[i];
+        values[i] = i > ADD_CALLBACK && args[i] == Py_None ? NULL : args[i];
     }
     return 0;
 }
@@ -587,10 +488,10 @@ PyDoc_STRVAR(addCallbacks_doc,
              "Returns self.  Mirrors twisted.internet.defer.Deferred.addCallbacks.");
 static PyObject *
 deferred_addCallbacks(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                      PyObject *kwnames)
+                      PyObject *Py_UNUSED(kwnames))
 {
     PyObject *values[ADD_COUNT] = {NULL};
-    if (parse_add_callbacks(SELF->st, args, nargs, kwnames, values) < 0) {
+    if (take_add_callbacks(args, nargs, values) < 0) {
         return NULL;
     }
     PyObject *errback = values[ADD_ERRBACK];
@@ -668,52 +569,14 @@ deferred_continuation(PyObject *op, PyObject *Py_UNUSED(ignored))
     return pyr_continuation(SELF->st, op);
 }
 
-/* The only argument of a method, positional or by name; NULL with TypeError or absent. */
-static int
-one_argument(const char *method, PyObject *name, PyObject *const *args, Py_ssize_t nargs,
-             PyObject *kwnames, bool required, PyObject **value)
-{
-    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    *value = NULL;
-    if (nargs + named > 1) {
-        PyErr_Format(PyExc_TypeError,
-                     "Deferred.%s() takes %s positional arguments but %zd were given",
-                     method, required ? "2" : "from 1 to 2", nargs + named + 1);
-        return -1;
-    }
-    if (nargs == 1) {
-        *value = args[0];
-    } else if (named == 1) {
-        if (keyword_index(kwnames, name) < 0) {
-            PyErr_Format(PyExc_TypeError,
-                         "Deferred.%s() got an unexpected keyword argument '%U'", method,
-                         PyTuple_GET_ITEM(kwnames, 0));
-            return -1;
-        }
-        *value = args[0];
-    } else if (required) {
-        PyErr_Format(PyExc_TypeError,
-                     "Deferred.%s() missing 1 required positional argument: '%U'", method,
-                     name);
-        return -1;
-    }
-    return 0;
-}
-
 PyDoc_STRVAR(chainDeferred_doc,
              "chainDeferred(d)\n--\n\n"
              "Fire d with the result this Deferred will have.\n\n"
              "Returns self.  Mirrors twisted.internet.defer.Deferred.chainDeferred.");
 static PyObject *
-deferred_chainDeferred(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                       PyObject *kwnames)
+deferred_chainDeferred(PyObject *op, PyObject *other)
 {
     core_state *st = SELF->st;
-    PyObject *other;
-    if (one_argument("chainDeferred", st->names.d, args, nargs, kwnames, true, &other) <
-        0) {
-        return NULL;
-    }
     if (pyr_is_native(st, op) && pyr_is_native(st, other)) {
         Py_XSETREF(((pyr_deferred *)other)->chained_to, Py_NewRef(op));
         return pyr_add_fire(SELF, other) < 0 ? NULL : Py_NewRef(op);
@@ -734,30 +597,14 @@ deferred_chainDeferred(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return result;
 }
 
-/* Apart, so that callbacks that fire the next Deferred need less of the C stack. */
-static PYR_NO_INLINE PyObject *
-callback_slowly(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
-    PyObject *result;
-    if (one_argument("callback", SELF->st->names.result, args, nargs, kwnames, true,
-                     &result) < 0) {
-        return NULL;
-    }
-    return start_run_dynamic(SELF, result, PYR_TRACE_callback);
-}
-
 PyDoc_STRVAR(callback_doc, "callback(result)\n--\n\n"
                            "Fire with a result.\n\n"
                            "Raises AlreadyCalledError the second time.\n"
                            "Mirrors twisted.internet.defer.Deferred.callback.");
 static PyObject *
-deferred_callback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                  PyObject *kwnames)
+deferred_callback(PyObject *op, PyObject *result)
 {
-    if (nargs == 1 && kwnames == NULL) {
-        return start_run_dynamic(SELF, args[0], PYR_TRACE_callback);
-    }
-    return callback_slowly(op, args, nargs, kwnames);
+    return start_run_dynamic(SELF, result, PYR_TRACE_callback);
 }
 
 PyDoc_STRVAR(
@@ -768,14 +615,12 @@ PyDoc_STRVAR(
     "Raises AlreadyCalledError the second time, NoCurrentExceptionError if there is\n"
     "no exception.  Mirrors twisted.internet.defer.Deferred.errback.");
 static PyObject *
-deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                 PyObject *Py_UNUSED(kwnames))
 {
     core_state *st = SELF->st;
-    PyObject *value, *failure;
-    if (one_argument("errback", st->names.fail, args, nargs, kwnames, false, &value) <
-        0) {
-        return NULL;
-    }
+    PyObject *value = nargs > 0 ? args[0] : NULL;
+    PyObject *failure;
     if (value == NULL || value == Py_None) {
         failure = pyr_failure_from_handled(st, pyr_debug(SELF));
     } else if (pyr_is_failure(st, value)) {
@@ -937,14 +782,10 @@ PyDoc_STRVAR(
     "Raises NotACoroutineError for anything else.\n"
     "Mirrors twisted.internet.defer.Deferred.fromCoroutine.");
 static PyObject *
-deferred_fromCoroutine(PyObject *cls, PyObject *const *args, Py_ssize_t nargs,
-                       PyObject *kwnames)
+deferred_fromCoroutine(PyObject *cls, PyObject *coroutine)
 {
     core_state *st = pyr_state_of_type((PyTypeObject *)cls);
-    PyObject *coroutine;
-    if (st == NULL || pyr_deferred_ready(st) < 0 ||
-        one_argument("fromCoroutine", st->names.coro, args, nargs, kwnames, true,
-                     &coroutine) < 0) {
+    if (st == NULL || pyr_deferred_ready(st) < 0) {
         return NULL;
     }
     return pyr_drive_coroutine(st, coroutine);
@@ -1192,18 +1033,20 @@ static PyMemberDef deferred_members[] = {
 #define FAST (METH_FASTCALL | METH_KEYWORDS)
 #define CAST(function) ((PyCFunction)(void (*)(void))(function))
 
+/* Called by way of StandIns, which know stock's parameters: what is optional and was not
+ * given is NULL or left out. */
 static PyMethodDef deferred_methods[] = {
     {"addCallback", CAST(deferred_addCallback), FAST, addCallback_doc},
     {"addErrback", CAST(deferred_addErrback), FAST, addErrback_doc},
     {"addBoth", CAST(deferred_addBoth), FAST, addBoth_doc},
     {"addCallbacks", CAST(deferred_addCallbacks), FAST, addCallbacks_doc},
-    {"chainDeferred", CAST(deferred_chainDeferred), FAST, chainDeferred_doc},
-    {"callback", CAST(deferred_callback), FAST, callback_doc},
+    {"chainDeferred", deferred_chainDeferred, METH_O, chainDeferred_doc},
+    {"callback", deferred_callback, METH_O, callback_doc},
     {"errback", CAST(deferred_errback), FAST, errback_doc},
     {"pause", deferred_pause, METH_NOARGS, pause_doc},
     {"unpause", deferred_unpause, METH_NOARGS, unpause_doc},
     {"cancel", deferred_cancel, METH_NOARGS, cancel_doc},
-    {"fromCoroutine", CAST(deferred_fromCoroutine), FAST | METH_CLASS, fromCoroutine_doc},
+    {"fromCoroutine", deferred_fromCoroutine, METH_O | METH_CLASS, fromCoroutine_doc},
     {"_startRunCallbacks", deferred_startRunCallbacks, METH_O, startRunCallbacks_doc},
     {"_runCallbacks", deferred_runCallbacks, METH_NOARGS, runCallbacks_doc},
     {"_continuation", deferred_continuation, METH_NOARGS, continuation_doc},

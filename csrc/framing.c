@@ -375,16 +375,13 @@ method_call_unusual(pyr_framing_method *method, PyObject *const *args, size_t na
                     PyObject *kwnames)
 {
     Py_ssize_t count = PyVectorcall_NARGS(nargsf);
-    if (method->stock != NULL && method->stock != Py_None) {
-        return PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
-    }
     Py_ssize_t total = count + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
     bool named =
         kwnames != NULL && PyTuple_GET_SIZE(kwnames) == 1 &&
         PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "data") == 0;
-    if (total != 2 || count < 1 || (count == 1 && !named)) {
-        PyErr_SetString(PyExc_TypeError, "dataReceived() takes one argument, data");
-        return NULL;
+    if (method->kind == NULL || !method->kind->ours || total != 2 || count < 1 ||
+        (count == 1 && !named)) {
+        return PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
     }
     Py_buffer view;
     if (PyObject_GetBuffer(args[1], &view, PyBUF_SIMPLE) < 0) {
@@ -476,23 +473,11 @@ fix(pyr_framing_method *method, const char *const *names, PyObject *owner)
     return method->fixed == NULL ? -1 : 0;
 }
 
-/* Banana reads its module's globals. */
-static int
-check_stock(const char *name, PyObject *stock)
-{
-    if (strncmp(name, "banana", strlen("banana")) != 0 || PyFunction_Check(stock)) {
-        return 0;
-    }
-    PyErr_Format(PyExc_TypeError, "%s stands for a Python function, not %R", name, stock);
-    return -1;
-}
-
 static int
 method_setup(pyr_framing_method *method, const char *name, PyObject *stock,
              PyObject *owner)
 {
-    method->stock = Py_NewRef(stock);
-    if (check_stock(name, stock) < 0) {
+    if (pyr_standin_set_stock((pyr_standin *)method, stock) < 0) {
         return -1;
     }
     if (strcmp(name, "netstring_connect") == 0) {
@@ -542,99 +527,17 @@ method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static int
 method_traverse(PyObject *self, visitproc visit, void *arg)
 {
-    pyr_framing_method *method = (pyr_framing_method *)self;
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(method->stock);
-    Py_VISIT(method->fixed);
-    return 0;
+    Py_VISIT(((pyr_framing_method *)self)->fixed);
+    return pyr_standin_traverse(self, visit, arg);
 }
 
-static int
-method_clear(PyObject *self)
-{
-    pyr_framing_method *method = (pyr_framing_method *)self;
-    Py_CLEAR(method->stock);
-    Py_CLEAR(method->fixed);
-    return 0;
-}
-
+/* No tp_clear: see StandIn's. */
 static void
 method_dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    PyObject_ClearWeakRefs(self);
-    (void)method_clear(self);
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
-static PyObject *
-method_get(PyObject *self, PyObject *instance, PyObject *Py_UNUSED(owner))
-{
-    if (instance == NULL || instance == Py_None) {
-        return Py_NewRef(self);
-    }
-    return PyMethod_New(self, instance);
-}
-
-static PyObject *
-method_wrapped(PyObject *self, void *Py_UNUSED(closure))
-{
-    PyObject *stock = ((pyr_framing_method *)self)->stock;
-    if (stock == NULL || stock == Py_None) {
-        PyErr_SetString(PyExc_AttributeError, "__wrapped__");
-        return NULL;
-    }
-    return Py_NewRef(stock);
-}
-
-/* __doc__, __name__, ...: those of the stock function. */
-static PyObject *
-method_forward(PyObject *self, void *closure)
-{
-    PyObject *stock = ((pyr_framing_method *)self)->stock;
-    if (stock != NULL && stock != Py_None) {
-        return PyObject_GetAttrString(stock, (const char *)closure);
-    }
-    if (strcmp((const char *)closure, "__doc__") == 0) {
-        return PyUnicode_FromString("Receive bytes, call back with whole messages.");
-    }
-    return PyUnicode_FromString("dataReceived");
-}
-
-static PyObject *
-method_getattro(PyObject *self, PyObject *name)
-{
-    if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__doc__") == 0) {
-        return method_forward(self, "__doc__"); /* or the type's own would be found */
-    }
-    PyObject *value = PyObject_GenericGetAttr(self, name);
-    PyObject *stock = ((pyr_framing_method *)self)->stock;
-    if (value != NULL || stock == NULL || stock == Py_None ||
-        !PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        return value;
-    }
-    PyErr_Clear();
-    return PyObject_GetAttr(stock, name);
-}
-
-static const char *
-method_name(const pyr_framing_method *method)
-{
-    if (method->kind != NULL) {
-        return method->kind->name;
-    }
-    return method->vectorcall == connect_vectorcall           ? "netstring_connect"
-           : method->vectorcall == pyr_banana_send_vectorcall ? "banana_send"
-                                                              : "send_line";
-}
-
-static PyObject *
-method_repr(PyObject *self)
-{
-    const char *name = method_name((pyr_framing_method *)self);
-    return PyUnicode_FromFormat("<C framing '%s' at %p>", name, self);
+    Py_CLEAR(((pyr_framing_method *)self)->fixed);
+    pyr_standin_dealloc(self);
 }
 
 PyDoc_STRVAR(
@@ -642,41 +545,22 @@ PyDoc_STRVAR(
     "FramingMethod(kind, stock, owner=None)\n"
     "--\n"
     "\n"
-    "A method descriptor: dataReceived in C, or another method of a receiver.\n"
+    "A StandIn: dataReceived in C, or another method of a receiver.\n"
     "\n"
     "kind (str) names the framing: line, line_only, intn, netstring, batch_line,\n"
     "batch_intn, batch_netstring, header, banana; or netstring_connect, which is\n"
     "NetstringReceiver.makeConnection, send_line, which is LineReceiver.sendLine, or\n"
-    "banana_send, which is Banana.sendEncoded.  stock (callable or None) is the Python\n"
-    "method it stands for; it is called for protocols and arguments that C leaves\n"
-    "alone.  owner (type) is the class whose parsing methods the framing replaces:\n"
-    "a subclass that overrides one of them gets the stock method.  Raises\n"
-    "ValueError for an unknown kind, and TypeError when Banana's stock is no Python\n"
-    "function.");
-
-static PyGetSetDef method_getset[] = {
-    {"__wrapped__", method_wrapped, NULL, "The Python method that this stands for.",
-     NULL},
-    {"__name__", method_forward, NULL, NULL, "__name__"},
-    {"__qualname__", method_forward, NULL, NULL, "__qualname__"},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
-static PyMemberDef method_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(pyr_framing_method, vectorcall),
-     READONLY, NULL},
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(pyr_framing_method, weakrefs), READONLY,
-     NULL},
-    {NULL, 0, 0, 0, NULL},
-};
+    "banana_send, which is Banana.sendEncoded.  stock (function) is the method it "
+    "stands\n"
+    "for; where that is Twisted's, it is called for protocols and arguments that C\n"
+    "leaves alone.  owner (type) is the class whose parsing methods the framing\n"
+    "replaces: a subclass that overrides one of them gets the stock method.  Raises\n"
+    "ValueError for an unknown kind, and TypeError when stock is no Python function.");
 
 static PyType_Slot method_slots[] = {
     {Py_tp_doc, (void *)method_doc}, {Py_tp_new, method_new},
     {Py_tp_dealloc, method_dealloc}, {Py_tp_traverse, method_traverse},
-    {Py_tp_clear, method_clear},     {Py_tp_call, PyVectorcall_Call},
-    {Py_tp_descr_get, method_get},   {Py_tp_getattro, method_getattro},
-    {Py_tp_getset, method_getset},   {Py_tp_members, method_members},
-    {Py_tp_repr, method_repr},       {0, NULL},
+    {Py_tp_call, PyVectorcall_Call}, {0, NULL},
 };
 
 static PyType_Spec method_spec = {
@@ -771,7 +655,8 @@ pyr_framing_exec(PyObject *module, core_state *st)
     if (intern_names(framing) < 0 || pyr_buffer_exec(module, st) < 0) {
         return -1;
     }
-    framing->method_type = pyr_add_type(module, &method_spec, NULL);
+    framing->method_type =
+        pyr_add_type(module, &method_spec, (PyObject *)st->standin.type);
     framing->attribute_type = pyr_add_type(module, &pyr_framing_attribute_spec, NULL);
     framing->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
     framing->zero = PyLong_FromLong(0);

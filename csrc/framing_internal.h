@@ -5,6 +5,7 @@
 #include "core.h"
 #include "inline_values.h"
 #include "objects.h"
+#include "standin.h"
 
 /*
  * CPython 3.10 to 3.12 stamp every dict with a version that changes with its content.
@@ -265,6 +266,7 @@ typedef struct {
     bool needs_busy;          /* _busyReceiving must be ours */
     bool delimited;           /* what ends a message is found by searching */
     bool needs_ready;         /* the buffer is made by makeConnection only */
+    bool ours;                /* Twisted has no such framing, and so no code for it */
 } pyr_framing_kind;
 
 extern const pyr_framing_kind pyr_line_kind;
@@ -278,11 +280,9 @@ extern const pyr_framing_kind pyr_header_kind;
 extern const pyr_framing_kind pyr_banana_kind;
 
 struct pyr_framing_method {
-    PyObject_HEAD vectorcallfunc vectorcall;
-    PyObject *weakrefs;
+    PYR_STANDIN_HEAD; /* with the Python function that says what is right */
     core_state *st;
     const pyr_framing_kind *kind; /* NULL: another method than dataReceived */
-    PyObject *stock;              /* the Python function that says what is right */
     pyr_buffer_hint recent; /* the one used last, so that it need not be looked for */
     PyObject *fixed; /* tuple of (name, stock's value) that a class must have, or NULL */
     /* What a view takes from a class: that of the class last looked at.  Borrowed from

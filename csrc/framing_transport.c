@@ -8,11 +8,11 @@
 /* Whether an attribute of this class is the descriptor that StreamConnection was made
  * with.  StreamConnection itself may have been changed, too. */
 static bool
-is_of_stream(PyTypeObject *type, PyTypeObject *stream, PyObject *name, PyTypeObject *kind)
+is_of_stream(core_state *st, PyTypeObject *type, PyObject *name, PyTypeObject *kind)
 {
-    PyObject *found = _PyType_Lookup(type, name);
-    return found != NULL && Py_IS_TYPE(found, kind) && PyDescr_TYPE(found) == stream &&
-           PyDescr_NAME(found) == name;
+    PyObject *found = pyr_standin_method(st, _PyType_Lookup(type, name));
+    return found != NULL && Py_IS_TYPE(found, kind) &&
+           PyDescr_TYPE(found) == st->reactor.stream_type && PyDescr_NAME(found) == name;
 }
 
 /* What a class of transports has unchanged from StreamConnection. */
@@ -24,9 +24,9 @@ look_at_class(core_state *st, PyTypeObject *type)
     memset(known, 0, sizeof(*known));
     if (PyType_IsSubtype(type, stream) && type->tp_getattro == stream->tp_getattro) {
         PyNumberMethods *number = type->tp_as_number;
-        known->write = is_of_stream(type, stream, st->names.write, &PyMethodDescr_Type);
-        known->disconnecting = is_of_stream(type, stream, st->framing.names.disconnecting,
-                                            &PyGetSetDescr_Type);
+        known->write = is_of_stream(st, type, st->names.write, &PyMethodDescr_Type);
+        known->disconnecting =
+            is_of_stream(st, type, st->framing.names.disconnecting, &PyGetSetDescr_Type);
         known->always_true =
             (number == NULL || number->nb_bool == NULL) &&
             (type->tp_as_mapping == NULL || type->tp_as_mapping->mp_length == NULL) &&

@@ -37,7 +37,7 @@ PyObject *
 pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
                Py_ssize_t size, PyObject *lender)
 {
-    if (method->stock == NULL || method->stock == Py_None) {
+    if (method->kind->ours) {
         pyr_unusual_error(method, self);
         return NULL;
     }

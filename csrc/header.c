@@ -225,6 +225,7 @@ header_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const cha
 
 const pyr_framing_kind pyr_header_kind = {
     .name = "header",
+    .ours = true,
     .feed = header_feed,
     .key = PYR_FRAMING_NAME(buffer),
     .handler = PYR_FRAMING_NAME(packetReceived),

@@ -490,6 +490,7 @@ batch_intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
 
 const pyr_framing_kind pyr_batch_intn_kind = {
     .name = "batch_intn",
+    .ours = true,
     .feed = batch_intn_feed,
     .key = PYR_FRAMING_NAME(buffer),
     .handler = PYR_FRAMING_NAME(stringsReceived),

@@ -608,6 +608,7 @@ batch_line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
 
 const pyr_framing_kind pyr_batch_line_kind = {
     .name = "batch_line",
+    .ours = true,
     .feed = batch_line_feed,
     .key = PYR_FRAMING_NAME(buffer),
     .handler = PYR_FRAMING_NAME(linesReceived),

@@ -30,6 +30,7 @@ names_clear(core_state *st)
 /* In order of need: a concept may use what stands above it. */
 static const concept concepts[] = {
     {names_exec, names_traverse, names_clear},
+    {pyr_standin_exec, pyr_standin_traverse_state, pyr_standin_clear_state},
     {pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
     {pyr_reactor_exec, pyr_reactor_traverse, pyr_reactor_clear},
     {pyr_tls_exec, pyr_tls_traverse, pyr_tls_clear},

@@ -26,10 +26,7 @@
     X(addressFamily, "addressFamily")                             \
     X(append, "append")                                           \
     X(bufferSize, "bufferSize")                                   \
-    X(callable, "callable")                                       \
     X(callback, "callback")                                       \
-    X(callbackArgs, "callbackArgs")                               \
-    X(callbackKeywords, "callbackKeywords")                       \
     X(callbacks, "_callbacks")                                    \
     X(cancel, "cancel")                                           \
     X(canceller, "canceller")                                     \
@@ -38,24 +35,18 @@
     X(connectionLost, "connectionLost")                           \
     X(connectionRefused, "connectionRefused")                     \
     X(contexts, "contexts")                                       \
-    X(coro, "coro")                                               \
     X(count, "count")                                             \
     X(currentContext, "currentContext")                           \
-    X(d, "d")                                                     \
     X(dash, "-")                                                  \
     X(dataReceived, "dataReceived")                               \
     X(datagramReceived, "datagramReceived")                       \
     X(debug, "debug")                                             \
     X(debugInfo, "_debugInfo")                                    \
-    X(delay, "delay")                                             \
     X(doRead, "doRead")                                           \
     X(doWrite, "doWrite")                                         \
     X(dunder_class, "__class__")                                  \
     X(dunder_init, "__init__")                                    \
     X(errback, "errback")                                         \
-    X(errbackArgs, "errbackArgs")                                 \
-    X(errbackKeywords, "errbackKeywords")                         \
-    X(fail, "fail")                                               \
     X(failResult, "failResult")                                   \
     X(fileno, "fileno")                                           \
     X(fireSystemEvent, "fireSystemEvent")                         \
@@ -85,7 +76,6 @@
     X(resumeProducing, "resumeProducing")                         \
     X(runCallbacks, "_runCallbacks")                              \
     X(seconds, "seconds")                                         \
-    X(self, "self")                                               \
     X(send, "send")                                               \
     X(shutdown, "shutdown")                                       \
     X(startReading, "startReading")                               \

@@ -595,6 +595,7 @@ batch_netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
 
 const pyr_framing_kind pyr_batch_netstring_kind = {
     .name = "batch_netstring",
+    .ours = true,
     .feed = batch_netstring_feed,
     .key = PYR_FRAMING_NAME(buffer),
     .handler = PYR_FRAMING_NAME(stringsReceived),

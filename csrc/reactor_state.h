@@ -44,7 +44,6 @@
     X(iterate_by_methods)                                                    \
     X(main_loop_error)                                                       \
     X(repr_delayed_call)                                                     \
-    X(sort_call_later)                                                       \
     X(thread_call_error)                                                     \
     X(timed_call_error)
 

@@ -12,10 +12,12 @@
 #include "depth.h"
 #include "framing.h"
 #include "reactor_state.h"
+#include "standin.h"
 #include "tls.h"
 
 typedef struct core_state {
     pyr_names names;
+    pyr_standin_state standin;
     pyr_deferred_state deferred;
     pyr_framing_state framing;
     pyr_reactor_state reactor;

@@ -1890,14 +1890,15 @@ stream_setattro(PyObject *op, PyObject *name, PyObject *value)
 
 /* Does `type` have another `name` than the original, or than the other one? */
 static int
-class_overrides(PyTypeObject *type, PyObject *name, PyObject *original, PyObject *other,
-                int bit)
+class_overrides(core_state *st, PyTypeObject *type, PyObject *name, PyObject *original,
+                PyObject *other, int bit)
 {
     PyObject *found = PyObject_GetAttr((PyObject *)type, name);
     if (found == NULL) {
         return -1;
     }
-    int result = found == original || found == other ? 0 : bit;
+    PyObject *method = pyr_standin_method(st, found);
+    int result = method == original || method == other ? 0 : bit;
     Py_DECREF(found);
     return result;
 }
@@ -1914,7 +1915,7 @@ find_watch_overrides(core_state *st, PyTypeObject *type)
         PyObject *original = PyObject_GetAttr(ours, names[i]);
         result = original == NULL
                      ? -1
-                     : class_overrides(type, names[i], original, NULL, OWN_WATCH);
+                     : class_overrides(st, type, names[i], original, NULL, OWN_WATCH);
         Py_XDECREF(original);
     }
     return result;
@@ -1926,16 +1927,16 @@ find_class_overrides(core_state *st, PyTypeObject *type, const pyr_stream_kind *
     pyr_reactor_state *ours = &st->reactor;
     bool socket = kind == NULL;
     int read =
-        class_overrides(type, st->names.doRead, ours->stream_doRead, NULL, OWN_READ);
-    int write =
-        class_overrides(type, st->names.doWrite, ours->stream_doWrite, NULL, OWN_WRITE);
+        class_overrides(st, type, st->names.doRead, ours->stream_doRead, NULL, OWN_READ);
+    int write = class_overrides(st, type, st->names.doWrite, ours->stream_doWrite, NULL,
+                                OWN_WRITE);
     int send = class_overrides(
-        type, st->names.writeSomeData,
+        st, type, st->names.writeSomeData,
         socket ? ours->stock_writeSomeData : ours->stock_pipe_writeSomeData,
         socket ? ours->stock_sendmsg_writeSomeData : ours->terminal_writeSomeData,
         OWN_SEND);
     int prefix =
-        class_overrides(type, st->names.logPrefix,
+        class_overrides(st, type, st->names.logPrefix,
                         socket ? ours->stock_logPrefix : ours->stock_descriptor_logPrefix,
                         NULL, OWN_PREFIX);
     int watch = kind != NULL && kind->asks_fileno ? find_watch_overrides(st, type) : 0;

@@ -445,65 +445,13 @@ error:
     return NULL;
 }
 
-/* callLater(delay=..., callable=...): legal in stock, so legal here, but slow. */
-static PyObject *
-schedule_by_keywords(Loop *loop, PyObject *const *args, Py_ssize_t nargs,
-                     PyObject *kwnames)
-{
-    PyObject *kwargs = NULL, *positional = NULL, *result = NULL;
-    positional = PyTuple_New(nargs);
-    kwargs = PyDict_New();
-    if (positional == NULL || kwargs == NULL) {
-        goto done;
-    }
-    for (Py_ssize_t i = 0; i < nargs; i++) {
-        PyTuple_SET_ITEM(positional, i, Py_NewRef(args[i]));
-    }
-    Py_ssize_t nkw = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    for (Py_ssize_t i = 0; i < nkw; i++) {
-        if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0) {
-            goto done;
-        }
-    }
-    /* A Python function with stock's signature sorts the arguments, or complains. */
-    PyObject *sorted =
-        PyObject_Call(loop->st->reactor.sort_call_later, positional, kwargs);
-    if (sorted == NULL) {
-        goto done;
-    }
-    PyObject *rest = PyTuple_GET_ITEM(sorted, 2), *kw = PyTuple_GET_ITEM(sorted, 3);
-    result = schedule(loop, PyTuple_GET_ITEM(sorted, 0), PyTuple_GET_ITEM(sorted, 1),
-                      &PyTuple_GET_ITEM(rest, 0), PyTuple_GET_SIZE(rest), NULL);
-    if (result != NULL && PyDict_GET_SIZE(kw) > 0) {
-        ((DelayedCall *)result)->kwargs = Py_NewRef(kw);
-    }
-    Py_DECREF(sorted);
-done:
-    Py_XDECREF(positional);
-    Py_XDECREF(kwargs);
-    return result;
-}
-
-static int
-names_delay_or_callable(core_state *st, PyObject *kwnames)
-{
-    if (kwnames == NULL) {
-        return 0;
-    }
-    int found = PySequence_Contains(kwnames, st->names.delay);
-    return found != 0 ? found : PySequence_Contains(kwnames, st->names.callable);
-}
-
 PyObject *
 pyr_timer_call_later(Loop *loop, PyObject *const *args, Py_ssize_t nargs,
                      PyObject *kwnames)
 {
-    int slow = nargs < 2 ? 1 : names_delay_or_callable(loop->st, kwnames);
-    if (slow < 0) {
+    if (nargs < 2) {
+        PyErr_SetString(PyExc_TypeError, "callLater() needs delay and callable");
         return NULL;
-    }
-    if (slow) {
-        return schedule_by_keywords(loop, args, nargs, kwnames);
     }
     return schedule(loop, args[0], args[1], args + 2, nargs - 2, kwnames);
 }

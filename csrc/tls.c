@@ -1,4 +1,4 @@
-/* TLSMethod, and the methods that it stands for; see tls.h. */
+/* The hot methods of TLSMemoryBIOProtocol; see tls.h. */
 #include "tls.h"
 
 #include "core.h"
@@ -7,22 +7,15 @@
 /* The largest piece that a TLS record takes, and that Twisted sends at once: 2**14. */
 #define RECORD_SIZE 16384
 
-/* What stands for a method: itself in C, and Twisted's for arguments that C leaves alone.
- */
-typedef struct TLSMethod {
-    PyObject_HEAD vectorcallfunc vectorcall;
-    PyObject *weakrefs;
-    PyObject *stock;
-    core_state *st;
-    const struct implementation *implementation;
-} TLSMethod;
-
-typedef struct implementation {
-    const char *name;
-    /* `data` is NULL where the method takes no argument. */
-    PyObject *(*call)(TLSMethod *method, PyObject *self, PyObject *data);
-    bool takes_data;
-} implementation;
+/* These functions are StandIns' and called with what they take, but who knows by whom. */
+static bool
+takes(Py_ssize_t nargs, Py_ssize_t count)
+{
+    if (nargs != count) {
+        PyErr_Format(PyExc_TypeError, "%zd arguments expected, got %zd", count, nargs);
+    }
+    return nargs == count;
+}
 
 /* self.name(...), whose result does not matter; -1 with an exception set. */
 static int
@@ -101,10 +94,14 @@ receive_once(pyr_tls_state *tls, core_state *st, PyObject *self)
 }
 
 static PyObject *
-flush_receive_bio(TLSMethod *method, PyObject *self, PyObject *Py_UNUSED(data))
+flush_receive_bio(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    core_state *st = method->st;
+    if (!takes(nargs, 1)) {
+        return NULL;
+    }
+    core_state *st = pyr_module_state(module);
     pyr_tls_state *tls = &st->tls;
+    PyObject *self = args[0];
     step next = STEP_MORE;
     while (next == STEP_MORE) {
         int lost = pyr_attribute_true(self, tls->names._lostTLSConnection);
@@ -134,10 +131,14 @@ handshake(pyr_tls_state *tls, PyObject *self)
 }
 
 static PyObject *
-data_received(TLSMethod *method, PyObject *self, PyObject *data)
+data_received(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    core_state *st = method->st;
+    if (!takes(nargs, 2)) {
+        return NULL;
+    }
+    core_state *st = pyr_module_state(module);
     pyr_tls_state *tls = &st->tls;
+    PyObject *self = args[0], *data = args[1];
     PyObject *connection = PyObject_GetAttr(self, tls->names._tlsConnection);
     if (connection == NULL) {
         return NULL;
@@ -163,10 +164,14 @@ data_received(TLSMethod *method, PyObject *self, PyObject *data)
 /* ---- sending ---- */
 
 static PyObject *
-flush_send_bio(TLSMethod *method, PyObject *self, PyObject *Py_UNUSED(data))
+flush_send_bio(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    core_state *st = method->st;
+    if (!takes(nargs, 1)) {
+        return NULL;
+    }
+    core_state *st = pyr_module_state(module);
     pyr_tls_state *tls = &st->tls;
+    PyObject *self = args[0];
     PyObject *connection = PyObject_GetAttr(self, tls->names._tlsConnection);
     if (connection == NULL) {
         return NULL;
@@ -204,9 +209,13 @@ drops_writes(pyr_tls_state *tls, PyObject *self)
 }
 
 static PyObject *
-write_unless_closing(TLSMethod *method, PyObject *self, PyObject *data)
+write_unless_closing(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    pyr_tls_state *tls = &method->st->tls;
+    if (!takes(nargs, 2)) {
+        return NULL;
+    }
+    pyr_tls_state *tls = &pyr_module_state(module)->tls;
+    PyObject *self = args[0], *data = args[1];
     int drops = drops_writes(tls, self);
     if (drops != 0) {
         return drops < 0 ? NULL : Py_NewRef(Py_None);
@@ -285,10 +294,14 @@ writes_directly(pyr_tls_state *tls, core_state *st, PyObject *self, PyObject *da
 }
 
 static PyObject *
-write_records(TLSMethod *method, PyObject *self, PyObject *data)
+write_records(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    core_state *st = method->st;
+    if (!takes(nargs, 2)) {
+        return NULL;
+    }
+    core_state *st = pyr_module_state(module);
     pyr_tls_state *tls = &st->tls;
+    PyObject *self = args[0], *data = args[1];
     int lost = pyr_attribute_true(self, tls->names._lostTLSConnection);
     if (lost != 0) {
         return lost < 0 ? NULL : Py_NewRef(Py_None);
@@ -298,8 +311,7 @@ write_records(TLSMethod *method, PyObject *self, PyObject *data)
     }
     int direct = writes_directly(tls, st, self, data);
     if (direct <= 0) {
-        return direct < 0 ? NULL
-                          : PyObject_CallFunctionObjArgs(method->stock, self, data, NULL);
+        return direct < 0 ? NULL : Py_NewRef(Py_NotImplemented);
     }
     Py_ssize_t offset = 0;
     step next = STEP_MORE;
@@ -309,184 +321,31 @@ write_records(TLSMethod *method, PyObject *self, PyObject *data)
     return next == STEP_FAILED ? NULL : Py_NewRef(Py_None);
 }
 
-/* ---- TLSMethod ---- */
+/* ---- module ---- */
 
-static const implementation implementations[] = {
-    {"dataReceived", data_received, true},
-    {"_flushReceiveBIO", flush_receive_bio, false},
-    {"_flushSendBIO", flush_send_bio, false},
-    {"write", write_unless_closing, true},
-    {"_write", write_records, true},
-};
+PyDoc_STRVAR(method_doc,
+             "A method of twisted.protocols.tls.TLSMemoryBIOProtocol, for a StandIn.\n\n"
+             "Takes what that takes, self first, and returns what it returns, or\n"
+             "NotImplemented for connections and arguments that C leaves alone.");
 
-static const implementation *
-implementation_of(PyObject *name)
-{
-    for (size_t i = 0; i < sizeof(implementations) / sizeof(implementations[0]); i++) {
-        if (PyUnicode_CompareWithASCIIString(name, implementations[i].name) == 0) {
-            return &implementations[i];
-        }
+#define METHOD(name, function)                                                        \
+    {                                                                                 \
+        "tls_" name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, method_doc \
     }
-    PyErr_Format(PyExc_ValueError, "no TLS method is called %U", name);
-    return NULL;
-}
 
-static PyObject *
-tls_method_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
-                      PyObject *kwnames)
-{
-    TLSMethod *method = (TLSMethod *)callable;
-    bool takes_data = method->implementation->takes_data;
-    if (kwnames != NULL || PyVectorcall_NARGS(nargsf) != (takes_data ? 2 : 1)) {
-        return PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
-    }
-    /* Two ends that answer each other for ever may have no Python function between. */
-    pyr_depth *depth = &method->st->depth;
-    if (pyr_descend(depth, " while calling a Python object") < 0) {
-        return NULL;
-    }
-    /* Somebody may replace the method, and so drop it, while it runs. */
-    Py_INCREF(method);
-    PyObject *result =
-        method->implementation->call(method, args[0], takes_data ? args[1] : NULL);
-    Py_DECREF(method);
-    pyr_ascend(depth);
-    return result;
-}
-
-static PyObject *
-tls_method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
-{
-    static char *keywords[] = {"name", "stock", NULL};
-    PyObject *name, *stock;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UO:TLSMethod", keywords, &name,
-                                     &stock)) {
-        return NULL;
-    }
-    const implementation *found = implementation_of(name);
-    if (found == NULL) {
-        return NULL;
-    }
-    TLSMethod *method = (TLSMethod *)type->tp_alloc(type, 0);
-    if (method == NULL) {
-        return NULL;
-    }
-    method->vectorcall = tls_method_vectorcall;
-    method->implementation = found;
-    method->stock = Py_NewRef(stock);
-    method->st = pyr_state_of_type(type);
-    if (method->st == NULL || method->st->tls.receiving_failed == NULL) {
-        if (!PyErr_Occurred()) {
-            PyErr_SetString(PyExc_TypeError, "configure_tls() was not called");
-        }
-        Py_DECREF(method);
-        return NULL;
-    }
-    return (PyObject *)method;
-}
-
-static int
-tls_method_traverse(PyObject *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((TLSMethod *)self)->stock);
-    return 0;
-}
-
-static int
-tls_method_clear(PyObject *self)
-{
-    Py_CLEAR(((TLSMethod *)self)->stock);
-    return 0;
-}
-
-static void
-tls_method_dealloc(PyObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    PyObject_ClearWeakRefs(self);
-    (void)tls_method_clear(self);
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
-static PyObject *
-tls_method_get(PyObject *self, PyObject *instance, PyObject *Py_UNUSED(owner))
-{
-    if (instance == NULL || instance == Py_None) {
-        return Py_NewRef(self);
-    }
-    return PyMethod_New(self, instance);
-}
-
-/* What a function has (__name__, __doc__, __code__, ...) is the stock function's. */
-static PyObject *
-tls_method_getattro(PyObject *self, PyObject *name)
-{
-    PyObject *stock = ((TLSMethod *)self)->stock;
-    if (stock != NULL && (PyUnicode_CompareWithASCIIString(name, "__doc__") == 0 ||
-                          PyUnicode_CompareWithASCIIString(name, "__module__") == 0)) {
-        return PyObject_GetAttr(stock, name); /* or the type's own would be found */
-    }
-    PyObject *value = PyObject_GenericGetAttr(self, name);
-    if (value != NULL || stock == NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        return value;
-    }
-    PyErr_Clear();
-    return PyObject_GetAttr(stock, name);
-}
-
-static PyObject *
-tls_method_repr(PyObject *self)
-{
-    return PyUnicode_FromFormat("<C TLS method %s at %p>",
-                                ((TLSMethod *)self)->implementation->name, self);
-}
-
-PyDoc_STRVAR(tls_method_doc,
-             "TLSMethod(name, stock)\n--\n\n"
-             "A method of twisted.protocols.tls.TLSMemoryBIOProtocol in C.\n\n"
-             "name (str) is dataReceived, _flushReceiveBIO, _flushSendBIO, write or\n"
-             "_write; stock (function) is Twisted's, which is called for arguments and\n"
-             "connections that C leaves alone.  Raises ValueError for another name, and\n"
-             "TypeError before configure_tls().");
-
-static PyMemberDef tls_method_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(TLSMethod, vectorcall), READONLY, NULL},
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(TLSMethod, weakrefs), READONLY, NULL},
-    {"__wrapped__", T_OBJECT_EX, offsetof(TLSMethod, stock), READONLY,
-     "The Python method that this stands for."},
+/* They are there once they can be called. */
+static PyMethodDef tls_methods[] = {
+    METHOD("dataReceived", data_received),
+    METHOD("_flushReceiveBIO", flush_receive_bio),
+    METHOD("_flushSendBIO", flush_send_bio),
+    METHOD("write", write_unless_closing),
+    METHOD("_write", write_records),
     {NULL},
 };
 
-static PyType_Slot tls_method_slots[] = {
-    {Py_tp_doc, (void *)tls_method_doc},
-    {Py_tp_new, tls_method_new},
-    {Py_tp_dealloc, tls_method_dealloc},
-    {Py_tp_traverse, tls_method_traverse},
-    {Py_tp_clear, tls_method_clear},
-    {Py_tp_call, PyVectorcall_Call},
-    {Py_tp_descr_get, tls_method_get},
-    {Py_tp_getattro, tls_method_getattro},
-    {Py_tp_members, tls_method_members},
-    {Py_tp_repr, tls_method_repr},
-    {0, NULL},
-};
-
-static PyType_Spec tls_method_spec = {
-    .name = "pyreactor._core.TLSMethod",
-    .basicsize = sizeof(TLSMethod),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
-             Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = tls_method_slots,
-};
-
-/* ---- module ---- */
-
 PyDoc_STRVAR(configure_tls_doc,
              "configure_tls(**objects)\n--\n\n"
-             "Take what TLSMethod needs of Twisted, pyOpenSSL and cffi.\n\n"
+             "Take what the TLS methods need of Twisted, pyOpenSSL and cffi.\n\n"
              "Called by pyreactor._tls.  Raises TypeError if something is missing.");
 
 static PyObject *
@@ -508,7 +367,10 @@ core_configure_tls(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs
     PYR_TLS_GIVEN(X)
 #undef X
     Py_XDECREF(given);
-    return status < 0 ? NULL : Py_NewRef(Py_None);
+    if (status < 0 || PyModule_AddFunctions(module, tls_methods) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
 }
 
 static PyMethodDef tls_functions[] = {
@@ -531,15 +393,13 @@ pyr_tls_exec(PyObject *module, core_state *st)
     if (pyr_openssl_init(&tls->openssl) < 0) {
         return -1;
     }
-    tls->method_type = pyr_add_type(module, &tls_method_spec, NULL);
-    return tls->method_type == NULL ? -1 : PyModule_AddFunctions(module, tls_functions);
+    return PyModule_AddFunctions(module, tls_functions);
 }
 
 int
 pyr_tls_traverse(core_state *st, visitproc visit, void *arg)
 {
     pyr_tls_state *tls = &st->tls;
-    Py_VISIT(tls->method_type);
 #define X(name) Py_VISIT(tls->name);
     PYR_TLS_GIVEN(X)
 #undef X
@@ -550,7 +410,6 @@ void
 pyr_tls_clear(core_state *st)
 {
     pyr_tls_state *tls = &st->tls;
-    Py_CLEAR(tls->method_type);
 #define X(name) Py_CLEAR(tls->name);
     PYR_TLS_GIVEN(X)
 #undef X

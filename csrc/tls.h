@@ -1,6 +1,6 @@
 /*
- * TLSMethod: a hot method of Twisted's TLSMemoryBIOProtocol in C.  pyreactor/_tls.py puts
- * it into the class.
+ * The hot methods of Twisted's TLSMemoryBIOProtocol in C, as functions of the module that
+ * take the protocol first.  pyreactor/_tls.py puts a StandIn for each into the class.
  *
  * Each calls the others by name, as Twisted's do: one that somebody replaced, on a class
  * or an instance, is called.
@@ -37,7 +37,6 @@
 
 typedef struct {
     pyr_openssl openssl;
-    PyTypeObject *method_type;
 #define X(name) PyObject *name;
     PYR_TLS_GIVEN(X)
 #undef X

@@ -20,6 +20,7 @@ from twisted.internet import defer as stock_module
 from twisted.python import failure as failure_module
 
 from pyreactor import _core as core_module
+from pyreactor._standin import stand_in
 
 # Attributes are read and set here that the types do not tell of.
 stock: Any = stock_module
@@ -385,6 +386,12 @@ def set_up() -> None:
         setattr(_core.Deferred, f"__{function.__name__[1:]}__", function)
     _core.Deferred.__reduce_ex__ = _reduce_ex
     _core.Deferred.__dir__ = _dir
+    stand_in(_core.Deferred, StockDeferred)
+    stand_in(_core.DeferredList, StockDeferredList)
+    from_coroutine = _core.StandIn(
+        vars(_core.Deferred)["fromCoroutine"], StockDeferred.fromCoroutine.__func__
+    )
+    _core.Deferred.fromCoroutine = classmethod(from_coroutine)
     # Stock code must take ours for Deferreds, in both of its ways to ask.
     StockDeferred.register(_core.Deferred)
     StockDeferredList.register(_core.DeferredList)

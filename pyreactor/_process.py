@@ -9,12 +9,15 @@ reaping and all else are Twisted's own :class:`twisted.internet.process.Process`
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 from twisted.internet import process
 from twisted.python.failure import Failure
 
 from pyreactor import _core
+from pyreactor._core import StandIn
+from pyreactor._standin import stand_in
 
 #: What spawnProcess starts in stock; a program may have put another class in its place.
 STOCK = process.Process
@@ -34,7 +37,7 @@ class Hot:
         self._class = stock
         self._name = name
         self._stock = getattr(stock, name)
-        self._ours = ours
+        self._ours = StandIn(ours, self._stock) if type(self._stock) is FunctionType else ours
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         found = getattr(self._class, self._name)
@@ -42,6 +45,7 @@ class Hot:
         return method if instance is None else method.__get__(instance, owner)
 
 
+@stand_in
 class ProcessReader(_core.PipeReader, process.ProcessReader):  # type: ignore[misc]
     """Reads a child's output.  Mirrors :class:`twisted.internet.process.ProcessReader`."""
 
@@ -57,6 +61,7 @@ class ProcessReader(_core.PipeReader, process.ProcessReader):  # type: ignore[mi
         process.ProcessReader.connectionLost(self, reason)
 
 
+@stand_in
 class ProcessWriter(_core.PipeWriter, process.ProcessWriter):
     """Writes a child's input.  Mirrors :class:`twisted.internet.process.ProcessWriter`."""
 
@@ -92,6 +97,7 @@ class Process(process.Process):
     processWriterFactory = _Factory("processWriterFactory", ProcessWriter)
 
 
+@stand_in
 class PTYProcess(_core.PTYStream, process.PTYProcess):
     """
     A child process with a pseudo-terminal.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copyreg
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from errno import EAGAIN, ECONNREFUSED, EINTR, EWOULDBLOCK
 from typing import Any
 
@@ -116,13 +116,6 @@ def reduce_delayed_call(call: Any, protocol: Any) -> tuple[Any, ...]:
     state.update(call.__dict__)
     new: Any = vars(copyreg)["__newobj__"]
     return new, (base.DelayedCall,), state
-
-
-def sort_call_later(
-    delay: float, callable: Callable[..., Any], *args: object, **kw: object
-) -> tuple[float, Callable[..., Any], tuple[object, ...], dict[str, object]]:
-    """Sort callLater's arguments where delay or callable came by keyword."""
-    return delay, callable, args, kw
 
 
 def iterate_by_methods(reactor: Any) -> None:

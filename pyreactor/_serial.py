@@ -13,6 +13,7 @@ from typing import Any
 import pyreactor.reactor  # noqa: F401  hands over to C what its streams need
 from pyreactor import _core
 from pyreactor._process import Hot
+from pyreactor._standin import stand_in
 
 
 @cache
@@ -24,6 +25,7 @@ def accelerated(stock: Any) -> type:
     :return: a subclass of it, of the same name.
     """
 
+    @stand_in
     class SerialPort(_core.SerialStream, stock):
         __doc__ = stock.__doc__
         __module__ = stock.__module__

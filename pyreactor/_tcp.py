@@ -14,6 +14,7 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from pyreactor import _core
+from pyreactor._standin import stand_in
 
 try:
     from twisted.internet import _newtls
@@ -29,6 +30,7 @@ class _BelowTLS(abstract.FileDescriptor):
     writeSequence = _core.StreamConnection._writeSequencePlain  # type: ignore[assignment]
 
 
+@stand_in
 class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
     """A connected TCP transport.  Mirrors :class:`twisted.internet.tcp.Connection`."""
 
@@ -82,6 +84,7 @@ class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
         protocol.connectionLost(reason)
 
 
+@stand_in
 class Client(Connection, tcp.Client):  # type: ignore[misc]
     """A client's transport.  Mirrors :class:`twisted.internet.tcp.Client`."""
 
@@ -91,6 +94,7 @@ class Client(Connection, tcp.Client):  # type: ignore[misc]
     connectionLost = tcp.Client.connectionLost
 
 
+@stand_in
 class Server(Connection, tcp.Server):  # type: ignore[misc]
     """A server's transport.  Mirrors :class:`twisted.internet.tcp.Server`."""
 

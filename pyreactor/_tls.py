@@ -82,7 +82,7 @@ class _Unknown(Exception):
 def _method(owner: type, name: str, module: str) -> FunctionType:
     """The Python method that `module` itself gave to its class."""
     found = owner.__dict__.get(name)
-    if isinstance(found, _core.TLSMethod):
+    if isinstance(found, _core.StandIn):
         found = found.__wrapped__
     if not defined_by(found, module, name):
         raise _Unknown(f"{owner.__name__}.{name} is not {module}'s own")
@@ -214,13 +214,13 @@ def install() -> None:
         except _Unknown as error:
             _reasons.append(str(error))
         else:
-            setattr(owner, name, _core.TLSMethod(name, stock))
+            setattr(owner, name, _core.StandIn(getattr(_core, f"tls_{name}"), stock))
 
 
 def status() -> str:
     """Whether TLS records are handled in C, and why not, for people."""
     methods = vars(tls.TLSMemoryBIOProtocol)
-    stock = [name for name in METHODS if not isinstance(methods[name], _core.TLSMethod)]
+    stock = [name for name in METHODS if not isinstance(methods[name], _core.StandIn)]
     if not stock:
         return "TLS records in C"
     if len(stock) == len(METHODS):

@@ -10,20 +10,25 @@ from __future__ import annotations
 from twisted.internet import udp, unix
 
 from pyreactor import _core
+from pyreactor._standin import stand_in
 
 
+@stand_in
 class Port(_core.DatagramPort, udp.Port):  # type: ignore[misc]
     """A UDP port.  Mirrors :class:`twisted.internet.udp.Port`."""
 
 
+@stand_in
 class MulticastPort(Port, udp.MulticastPort):  # type: ignore[misc]
     """A UDP port for multicast.  Mirrors :class:`twisted.internet.udp.MulticastPort`."""
 
 
+@stand_in
 class UNIXDatagramPort(_core.UNIXDatagramPort, unix.DatagramPort):  # type: ignore[misc]
     """A UNIX datagram port.  Mirrors :class:`twisted.internet.unix.DatagramPort`."""
 
 
+@stand_in
 class UNIXConnectedDatagramPort(  # type: ignore[misc]
     _core.UNIXConnectedDatagramPort, unix.ConnectedDatagramPort
 ):

@@ -15,8 +15,10 @@ from twisted.internet import unix
 from twisted.python import log
 
 from pyreactor import _core, _tcp
+from pyreactor._standin import stand_in
 
 
+@stand_in
 class Connection(_core.UNIXConnection, _tcp.Connection):  # type: ignore[misc]
     """A connected UNIX transport.  Mirrors :class:`twisted.internet.unix._SendmsgMixin`."""
 
@@ -48,6 +50,7 @@ class Connection(_core.UNIXConnection, _tcp.Connection):  # type: ignore[misc]
                 )
 
 
+@stand_in
 class Server(Connection, _tcp.Server, unix.Server):  # type: ignore[misc]
     """A server's transport.  Mirrors :class:`twisted.internet.unix.Server`."""
 
@@ -72,6 +75,7 @@ class Port(_tcp.AcceptingPort, unix.Port):
     transport = Server
 
 
+@stand_in
 class Client(Connection, unix.Client):  # type: ignore[misc]
     """A client's transport.  Mirrors :class:`twisted.internet.unix.Client`."""
 

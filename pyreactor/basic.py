@@ -132,10 +132,13 @@ class _Receiver(Protocol, _stock._PauseableMixin):
     #: True while the protocol has paused itself; buffered messages wait for the resume.
     paused: bool = False
 
+    def dataReceived(self, data: bytes) -> Any:
+        """Receive bytes, call back with whole messages."""
+        raise NotImplementedError
+
     if TYPE_CHECKING:
         MAX_LENGTH: int
 
-        def dataReceived(self, data: bytes) -> Any: ...
         def pauseProducing(self) -> None: ...
         def resumeProducing(self) -> None: ...
         def stopProducing(self) -> None: ...
@@ -170,7 +173,7 @@ class BatchLineReceiver(_Receiver):
     MAX_LENGTH: int = 16384
 
     if not TYPE_CHECKING:
-        dataReceived = FramingMethod("batch_line", None)
+        dataReceived = FramingMethod("batch_line", _Receiver.dataReceived)
 
     def linesReceived(self, lines: list[bytes]) -> Any:
         """
@@ -230,7 +233,7 @@ class BatchIntNStringReceiver(_BatchStringReceiver):
     prefixLength: int
 
     if not TYPE_CHECKING:
-        dataReceived = FramingMethod("batch_intn", None)
+        dataReceived = FramingMethod("batch_intn", _Receiver.dataReceived)
 
     def sendString(self, string: bytes) -> None:
         """
@@ -274,7 +277,7 @@ class BatchNetstringReceiver(_BatchStringReceiver):
     brokenPeer: int = 0
 
     if not TYPE_CHECKING:
-        dataReceived = FramingMethod("batch_netstring", None)
+        dataReceived = FramingMethod("batch_netstring", _Receiver.dataReceived)
 
     def sendString(self, string: bytes) -> None:
         """Send a string as a netstring."""
@@ -339,7 +342,7 @@ class HeaderReceiver(_Receiver):
         cls._header = (layout.size, index, bool(cls.lengthIncludesHeader), layout.unpack)
 
     if not TYPE_CHECKING:
-        dataReceived = FramingMethod("header", None)
+        dataReceived = FramingMethod("header", _Receiver.dataReceived)
 
     def packetReceived(self, header: tuple[Any, ...], payload: bytes) -> Any:
         """Override this: a packet came.  ``header`` has all fields, the length included."""

@@ -15,7 +15,7 @@ import socket
 import traceback
 import weakref
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet import (
     _posixstdio,
@@ -35,7 +35,13 @@ from twisted.python import context, log
 from twisted.python.reflect import namedAny, qual
 from zope.interface import implementer
 
+try:
+    from twisted.internet.epollreactor import EPollReactor as _Polling
+except ImportError:
+    from twisted.internet.selectreactor import SelectReactor as _Polling
+
 from pyreactor import _core, _process, _reports, _tcp, _udp, _unix
+from pyreactor._standin import stand_in
 
 # The Failures that stock hands to every connection that ends in one of the two usual ways.
 _DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
@@ -77,11 +83,11 @@ _core.configure_reactor(
     iterate_by_methods=_reports.iterate_by_methods,
     main_loop_error=_reports.main_loop_error,
     repr_delayed_call=_reports.repr_delayed_call,
-    sort_call_later=_reports.sort_call_later,
     thread_call_error=_reports.thread_call_error,
     timed_call_error=_reports.timed_call_error,
 )
 
+stand_in(_core.DelayedCall, base.DelayedCall)
 _core.DelayedCall.__reduce_ex__ = _reports.reduce_delayed_call  # type: ignore[method-assign]
 
 if hasattr(_tcp.Connection, "startTLS"):  # there is pyOpenSSL
@@ -117,16 +123,18 @@ class _Waker(_UnixWaker):
 _MIRRORED = frozenset({"_started", "running", "_justStopped"})
 _CALLED_BY_MAIN_LOOP = ("runUntilCurrent", "timeout", "doIteration")
 _CALLED_BY_LOOP = frozenset({*_CALLED_BY_MAIN_LOOP, "_disconnectSelectable"})
-# Methods that are the loop's own, put into the instance so that a call to them is a call
-# into C and nothing else.
-_DIRECT = (
-    "callLater",
-    "callFromThread",
-    "addReader",
-    "addWriter",
-    "removeReader",
-    "removeWriter",
-)
+_CALLED_OFTEN = ("callLater", "callFromThread")
+# Methods that are the loop's own, and the class of Twisted's that has the function.
+_OF_THE_LOOP: dict[str, type] = {
+    "callLater": base.ReactorBase,
+    "getDelayedCalls": base.ReactorBase,
+    "callFromThread": base.ReactorBase,
+    "wakeUp": base.ReactorBase,
+    "addReader": _Polling,
+    "addWriter": _Polling,
+    "removeReader": _Polling,
+    "removeWriter": _Polling,
+}
 
 
 @implementer(IReactorFDSet)
@@ -146,9 +154,10 @@ class PyReactor(posixbase.PosixReactorBase):
         self._continuousPolling = posixbase._ContinuousPolling(self)
         # Not super(): what comes next may be a reactor of Twisted's, with its own kernel queue.
         posixbase.PosixReactorBase.__init__(self)
-        for name in _DIRECT:
+        for name in _CALLED_OFTEN:
             if getattr(type(self), name) is getattr(PyReactor, name):
-                self.__dict__[name] = getattr(loop, name)
+                # Found at once, and bound once.
+                self.__dict__[name] = getattr(self, name)
         self._checkOverrides()
 
     # ---- what the loop mirrors ----
@@ -222,54 +231,20 @@ class PyReactor(posixbase.PosixReactorBase):
 
     doPoll = doIteration
 
-    def wakeUp(self) -> None:
-        """End the loop's sleep; may be called from any thread."""
-        self._loop.wakeUp()
-
     # ---- IReactorTime ----
 
     def timeout(self) -> float | None:
         """Seconds until the next timed call is due, or None if there is none."""
         return self._loop.timeout()
 
-    def callLater(
-        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
-    ) -> Any:
-        """
-        Schedule a call.
+    if TYPE_CHECKING:
 
-        :param delay: seconds from now, not negative.
-        :return: an ``IDelayedCall``.
-        """
-        return self._loop.callLater(delay, callable, *args, **kw)
-
-    def getDelayedCalls(self) -> Any:
-        """The timed calls that are pending."""
-        return self._loop.getDelayedCalls()
-
-    # ---- IReactorThreads ----
-
-    def callFromThread(self, f: Callable[..., Any], *args: object, **kwargs: object) -> None:
-        """Call ``f`` in the reactor's thread; may be called from any thread."""
-        self._loop.callFromThread(f, *args, **kwargs)
+        def callLater(
+            self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
+        ) -> Any: ...
+        def getDelayedCalls(self) -> Any: ...
 
     # ---- IReactorFDSet ----
-
-    def addReader(self, reader: Any) -> None:
-        """Call ``reader.doRead()`` whenever its descriptor is readable."""
-        self._loop.addReader(reader)
-
-    def addWriter(self, writer: Any) -> None:
-        """Call ``writer.doWrite()`` whenever its descriptor is writable."""
-        self._loop.addWriter(writer)
-
-    def removeReader(self, reader: Any) -> None:
-        """Undo ``addReader``."""
-        self._loop.removeReader(reader)
-
-    def removeWriter(self, writer: Any) -> None:
-        """Undo ``addWriter``."""
-        self._loop.removeWriter(writer)
 
     def removeAll(self) -> list[Any]:
         """Remove all readers and writers but the reactor's own, and return them."""
@@ -513,6 +488,11 @@ class PyReactor(posixbase.PosixReactorBase):
         if addressFamily == socket.AF_UNIX:
             return _unix.Server._fromConnectedSocket(fileDescriptor, factory, self)
         return _tcp.Server._fromConnectedSocket(fileDescriptor, addressFamily, factory, self)
+
+
+for _name, _stock in _OF_THE_LOOP.items():
+    _method = _core.StandIn(vars(_core.Loop)[_name], vars(_stock)[_name], "_loop")
+    setattr(PyReactor, _name, _method)
 
 
 # The metaclass of protocols, which that of abstract classes is a base of: a class made of

@@ -93,8 +93,6 @@ def test_the_stock_side_is_stock() -> None:
         assert type(Stock.__dict__[name]).__name__ == "function"
         assert type(Fast.__dict__[name]).__name__ == "FramingMethod"
         assert Fast.__dict__[name].__wrapped__ is Stock.__dict__[name]
-    assert "'banana'" in repr(Fast.__dict__["dataReceived"])
-    assert "'banana_send'" in repr(Fast.__dict__["sendEncoded"])
     assert Fast.buffer == Stock.buffer == b""
 
 
@@ -869,4 +867,4 @@ def test_only_python_functions_have_globals() -> None:
         with pytest.raises(TypeError, match="Python function"):
             _core.FramingMethod(kind, len)
         with pytest.raises(TypeError, match="Python function"):
-            _core.FramingMethod(kind, None)
+            _core.FramingMethod(kind, None)  # type: ignore[arg-type]

@@ -230,7 +230,7 @@ class TestTrial:
         "\n"
         "    def tearDown(self):\n"
         "        assert type(reactor).__qualname__ == 'PyReactor'\n"
-        "        assert type(defer.Deferred.callback).__name__ == 'method_descriptor'\n"
+        "        assert type(defer.Deferred.callback).__name__ == 'StandIn'\n"
     )
 
     @pytest.mark.parametrize("reactor", [(), ("--reactor=pyreactor",), ("--reactor=default",)])

@@ -47,6 +47,7 @@ CASES = [
     ("log_prefixes.py", (), "('hello', 'thread') ['Server', '127.0.0.1']"),
     ("made_of_twisteds.py", (), "[7] True"),
     ("many_readers_and_a_timer.py", (), "came every time"),
+    ("methods.py", (), "all shown"),
     ("nested_iterate.py", (), "client received b'reply'"),
     ("nested_iterate.py", ("unix",), "client received b'reply'"),
     ("out_of_descriptors.py", (), "EMFILE encountered"),

@@ -47,7 +47,7 @@ def own_code() -> Iterator[None]:
     owner = tls.TLSMemoryBIOProtocol
     ours = {name: vars(owner)[name] for name in METHODS}
     for name, method in ours.items():
-        assert isinstance(method, _core.TLSMethod)
+        assert isinstance(method, _core.StandIn)
         setattr(owner, name, method.__wrapped__)
     try:
         yield
@@ -817,7 +817,7 @@ from twisted.protocols import tls
 print(type(vars(tls.TLSMemoryBIOProtocol)["write"]).__name__)
 """
     variables = {"PYREACTOR_DISABLE": "reactor"} if disabled else {}
-    assert check(code, env=variables) == ("function\n" if disabled else "TLSMethod\n")
+    assert check(code, env=variables) == ("function\n" if disabled else "StandIn\n")
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="older Pythons count calls")

@@ -1,0 +1,58 @@
+/*
+ * StandIn: the one type of methods that stand in for a Python function of Twisted's.
+ *
+ * A program sees the function: what it asks for, but for a call, is answered by it.  What
+ * is bound to an instance is an ordinary bound method.  A call runs C, and arguments that
+ * do not suit are refused by the function itself, in its words.
+ */
+#ifndef PYREACTOR_STANDIN_H
+#define PYREACTOR_STANDIN_H
+
+#include <stdbool.h>
+#include <Python.h>
+
+/* What each such object begins with: FramingMethod's have more. */
+#define PYR_STANDIN_HEAD                                                         \
+    PyObject_HEAD vectorcallfunc vectorcall;                                     \
+    PyObject *weakrefs;                                                          \
+    PyObject *stock;  /* the Python function */                                  \
+    PyObject *method; /* what was given as the C method, NULL in a subtype */    \
+    PyObject *names;  /* tuple: the function's positional parameters */          \
+    PyCFunction function;                                                        \
+    PyTypeObject *owner; /* whose instances it is for; NULL: anybody's */        \
+    PyObject *through;   /* attribute that has the C method's object, or NULL */ \
+    Py_ssize_t required; /* positional arguments, without self */                \
+    Py_ssize_t most;     /* the same with optional ones, but for *args */        \
+    size_t spare;        /* how many there may be beyond those required */       \
+    bool is_fast;        /* the C method is one of METH_FASTCALL */              \
+    bool takes_args;     /* the function has *args */                            \
+    bool takes_keywords  /* the function has **kwargs */
+
+typedef struct {
+    PYR_STANDIN_HEAD;
+} pyr_standin;
+
+struct core_state;
+
+typedef struct {
+    PyTypeObject *type;
+} pyr_standin_state;
+
+/*
+ * The same object, or the C method that it was made from if it is a StandIn (borrowed):
+ * to see whether a class has still what it was given.
+ */
+PyObject *pyr_standin_method(struct core_state *st, PyObject *found);
+
+/* A subtype's tp_new: take the function that `self` stands for; -1 with TypeError. */
+int pyr_standin_set_stock(pyr_standin *self, PyObject *stock);
+
+/* For a subtype's tp_traverse and tp_dealloc. */
+int pyr_standin_traverse(PyObject *self, visitproc visit, void *arg);
+void pyr_standin_dealloc(PyObject *self);
+
+int pyr_standin_exec(PyObject *module, struct core_state *st);
+int pyr_standin_traverse_state(struct core_state *st, visitproc visit, void *arg);
+void pyr_standin_clear_state(struct core_state *st);
+
+#endif

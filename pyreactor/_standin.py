@@ -1,0 +1,41 @@
+"""Put C methods in the places of the Python functions of Twisted's that they stand for."""
+
+from __future__ import annotations
+
+from types import FunctionType, MethodDescriptorType
+from typing import TypeVar
+
+from ._core import StandIn
+
+_T = TypeVar("_T", bound=type)
+
+
+def _function(cls: type, name: str) -> FunctionType | None:
+    """The first Python function that the class or a base of it has by that name."""
+    for each in cls.__mro__:
+        found = vars(each).get(name)
+        if type(found) is FunctionType:  # a StandIn is one by its __class__ only
+            return found
+    return None
+
+
+def stand_in(cls: _T, stock: type | None = None) -> _T:
+    """
+    Make the C methods of a class stand in for functions of Twisted's by the same names.
+
+    Special methods stay as they are, as calling them is the interpreter's own way to C.
+
+    :param cls: a C type, or a class that has such types before Twisted's among its bases.
+    :param stock: the class that has the functions, if `cls` does not derive from it.
+    :return: `cls`, with a ``StandIn`` for each such method.
+    """
+    for name in {name for each in cls.__mro__ for name in vars(each)}:
+        function = _function(stock or cls, name)
+        if function is None or name.startswith("__"):
+            continue
+        method: object = next(vars(each)[name] for each in cls.__mro__ if name in vars(each))
+        if isinstance(method, StandIn) and method.__wrapped__ is not function:
+            method = method.method
+        if isinstance(method, MethodDescriptorType):
+            setattr(cls, name, StandIn(method, function))
+    return cls
