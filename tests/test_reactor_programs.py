@@ -52,6 +52,7 @@ CASES = [
     ("nested_iterate.py", ("unix",), "client received b'reply'"),
     ("out_of_descriptors.py", (), "EMFILE encountered"),
     ("out_of_descriptors.py", ("unix",), "EMFILE encountered"),
+    ("parked_greenlet.py", (), "b'from the greenlet'"),
     ("producers.py", (), "paused True resumed True"),
     ("producers.py", ("unix",), "paused True resumed True"),
     ("random_drops.py", ("10000",), "connectionLost calls [1]"),
