@@ -6,8 +6,7 @@ export PYTHON
 BUILD ?= release
 PY := .venv/bin/python
 
-.PHONY: help demo test test-all t coverage lint bench wheel wheels sdist conformance build debug
-.PHONY: prepare clean
+.PHONY: help demo test test-all t coverage lint bench wheel wheels sdist conformance build debug prepare clean
 
 help:
 	@echo "make demo         run an unchanged Twisted program on stock and on pyreactor, compare"

@@ -51,7 +51,7 @@ class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
         """Whether the program has switched Nagle's algorithm off."""
         if self._noDelay == self._ANSWERS:
             return False
-        asked: bool = tcp.Connection.getTcpNoDelay(self)
+        asked: bool = super().getTcpNoDelay()
         return asked
 
     def setTcpNoDelay(self, enabled: bool) -> None:
@@ -60,7 +60,7 @@ class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
 
         :param enabled: whether to send small segments without delay.
         """
-        tcp.Connection.setTcpNoDelay(self, enabled)
+        super().setTcpNoDelay(enabled)
         self._noDelay = self._PROGRAM
 
     def _closeSocket(self, orderly: bool) -> None:

@@ -51,7 +51,6 @@ FORGIVEN_BY_STOCK = [
     (("writeSequence",), "writeSequence b'hello'"),
     (("registerProducer",), "registerProducer b'hello'"),
     (("loseConnection",), "loseConnection b''"),
-    (("abortConnection",), "abortConnection ConnectionResetError"),
     (("pauseProducing",), "nothing was received"),
     (("resumeProducing",), "received b'hello'"),
     (("stdin",), "child said b\"'hello'\\n\""),
@@ -64,6 +63,7 @@ FORGIVEN_BY_STOCK = [
 
 # Stock notices these when something else happens.
 NOTICED_HERE = [
+    (("abortConnection",), "abortConnection ConnectionResetError"),
     (("callLater",), "called"),
     (("reset",), "called early"),
     (("connectTCP",), "connected"),
