@@ -302,7 +302,7 @@ wait_for_events(Loop *self, double delay)
 {
     tell_changes(self);
     if (!has_ready(self) && self->engine != NULL) {
-        sleep_up_to(self, delay);
+        sleep_up_to(self, self->pending_exc != NULL ? 0 : delay);
     }
     /* libuv swallows EINTR: without this, Ctrl-C would wait for the next Python line. */
     if (PyErr_CheckSignals() < 0) {

@@ -303,7 +303,7 @@ start_failed(pyr_poller *poller, int status)
         poller_pend(poller);
         return;
     }
-    poller->watching = 0;
+    poller->watching = poller->told = 0;
     if (poller->has_handle) {
         (void)uv_poll_stop(&poller->handle);
     }
@@ -377,6 +377,24 @@ poller_lost(pyr_poller *poller)
     }
 }
 
+/* Where libuv's loop was lost, what is closed was closed with it: the number is not
+ * watched any more, and may become the next engine's own.  Where it is only to be told
+ * anew, it must not go on with what it was to stop. */
+static void
+poller_renew(pyr_poller *poller, bool lost)
+{
+    if (lost) {
+        poller_lost(poller);
+        if (fcntl(poller->fd, F_GETFD) < 0) {
+            poller->watching = 0;
+        }
+    } else if (poller->has_handle) {
+        (void)uv_poll_stop(&poller->handle);
+    }
+    poller->told = 0;
+    poller_pend(poller);
+}
+
 void
 pyr_pollers_renew(Loop *loop, bool lost)
 {
@@ -387,11 +405,7 @@ pyr_pollers_renew(Loop *loop, bool lost)
     for (int fd = 0; fd < self->capacity; fd++) {
         pyr_poller *poller = self->by_fd[fd];
         if (poller != NULL) {
-            if (lost) {
-                poller_lost(poller);
-            }
-            poller->told = 0;
-            poller_pend(poller);
+            poller_renew(poller, lost);
         }
     }
 }
@@ -625,8 +639,12 @@ add_stream(Loop *loop, pyr_poller **poller, struct StreamConnection *stream, int
     if (*poller != NULL) { /* asking for a fileno() ran Python code */
         return 0;
     }
-    if (foreign && table_get(&loop->pollers, fd) != NULL) {
-        return 1;
+    if (table_get(&loop->pollers, fd) != NULL) {
+        if (foreign) {
+            return 1;
+        }
+        pyr_set_uv_error(UV_EEXIST); /* as if the second were any other selectable */
+        return -1;
     }
     *poller = poller_new(loop, fd, foreign ? &refused : NULL);
     if (*poller == NULL) {

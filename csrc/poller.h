@@ -38,8 +38,8 @@ typedef struct pyr_poller {
     bool has_handle : 1;   /* libuv knows the handle */
     bool closing : 1;
     bool pending : 1; /* libuv is to be told of a change */
+    uint8_t told;     /* what libuv was last asked for, unless it stopped the handle */
     /* What libuv's callbacks set, without the GIL; no bit-fields, which share memory. */
-    uint8_t told;  /* what libuv was last asked for, unless it stopped the handle */
     uint8_t ready; /* uv_poll_event bits collected and not yet handled */
     bool failed;   /* an error was collected, after which libuv has stopped the handle */
     bool stopped;  /* we stopped the handle, to end libuv's rounds */

@@ -94,6 +94,101 @@ def test_lost_descriptors(when: str) -> None:
     assert "somebody wrote" not in result.stdout
 
 
+READER = """if True:
+    import os, select, socket
+    from twisted.internet import protocol, reactor
+    from twisted.python import log
+
+    class Reader:
+        def __init__(self, fd):
+            self.fd = fd
+        def fileno(self):
+            return self.fd
+        def logPrefix(self):
+            return "reader"
+        def doRead(self):
+            print("read", os.read(self.fd, 10))
+            reactor.stop()
+        def connectionLost(self, reason):
+            pass
+
+    def queues():
+        names = ["/proc/self/fd/" + name for name in os.listdir("/proc/self/fd")]
+        return [name for name in names if os.path.lexists(name) and "poll]" in os.readlink(name)]
+"""
+
+
+def test_numbers_of_closed_readers_become_the_engines_own() -> None:
+    """Readers that were closed with all else are forgotten; the others are heard of at once."""
+    code = """
+    def close():
+        os.closerange(3, 40)
+        os.write(theirs, b"x")
+
+    ours, theirs = (os.dup2(end, number) for end, number in zip(os.pipe(), (40, 41)))
+    reactor.addReader(Reader(ours))
+    os.closerange(3, 40)
+    for number in range(3, 20):
+        reactor.addReader(Reader(os.dup2(ours, number)))
+    reactor.callWhenRunning(reactor.callLater, 0, close)
+    reactor.callLater(60, print, "late")
+    reactor.callLater(60, os._exit, 1)
+    reactor.run(installSignalHandlers=False)
+    print(len(queues()))
+    """
+    assert check(READER + code, runner=PYREACTOR) == "read b'x'\n1\n"
+
+
+def test_what_was_to_be_stopped_when_the_process_forked() -> None:
+    """A child does not watch on what its parent had just given up."""
+    code = """
+    class Paused(protocol.Protocol):
+        transport = None
+        def connectionMade(self):
+            self.transport.pauseProducing()
+
+    paused = Paused()
+    factory = protocol.Factory()
+    factory.buildProtocol = lambda address: paused
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    client = socket.create_connection(("127.0.0.1", port.getHost().port))
+    while paused.transport is None:
+        reactor.iterate(0.01)
+    client.send(b"nobody wants this")
+    select.select([paused.transport.fileno()], [], [])
+    reactor.iterate(0)
+    if os.fork() == 0:
+        for _ in range(3):
+            reactor.iterate(0)
+        [queue] = queues()
+        ready, _, _ = select.select([int(os.path.basename(queue))], [], [], 0)
+        print("busy" if ready else "sleeps", flush=True)
+        os._exit(0)
+    os.wait()
+    """
+    assert check(READER + code, runner=PYREACTOR) == "sleeps\n"
+
+
+def test_an_error_of_the_kernels_does_not_wait_for_an_event() -> None:
+    """Of one queue below too many others, libuv hears that only when it is to poll."""
+    code = """
+    def observe(event):
+        if event.get("isError"):
+            print(event["failure"].value.strerror, reactor.seconds() < timer.getTime())
+            reactor.stop()
+
+    below = [select.epoll()]
+    for _ in range(4):
+        below.append(select.epoll())
+        below[-1].register(below[-2].fileno(), select.EPOLLIN)
+    log.startLoggingWithObserver(observe, setStdout=False)
+    timer = reactor.callLater(60, int)
+    reactor.callWhenRunning(reactor.callLater, 0, reactor.addReader, Reader(below[-1].fileno()))
+    reactor.run()
+    """
+    assert check(READER + code, runner=PYREACTOR) == "Too many levels of symbolic links True\n"
+
+
 def test_descriptors_closed_by_a_thread_while_they_are_added() -> None:
     """However close the closing comes: libuv is told of none that the kernel refuses."""
     output = check(

@@ -21,7 +21,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.task import LoopingCall
 from zope.interface.verify import verifyObject
 
-from pyreactor import _core
+from pyreactor import _core, _tcp
 from pyreactor.reactor import PyReactor
 
 
@@ -652,6 +652,27 @@ def test_descriptor_closed_before_it_was_polled(reactor: PyReactor, replace: boo
         os.close(read)
 
 
+def test_descriptor_closed_before_more_was_asked_of_it(reactor: PyReactor) -> None:
+    """Once it is open again, it can be watched again."""
+    read, write = os.pipe()
+    reader = Ends(reactor, read)
+    reader.startReading()
+    reactor.iterate(0)
+    other = os.dup(read)
+    os.close(read)
+    reader.startWriting()
+    reactor.iterate(0)
+    move(other, read)
+    reader.stopReading()
+    reader.startReading()
+    os.write(write, b"x")
+    spin(reactor, lambda: reader.reads)
+    reader.stopReading()
+    reader.stopWriting()
+    os.close(read)
+    os.close(write)
+
+
 def test_accepted_socket_closed_in_connection_made(reactor: PyReactor) -> None:
     class Closes(protocol.Protocol):
         def connectionMade(self) -> None:
@@ -775,6 +796,22 @@ def test_descriptor_handed_on(reactor: PyReactor) -> None:
     transport.startReading()
     spin(reactor, lambda: pair.server.received)
     assert pair.server.received == b"for the protocol"
+
+
+def test_two_connections_on_one_descriptor(reactor: PyReactor) -> None:
+    """The second is refused, as any other selectable would be, and the first goes on."""
+    pair = Pair(reactor)
+    first = pair.server.transport
+    before = len(os.listdir("/proc/self/fd"))
+    second = _tcp.Connection(first.socket, Recorder(), reactor)
+    for start in (second.startReading, second.startWriting):
+        with pytest.raises(FileExistsError):
+            start()
+    reactor.iterate(0)
+    assert len(os.listdir("/proc/self/fd")) == before
+    pair.client.transport.write(b"for the first")
+    spin(reactor, lambda: pair.server.received)
+    assert second not in reactor.getReaders()
 
 
 def test_number_of_a_paused_connection_used_again(reactor: PyReactor) -> None:
