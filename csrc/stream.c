@@ -972,6 +972,20 @@ waits_for_input(StreamConnection *self)
     return ioctl(self->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
+/* Who has done so: the program may have, at the socket or at the port's. */
+static char
+switch_nagle_off(int fd)
+{
+    int on = 0;
+    socklen_t size = sizeof(on);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &size) == 0 && on) {
+        return NO_DELAY_BY_PROGRAM;
+    }
+    on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    return NO_DELAY_FOR_ANSWERS;
+}
+
 /*
  * Nagle's algorithm keeps a small segment back until the one before it is acknowledged,
  * which a peer that waits for more answers puts off by 40 ms.  Stock is slow enough to
@@ -986,9 +1000,7 @@ answer_at_once(StreamConnection *self)
         return;
     }
     if (self->answered) {
-        int on = 1;
-        (void)setsockopt(self->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        self->no_delay = NO_DELAY_FOR_ANSWERS;
+        self->no_delay = switch_nagle_off(self->fd);
     }
     self->answered = 1;
 }
@@ -1041,6 +1053,9 @@ pyr_stream_flush(Loop *loop)
     for (size_t left = loop->flush_count; left > 0 && loop->flush_head != NULL; left--) {
         StreamConnection *stream = unqueue_flush(loop);
         flush_stream(stream);
+        if (Py_REFCNT(stream) == 1) {
+            loop->woken = true; /* what goes with it may run code, see above */
+        }
         Py_DECREF(stream);
     }
 }

@@ -103,6 +103,46 @@ def test_what_the_program_says_of_delays_holds() -> None:
     assert delay == "0 False False\n" * 3
 
 
+def test_what_the_program_says_to_the_socket_is_seen() -> None:
+    option = "socket.IPPROTO_TCP, socket.TCP_NODELAY"
+    no_delay = connection(ANSWER_THREE_TIMES, f"transport.socket.setsockopt({option}, 1)")
+    assert no_delay == "0 True True\n" * 3
+
+
+def test_the_end_of_a_connection_that_was_to_be_flushed_makes_a_call() -> None:
+    """Nobody but the flush had the transport; what goes with it is heard of before the sleep."""
+    output = check(
+        """if True:
+        import gc, socket
+        from twisted.internet import error, main, protocol, reactor
+        from twisted.python.failure import Failure
+
+        class Last:
+            def __del__(self):
+                reactor.callLater(0, reactor.stop)
+
+        class Server(protocol.Protocol):
+            def dataReceived(self, data):
+                transport, self.transport = self.transport, None
+                transport.last = Last()
+                transport.write(data)
+                transport.stopReading()
+                transport.stopWriting()
+                transport.connectionLost(Failure(error.ConnectionDone()))
+
+        gc.disable()
+        port = reactor.listenTCP(0, protocol.Factory.forProtocol(Server), interface="127.0.0.1")
+        client = socket.create_connection(("127.0.0.1", port.getHost().port))
+        client.send(b"x")
+        late = reactor.callLater(60, int)
+        reactor.run(installSignalHandlers=False)
+        print(reactor.seconds() < late.getTime())
+        """,
+        runner=PYREACTOR,
+    )
+    assert output == "True\n"
+
+
 def test_what_answers_nothing_may_be_delayed() -> None:
     """Small writes of a server's own accord are put together by the kernel, as in stock."""
     output = connection("""
