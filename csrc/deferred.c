@@ -146,6 +146,27 @@ pyr_deferred_init_by_name(pyr_deferred *self)
     return none == NULL ? -1 : 0;
 }
 
+/* Arguments do not suit, as is said already: say it in the words of stock's __init__; -1 */
+int
+pyr_deferred_refuse(PyObject *op, PyObject *stock, PyObject *args, PyObject *kwargs)
+{
+    PyObject *error = PyErr_GetRaisedException();
+    PyObject *init = PyObject_GetAttr(stock, SELF->st->names.dunder_init);
+    PyObject *self = PyTuple_Pack(1, op);
+    PyObject *all = self == NULL ? NULL : PySequence_Concat(self, args);
+    PyObject *none = init == NULL || all == NULL ? NULL : PyObject_Call(init, all, kwargs);
+    Py_XDECREF(init);
+    Py_XDECREF(self);
+    Py_XDECREF(all);
+    if (none == NULL) {
+        Py_DECREF(error);
+        return -1;
+    }
+    Py_DECREF(none);
+    PyErr_SetRaisedException(error);
+    return -1;
+}
+
 static int
 deferred_tp_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
@@ -157,7 +178,7 @@ deferred_tp_init(PyObject *op, PyObject *args, PyObject *kwargs)
     }
     if (!simple &&
         !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Deferred", names, &canceller)) {
-        return -1;
+        return pyr_deferred_refuse(op, SELF->st->deferred.stock_deferred, args, kwargs);
     }
     return pyr_deferred_init_base(SELF, canceller);
 }

@@ -111,6 +111,7 @@ typedef struct pyr_driver {
     X(stock_deferred)           \
     X(stock_deferred_list)      \
     X(stock_collector)          \
+    X(stock_gather)             \
     X(stock_parse)              \
     X(call_with)                \
     X(call_visibly)             \
@@ -214,6 +215,7 @@ int pyr_deferred_traverse_base(pyr_deferred *self, visitproc visit, void *arg);
 void pyr_deferred_clear_base(pyr_deferred *self);
 int pyr_deferred_init_base(pyr_deferred *self, PyObject *canceller);
 int pyr_deferred_init_by_name(pyr_deferred *self);
+int pyr_deferred_refuse(PyObject *op, PyObject *stock, PyObject *args, PyObject *kwargs);
 void pyr_deferred_finalize(PyObject *op);
 
 /* deferred_meta.c */

@@ -31,25 +31,31 @@ failed_with(core_state *st, PyObject *failure)
     return deferred;
 }
 
-/* The single argument `name` of a module function; *value NULL if left out. */
+/* The single argument `name` of a module function; *value NULL if left out.  Python, too,
+ * looks at keywords first. */
 static int
 one_argument(const char *function, const char *name, PyObject *const *args,
              Py_ssize_t nargs, PyObject *kwnames, bool required, PyObject **value)
 {
     Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    *value = nargs + named == 1 ? args[0] : NULL;
-    if (nargs + named > 1) {
+    *value = nargs + named > 0 ? args[0] : NULL;
+    for (Py_ssize_t i = 0; i < named; i++) {
+        PyObject *keyword = PyTuple_GET_ITEM(kwnames, i);
+        bool known = PyUnicode_CompareWithASCIIString(keyword, name) == 0;
+        if (!known || nargs > 0) {
+            PyErr_Format(PyExc_TypeError,
+                         known ? "%s() got multiple values for argument '%U'"
+                               : "%s() got an unexpected keyword argument '%U'",
+                         function, keyword);
+            return -1;
+        }
+    }
+    if (nargs > 1) {
         PyErr_Format(
             PyExc_TypeError,
             required ? "%s() takes 1 positional argument but %zd were given"
                      : "%s() takes from 0 to 1 positional arguments but %zd were given",
-            function, nargs + named);
-        return -1;
-    }
-    if (named == 1 &&
-        PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), name) != 0) {
-        PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'",
-                     function, PyTuple_GET_ITEM(kwnames, 0));
+            function, nargs);
         return -1;
     }
     if (required && *value == NULL) {

@@ -217,7 +217,8 @@ list_init(PyObject *op, PyObject *args, PyObject *kwargs)
                         *consume = Py_False;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOO:DeferredList", names, &iterable,
                                      &on_callback, &on_errback, &consume)) {
-        return -1;
+        PyObject *stock = SELF->base.st->deferred.stock_deferred_list;
+        return pyr_deferred_refuse(op, stock, args, kwargs);
     }
     return list_start(SELF, iterable, on_callback, on_errback, consume);
 }
@@ -297,10 +298,13 @@ gather_results(PyObject *module, PyObject *args, PyObject *kwargs)
     static char *names[] = {"deferredList", "consumeErrors", NULL};
     core_state *st = pyr_module_state(module);
     PyObject *iterable, *consume = Py_False;
-    if (pyr_deferred_ready(st) < 0 ||
-        !PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:gatherResults", names, &iterable,
-                                     &consume)) {
+    if (pyr_deferred_ready(st) < 0) {
         return NULL;
+    }
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:gatherResults", names, &iterable,
+                                     &consume)) {
+        PyErr_Clear(); /* stock's function refuses them in its own words */
+        return PyObject_Call(st->deferred.stock_gather, args, kwargs);
     }
     PyObject *list = failing_list(st, iterable, consume);
     if (list == NULL) {

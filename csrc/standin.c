@@ -450,8 +450,9 @@ standin_get(PyObject *op, PyObject *instance, PyObject *Py_UNUSED(owner))
 static PyObject *
 standin_getattro(PyObject *op, PyObject *name)
 {
-    if (PyUnicode_CompareWithASCIIString(name, "__doc__") == 0 ||
-        PyUnicode_CompareWithASCIIString(name, "__module__") == 0) {
+    if (PyUnicode_Check(name) && /* __getattribute__ may be called with anything */
+        (PyUnicode_CompareWithASCIIString(name, "__doc__") == 0 ||
+         PyUnicode_CompareWithASCIIString(name, "__module__") == 0)) {
         return PyObject_GetAttr(SELF->stock, name); /* or the type's would be found */
     }
     PyObject *value = PyObject_GenericGetAttr(op, name);

@@ -335,12 +335,28 @@ raise_negative(PyObject *delay)
     return -1;
 }
 
+/* left + right by one of Python's operators, with the errors that it raises; -1: error */
+static int
+add_seconds(double left, PyObject *right, binaryfunc add, double *sum)
+{
+    if (PyFloat_CheckExact(right)) {
+        *sum = left + PyFloat_AS_DOUBLE(right);
+        return 0;
+    }
+    PyObject *first = PyFloat_FromDouble(left);
+    PyObject *both = first == NULL ? NULL : add(first, right);
+    *sum = both == NULL ? -1.0 : PyFloat_AsDouble(both);
+    Py_XDECREF(first);
+    Py_XDECREF(both);
+    return *sum == -1.0 && PyErr_Occurred() ? -1 : 0;
+}
+
 /* now + delay for a delay of any type, with the errors that Python's own operators raise;
  * -1 with an exception set. */
 static int
 due_by_operators(Loop *loop, PyObject *delay, double *due)
 {
-    PyObject *zero = PyLong_FromLong(0), *now = NULL, *sum = NULL;
+    PyObject *zero = PyLong_FromLong(0);
     int legal = zero == NULL ? -1 : PyObject_RichCompareBool(delay, zero, Py_GE);
     Py_XDECREF(zero);
     if (legal <= 0) {
@@ -350,12 +366,7 @@ due_by_operators(Loop *loop, PyObject *delay, double *due)
     if (seconds == -1.0 && PyErr_Occurred()) {
         return -1;
     }
-    now = PyFloat_FromDouble(seconds);
-    sum = now == NULL ? NULL : PyNumber_Add(now, delay);
-    *due = sum == NULL ? -1.0 : PyFloat_AsDouble(sum);
-    Py_XDECREF(now);
-    Py_XDECREF(sum);
-    return *due == -1.0 && PyErr_Occurred() ? -1 : 0;
+    return add_seconds(seconds, delay, PyNumber_Add, due);
 }
 
 /* When a call with this delay is due, by the reactor's clock. */
@@ -566,15 +577,11 @@ delayed_call_reset(DelayedCall *self, PyObject *seconds_from_now)
     if (check_pending(self) < 0) {
         return NULL;
     }
-    double from_now = PyFloat_AsDouble(seconds_from_now);
-    if (from_now == -1.0 && PyErr_Occurred()) {
+    double time, now = call_seconds(self);
+    if ((now == -1.0 && PyErr_Occurred()) ||
+        add_seconds(now, seconds_from_now, PyNumber_Add, &time) < 0) {
         return NULL;
     }
-    double now = call_seconds(self);
-    if (now == -1.0 && PyErr_Occurred()) {
-        return NULL;
-    }
-    double time = now + from_now;
     if (time < self->time) {
         self->delayed_time = 0.0;
         self->time = time;
@@ -599,11 +606,11 @@ delayed_call_delay(DelayedCall *self, PyObject *seconds_later)
     if (check_pending(self) < 0) {
         return NULL;
     }
-    double later = PyFloat_AsDouble(seconds_later);
-    if (later == -1.0 && PyErr_Occurred()) {
+    double later;
+    if (add_seconds(self->delayed_time, seconds_later, PyNumber_InPlaceAdd, &later) < 0) {
         return NULL;
     }
-    self->delayed_time += later;
+    self->delayed_time = later;
     if (self->delayed_time < 0.0) {
         self->time += self->delayed_time;
         self->delayed_time = 0.0;

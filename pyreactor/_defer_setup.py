@@ -307,6 +307,7 @@ def imports(trace: dict[str, TracePoint | None]) -> dict[str, Any]:
         "subclasses": stock._DEFERRED_SUBCLASSES,
         "stock_deferred": StockDeferred,
         "stock_deferred_list": StockDeferredList,
+        "stock_gather": stock.gatherResults,
         "stock_parse": stock._parseDeferredListResult,
         "stock_collector": vars(StockDeferredList)["_cbDeferred"],
         "call_with": call_with,

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import copy
 import gc
+import inspect
 import pickle
 import re
 import sys
@@ -64,6 +65,35 @@ def caught(d: Any) -> Failure:
 def firing_twice(defer: Any) -> Any:
     d = defer.succeed(1)
     return error_of(lambda: d.callback(2)), error_of(lambda: d.errback(Boom()))
+
+
+@answer
+def arguments_that_do_not_suit(defer: Any) -> Any:
+    class Derived(defer.Deferred):  # type: ignore[misc,name-defined]
+        pass
+
+    wrong: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = (
+        ((1, 2), {}),
+        ((1, 2, 3, 4, 5, 6), {}),
+        ((), {"nonsense": 1}),
+        ((1,), {"nonsense": 2}),
+        ((1, 2), {"nonsense": 3}),
+        ((1,), {"canceller": 2}),
+        ((1,), {"result": 2}),
+        ((1,), {"coro": 2}),
+        (([],), {"deferredList": []}),
+        ((), {"consumeErrors": True}),
+    )
+    answers = []
+    for name in ("Deferred", "DeferredList", "succeed", "fail", "ensureDeferred", "gatherResults"):
+        function = getattr(defer, name)
+        for args, kwargs in wrong:
+            try:
+                inspect.signature(getattr(stock, name)).bind(*args, **kwargs)
+            except TypeError:
+                answers.append(error_of(lambda: function(*args, **kwargs)))  # noqa: B023
+    answers += [error_of(lambda: Derived(1, 2)), error_of(lambda: Derived().__init__(1, 2))]
+    return answers
 
 
 @answer

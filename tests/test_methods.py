@@ -128,6 +128,8 @@ def test_attributes_are_the_functions() -> None:
     assert method.__wrapped__ is one
     with pytest.raises(AttributeError, match="'function' object has no attribute 'missing'"):
         method.missing  # noqa: B018
+    with pytest.raises(TypeError, match="attribute name must be string, not 'int'"):
+        method.__getattribute__(5)
 
 
 def test_it_is_collected_with_its_class() -> None:

@@ -2,6 +2,8 @@
 
 import copy
 import re
+from decimal import Decimal
+from fractions import Fraction
 
 from twisted.internet import base, reactor
 from twisted.internet.base import DelayedCall
@@ -62,6 +64,11 @@ own.cancel()
 gone = copy.copy(own)
 show(gone.cancelled, hasattr(gone, "func"), gone)
 attempt(gone.cancel)
+
+for method in (call.reset, call.delay):
+    for seconds in (None, "10", Decimal(10), Fraction(10), 10**400, True):
+        attempt(lambda method=method, seconds=seconds: method(seconds))
+show(type(call.delayed_time), call.active())
 
 told = []
 watched = reactor.callLater(60, print)
