@@ -92,7 +92,8 @@ pyr_deferred_new(core_state *st, PyObject *canceller)
     pyr_deferred *self = make(st);
     if (self != NULL) {
         self->canceller = Py_XNewRef(canceller);
-        if (pyr_class_debug(st) && pyr_deferred_record_creator(self) < 0) {
+        /* Looked for a moment ago, with what makes one otherwise. */
+        if (st->deferred.debug && pyr_deferred_record_creator(self) < 0) {
             Py_CLEAR(self);
         }
     }
@@ -146,7 +147,8 @@ pyr_deferred_init_by_name(pyr_deferred *self)
     return none == NULL ? -1 : 0;
 }
 
-/* Arguments do not suit, as is said already: say it in the words of stock's __init__; -1 */
+/* Arguments do not suit, as is said already: say it in the words of stock's __init__; -1
+ */
 int
 pyr_deferred_refuse(PyObject *op, PyObject *stock, PyObject *args, PyObject *kwargs)
 {
@@ -154,7 +156,8 @@ pyr_deferred_refuse(PyObject *op, PyObject *stock, PyObject *args, PyObject *kwa
     PyObject *init = PyObject_GetAttr(stock, SELF->st->names.dunder_init);
     PyObject *self = PyTuple_Pack(1, op);
     PyObject *all = self == NULL ? NULL : PySequence_Concat(self, args);
-    PyObject *none = init == NULL || all == NULL ? NULL : PyObject_Call(init, all, kwargs);
+    PyObject *none =
+        init == NULL || all == NULL ? NULL : PyObject_Call(init, all, kwargs);
     Py_XDECREF(init);
     Py_XDECREF(self);
     Py_XDECREF(all);
@@ -217,7 +220,8 @@ deferred_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf,
     if (kwnames == NULL && nargs <= 1 &&
         ((PyTypeObject *)type)->tp_init == deferred_tp_init &&
         ((PyTypeObject *)type)->tp_new == deferred_tp_new) {
-        core_state *st = pyr_state_of_type((PyTypeObject *)type);
+        /* No class inherits this, so it is the type that the module made. */
+        core_state *st = PyType_GetModuleState((PyTypeObject *)type);
         if (st == NULL || (!st->deferred.ready && pyr_deferred_ready(st) < 0)) {
             return NULL;
         }
@@ -406,31 +410,39 @@ keep_arguments(pyr_link *link, PyObject *const *args, Py_ssize_t nargs, PyObject
     return 0;
 }
 
-/* addCallback, addErrback, addBoth: (callable, *args, **kwargs) */
-static PyObject *
-add_one(pyr_deferred *self, pyr_link_kind kind, PyObject *const *args, Py_ssize_t nargs,
-        PyObject *kwnames)
+/* As add_one, for calls that are not the plainest. */
+static PYR_NO_INLINE PyObject *
+add_one_with(pyr_deferred *self, pyr_link_kind kind, PyObject *const *args,
+             Py_ssize_t nargs, PyObject *kwnames)
 {
     if (nargs < 1) {
         PyErr_SetString(PyExc_TypeError, "a callable is missing");
         return NULL;
     }
     pyr_link link = {.kind = (uint8_t)kind};
-    if (nargs == 1 && kwnames == NULL && self->listed == NULL) {
-        pyr_link *room = pyr_links_append(self, 1);
-        if (room == NULL) {
-            return NULL;
-        }
-        room->kind = (uint8_t)kind;
-        room->target = Py_NewRef(args[0]);
-        return self->called ? added(self) : Py_NewRef(self);
-    }
     link.target = Py_NewRef(args[0]);
     if (keep_arguments(&link, args + 1, nargs - 1, kwnames) < 0) {
         pyr_link_clear(&link);
         return NULL;
     }
     return add_links(self, &link, 1);
+}
+
+/* addCallback, addErrback, addBoth: (callable, *args, **kwargs) */
+static inline PyObject *
+add_one(pyr_deferred *self, pyr_link_kind kind, PyObject *const *args, Py_ssize_t nargs,
+        PyObject *kwnames)
+{
+    if (nargs != 1 || kwnames != NULL || self->listed != NULL) {
+        return add_one_with(self, kind, args, nargs, kwnames);
+    }
+    pyr_link *room = pyr_links_append(self, 1);
+    if (room == NULL) {
+        return NULL;
+    }
+    room->kind = (uint8_t)kind;
+    room->target = Py_NewRef(args[0]);
+    return self->called ? added(self) : Py_NewRef(self);
 }
 
 PyDoc_STRVAR(

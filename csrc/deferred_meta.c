@@ -95,19 +95,6 @@ differs(PyTypeObject *type, PyObject *names, PyObject *but)
     return false;
 }
 
-/* Make the class have a tag that its next change takes away; 0 if there are none left. */
-static unsigned int
-new_tag(core_state *st, PyTypeObject *type)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    (void)st;
-    (void)PyUnstable_Type_AssignVersionTag(type);
-#else
-    (void)_PyType_Lookup(type, st->names.callback);
-#endif
-    return pyr_type_tag(type);
-}
-
 /* Truth of Deferred.debug; what cannot tell is not. */
 static bool
 class_debug(core_state *st)
@@ -127,7 +114,7 @@ pyr_deferred_look(core_state *st)
     pyr_deferred_state *state = &st->deferred;
     PyObject *type, *value, *tb;
     PyErr_Fetch(&type, &value, &tb);
-    unsigned int tag = new_tag(st, state->list_type);
+    unsigned int tag = pyr_type_new_tag(state->list_type, st->names.callback);
     state->tag = tag == 0 ? PYR_NO_TAG : tag;
     /* Without a tag, nobody would tell of the next change: so all goes by name. */
     state->patched = tag == 0 || state->pristine == NULL ||

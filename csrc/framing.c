@@ -516,8 +516,7 @@ method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (method == NULL) {
         return NULL;
     }
-    method->st = pyr_state_of_type(type);
-    if (method->st == NULL || method_setup(method, name, stock, owner) < 0) {
+    if (method_setup(method, name, stock, owner) < 0) {
         Py_DECREF(method);
         return NULL;
     }

@@ -281,7 +281,6 @@ extern const pyr_framing_kind pyr_banana_kind;
 
 struct pyr_framing_method {
     PYR_STANDIN_HEAD; /* with the Python function that says what is right */
-    core_state *st;
     const pyr_framing_kind *kind; /* NULL: another method than dataReceived */
     pyr_buffer_hint recent; /* the one used last, so that it need not be looked for */
     PyObject *fixed; /* tuple of (name, stock's value) that a class must have, or NULL */

@@ -785,6 +785,7 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     self->st = st;
     self->reactor = Py_NewRef(reactor);
+    pyr_standin_remember(st, reactor, (PyObject *)self);
     self->read_buffer = PyMem_Malloc(PYR_READ_BUFFER_SIZE);
     if (self->read_buffer == NULL) {
         PyErr_NoMemory();
@@ -823,6 +824,7 @@ loop_clear(Loop *self)
     pyr_timers_clear(&self->timers);
     pyr_threadcalls_clear(&self->threadcalls);
     pyr_logcontext_clear(&self->logcontext);
+    pyr_standin_forget(self->st, (PyObject *)self);
     Py_CLEAR(self->reactor);
     Py_CLEAR(self->pending_exc);
     Py_CLEAR(self->clock.builtin);

@@ -55,8 +55,9 @@ typedef struct {
     PyObject *stream_doRead; /* StreamConnection's own descriptors, to see overrides */
     PyObject *stream_doWrite;
     PyObject *terminal_writeSomeData;
-    PyCFunction time_function; /* CPython's own time.time; NULL until it was seen */
-    struct pyr_batch *batch;   /* of datagram ports; made when first needed, as peers */
+    PyCFunction time_function;  /* CPython's own time.time; NULL until it was seen */
+    unsigned int debug_off_tag; /* base.DelayedCall's while its debug is False; or 0 */
+    struct pyr_batch *batch;    /* of datagram ports; made when first needed, as peers */
     struct pyr_peers *peers;
 #define X(name) PyObject *name;
     PYR_REACTOR_GIVEN(X)

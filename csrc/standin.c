@@ -6,7 +6,18 @@
 #include "core.h"
 
 #define SELF ((pyr_standin *)op)
-#define RECURSION_PLACE " while calling a Python object"
+
+static inline int
+descend(core_state *st)
+{
+    return pyr_descend(&st->depth, " while calling a Python object");
+}
+
+static inline void
+ascend(core_state *st)
+{
+    pyr_ascend(&st->depth);
+}
 
 /* Kept out of the plain calls, which so save and restore no registers for it. */
 #ifdef __GNUC__
@@ -168,11 +179,12 @@ noargs_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *
     if (!has_count(nargsf, 1, kwnames) || !is_for(SELF, args[0])) {
         return call_otherwise(SELF, args, nargsf, kwnames);
     }
-    if (Py_EnterRecursiveCall(RECURSION_PLACE)) {
+    core_state *st = SELF->st;
+    if (descend(st) < 0) {
         return NULL;
     }
     PyObject *result = SELF->function(args[0], NULL);
-    Py_LeaveRecursiveCall();
+    ascend(st);
     return result;
 }
 
@@ -182,11 +194,12 @@ one_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwn
     if (!has_count(nargsf, 2, kwnames) || !is_for(SELF, args[0])) {
         return call_otherwise(SELF, args, nargsf, kwnames);
     }
-    if (Py_EnterRecursiveCall(RECURSION_PLACE)) {
+    core_state *st = SELF->st;
+    if (descend(st) < 0) {
         return NULL;
     }
     PyObject *result = SELF->function(args[0], args[1]);
-    Py_LeaveRecursiveCall();
+    ascend(st);
     return result;
 }
 
@@ -219,12 +232,42 @@ many_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kw
     if (!are_plain(SELF, args, nargs, kwnames)) {
         return call_otherwise(SELF, args, nargsf, kwnames);
     }
-    if (Py_EnterRecursiveCall(RECURSION_PLACE)) {
+    core_state *st = SELF->st;
+    if (descend(st) < 0) {
         return NULL;
     }
     PyObject *result = FAST_FUNCTION(SELF)(args[0], args + 1, nargs, kwnames);
-    Py_LeaveRecursiveCall();
+    ascend(st);
     return result;
+}
+
+void
+pyr_standin_remember(core_state *st, PyObject *instance, PyObject *object)
+{
+    if (st->standin.object == NULL) {
+        st->standin.instance = instance;
+        st->standin.object = object;
+    }
+}
+
+void
+pyr_standin_forget(core_state *st, PyObject *object)
+{
+    if (st->standin.object == object) {
+        st->standin.instance = st->standin.object = NULL;
+    }
+}
+
+/* The object whose method it is, a new reference; *object is NULL if there is none. */
+static inline int
+find_object(pyr_standin *self, PyObject *instance, PyObject **object)
+{
+    const pyr_standin_state *known = &self->st->standin;
+    if (instance == known->instance) {
+        *object = Py_NewRef(known->object);
+        return 0;
+    }
+    return PyObject_GetOptionalAttr(instance, self->through, object);
 }
 
 /* For a method of another object, which is an attribute of the instance.  What has no
@@ -237,7 +280,7 @@ through_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject 
         return call_otherwise(SELF, args, nargsf, kwnames);
     }
     PyObject *object;
-    if (PyObject_GetOptionalAttr(args[0], SELF->through, &object) < 0) {
+    if (find_object(SELF, args[0], &object) < 0) {
         return NULL;
     }
     if (object == NULL || !Py_IS_TYPE(object, PyDescr_TYPE(SELF->method))) {
@@ -245,10 +288,11 @@ through_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject 
         return PyObject_Vectorcall(SELF->stock, args, nargsf, kwnames);
     }
     PyObject *result = NULL;
-    if (!Py_EnterRecursiveCall(RECURSION_PLACE)) {
+    core_state *st = SELF->st;
+    if (descend(st) == 0) {
         result = SELF->is_fast ? FAST_FUNCTION(SELF)(object, args + 1, nargs, kwnames)
                                : SELF->function(object, nargs > 0 ? args[1] : NULL);
-        Py_LeaveRecursiveCall();
+        ascend(st);
     }
     Py_DECREF(object);
     return result;
@@ -266,8 +310,8 @@ module_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *
     }
     /* Two ends that answer each other for ever may have no Python function between. */
     PyObject *module = PyCFunction_GET_SELF(self->method);
-    pyr_depth *depth = &pyr_module_state(module)->depth;
-    if (pyr_descend(depth, RECURSION_PLACE) < 0) {
+    core_state *st = self->st;
+    if (descend(st) < 0) {
         return NULL;
     }
     _PyCFunctionFast function = (_PyCFunctionFast)(void (*)(void))self->function;
@@ -277,8 +321,8 @@ module_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *
         Py_DECREF(result);
         result = PyObject_Vectorcall(self->stock, args, nargsf, NULL);
     }
+    ascend(st);
     Py_DECREF(self);
-    pyr_ascend(depth);
     return result;
 }
 
@@ -312,6 +356,14 @@ pyr_standin_set_stock(pyr_standin *self, PyObject *stock)
 {
     if (!PyFunction_Check(stock)) {
         PyErr_Format(PyExc_TypeError, "%R is no Python function", stock);
+        return -1;
+    }
+    self->st = pyr_state_of_type(Py_TYPE(self));
+    if (self->st == NULL) {
+        return -1;
+    }
+    self->module = Py_XNewRef(PyType_GetModule(self->st->standin.type));
+    if (self->module == NULL) {
         return -1;
     }
     self->stock = Py_NewRef(stock);
@@ -406,13 +458,14 @@ pyr_standin_method(core_state *st, PyObject *found)
 
 /*
  * There is no tp_clear: what it refers to never changes, so any cycle through it has
- * another member to be cleared (a class, or the function's globals), and until that is
- * gone the method can be called.
+ * another member to be cleared (a class, a module, the function's globals), and until
+ * that is gone the method can be called.
  */
 int
 pyr_standin_traverse(PyObject *op, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(op));
+    Py_VISIT(SELF->module);
     Py_VISIT(SELF->stock);
     Py_VISIT(SELF->method);
     Py_VISIT(SELF->names);
@@ -431,6 +484,7 @@ pyr_standin_dealloc(PyObject *op)
     Py_CLEAR(SELF->names);
     Py_CLEAR(SELF->owner);
     Py_CLEAR(SELF->through);
+    Py_CLEAR(SELF->module);
     type->tp_free(op);
     Py_DECREF(type);
 }

@@ -11,9 +11,13 @@
 #include <stdbool.h>
 #include <Python.h>
 
+struct core_state;
+
 /* What each such object begins with: FramingMethod's have more. */
 #define PYR_STANDIN_HEAD                                                         \
     PyObject_HEAD vectorcallfunc vectorcall;                                     \
+    struct core_state *st;                                                       \
+    PyObject *module; /* keeps that alive for as long as it can be called */     \
     PyObject *weakrefs;                                                          \
     PyObject *stock;  /* the Python function */                                  \
     PyObject *method; /* what was given as the C method, NULL in a subtype */    \
@@ -32,10 +36,11 @@ typedef struct {
     PYR_STANDIN_HEAD;
 } pyr_standin;
 
-struct core_state;
-
 typedef struct {
     PyTypeObject *type;
+    /* An instance, and the object that it has for its methods, to be found without an
+     * attribute.  Both are borrowed: the object keeps the instance, and tells its end. */
+    PyObject *instance, *object;
 } pyr_standin_state;
 
 /*
@@ -43,6 +48,11 @@ typedef struct {
  * to see whether a class has still what it was given.
  */
 PyObject *pyr_standin_method(struct core_state *st, PyObject *found);
+
+/* `instance` has this object, which refers to it, for its methods: note that of one. */
+void pyr_standin_remember(struct core_state *st, PyObject *instance, PyObject *object);
+/* The object does so no more. */
+void pyr_standin_forget(struct core_state *st, PyObject *object);
 
 /* A subtype's tp_new: take the function that `self` stands for; -1 with TypeError. */
 int pyr_standin_set_stock(pyr_standin *self, PyObject *stock);

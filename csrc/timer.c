@@ -315,16 +315,28 @@ pyr_timers_list(Loop *loop)
 
 /* ---- making calls ---- */
 
-/* base.DelayedCall.debug, which programs switch on on the stock class. */
+/* base.DelayedCall.debug, which programs switch on on the stock class.  A tag tells of
+ * the next change while it is off. */
 static int
-debug_is_on(core_state *st)
+look_at_debug(core_state *st, PyTypeObject *type)
 {
-    PyObject *attributes = ((PyTypeObject *)st->reactor.stock_delayed_call)->tp_dict;
-    PyObject *debug = PyDict_GetItemWithError(attributes, st->names.debug);
+    PyObject *debug = PyDict_GetItemWithError(type->tp_dict, st->names.debug);
     if (debug == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
-    return debug == Py_False ? 0 : PyObject_IsTrue(debug);
+    if (debug == Py_False) {
+        st->reactor.debug_off_tag = pyr_type_new_tag(type, st->names.debug);
+        return 0;
+    }
+    return PyObject_IsTrue(debug);
+}
+
+static inline int
+debug_is_on(core_state *st)
+{
+    PyTypeObject *type = (PyTypeObject *)st->reactor.stock_delayed_call;
+    unsigned int tag = pyr_type_tag(type);
+    return tag != 0 && tag == st->reactor.debug_off_tag ? 0 : look_at_debug(st, type);
 }
 
 static int
@@ -930,13 +942,16 @@ delayed_call_dealloc(DelayedCall *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    if (self->weakrefs != NULL) {
+    /* Its function may be a method of another one, which does not limit the depth. */
+    Py_TRASHCAN_BEGIN(self, delayed_call_dealloc) if (self->weakrefs != NULL)
+    {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     (void)delayed_call_clear(self);
     Py_CLEAR(self->loop);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);
+    Py_TRASHCAN_END
 }
 
 static Py_hash_t

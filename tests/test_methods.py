@@ -203,6 +203,20 @@ def test_what_is_called_often_is_bound_once(reactor: Any) -> None:
         assert getattr(reactor, name).__func__ is inspect.getattr_static(type(reactor), name)
 
 
+def test_each_reactor_calls_its_own_loop(reactor: Any) -> None:
+    """Also when another one was made first, or has been where this one is."""
+    for _ in range(3):
+        others = [type(reactor)() for _ in range(3)]
+        calls = [each.callLater(60, print) for each in (reactor, *others)]
+        for each, call in zip((reactor, *others), calls, strict=True):
+            assert each.getDelayedCalls() == [call]
+            call.cancel()
+        gone = [weakref.ref(each) for each in others]
+        del each, others, calls, call
+        gc.collect()
+        assert [each() for each in gone] == [None] * 3
+
+
 def test_a_reactor_with_methods_of_its_own(reactor: Any) -> None:
     class Own(type(reactor)):  # type: ignore[misc]
         def callLater(self, delay: float, *args: Any, **kw: Any) -> Any:

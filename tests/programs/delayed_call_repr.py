@@ -42,3 +42,10 @@ call = make()
 show(call)
 call.cancel()
 show(call)
+
+for debug in (False, True, 0, True, False, None, 1, False):
+    base.DelayedCall.debug = debug
+    for _ in range(2):
+        made = reactor.callLater(1, print)
+        print(debug, made.creator is not None)
+        made.cancel()
