@@ -280,7 +280,7 @@ extern const pyr_framing_kind pyr_header_kind;
 extern const pyr_framing_kind pyr_banana_kind;
 
 struct pyr_framing_method {
-    PYR_STANDIN_HEAD; /* with the Python function that says what is right */
+    PYR_STANDIN_HEAD;             /* with the Python function that says what is right */
     const pyr_framing_kind *kind; /* NULL: another method than dataReceived */
     pyr_buffer_hint recent; /* the one used last, so that it need not be looked for */
     PyObject *fixed; /* tuple of (name, stock's value) that a class must have, or NULL */
