@@ -100,7 +100,8 @@ def _gil() -> str | None:
 
 
 GIL_NOTES = {
-    "on": "on, by pyreactor: this free-threaded Python runs one thread at a time",
+    # By pyreactor, by another extension module before it, or by PYTHON_GIL=1: who knows.
+    "on": "on, as pyreactor needs it: this free-threaded Python runs one thread at a time",
     "off": "off, by PYTHON_GIL=0 or -X gil=0: pyreactor is not safe without it",
 }
 
