@@ -943,8 +943,8 @@ delayed_call_dealloc(DelayedCall *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     /* Its function may be a method of another one, which does not limit the depth. */
-    Py_TRASHCAN_BEGIN(self, delayed_call_dealloc) if (self->weakrefs != NULL)
-    {
+    Py_TRASHCAN_BEGIN(self, delayed_call_dealloc);
+    if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     (void)delayed_call_clear(self);
