@@ -74,6 +74,8 @@ def test_what_fits_into_the_stack_is_reached(kind: str) -> None:
 @both_stacks
 @pytest.mark.parametrize("kind", DROPPED)
 def test_a_long_chain_is_dropped(kind: str, stack: int) -> None:
+    if stack and sys.version_info[:2] == (3, 13):
+        stack = 1024 * 1024  # it counts the levels of freeing, and looks at no stack
     arguments = (PROGRAM, kind, 50_000, stack, NO_LIMIT)
     result = python(*arguments, runner=PYREACTOR)
     assert outcome(result) == (0, "reached 50000\n", "")

@@ -522,12 +522,9 @@ def work(base: str, data: bytes) -> weakref.ref[Any]:
     ],
 )
 def test_connections_leave_nothing_behind(base: str, data: bytes) -> None:
-    for _ in range(20):
-        work(base, data)
-    gc.collect()
     tracemalloc.start()
     try:
-        for _ in range(3):
+        for _ in range(200):  # what is remembered for good is there then
             work(base, data)
         gc.collect()
         before = tracemalloc.get_traced_memory()[0]
