@@ -83,7 +83,8 @@ unit_tests() {
     say "tests on $2"
     .ci/build.sh "$1"
     # Most tests wait for programs they started: three at a time fill two cores.
-    "$1/bin/python" -m pytest -q -p no:cacheprovider -n 3 --ignore=tests/conformance "${@:3}"
+    "$1/bin/python" -m pytest -q -p no:cacheprovider -n 3 --dist loadgroup \
+        --ignore=tests/conformance "${@:3}"
 }
 
 # make_venv FOLDER PYTHON REQUIREMENTS...: a virtual environment, made or brought up to date.

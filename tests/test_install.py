@@ -35,6 +35,9 @@ ENABLING = ("pyreactor.pth",)
 if sys.version_info >= (3, 15):
     ENABLING = ("pyreactor.start", "pyreactor.pth", "_pyreactor_start.py")
 
+# By one process: each one would make environments of its own, and compile what is in them.
+pytestmark = pytest.mark.xdist_group("install")
+
 WHICH_REACTOR = "from twisted.internet import reactor; print(type(reactor).__qualname__)"
 
 

@@ -68,6 +68,7 @@ def receive(kind, change, threshold):
     return received, sorted(vars(protocol).keys() & {"own0", "own1", "own2", "extra0"})
 
 
+gc.freeze()  # what there is already need not be looked at each time
 for kind, change in itertools.product(DATA, (see, derive, replace, delete, fill)):
     outcomes = [receive(kind, change, threshold) for threshold in range(1, 21)]
     print(

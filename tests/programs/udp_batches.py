@@ -133,7 +133,7 @@ def begin():
         if number == 4:
             sender.sendto(b"", target)
             sender.sendto(b"long" * 10, target)
-    common.later(0.3, finish)
+    common.later(0.15, finish)
 
 
 def finish():
@@ -144,7 +144,7 @@ def finish():
         skt.close()
     if transport.connected and not others:
         transport.stopListening()
-    common.later(0.1, reactor.stop)
+    common.later(0.05, reactor.stop)
 
 
 other = Other()

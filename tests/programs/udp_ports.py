@@ -242,7 +242,8 @@ def proceed():
 def start(step):
     print("\n--", step.__name__)
     done = defer.maybeDeferred(step)
-    done.addCallback(lambda ignored: common.later(0.4, proceed))
+    wait = 0.3 if step is multicast else 0.15
+    done.addCallback(lambda ignored: common.later(wait, proceed))
     done.addErrback(log.err)
 
 

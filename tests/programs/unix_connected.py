@@ -169,7 +169,7 @@ def begin():
         if number == 4:
             sender.send(b"")
             sender.send(b"long" * 10)
-    common.later(0.3, finish)
+    common.later(0.15, finish)
 
 
 def finish():
@@ -177,7 +177,7 @@ def finish():
         print("connected", port.connected, "reading", port in reactor.getReaders())
         if port.connected:
             port.stopListening()
-    common.later(0.1, reactor.stop)
+    common.later(0.05, reactor.stop)
 
 
 folder = common.folder()

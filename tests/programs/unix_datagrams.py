@@ -146,11 +146,11 @@ def proceed():
         step = STEPS.pop(0)
         print("--", step.__name__)
         step()
-        common.later(0.2, proceed)
+        common.later(0.1, proceed)
         return
     for port in ports:
         port.stopListening().addCallback(lambda ignored: print("port stopped"))
-    common.later(0.2, reactor.stop)
+    common.later(0.05, reactor.stop)
 
 
 before = common.descriptors()
