@@ -59,16 +59,16 @@ def server(binaries: Path) -> Iterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=120,
+            timeout=400,
         )
 
     try:
         run("initdb", "-U", "example", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         settings = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=20"
-        run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", settings, "start")
+        run("pg_ctl", "-w", "-t", "300", "-l", str(folder / "log"), "-o", settings, "start")
         try:
             yield f"host={folder} user=example dbname=postgres"
         finally:
-            run("pg_ctl", "-w", "-m", "immediate", "stop")
+            run("pg_ctl", "-w", "-t", "300", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder)

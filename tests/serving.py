@@ -35,8 +35,8 @@ T = TypeVar("T")
 
 
 def wait_for(look: Callable[[], T], what: str) -> T:
-    """What `look` gives once that is true; only what hangs takes a minute."""
-    for _ in range(3000):
+    """What `look` gives once that is true; only what hangs takes three minutes."""
+    for _ in range(9000):
         found = look()
         if found:
             return found

@@ -14,7 +14,7 @@ STOCK: tuple[str, ...] = ()
 PYREACTOR = ("-m", "pyreactor")
 
 # Only what hangs takes this long.
-TIMEOUT = 120
+TIMEOUT = 240
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import TIMEOUT
+
 ROOT = Path(__file__).resolve().parent.parent
 
 EARLY = """
@@ -81,7 +83,7 @@ def run(prelude: str, body: str) -> None:
         env=env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT,
     )
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet import protocol, reactor
 from twisted.python import log
 
-GIVE_UP_AFTER = 60  # seconds; only what hangs takes this long
+GIVE_UP_AFTER = 150  # seconds; only what hangs takes this long
 UNIX = sys.argv[-1] == "unix"  # streams are those of UNIX sockets, not of TCP
 
 

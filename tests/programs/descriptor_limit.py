@@ -20,7 +20,7 @@ def say(word):
     print(word, flush=True)
     sys.stdin.readline()
 def connect():
-    return socket.create_connection(("127.0.0.1", port), timeout=60)
+    return socket.create_connection(("127.0.0.1", port), timeout=140)
 many = [connect() for _ in range(count)]
 say("connected")
 for one in many:
