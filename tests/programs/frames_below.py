@@ -106,6 +106,7 @@ def start() -> None:
     os.write(Pipe.write, b"hello")
     signal.signal(signal.SIGUSR1, lambda *_: look("signal"))
     reactor.callLater(0.01, look, "callLater")
+    threading.Thread(target=work, daemon=True).start()
     ask_whether_done()
 
 
@@ -117,6 +118,5 @@ def work() -> None:
         time.sleep(0.1)
 
 
-threading.Thread(target=work, daemon=True).start()
 reactor.callWhenRunning(start)
 reactor.run()

@@ -237,7 +237,7 @@ def give_up() -> None:
     os._exit(1)
 
 
-alarm = threading.Timer(60, give_up)
+alarm = threading.Timer(150, give_up)
 alarm.daemon = True
 alarm.start()
 reactor.run()

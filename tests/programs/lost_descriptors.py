@@ -75,14 +75,23 @@ elif when == "running":
     reactor.callLater(0.1, serve)
 elif when == "thread":
 
+    closed = threading.Event()
+
     def work() -> None:
         time.sleep(0.3)
         close_all()
         # It may end the sleep of who sleeps on what was closed, or not.
         reactor.callFromThread(int)
+        closed.set()
+
+    def serve_when_closed() -> None:
+        if closed.is_set():
+            serve()
+        else:
+            reactor.callLater(1, serve_when_closed)
 
     threading.Thread(target=work, daemon=True).start()
-    reactor.callLater(1, serve)
+    reactor.callLater(1, serve_when_closed)
 elif when == "child":
     reactor.listenTCP(0, protocol.Factory.forProtocol(Echo), interface="127.0.0.1")
     reactor.iterate(0)
