@@ -65,6 +65,7 @@ FORGIVEN_BY_STOCK = [
 NOTICED_HERE = [
     (("abortConnection",), "abortConnection ConnectionResetError"),
     (("callLater",), "called"),
+    (("abortConnection",), "abortConnection ConnectionResetError"),
     (("reset",), "called early"),
     (("connectTCP",), "connected"),
     (("stopListening",), "refused"),

@@ -74,7 +74,6 @@ elif when == "running":
     reactor.callLater(0.05, close_all)
     reactor.callLater(0.1, serve)
 elif when == "thread":
-
     closed = threading.Event()
 
     def work() -> None:
