@@ -557,16 +557,20 @@ PyDoc_STRVAR(
     "ValueError for an unknown kind, and TypeError when stock is no Python function.");
 
 static PyType_Slot method_slots[] = {
-    {Py_tp_doc, (void *)method_doc}, {Py_tp_new, method_new},
-    {Py_tp_dealloc, method_dealloc}, {Py_tp_traverse, method_traverse},
-    {Py_tp_call, PyVectorcall_Call}, {0, NULL},
+    {Py_tp_doc, (void *)method_doc},
+    {Py_tp_new, method_new},
+    {Py_tp_dealloc, method_dealloc},
+    {Py_tp_traverse, method_traverse},
+    {0, NULL},
 };
 
+/* How it is bound and called comes from StandIn, and with that
+ * Py_TPFLAGS_METHOD_DESCRIPTOR and Py_TPFLAGS_HAVE_VECTORCALL: a debug build of CPython
+ * aborts where a type asks for these and leaves to its base what they are about. */
 static PyType_Spec method_spec = {
     .name = "pyreactor._core.FramingMethod",
     .basicsize = sizeof(pyr_framing_method),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
-             Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = method_slots,
 };
 

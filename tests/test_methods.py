@@ -132,6 +132,16 @@ def test_attributes_are_the_functions() -> None:
         method.__getattribute__(5)
 
 
+HAVE_VECTORCALL, METHOD_DESCRIPTOR = 1 << 11, 1 << 17  # Py_TPFLAGS_
+
+
+def test_every_kind_is_called_as_a_function_is() -> None:
+    """Without a bound method, and without a tuple: FramingMethod inherits that."""
+    for kind in (_core.StandIn, _core.FramingMethod):
+        assert kind.__flags__ & HAVE_VECTORCALL, kind
+        assert kind.__flags__ & METHOD_DESCRIPTOR, kind
+
+
 def test_it_is_collected_with_its_class() -> None:
     class Owner(str):
         owner: Any
