@@ -556,21 +556,27 @@ PyDoc_STRVAR(
     "replaces: a subclass that overrides one of them gets the stock method.  Raises\n"
     "ValueError for an unknown kind, and TypeError when stock is no Python function.");
 
-static PyType_Slot method_slots[] = {
-    {Py_tp_doc, (void *)method_doc},
-    {Py_tp_new, method_new},
-    {Py_tp_dealloc, method_dealloc},
-    {Py_tp_traverse, method_traverse},
-    {0, NULL},
+/* How it is called and bound is StandIn's, and told again: a heap type of CPython 3.10
+ * does not inherit the two flags for it, and a debug build aborts where a type has the
+ * flags and leaves to its base what they are about. */
+static PyMemberDef method_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(pyr_framing_method, vectorcall),
+     READONLY, NULL},
+    {NULL},
 };
 
-/* How it is bound and called comes from StandIn, and with that
- * Py_TPFLAGS_METHOD_DESCRIPTOR and Py_TPFLAGS_HAVE_VECTORCALL: a debug build of CPython
- * aborts where a type asks for these and leaves to its base what they are about. */
+static PyType_Slot method_slots[] = {
+    {Py_tp_doc, (void *)method_doc}, {Py_tp_new, method_new},
+    {Py_tp_dealloc, method_dealloc}, {Py_tp_traverse, method_traverse},
+    {Py_tp_call, PyVectorcall_Call}, {Py_tp_descr_get, pyr_standin_get},
+    {Py_tp_members, method_members}, {0, NULL},
+};
+
 static PyType_Spec method_spec = {
     .name = "pyreactor._core.FramingMethod",
     .basicsize = sizeof(pyr_framing_method),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+             Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = method_slots,
 };
 

@@ -491,8 +491,8 @@ pyr_standin_dealloc(PyObject *op)
 
 /* ---- what it looks like: the function ---- */
 
-static PyObject *
-standin_get(PyObject *op, PyObject *instance, PyObject *Py_UNUSED(owner))
+PyObject *
+pyr_standin_get(PyObject *op, PyObject *instance, PyObject *Py_UNUSED(owner))
 {
     if (instance == NULL || instance == Py_None) {
         return Py_NewRef(op);
@@ -587,7 +587,7 @@ static PyType_Slot standin_slots[] = {
     {Py_tp_dealloc, pyr_standin_dealloc},
     {Py_tp_traverse, pyr_standin_traverse},
     {Py_tp_call, PyVectorcall_Call},
-    {Py_tp_descr_get, standin_get},
+    {Py_tp_descr_get, pyr_standin_get},
     {Py_tp_getattro, standin_getattro},
     {Py_tp_setattro, standin_setattro},
     {Py_tp_methods, standin_methods},

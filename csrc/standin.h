@@ -57,9 +57,10 @@ void pyr_standin_forget(struct core_state *st, PyObject *object);
 /* A subtype's tp_new: take the function that `self` stands for; -1 with TypeError. */
 int pyr_standin_set_stock(pyr_standin *self, PyObject *stock);
 
-/* For a subtype's tp_traverse and tp_dealloc. */
+/* For a subtype's tp_traverse, tp_dealloc and tp_descr_get. */
 int pyr_standin_traverse(PyObject *self, visitproc visit, void *arg);
 void pyr_standin_dealloc(PyObject *self);
+PyObject *pyr_standin_get(PyObject *self, PyObject *instance, PyObject *owner);
 
 int pyr_standin_exec(PyObject *module, struct core_state *st);
 int pyr_standin_traverse_state(struct core_state *st, visitproc visit, void *arg);

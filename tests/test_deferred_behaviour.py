@@ -809,8 +809,8 @@ def stop_iteration_does_not_leave_an_awaited_deferred(defer: Any) -> Any:
     failed = defer.fail(StopIteration(1))
     raised = error_of(lambda: next(iter(failed)))
     failure = caught(defer.Deferred.fromCoroutine(_wait_for(defer.fail(StopIteration(1)))))
-    # A debug build of CPython 3.14 aborts when that is thrown into a generator that has not begun.
-    aborts = sys.version_info[:2] == (3, 14) and hasattr(sys, "gettotalrefcount")
+    # Debug builds of CPython since 3.14 abort when that is thrown into a generator not yet begun.
+    aborts = sys.version_info >= (3, 14) and hasattr(sys, "gettotalrefcount")
     early = None if aborts else thrown(False)
     return raised, early, thrown(True), failure.type, str(failure.value)
 

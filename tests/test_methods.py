@@ -136,10 +136,11 @@ HAVE_VECTORCALL, METHOD_DESCRIPTOR = 1 << 11, 1 << 17  # Py_TPFLAGS_
 
 
 def test_every_kind_is_called_as_a_function_is() -> None:
-    """Without a bound method, and without a tuple: FramingMethod inherits that."""
+    """Without a bound method, and without a tuple for the arguments."""
     for kind in (_core.StandIn, _core.FramingMethod):
         assert kind.__flags__ & HAVE_VECTORCALL, kind
         assert kind.__flags__ & METHOD_DESCRIPTOR, kind
+        assert "__get__" in vars(kind), "a debug build of Python wants it beside that flag"
 
 
 def test_it_is_collected_with_its_class() -> None:
