@@ -8,7 +8,10 @@ source "$(dirname "$0")/common.sh"
 # What runs whole programs of Twisted's, the examples and the benchmarks takes minutes, and looks
 # at the whole rather than at what differs between Pythons: once is enough.
 ONCE=(--ignore-glob='tests/test_examples*' --ignore-glob='tests/test_programs_*'
-    --ignore=tests/test_benchmarks.py --ignore=tests/test_twistd.py)
+    --ignore=tests/test_benchmarks.py --ignore=tests/test_twistd.py
+    --ignore=tests/test_clocks.py --ignore=tests/test_greenlets.py)
+# Runs three files of tests again, by way of the dict.
+AGAIN=(--deselect='tests/test_inline_values.py::test_the_framings_work_by_way_of_the_dict_too')
 
 # What looks closest at the interpreter: for the Pythons between the newest and the oldest, which get
 # all but the above.
@@ -24,20 +27,20 @@ for python in $(other_pythons "$main"); do
     make_venv ".venvs/$version" "$python" tests/requirements.txt
     case $version in
     "${SUPPORTED%% *}" | "${SUPPORTED##* }") those=("${ONCE[@]}") ;;
-    *) those=("${INTERPRETER[@]}") ;;
+    *) those=("${INTERPRETER[@]}" "${AGAIN[@]}") ;;
     esac
     unit_tests ".venvs/$version" "CPython $version" "${those[@]}"
 done
 
 make_venv .venvs/oldest "$(main_python)" tests/requirements-oldest.txt
-unit_tests .venvs/oldest "CPython $main with the oldest supported Twisted" "${ONCE[@]}"
+unit_tests .venvs/oldest "CPython $main with the oldest supported Twisted" "${ONCE[@]}" "${AGAIN[@]}"
 
 # Python's own assertions are on there, and it counts all references.
 debug=$(.ci/private-python.sh 3.15d)
 make_venv .venvs/debug "$debug" tests/requirements.txt
 say "references, on a debug build of CPython $(version_of "$debug")"
 .ci/build.sh .venvs/debug
-.venvs/debug/bin/python -m pytest -q -p no:cacheprovider -n 3 tests/test_references.py \
+.venvs/debug/bin/python -m pytest -q -p no:cacheprovider -n 3 "${AGAIN[@]}" tests/test_references.py \
     tests/test_deferred_leaks.py tests/test_deferred_behaviour.py tests/test_framing_*.py \
     tests/test_inline_values.py tests/test_reactor.py tests/test_reactor_sockets.py \
     tests/test_tls_records.py
