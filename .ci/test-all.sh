@@ -45,13 +45,12 @@ say "references, on a debug build of CPython $(version_of "$debug")"
     tests/test_inline_values.py tests/test_reactor.py tests/test_reactor_sockets.py \
     tests/test_tls_records.py
 
-# 20,000 programs for Deferred, 50,000 for framing, others each time; and the descriptors that a
+# 20,000 programs for Deferred, 50,000 for framing; and the descriptors that a
 # server is let use up, as far as the machine's limit allows.
 say "random programs, many of them"
 .ci/build.sh .venv
 PYREACTOR_EXAMPLES=10000 PYREACTOR_FRAMING_EXAMPLES=12500 PYREACTOR_TEST_EXAMPLES=1000 \
     PYREACTOR_DESCRIPTORS=20000 .venv/bin/python -m pytest -q -p no:cacheprovider -n 3 \
-    --hypothesis-profile=random \
     tests/test_*_differential.py tests/test_framing_banana.py tests/test_tls_records.py \
     tests/test_reactor_programs.py
 
