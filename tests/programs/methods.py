@@ -16,7 +16,7 @@ from unittest import mock
 import blinker
 import common
 from pydispatch import dispatcher
-from twisted.internet import base, defer, endpoints, protocol, reactor, ssl
+from twisted.internet import base, defer, endpoints, process, protocol, reactor, ssl
 from twisted.protocols import basic, tls
 from twisted.python import reflect
 from twisted.spread import banana
@@ -240,7 +240,12 @@ def show_processes() -> None:
     transport.closeStdin()
     terminal = Child()
     show("terminal", reactor.spawnProcess(terminal, "/bin/true", ["true"], usePTY=True), STREAM)
-    common.until(lambda: child.ended and terminal.ended)
+
+    def both_ended() -> bool:
+        process.reapAllProcesses()  # which SIGCHLD would do, were the reactor running
+        return child.ended and terminal.ended
+
+    common.until(both_ended)
 
 
 def show_datagrams() -> None:
