@@ -77,17 +77,24 @@ class TestMail:
 
     @pytest.fixture
     def host(self) -> Iterator[str]:
-        """An address of the loopback interface of which port 25, mailmail's only one, is free."""
+        """
+        An address of the loopback interface of which port 25, mailmail's only one, is free.
+
+        Other tests find it taken, by the UDP port of that number, as long as this one runs.
+        """
         for number in range(20, 250):
-            with socket.socket() as skt:
+            address = (f"127.0.25.{number}", 25)
+            with socket.socket(type=socket.SOCK_DGRAM) as held:
                 try:
-                    skt.bind((f"127.0.25.{number}", 25))
+                    held.bind(address)
+                    with socket.socket() as skt:
+                        skt.bind(address)
                 except PermissionError:
                     pytest.skip("only root may listen on port 25, the only one mailmail knows")
                 except OSError:
                     continue
-            yield f"127.0.25.{number}"
-            return
+                yield address[0]
+                return
         raise AssertionError("no free port 25")
 
     def test_mailmail(
