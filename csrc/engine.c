@@ -73,7 +73,8 @@ after_libuv_in_child(void)
     places_give_back(&held_by_child);
 }
 
-/* libuv registers its own handler when its first loop is made, which `made` tells of. */
+/* libuv registers its own handler when its first loop is made, and such handlers run in
+ * the order of their registration: one of ours comes before that, the other after. */
 static pthread_once_t first_handler = PTHREAD_ONCE_INIT;
 static pthread_once_t last_handler = PTHREAD_ONCE_INIT;
 
