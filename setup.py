@@ -80,9 +80,16 @@ compiling, linking = BUILDS[os.environ.get("PYREACTOR_BUILD", "release")]
 
 core = Extension(
     "pyreactor._core",
-    sources=sorted(glob("csrc/*.c")),
-    depends=sorted(glob("csrc/*.h")),
-    extra_compile_args=["-std=c17", "-D_GNU_SOURCE", "-fvisibility=hidden", *compiling, *warnings]
+    sources=sorted(glob("csrc/**/*.c", recursive=True)),
+    depends=sorted(glob("csrc/**/*.h", recursive=True)),
+    extra_compile_args=[
+        "-std=c17",
+        "-Icsrc",
+        "-D_GNU_SOURCE",
+        "-fvisibility=hidden",
+        *compiling,
+        *warnings,
+    ]
     + (libuv("--cflags") if needs_libuv() else []),
     extra_link_args=linking + (libuv("--libs") if needs_libuv() else []),
 )

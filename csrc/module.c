@@ -1,6 +1,6 @@
 /* pyreactor._core: multi-phase init (PEP 489) and the module state. */
-#include "core.h"
-#include "reactor_concepts.h"
+#include "core/core.h"
+#include "loop/reactor_concepts.h"
 
 /* A concept's part in the module's life.  traverse and clear may be NULL. */
 typedef struct {

@@ -1,0 +1,629 @@
+/* StandIn, the type of methods that stand in for Python functions; see standin.h. */
+#include "core/standin.h"
+
+#include <stddef.h>
+
+#include "core/core.h"
+
+#define SELF ((pyr_standin *)op)
+
+static inline int
+descend(core_state *st)
+{
+    return pyr_descend(&st->depth, " while calling a Python object");
+}
+
+static inline void
+ascend(core_state *st)
+{
+    pyr_ascend(&st->depth);
+}
+
+/* Kept out of the plain calls, which so save and restore no registers for it. */
+#ifdef __GNUC__
+#define RARE __attribute__((noinline, cold))
+#else
+#define RARE
+#endif
+
+/* ---- calls that are not plain ---- */
+
+/* The arguments of a call, each in its place.  All but kwnames is borrowed. */
+typedef struct {
+    PyObject **values; /* self, then by position; NULL: optional, and not given */
+    Py_ssize_t count;
+    PyObject *kwnames; /* of what goes to **kwargs, whose values come last; or NULL */
+} bound_arguments;
+
+static void
+bound_clear(bound_arguments *bound)
+{
+    PyMem_Free(bound->values);
+    Py_CLEAR(bound->kwnames);
+}
+
+/* Place of a parameter among the function's, or -1. */
+static Py_ssize_t
+parameter_place(pyr_standin *self, PyObject *name)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->names); i++) {
+        PyObject *own = PyTuple_GET_ITEM(self->names, i);
+        if (own == name || PyUnicode_Compare(own, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/*
+ * Put the arguments that came by name where they belong: those of parameters into their
+ * places, the others behind all positional ones, their names into `rest` (a list).
+ * 1: done, 0: the function would not take them, -1 with an exception set
+ */
+static int
+bind_keywords(pyr_standin *self, PyObject *const *values, PyObject *kwnames,
+              bound_arguments *bound, PyObject *rest)
+{
+    Py_ssize_t extra = bound->count;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
+        Py_ssize_t place = parameter_place(self, name);
+        if (place < 0 ? !self->takes_keywords : bound->values[place] != NULL) {
+            return 0;
+        }
+        if (place < 0 && PyList_Append(rest, name) < 0) {
+            return -1;
+        }
+        bound->values[place < 0 ? extra++ : place] = values[i];
+    }
+    return 1;
+}
+
+/* Leave out optional arguments at the end that were not given, and see that none is
+ * missing that has to be there. */
+static bool
+is_complete(pyr_standin *self, bound_arguments *bound)
+{
+    for (Py_ssize_t i = 0; i <= self->required; i++) {
+        if (bound->values[i] == NULL) {
+            return false;
+        }
+    }
+    if (bound->kwnames == NULL) {
+        while (bound->values[bound->count - 1] == NULL) {
+            bound->count--;
+        }
+    }
+    return true;
+}
+
+/*
+ * Sort the arguments of a call as the Python function's parameters ask for.
+ * 1: done, 0: the function would not take them, -1 with an exception set
+ */
+static int
+bind(pyr_standin *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+     bound_arguments *bound)
+{
+    Py_ssize_t parameters = self->most + 1;
+    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    if (nargs > parameters && !self->takes_args) {
+        return 0;
+    }
+    bound->count = nargs > parameters ? nargs : parameters;
+    bound->values = PyMem_Calloc((size_t)(bound->count + named), sizeof(PyObject *));
+    if (bound->values == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < nargs; i++) {
+        bound->values[i] = args[i];
+    }
+    PyObject *rest = named == 0 ? NULL : PyList_New(0);
+    int status = named == 0     ? 1
+                 : rest == NULL ? -1
+                                : bind_keywords(self, args + nargs, kwnames, bound, rest);
+    if (status > 0 && rest != NULL && PyList_GET_SIZE(rest) > 0) {
+        bound->kwnames = PyList_AsTuple(rest);
+        status = bound->kwnames == NULL ? -1 : 1;
+    }
+    Py_XDECREF(rest);
+    return status <= 0 ? status : is_complete(self, bound);
+}
+
+static inline bool
+is_for(pyr_standin *self, PyObject *instance)
+{
+    PyTypeObject *type = Py_TYPE(instance);
+    return type == self->owner || self->owner == NULL ||
+           PyType_IsSubtype(type, self->owner);
+}
+
+/*
+ * A call by keywords, or with arguments that do not suit, or on an object of another
+ * class, such as one of stock's own: the function raises its TypeError, or does its work.
+ */
+static RARE PyObject *
+call_otherwise(pyr_standin *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    bound_arguments bound = {NULL, 0, NULL};
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    int status = bind(self, args, nargs, kwnames, &bound);
+    PyObject *result = NULL;
+    if (status > 0 && is_for(self, bound.values[0])) {
+        result = self->vectorcall((PyObject *)self, bound.values, (size_t)bound.count,
+                                  bound.kwnames);
+    } else if (status >= 0) {
+        result = PyObject_Vectorcall(self->stock, args, nargsf, kwnames);
+    }
+    bound_clear(&bound);
+    return result;
+}
+
+/* ---- plain calls ---- */
+
+/*
+ * These are as short as can be: what CPython does without a call for its own method
+ * descriptors, it does by them for ours.
+ */
+
+static inline bool
+has_count(size_t nargsf, Py_ssize_t count, PyObject *kwnames)
+{
+    return kwnames == NULL && PyVectorcall_NARGS(nargsf) == count;
+}
+
+static PyObject *
+noargs_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    if (!has_count(nargsf, 1, kwnames) || !is_for(SELF, args[0])) {
+        return call_otherwise(SELF, args, nargsf, kwnames);
+    }
+    core_state *st = SELF->st;
+    if (descend(st) < 0) {
+        return NULL;
+    }
+    PyObject *result = SELF->function(args[0], NULL);
+    ascend(st);
+    return result;
+}
+
+static PyObject *
+one_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    if (!has_count(nargsf, 2, kwnames) || !is_for(SELF, args[0])) {
+        return call_otherwise(SELF, args, nargsf, kwnames);
+    }
+    core_state *st = SELF->st;
+    if (descend(st) < 0) {
+        return NULL;
+    }
+    PyObject *result = SELF->function(args[0], args[1]);
+    ascend(st);
+    return result;
+}
+
+/* Do all these names go to **kwargs? */
+static RARE bool
+are_free_keywords(pyr_standin *self, PyObject *kwnames)
+{
+    bool result = self->takes_keywords;
+    for (Py_ssize_t i = 0; result && i < PyTuple_GET_SIZE(kwnames); i++) {
+        result = parameter_place(self, PyTuple_GET_ITEM(kwnames, i)) < 0;
+    }
+    return result;
+}
+
+/* Are these `nargs` arguments after self as C takes them?  nargs is -1 without a self. */
+static inline bool
+are_plain(pyr_standin *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    return (size_t)(nargs - self->required) <= self->spare &&
+           (kwnames == NULL || are_free_keywords(self, kwnames)) && is_for(self, args[0]);
+}
+
+#define FAST_FUNCTION(self) \
+    ((_PyCFunctionFastWithKeywords)(void (*)(void))(self)->function)
+
+static PyObject *
+many_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf) - 1;
+    if (!are_plain(SELF, args, nargs, kwnames)) {
+        return call_otherwise(SELF, args, nargsf, kwnames);
+    }
+    core_state *st = SELF->st;
+    if (descend(st) < 0) {
+        return NULL;
+    }
+    PyObject *result = FAST_FUNCTION(SELF)(args[0], args + 1, nargs, kwnames);
+    ascend(st);
+    return result;
+}
+
+void
+pyr_standin_remember(core_state *st, PyObject *instance, PyObject *object)
+{
+    if (st->standin.object == NULL) {
+        st->standin.instance = instance;
+        st->standin.object = object;
+    }
+}
+
+void
+pyr_standin_forget(core_state *st, PyObject *object)
+{
+    if (st->standin.object == object) {
+        st->standin.instance = st->standin.object = NULL;
+    }
+}
+
+/* The object whose method it is, a new reference; *object is NULL if there is none. */
+static inline int
+find_object(pyr_standin *self, PyObject *instance, PyObject **object)
+{
+    const pyr_standin_state *known = &self->st->standin;
+    if (instance == known->instance) {
+        *object = Py_NewRef(known->object);
+        return 0;
+    }
+    return PyObject_GetOptionalAttr(instance, self->through, object);
+}
+
+/* For a method of another object, which is an attribute of the instance.  What has no
+ * such object is the function's to work on. */
+static PyObject *
+through_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf) - 1;
+    if (!are_plain(SELF, args, nargs, kwnames)) {
+        return call_otherwise(SELF, args, nargsf, kwnames);
+    }
+    PyObject *object;
+    if (find_object(SELF, args[0], &object) < 0) {
+        return NULL;
+    }
+    if (object == NULL || !Py_IS_TYPE(object, PyDescr_TYPE(SELF->method))) {
+        Py_XDECREF(object);
+        return PyObject_Vectorcall(SELF->stock, args, nargsf, kwnames);
+    }
+    PyObject *result = NULL;
+    core_state *st = SELF->st;
+    if (descend(st) == 0) {
+        result = SELF->is_fast ? FAST_FUNCTION(SELF)(object, args + 1, nargs, kwnames)
+                               : SELF->function(object, nargs > 0 ? args[1] : NULL);
+        ascend(st);
+    }
+    Py_DECREF(object);
+    return result;
+}
+
+/* A function of this module that takes self first; NotImplemented: stock's code does it
+ */
+static PyObject *
+module_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    pyr_standin *self = SELF;
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    if (kwnames != NULL || nargs != self->required + 1) {
+        return PyObject_Vectorcall(self->stock, args, nargsf, kwnames);
+    }
+    /* Two ends that answer each other for ever may have no Python function between. */
+    PyObject *module = PyCFunction_GET_SELF(self->method);
+    core_state *st = self->st;
+    if (descend(st) < 0) {
+        return NULL;
+    }
+    _PyCFunctionFast function = (_PyCFunctionFast)(void (*)(void))self->function;
+    Py_INCREF(self); /* somebody may replace the method, and so drop it, while it runs */
+    PyObject *result = function(module, args, nargs);
+    if (result == Py_NotImplemented) {
+        Py_DECREF(result);
+        result = PyObject_Vectorcall(self->stock, args, nargsf, NULL);
+    }
+    ascend(st);
+    Py_DECREF(self);
+    return result;
+}
+
+/* ---- making one ---- */
+
+/* Parameters of a Python function as PyCode has them, self among them; -1: error */
+static int
+read_parameters(pyr_standin *self, PyObject *stock)
+{
+    PyCodeObject *code = (PyCodeObject *)PyFunction_GET_CODE(stock);
+    PyObject *defaults = PyFunction_GET_DEFAULTS(stock);
+    if (code->co_argcount < 1 || code->co_kwonlyargcount != 0 ||
+        code->co_posonlyargcount != 0) {
+        PyErr_Format(PyExc_TypeError, "%R has parameters that StandIn does not know",
+                     stock);
+        return -1;
+    }
+    PyObject *all = PyObject_GetAttrString((PyObject *)code, "co_varnames");
+    self->names = all == NULL ? NULL : PyTuple_GetSlice(all, 0, code->co_argcount);
+    Py_XDECREF(all);
+    self->most = code->co_argcount - 1;
+    self->required = self->most - (defaults == NULL ? 0 : PyTuple_GET_SIZE(defaults));
+    self->takes_args = (code->co_flags & CO_VARARGS) != 0;
+    self->takes_keywords = (code->co_flags & CO_VARKEYWORDS) != 0;
+    self->spare = self->takes_args ? PY_SSIZE_T_MAX : self->most - self->required;
+    return self->names == NULL ? -1 : 0;
+}
+
+int
+pyr_standin_set_stock(pyr_standin *self, PyObject *stock)
+{
+    if (!PyFunction_Check(stock)) {
+        PyErr_Format(PyExc_TypeError, "%R is no Python function", stock);
+        return -1;
+    }
+    self->st = pyr_state_of_type(Py_TYPE(self));
+    if (self->st == NULL) {
+        return -1;
+    }
+    self->module = Py_XNewRef(PyType_GetModule(self->st->standin.type));
+    if (self->module == NULL) {
+        return -1;
+    }
+    self->stock = Py_NewRef(stock);
+    return read_parameters(self, stock);
+}
+
+/* Does the C method take what the function takes? */
+static vectorcallfunc
+vectorcall_for(const pyr_standin *self, int flags)
+{
+    bool exact =
+        self->required == self->most && !self->takes_args && !self->takes_keywords;
+    switch (flags & ~(METH_CLASS | METH_COEXIST)) {
+    case METH_NOARGS:
+        return exact && self->most == 0 ? noargs_vectorcall : NULL;
+    case METH_O:
+        return exact && self->most == 1 ? one_vectorcall : NULL;
+    case METH_FASTCALL | METH_KEYWORDS:
+        return many_vectorcall;
+    case METH_FASTCALL:
+        return exact && self->owner == NULL ? module_vectorcall : NULL;
+    default:
+        return NULL;
+    }
+}
+
+static int
+take_method(pyr_standin *self, PyObject *method)
+{
+    PyMethodDef *def = NULL;
+    if (Py_IS_TYPE(method, &PyMethodDescr_Type)) {
+        def = ((PyMethodDescrObject *)method)->d_method;
+        self->owner = (PyTypeObject *)Py_NewRef(PyDescr_TYPE(method));
+    } else if (Py_IS_TYPE(method, &PyClassMethodDescr_Type)) {
+        def = ((PyMethodDescrObject *)method)->d_method;
+        self->owner = (PyTypeObject *)Py_NewRef((PyObject *)&PyType_Type);
+    } else if (PyCFunction_CheckExact(method) &&
+               PyCFunction_GET_FLAGS(method) == METH_FASTCALL) {
+        def = ((PyCFunctionObject *)method)->m_ml;
+    }
+    self->vectorcall = def == NULL ? NULL : vectorcall_for(self, def->ml_flags);
+    if (self->vectorcall == NULL) {
+        PyErr_Format(PyExc_TypeError, "%R cannot stand in for %R", method, self->stock);
+        return -1;
+    }
+    self->function = def->ml_meth;
+    self->method = Py_NewRef(method);
+    return 0;
+}
+
+/* The C method is one of the object that the instances have in this attribute. */
+static int
+go_through(pyr_standin *self, PyObject *name)
+{
+    if (!Py_IS_TYPE(self->method, &PyMethodDescr_Type) || !PyUnicode_CheckExact(name)) {
+        PyErr_Format(PyExc_TypeError, "%R is no way to the object of a method", name);
+        return -1;
+    }
+    self->through = Py_NewRef(name);
+    PyUnicode_InternInPlace(&self->through);
+    self->is_fast = self->vectorcall == many_vectorcall;
+    self->vectorcall = through_vectorcall;
+    Py_CLEAR(self->owner);
+    return 0;
+}
+
+static PyObject *
+standin_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"method", "stock", "through", NULL};
+    PyObject *method, *stock, *through = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O:StandIn", keywords, &method,
+                                     &stock, &through)) {
+        return NULL;
+    }
+    pyr_standin *self = (pyr_standin *)type->tp_alloc(type, 0);
+    if (self != NULL &&
+        (pyr_standin_set_stock(self, stock) < 0 || take_method(self, method) < 0 ||
+         (through != Py_None && go_through(self, through) < 0))) {
+        Py_CLEAR(self);
+    }
+    return (PyObject *)self;
+}
+
+PyObject *
+pyr_standin_method(core_state *st, PyObject *found)
+{
+    return found != NULL && Py_IS_TYPE(found, st->standin.type)
+               ? ((pyr_standin *)found)->method
+               : found;
+}
+
+/*
+ * There is no tp_clear: what it refers to never changes, so any cycle through it has
+ * another member to be cleared (a class, a module, the function's globals), and until
+ * that is gone the method can be called.
+ */
+int
+pyr_standin_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(SELF->module);
+    Py_VISIT(SELF->stock);
+    Py_VISIT(SELF->method);
+    Py_VISIT(SELF->names);
+    Py_VISIT(SELF->owner);
+    return 0;
+}
+
+void
+pyr_standin_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    PyObject_ClearWeakRefs(op);
+    Py_CLEAR(SELF->stock);
+    Py_CLEAR(SELF->method);
+    Py_CLEAR(SELF->names);
+    Py_CLEAR(SELF->owner);
+    Py_CLEAR(SELF->through);
+    Py_CLEAR(SELF->module);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+/* ---- what it looks like: the function ---- */
+
+PyObject *
+pyr_standin_get(PyObject *op, PyObject *instance, PyObject *Py_UNUSED(owner))
+{
+    if (instance == NULL || instance == Py_None) {
+        return Py_NewRef(op);
+    }
+    return PyMethod_New(op, instance);
+}
+
+/* Its own are __class__, __wrapped__, method, __reduce__, and what makes it callable. */
+static PyObject *
+standin_getattro(PyObject *op, PyObject *name)
+{
+    if (PyUnicode_Check(name) && /* __getattribute__ may be called with anything */
+        (PyUnicode_CompareWithASCIIString(name, "__doc__") == 0 ||
+         PyUnicode_CompareWithASCIIString(name, "__module__") == 0)) {
+        return PyObject_GetAttr(SELF->stock, name); /* or the type's would be found */
+    }
+    PyObject *value = PyObject_GenericGetAttr(op, name);
+    if (value != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        return value;
+    }
+    PyErr_Clear();
+    return PyObject_GetAttr(SELF->stock, name);
+}
+
+static int
+standin_setattro(PyObject *op, PyObject *name, PyObject *value)
+{
+    return PyObject_SetAttr(SELF->stock, name, value);
+}
+
+static PyObject *
+standin_repr(PyObject *op)
+{
+    PyObject *name = PyObject_GetAttrString(SELF->stock, "__qualname__");
+    PyObject *text =
+        name == NULL ? NULL : PyUnicode_FromFormat("<function %U at %p>", name, op);
+    Py_XDECREF(name);
+    return text;
+}
+
+/* isinstance(method, FunctionType), as many look for functions */
+static PyObject *
+standin_class(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
+{
+    return Py_NewRef((PyObject *)&PyFunction_Type);
+}
+
+PyDoc_STRVAR(reduce_doc, "__reduce__()\n--\n\nPickled and copied by name, as functions.");
+
+static PyObject *
+standin_reduce(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return PyObject_GetAttrString(SELF->stock, "__qualname__");
+}
+
+PyDoc_STRVAR(
+    standin_doc,
+    "StandIn(method, stock, through=None)\n--\n\n"
+    "A method in C that a program takes for the Python function stock.\n\n"
+    "method is the method descriptor of a C type, whose instances it is for; or that\n"
+    "of a class method; or a function of this module that takes self (any object)\n"
+    "first and may return NotImplemented to have stock's code do the work.  through\n"
+    "(str) is the attribute that has the object which the method is called on, if that\n"
+    "is not the instance itself; without such an object stock runs.  Raises\n"
+    "TypeError if stock is no plain Python function, or if the method does not take\n"
+    "what stock takes.");
+
+static PyMethodDef standin_methods[] = {
+    {"__reduce__", standin_reduce, METH_NOARGS, reduce_doc},
+    {NULL},
+};
+
+static PyGetSetDef standin_getset[] = {
+    {"__class__", standin_class, NULL, NULL, NULL},
+    {NULL},
+};
+
+static PyMemberDef standin_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(pyr_standin, vectorcall), READONLY,
+     NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(pyr_standin, weakrefs), READONLY, NULL},
+    {"__wrapped__", T_OBJECT_EX, offsetof(pyr_standin, stock), READONLY,
+     "The Python function that this stands for."},
+    {"method", T_OBJECT_EX, offsetof(pyr_standin, method), READONLY,
+     "What was given as the C method."},
+    {NULL},
+};
+
+static PyType_Slot standin_slots[] = {
+    {Py_tp_doc, (void *)standin_doc},
+    {Py_tp_new, standin_new},
+    {Py_tp_dealloc, pyr_standin_dealloc},
+    {Py_tp_traverse, pyr_standin_traverse},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_descr_get, pyr_standin_get},
+    {Py_tp_getattro, standin_getattro},
+    {Py_tp_setattro, standin_setattro},
+    {Py_tp_methods, standin_methods},
+    {Py_tp_getset, standin_getset},
+    {Py_tp_members, standin_members},
+    {Py_tp_repr, standin_repr},
+    {0, NULL},
+};
+
+static PyType_Spec standin_spec = {
+    .name = "pyreactor._core.StandIn",
+    .basicsize = sizeof(pyr_standin),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+             Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = standin_slots,
+};
+
+/* ---- module ---- */
+
+int
+pyr_standin_exec(PyObject *module, core_state *st)
+{
+    st->standin.type = pyr_add_type(module, &standin_spec, NULL);
+    return st->standin.type == NULL ? -1 : 0;
+}
+
+int
+pyr_standin_traverse_state(core_state *st, visitproc visit, void *arg)
+{
+    Py_VISIT(st->standin.type);
+    return 0;
+}
+
+void
+pyr_standin_clear_state(core_state *st)
+{
+    Py_CLEAR(st->standin.type);
+}

@@ -1,0 +1,403 @@
+/*
+ * Failures for Deferreds: making them, the traceback entries stock's Python frames would
+ * have left, and the report of errors nobody handled.
+ */
+#include "deferred/inline.h"
+
+#include <frameobject.h>
+#include <traceback.h>
+
+bool
+pyr_is_failure_slow(core_state *st, PyObject *value)
+{
+    PyTypeObject *type = (PyTypeObject *)st->deferred.failure_type;
+    if (PyType_IsSubtype(Py_TYPE(value), type)) {
+        return true;
+    }
+    /* Its __class__ may be a property, which may drop what we look at. */
+    Py_INCREF(value);
+    int result = PyObject_IsInstance(value, (PyObject *)type);
+    Py_DECREF(value);
+    if (result < 0) {
+        /* A __class__ property that raises does not make it a Failure. */
+        PyErr_Clear();
+        return false;
+    }
+    return result == 1;
+}
+
+/* A traceback of `points`, outermost first, that ends in `tb` (stolen, may be NULL). */
+static PyObject *
+trace_before(core_state *st, const pyr_trace_point *points, int count, PyObject *tb)
+{
+    for (int i = count; i-- > 0;) {
+        const pyr_trace_entry *entry = &st->deferred.trace[points[i]];
+        if (entry->frame == NULL) {
+            continue;
+        }
+        PyObject *next = tb == NULL ? Py_NewRef(Py_None) : tb;
+        PyObject *args[] = {next, entry->frame, entry->lasti, entry->lineno};
+        tb = PyObject_Vectorcall((PyObject *)&PyTraceBack_Type, args, 4, NULL);
+        if (tb == NULL) {
+            /* Better a traceback without our entry than none. */
+            PyErr_Clear();
+            tb = next;
+            if (tb == Py_None) {
+                Py_DECREF(tb);
+                tb = NULL;
+            }
+            continue;
+        }
+        Py_DECREF(next);
+    }
+    return tb;
+}
+
+void
+pyr_trace_prepend(core_state *st, const pyr_trace_point *points, int count)
+{
+    PyObject *exc = PyErr_GetRaisedException();
+    PyObject *tb = trace_before(st, points, count, PyException_GetTraceback(exc));
+    if (tb != NULL) {
+        (void)PyException_SetTraceback(exc, tb);
+        Py_DECREF(tb);
+    }
+    PyErr_SetRaisedException(exc);
+}
+
+/* twisted.python.failure.count += 1, and give the new number back. */
+static PyObject *
+next_count(core_state *st)
+{
+    PyObject *count;
+    PyObject *module_globals = st->deferred.failure_globals;
+    if (PyDict_GetItemRef(module_globals, st->names.count, &count) <= 0) {
+        return NULL;
+    }
+    PyObject *one = PyLong_FromLong(1);
+    PyObject *next = one == NULL ? NULL : PyNumber_Add(count, one);
+    Py_XDECREF(one);
+    Py_DECREF(count);
+    if (next != NULL && PyDict_SetItem(module_globals, st->names.count, next) < 0) {
+        Py_CLEAR(next);
+    }
+    return next;
+}
+
+/* What Failure.__init__ would have put into the instance. */
+static PyObject *
+failure_dict(core_state *st, PyObject *value, PyObject *tb)
+{
+    PyObject *count = next_count(st);
+    if (count == NULL) {
+        return NULL;
+    }
+    PyObject *dict = PyDict_Copy(st->deferred.failure_template);
+    if (dict == NULL || PyDict_SetItem(dict, st->names.count, count) < 0 ||
+        PyDict_SetItem(dict, st->names.type, (PyObject *)Py_TYPE(value)) < 0 ||
+        PyDict_SetItem(dict, st->names.value, value) < 0 ||
+        (tb != NULL && PyDict_SetItem(dict, st->names.tb, tb) < 0)) {
+        Py_CLEAR(dict);
+    }
+    Py_DECREF(count);
+    return dict;
+}
+
+/* May we fill a Failure for `value` in by ourselves? */
+static bool
+fast_failure(core_state *st, PyObject *value)
+{
+    if (!st->deferred.fast_failure || !PyExceptionInstance_Check(value) ||
+        PyType_IsSubtype(Py_TYPE(value), (PyTypeObject *)st->deferred.failure_type)) {
+        return false;
+    }
+    /* twisted.python.failure.startDebugMode replaces it. */
+    PyObject *init = PyObject_GetAttr(st->deferred.failure_type, st->names.dunder_init);
+    if (init == NULL) {
+        PyErr_Clear();
+        return false;
+    }
+    bool same = init == st->deferred.failure_init;
+    Py_DECREF(init);
+    return same;
+}
+
+/* A Failure without its __init__ having run; args is what Failure(...) would be called
+ * with. */
+static PyObject *
+bare_failure(core_state *st, PyObject *value, PyObject *tb, PyObject *args)
+{
+    PyTypeObject *type = (PyTypeObject *)st->deferred.failure_type;
+    PyObject *failure = type->tp_new(type, args, NULL);
+    if (failure == NULL) {
+        return NULL;
+    }
+    PyObject *dict = failure_dict(st, value, tb);
+    if (dict == NULL) {
+        Py_DECREF(failure);
+        return NULL;
+    }
+    Py_XSETREF(((PyBaseExceptionObject *)failure)->dict, dict);
+    return failure;
+}
+
+/* Failure(captureVars=capture), which takes the exception being handled. */
+static PyObject *
+call_failure(core_state *st, bool capture)
+{
+    PyObject *args[] = {capture ? Py_True : Py_False};
+    return PyObject_Vectorcall(st->deferred.failure_type, args, 0,
+                               st->deferred.capture_names);
+}
+
+static void
+set_handled(PyObject *exc)
+{
+    PyObject *type = exc == NULL ? NULL : Py_NewRef(Py_TYPE(exc));
+    PyObject *tb = exc == NULL ? NULL : PyException_GetTraceback(exc);
+    PyErr_SetExcInfo(type, Py_XNewRef(exc), tb);
+}
+
+/* The exception being handled, as a new reference or NULL */
+static PyObject *
+get_handled(void)
+{
+    PyObject *type, *value, *tb;
+    PyErr_GetExcInfo(&type, &value, &tb);
+    Py_XDECREF(type);
+    Py_XDECREF(tb);
+    if (value == Py_None) {
+        Py_CLEAR(value);
+    }
+    return value;
+}
+
+PyObject *
+pyr_handling_begin(PyObject *exc)
+{
+    PyObject *outer = get_handled();
+    set_handled(exc);
+    return outer;
+}
+
+/*
+ * Each generator has such an exception of its own, and what we got may be that of its
+ * caller: then nothing must stay behind, or the generator would keep it.
+ */
+void
+pyr_handling_end(PyObject *stolen_outer)
+{
+    set_handled(NULL);
+    PyObject *callers = get_handled();
+    if (callers != stolen_outer) {
+        set_handled(stolen_outer);
+    }
+    Py_XDECREF(callers);
+    Py_XDECREF(stolen_outer);
+}
+
+/* As call_failure, with `exc` made the exception being handled meanwhile. */
+static PyObject *
+call_failure_handling(core_state *st, PyObject *exc, bool capture)
+{
+    PyObject *outer = pyr_handling_begin(exc);
+    PyObject *failure = call_failure(st, capture);
+    pyr_handling_end(outer);
+    return failure;
+}
+
+PyObject *
+pyr_failure_from_error(core_state *st, const pyr_trace_point *points, int count,
+                       bool capture)
+{
+    PyObject *exc = PyErr_GetRaisedException();
+    PyObject *tb = trace_before(st, points, count, PyException_GetTraceback(exc));
+    if (tb != NULL && PyException_SetTraceback(exc, tb) < 0) {
+        PyErr_Clear();
+    }
+    PyObject *failure;
+    if (!capture && fast_failure(st, exc)) {
+        failure = bare_failure(st, exc, tb, st->deferred.empty_tuple);
+    } else {
+        failure = call_failure_handling(st, exc, capture);
+    }
+    Py_XDECREF(tb);
+    Py_DECREF(exc);
+    return failure;
+}
+
+PyObject *
+pyr_failure_from_handled(core_state *st, bool capture)
+{
+    return call_failure(st, capture);
+}
+
+PyObject *
+pyr_failure_from_value(core_state *st, PyObject *value)
+{
+    if (!fast_failure(st, value)) {
+        return PyObject_CallOneArg(st->deferred.failure_type, value);
+    }
+    PyObject *args = PyTuple_Pack(1, value);
+    if (args == NULL) {
+        return NULL;
+    }
+    PyObject *tb = PyException_GetTraceback(value);
+    PyObject *failure = bare_failure(st, value, tb, args);
+    Py_XDECREF(tb);
+    Py_DECREF(args);
+    return failure;
+}
+
+/* The failure's `value` if that is an exception, and its `tb` (NULL for None). */
+int
+pyr_failure_value(PyObject *failure, PyObject **value, PyObject **tb)
+{
+    *value = PyObject_GetAttrString(failure, "value");
+    if (*value == NULL) {
+        return -1;
+    }
+    *tb = PyObject_GetAttrString(failure, "tb");
+    if (*tb == NULL) {
+        Py_CLEAR(*value);
+        return -1;
+    }
+    return 0;
+}
+
+/* Is it an exact Failure whose raiseException is Twisted's own? */
+static bool
+raises_as_usual(core_state *st, PyObject *failure)
+{
+    if ((PyObject *)Py_TYPE(failure) != st->deferred.failure_type) {
+        return false;
+    }
+    PyObject *method =
+        PyObject_GetAttr(st->deferred.failure_type, st->names.raiseException);
+    if (method == NULL) {
+        PyErr_Clear();
+        return false;
+    }
+    bool same = method == st->deferred.failure_raise;
+    Py_DECREF(method);
+    return same;
+}
+
+static bool
+raise_natively(PyObject *failure)
+{
+    PyObject *value, *tb;
+    if (pyr_failure_value(failure, &value, &tb) < 0) {
+        PyErr_Clear();
+        return false;
+    }
+    bool raised = false;
+    if (PyExceptionInstance_Check(value) && PyException_SetTraceback(value, tb) == 0) {
+        PyErr_SetObject((PyObject *)Py_TYPE(value), value);
+        raised = true;
+    } else {
+        PyErr_Clear();
+    }
+    Py_DECREF(value);
+    Py_DECREF(tb);
+    return raised;
+}
+
+void
+pyr_failure_raise(core_state *st, PyObject *failure)
+{
+    if (raises_as_usual(st, failure) && raise_natively(failure)) {
+        static const pyr_trace_point point[] = {PYR_TRACE_raise};
+        pyr_trace_prepend(st, point, 1);
+        return;
+    }
+    PyObject *result = PyObject_CallMethodNoArgs(failure, st->names.raiseException);
+    if (result != NULL) {
+        /* Stock goes round its loop for ever here; an error is kinder. */
+        Py_DECREF(result);
+        PyErr_SetString(PyExc_RuntimeError, "Failure.raiseException did not raise");
+    }
+}
+
+/* debug_info.failResult = value; an object that refuses is told about, not obeyed. */
+static void
+set_fail_result(pyr_deferred *self, PyObject *value)
+{
+    if (PyObject_SetAttr(self->debug_info, self->st->names.failResult, value) < 0) {
+        PyErr_WriteUnraisable(self->debug_info);
+    }
+}
+
+void
+pyr_note_failure(pyr_deferred *self, PyObject *failure)
+{
+    if (self->debug_info != NULL) {
+        set_fail_result(self, failure);
+        return;
+    }
+    self->had_debug_info = true;
+    Py_XSETREF(self->fail_result, Py_NewRef(failure));
+    if (Py_TYPE(self)->tp_finalize != pyr_deferred_finalize) {
+        /* A subclass has a __del__ of its own: the report needs another finalizer. */
+        PyObject *info = pyr_debug_info(self);
+        if (info == NULL) {
+            PyErr_WriteUnraisable((PyObject *)self);
+        }
+        Py_XDECREF(info);
+    }
+}
+
+void
+pyr_forget_failure_slow(pyr_deferred *self)
+{
+    if (self->debug_info != NULL) {
+        set_fail_result(self, Py_None);
+        return;
+    }
+    Py_CLEAR(self->fail_result);
+}
+
+/* `_debugInfo` as Python sees it: a DebugInfo, made now if stock would have one. */
+PyObject *
+pyr_debug_info(pyr_deferred *self)
+{
+    if (self->debug_info != NULL || !self->had_debug_info) {
+        return Py_NewRef(self->debug_info == NULL ? Py_None : self->debug_info);
+    }
+    PyObject *info = PyObject_CallNoArgs(self->st->deferred.debug_info_type);
+    if (info == NULL) {
+        return NULL;
+    }
+    self->debug_info = Py_NewRef(info);
+    if (self->fail_result != NULL) {
+        PyObject *failure = self->fail_result;
+        self->fail_result = NULL;
+        set_fail_result(self, failure);
+        Py_DECREF(failure);
+    }
+    return info;
+}
+
+/*
+ * Report the failure nobody handled, if there is one.  Twisted's DebugInfo does it in its
+ * __del__, so one is made for the purpose and dropped.  Keeps the current exception.
+ */
+void
+pyr_report_unhandled(pyr_deferred *self)
+{
+    PyObject *failure = self->fail_result;
+    if (failure == NULL || !pyr_has_state(Py_TYPE(self)) ||
+        self->st->deferred.debug_info_type == NULL) {
+        return;
+    }
+    self->fail_result = NULL;
+    PyObject *type, *value, *tb;
+    PyErr_Fetch(&type, &value, &tb);
+    PyObject *info = PyObject_CallNoArgs(self->st->deferred.debug_info_type);
+    if (info == NULL || PyObject_SetAttr(info, self->st->names.failResult, failure) < 0) {
+        PyErr_WriteUnraisable(self->st->deferred.debug_info_type);
+    }
+    Py_XDECREF(info);
+    Py_DECREF(failure);
+    PyErr_Restore(type, value, tb);
+}

@@ -1,0 +1,122 @@
+/* The Deferred concept's small tests for hot paths; they need the whole module state. */
+#ifndef PYREACTOR_DEFERRED_INLINE_H
+#define PYREACTOR_DEFERRED_INLINE_H
+
+#include "core/core.h"
+#include "core/objects.h"
+
+/*
+ * Is the module state still there?  When the interpreter shuts down the collector takes
+ * the module away from its types, and instances may outlive it for a moment.
+ */
+static inline bool
+pyr_has_state(PyTypeObject *type)
+{
+    for (; type != NULL && (type->tp_flags & Py_TPFLAGS_HEAPTYPE); type = type->tp_base) {
+        if (((PyHeapTypeObject *)type)->ht_module != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A C type that says nothing of its own about __class__: certainly no Failure or
+ * Deferred. */
+static inline bool
+pyr_is_plain(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    return !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
+           type->tp_getattro == PyObject_GenericGetAttr;
+}
+
+/* isinstance(value, Failure), as stock asks it. */
+static inline bool
+pyr_is_failure(core_state *st, PyObject *value)
+{
+    if (pyr_is_plain(value)) {
+        return false;
+    }
+    if (Py_TYPE(value) == (PyTypeObject *)st->deferred.failure_type) {
+        return true;
+    }
+    return pyr_is_failure_slow(st, value);
+}
+
+/* A Deferred of ours, or of a subclass. */
+static inline bool
+pyr_is_own(core_state *st, PyObject *value)
+{
+    return Py_TYPE(value) == st->deferred.type ||
+           PyType_IsSubtype(Py_TYPE(value), st->deferred.type);
+}
+
+/* Any Deferred, stock's own included. */
+static inline bool
+pyr_is_deferred(core_state *st, PyObject *value)
+{
+    if (!(Py_TYPE(value)->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
+        return false;
+    }
+    return pyr_is_own(st, value) ||
+           PyType_IsSubtype(Py_TYPE(value), (PyTypeObject *)st->deferred.stock_deferred);
+}
+
+/* Notice what was changed in the classes since.  Only while they are there. */
+static inline void
+pyr_see_changes(core_state *st)
+{
+    if (pyr_type_tag(st->deferred.list_type) != st->deferred.tag) {
+        pyr_deferred_look(st);
+    }
+}
+
+/* Did somebody replace a method in one of the classes? */
+static inline bool
+pyr_patched(core_state *st)
+{
+    pyr_see_changes(st);
+    return st->deferred.patched;
+}
+
+/* The truth of Deferred.debug. */
+static inline bool
+pyr_class_debug(core_state *st)
+{
+    pyr_see_changes(st);
+    return st->deferred.debug;
+}
+
+/*
+ * May C code skip the methods' Python names?  Not on subclasses and instances that may
+ * have replaced one, nor after somebody patched the class.
+ */
+static inline bool
+pyr_is_native(core_state *st, PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    return (type == st->deferred.type || type == st->deferred.list_type) &&
+           ((pyr_deferred *)value)->dict == NULL && !pyr_patched(st);
+}
+
+static inline void
+pyr_forget_failure(pyr_deferred *self)
+{
+    if (self->fail_result != NULL || self->debug_info != NULL) {
+        pyr_forget_failure_slow(self);
+    }
+}
+
+bool pyr_debug_slow(pyr_deferred *self);
+
+/* The truth of self.debug. */
+static inline bool
+pyr_debug(pyr_deferred *self)
+{
+    if (Py_TYPE(self) == self->st->deferred.type && self->dict == NULL) {
+        return pyr_class_debug(self->st);
+    }
+    return pyr_debug_slow(self);
+}
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * What Deferred and DeferredList are as classes: that they are taken for stock's own,
+ * which may be around when acceleration was switched on late, and whether a program has
+ * replaced something in them.
+ *
+ * Their metaclass is ABCMeta, as stock's is: a subclass that has another abstract class,
+ * a protocol or a generic among its bases must find no metaclass conflict.
+ */
+#include "deferred/inline.h"
+
+#include <stddef.h>
+
+/* The stock class that stands behind one of ours, or NULL (borrowed). */
+static PyTypeObject *
+stock_counterpart(core_state *st, PyObject *cls)
+{
+    if (cls == (PyObject *)st->deferred.type) {
+        return (PyTypeObject *)st->deferred.stock_deferred;
+    }
+    if (cls == (PyObject *)st->deferred.list_type) {
+        return (PyTypeObject *)st->deferred.stock_deferred_list;
+    }
+    return NULL;
+}
+
+/* Stock's classes, and what derives from them, are subclasses of ours to ABCMeta. */
+PyObject *
+pyr_deferred_subclasshook(PyObject *cls, PyObject *other)
+{
+    core_state *st = pyr_state_of_type((PyTypeObject *)cls);
+    if (st == NULL) {
+        return NULL;
+    }
+    PyTypeObject *stock = stock_counterpart(st, cls);
+    if (stock != NULL && PyType_Check(other) &&
+        PyType_IsSubtype((PyTypeObject *)other, stock)) {
+        Py_RETURN_TRUE;
+    }
+    Py_RETURN_NOTIMPLEMENTED;
+}
+
+/* ---- replaced methods ---- */
+
+/* What the class has now, without the names that change no behaviour of C code */
+static PyObject *
+names_of(PyTypeObject *type)
+{
+    static const char *const harmless[] = {"debug", "__module__", "__doc__"};
+    PyObject *names = PyDict_Copy(type->tp_dict);
+    for (size_t i = 0; names != NULL && i < sizeof(harmless) / sizeof(*harmless); i++) {
+        PyObject *name = PyUnicode_FromString(harmless[i]);
+        int known = name == NULL ? -1 : PyDict_Contains(names, name);
+        if (known < 0 || (known > 0 && PyDict_DelItem(names, name) < 0)) {
+            Py_CLEAR(names);
+        }
+        Py_XDECREF(name);
+    }
+    return names;
+}
+
+/* Set-up is done: what the classes have now is what they should have. */
+int
+pyr_deferred_note_pristine(core_state *st)
+{
+    PyObject *base = names_of(st->deferred.type);
+    PyObject *list = base == NULL ? NULL : names_of(st->deferred.list_type);
+    if (list == NULL) {
+        Py_XDECREF(base);
+        return -1;
+    }
+    Py_XSETREF(st->deferred.pristine, base);
+    Py_XSETREF(st->deferred.pristine_list, list);
+    pyr_deferred_look(st);
+    return 0;
+}
+
+/* Does the class have something else under one of the names, or (`but`, if given, is what
+ * it has anyway) something where it should inherit? */
+static bool
+differs(PyTypeObject *type, PyObject *names, PyObject *but)
+{
+    PyObject *name, *ours;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(names, &position, &name, &ours)) {
+        if (but != NULL) {
+            if (PyDict_Contains(but, name) != 0) {
+                continue;
+            }
+            ours = NULL;
+        }
+        if (PyDict_GetItemWithError(type->tp_dict, name) != ours) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Truth of Deferred.debug; what cannot tell is not. */
+static bool
+class_debug(core_state *st)
+{
+    PyObject *debug =
+        PyDict_GetItemWithError(st->deferred.type->tp_dict, st->names.debug);
+    return debug != NULL && pyr_truth(debug) > 0;
+}
+
+/*
+ * One of the classes has changed, or may have: see what of it concerns us.  A change of
+ * Deferred is one of DeferredList, too, whose tag therefore stands for both.
+ */
+void
+pyr_deferred_look(core_state *st)
+{
+    pyr_deferred_state *state = &st->deferred;
+    PyObject *type, *value, *tb;
+    PyErr_Fetch(&type, &value, &tb);
+    unsigned int tag = pyr_type_new_tag(state->list_type, st->names.callback);
+    state->tag = tag == 0 ? PYR_NO_TAG : tag;
+    /* Without a tag, nobody would tell of the next change: so all goes by name. */
+    state->patched = tag == 0 || state->pristine == NULL ||
+                     differs(state->type, state->pristine, NULL) ||
+                     differs(state->list_type, state->pristine_list, NULL) ||
+                     differs(state->list_type, state->pristine, state->pristine_list);
+    state->debug = class_debug(st);
+    PyErr_Restore(type, value, tb);
+}
+
+/* ---- the metaclass ---- */
+
+/*
+ * Make `type`, fresh from its spec, an instance of ABCMeta.  PyType_FromMetaclass (3.12)
+ * refuses metaclasses that have a __new__, as ABCMeta has; and so must, since it warns, a
+ * base class be adopted only after all that are made from it.
+ */
+static int
+adopt(PyTypeObject *type, PyObject *meta)
+{
+    /* Instances count on heap types only, so the static `type` is owed nothing back. */
+    Py_INCREF(meta);
+    Py_SET_TYPE((PyObject *)type, (PyTypeObject *)meta);
+    /* What ABCMeta.__new__ does for a class made in Python */
+    PyObject *abc = PyImport_ImportModule("_abc");
+    PyObject *none =
+        abc == NULL ? NULL : PyObject_CallMethod(abc, "_abc_init", "O", (PyObject *)type);
+    Py_XDECREF(abc);
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
+}
+
+/*
+ * Calls of our classes use their tp_vectorcall if the metaclass says that classes may
+ * have one.  From Python 3.12 on it inherits that from `type`.  Before, it is said here:
+ * classes that have none are called as ever.
+ */
+static void
+allow_vectorcall(PyTypeObject *meta)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    if (meta->tp_call == PyType_Type.tp_call) {
+        meta->tp_vectorcall_offset = offsetof(PyTypeObject, tp_vectorcall);
+        meta->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+    }
+#else
+    (void)meta;
+#endif
+}
+
+int
+pyr_deferred_adopt_meta(core_state *st)
+{
+    PyObject *abc = PyImport_ImportModule("abc");
+    PyObject *meta = abc == NULL ? NULL : PyObject_GetAttrString(abc, "ABCMeta");
+    int result = -1;
+    if (meta != NULL && PyType_Check(meta) &&
+        ((PyTypeObject *)meta)->tp_basicsize == PyType_Type.tp_basicsize) {
+        allow_vectorcall((PyTypeObject *)meta);
+        result = adopt(st->deferred.type, meta);
+        result = result < 0 ? -1 : adopt(st->deferred.list_type, meta);
+    } else if (meta != NULL) {
+        PyErr_SetString(PyExc_TypeError, "abc.ABCMeta is not what it was");
+    }
+    Py_XDECREF(abc);
+    Py_XDECREF(meta);
+    return result;
+}

@@ -1,0 +1,500 @@
+/* IntNStringReceiver (Int8, Int16, Int32, user-defined) and the batch form; see
+ * framing.h. */
+#include "framing/parser.h"
+
+/* The unsigned number in 1, 2, 4 or 8 bytes; shaped so that it compiles to one load. */
+static inline uint64_t
+decode_little(const unsigned char *b, int size)
+{
+    switch (size) {
+    case 1:
+        return b[0];
+    case 2:
+        return (uint64_t)b[0] | (uint64_t)b[1] << 8;
+    case 4:
+        return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 |
+               (uint64_t)b[3] << 24;
+    default:
+        return decode_little(b, 4) | decode_little(b + 4, 4) << 32;
+    }
+}
+
+static inline uint64_t
+decode_big(const unsigned char *b, int size)
+{
+    switch (size) {
+    case 1:
+        return b[0];
+    case 2:
+        return (uint64_t)b[0] << 8 | (uint64_t)b[1];
+    case 4:
+        return (uint64_t)b[0] << 24 | (uint64_t)b[1] << 16 | (uint64_t)b[2] << 8 |
+               (uint64_t)b[3];
+    default:
+        return decode_big(b, 4) << 32 | decode_big(b + 4, 4);
+    }
+}
+
+static inline uint64_t
+decode(const unsigned char *bytes, int size, bool little)
+{
+    return little ? decode_little(bytes, size) : decode_big(bytes, size);
+}
+
+static inline bool
+exceeds(uint64_t length, Py_ssize_t limit)
+{
+    return limit < 0 || length > (uint64_t)limit;
+}
+
+/* What one dataReceived works on: stock's local variables. */
+typedef struct {
+    pyr_framing_method *method;
+    pyr_buffer *b;
+    PyObject *self;
+    pyr_frame frame; /* alldata */
+    Py_ssize_t offset;
+    PyObject *delivered; /* a message that stood before the frame, in the same memory */
+    Py_ssize_t before;   /* its size, prefix included */
+    int prefix; /* size of a length prefix: that of the beginning, callbacks or not */
+    bool little;
+} intn_run;
+
+typedef enum { RUN_FAILED = -1, RUN_ON, RUN_WAIT, RUN_RETURN } run_next;
+
+/* Whether the buffer shows all that this run works on. */
+static bool
+shows_frame(const intn_run *run)
+{
+    const pyr_buffer *b = run->b;
+    return pyr_frame_shown(&run->frame, b) && b->size == run->frame.size &&
+           b->delivered == run->delivered;
+}
+
+static bool
+show_frame(intn_run *run)
+{
+    pyr_buffer *b = run->b;
+    if (shows_frame(run)) {
+        return true;
+    }
+    if (pyr_buffer_set(b, NULL, 0) < 0) {
+        return false;
+    }
+    b->delivered = Py_XNewRef(run->delivered);
+    b->data = run->frame.data;
+    b->size = run->frame.size;
+    b->external = true;
+    return true;
+}
+
+static int
+is_paused(intn_run *run, int usual)
+{
+    return usual ? run->b->view.paused
+                 : pyr_attribute_true(run->self, run->method->st->framing.names.paused);
+}
+
+static int
+length_exceeds(intn_run *run, uint64_t length, int usual)
+{
+    if (usual && !run->b->view.max_length_huge) {
+        return exceeds(length, run->b->view.max_length);
+    }
+    PyObject *limit =
+        PyObject_GetAttr(run->self, run->method->st->framing.names.MAX_LENGTH);
+    PyObject *number = limit == NULL ? NULL : PyLong_FromUnsignedLongLong(length);
+    int result = number == NULL ? -1 : PyObject_RichCompareBool(number, limit, Py_GT);
+    Py_XDECREF(limit);
+    Py_XDECREF(number);
+    return result;
+}
+
+static run_next
+length_limit_exceeded(intn_run *run, uint64_t length)
+{
+    if (!show_frame(run)) {
+        return RUN_FAILED;
+    }
+    run->b->compatibility_offset = run->before + run->offset;
+    PyObject *number = PyLong_FromUnsignedLongLong(length);
+    if (number == NULL) {
+        return RUN_FAILED;
+    }
+    PyObject *name = run->method->st->framing.names.lengthLimitExceeded;
+    PyObject *result = pyr_call_named(run->self, name, number);
+    Py_DECREF(number);
+    Py_XDECREF(result);
+    return result == NULL ? RUN_FAILED : RUN_RETURN;
+}
+
+/*
+ * A long string that has all of the frame's memory becomes the message.  The buffer goes
+ * on showing it, since stock does so until dataReceived returns.
+ */
+static PyObject *
+detach_string(intn_run *run, Py_ssize_t size)
+{
+    pyr_buffer *b = run->b;
+    if (run->offset != 0 || run->delivered != NULL || !shows_frame(run)) {
+        return NULL;
+    }
+    Py_ssize_t consumed = run->prefix + size;
+    memcpy(b->delivered_lead, run->frame.data, (size_t)run->prefix);
+    PyObject *string = pyr_frame_detach(&run->frame, b, run->prefix, size, consumed);
+    if (string != NULL) {
+        b->delivered_lead_size = run->prefix;
+        b->delivered = Py_NewRef(string);
+        run->delivered = Py_NewRef(string);
+        run->before = consumed;
+    }
+    return string;
+}
+
+/* The string of `size` bytes, whose prefix stands at the offset. */
+static PyObject *
+take_string(intn_run *run, Py_ssize_t size)
+{
+    PyObject *string = size < PYR_IDLE_CAPACITY ? NULL : detach_string(run, size);
+    if (string == NULL) {
+        Py_ssize_t start = run->offset + run->prefix;
+        string = pyr_new_message(run->frame.data + start, size);
+        run->offset = start + size;
+    }
+    return string;
+}
+
+static run_next
+deliver_string(intn_run *run, Py_ssize_t size, int usual)
+{
+    PyObject *string = take_string(run, size);
+    if (string == NULL) {
+        return RUN_FAILED;
+    }
+    run->b->compatibility_offset = run->before + run->offset;
+    PyObject *result =
+        usual ? pyr_call_handler(run->method, run->b, run->self, string)
+              : pyr_call_named(run->self, run->method->st->framing.names.stringReceived,
+                               string);
+    Py_DECREF(string);
+    Py_XDECREF(result);
+    return result == NULL ? RUN_FAILED : RUN_ON;
+}
+
+/* The callback set self.recvd: that replaces what is left. */
+static run_next
+switch_to_recvd(intn_run *run)
+{
+    pyr_buffer *b = run->b;
+    pyr_framing_state *framing = &run->method->st->framing;
+    PyObject *dict = pyr_instance_dict(run->self);
+    PyObject *value =
+        dict == NULL ? NULL : PyDict_GetItemWithError(dict, framing->names.recvd);
+    if (value == NULL) {
+        return PyErr_Occurred() ? RUN_FAILED : RUN_ON;
+    }
+    Py_INCREF(value);
+    if (PyDict_DelItem(dict, framing->names.recvd) < 0 ||
+        PyObject_SetAttr(run->self, framing->names.unprocessed, value) < 0) {
+        Py_DECREF(value);
+        return RUN_FAILED;
+    }
+    b->compatibility_offset = 0;
+    int more = PyObject_IsTrue(value);
+    bool bytes = PyBytes_CheckExact(value) && b->view.attached;
+    Py_DECREF(value);
+    if (more <= 0) {
+        return more < 0 ? RUN_FAILED : RUN_RETURN;
+    }
+    if (!bytes) {
+        PyObject *result =
+            pyr_call_stock(run->method, run->self, NULL, 0, framing->empty_bytes);
+        Py_XDECREF(result);
+        return result == NULL ? RUN_FAILED : RUN_RETURN;
+    }
+    if (pyr_frame_end(&run->frame, b) < 0) {
+        return RUN_FAILED;
+    }
+    pyr_frame_begin(&run->frame, b);
+    Py_CLEAR(run->delivered);
+    run->before = 0;
+    run->offset = 0;
+    return RUN_ON;
+}
+
+static run_next
+intn_step(intn_run *run)
+{
+    int usual = pyr_view_ready(run->method, run->b, run->self);
+    int paused = usual < 0 ? -1 : is_paused(run, usual);
+    if (paused != 0) {
+        return paused < 0 ? RUN_FAILED : RUN_WAIT;
+    }
+    Py_ssize_t start = run->offset + run->prefix;
+    uint64_t length = decode((const unsigned char *)run->frame.data + run->offset,
+                             run->prefix, run->little);
+    int over = length_exceeds(run, length, usual);
+    if (over != 0) {
+        return over < 0 ? RUN_FAILED : length_limit_exceeded(run, length);
+    }
+    if (length > (uint64_t)(run->frame.size - start)) {
+        return RUN_WAIT;
+    }
+    run_next next = deliver_string(run, (Py_ssize_t)length, usual);
+    if (next != RUN_ON) {
+        return next;
+    }
+    usual = pyr_view_ready(run->method, run->b, run->self);
+    if (usual < 0) {
+        return RUN_FAILED;
+    }
+    return usual && !run->b->view.has_recvd ? RUN_ON : switch_to_recvd(run);
+}
+
+/* The buffer begins with a string that is not whole yet: say how long it will be. */
+static void
+await_string(pyr_buffer *b)
+{
+    const pyr_view *view = &b->view;
+    b->awaited = 0;
+    b->lead = view->prefix_size;
+    if (view->usual && !view->paused && b->size >= view->prefix_size) {
+        uint64_t length = decode((const unsigned char *)b->data, view->prefix_size,
+                                 view->prefix_little);
+        if (!exceeds(length, view->max_length) && length < (uint64_t)PYR_MOST_SIZE) {
+            pyr_buffer_await(b, view->prefix_size + (Py_ssize_t)length);
+        }
+    }
+}
+
+/* self._unprocessed = alldata[currentOffset:] */
+static int
+keep_rest(intn_run *run)
+{
+    pyr_buffer *b = run->b;
+    Py_ssize_t size = run->frame.size - run->offset;
+    if (!b->view.attached) {
+        /* The callback replaced self.__dict__. */
+        PyObject *rest = PyBytes_FromStringAndSize(run->frame.data + run->offset, size);
+        PyObject *name = run->method->st->framing.names.unprocessed;
+        int result = rest == NULL ? -1 : PyObject_SetAttr(run->self, name, rest);
+        Py_XDECREF(rest);
+        return result;
+    }
+    if (!show_frame(run)) {
+        return -1;
+    }
+    Py_CLEAR(b->delivered);
+    b->data += run->offset;
+    b->size = size;
+    b->compatibility_offset = 0;
+    await_string(b);
+    return 0;
+}
+
+static run_next
+intn_loop(intn_run *run)
+{
+    run_next next = RUN_ON;
+    while (next == RUN_ON && run->frame.size - run->offset >= run->prefix) {
+        next = intn_step(run);
+    }
+    return next == RUN_ON ? RUN_WAIT : next;
+}
+
+static PyObject *
+intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char *data,
+          Py_ssize_t size, PyObject *lender)
+{
+    int usual = b->foreign != NULL ? 0 : pyr_view_ready(method, b, self);
+    if (usual < 0) {
+        return NULL;
+    }
+    if (!usual) {
+        return pyr_call_stock(method, self, data, size, lender);
+    }
+    if (pyr_buffer_attach(b, data, size, lender) < 0) {
+        return NULL;
+    }
+    intn_run run = {.method = method,
+                    .b = b,
+                    .self = self,
+                    .prefix = b->view.prefix_size,
+                    .little = b->view.prefix_little};
+    pyr_frame_begin(&run.frame, b);
+    run_next next = intn_loop(&run);
+    if (next == RUN_WAIT && keep_rest(&run) < 0) {
+        next = RUN_FAILED;
+    }
+    if (pyr_frame_end(&run.frame, b) < 0) {
+        next = RUN_FAILED;
+    }
+    Py_CLEAR(run.delivered);
+    if (next == RUN_WAIT) {
+        pyr_buffer_wait(b, b->awaited - 1);
+    }
+    return next == RUN_FAILED ? NULL : Py_NewRef(Py_None);
+}
+
+static const char *const intn_state[] = {"_compatibilityOffset", NULL};
+
+const pyr_framing_kind pyr_intn_kind = {
+    .name = "intn",
+    .feed = intn_feed,
+    .key = PYR_FRAMING_NAME(unprocessed),
+    .handler = PYR_FRAMING_NAME(stringReceived),
+    .state = intn_state,
+    .slot_count = 6,
+    .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_PAUSED, SLOT_PREFIX_LENGTH,
+              SLOT_STRUCT_FORMAT, SLOT_RECVD},
+};
+
+/* ---- BatchIntNStringReceiver ----------------------------------------------- */
+
+/* The size of the whole string, without its prefix, that begins the data; else -1. */
+static inline Py_ssize_t
+whole_string(const pyr_view *view, const char *data, Py_ssize_t size)
+{
+    if (size < view->prefix_size) {
+        return -1;
+    }
+    uint64_t length =
+        decode((const unsigned char *)data, view->prefix_size, view->prefix_little);
+    if ((exceeds(length, view->max_length) && !view->max_length_huge) ||
+        length > (uint64_t)(size - view->prefix_size)) {
+        return -1;
+    }
+    return (Py_ssize_t)length;
+}
+
+/* The string of `size` bytes that begins the buffer, consumed. */
+static inline PyObject *
+cut_string(pyr_buffer *b, Py_ssize_t size)
+{
+    Py_ssize_t prefix = b->view.prefix_size;
+    PyObject *string = size < PYR_IDLE_CAPACITY
+                           ? NULL
+                           : pyr_buffer_detach(b, prefix, size, prefix + size);
+    if (string == NULL) {
+        string = pyr_new_message(b->data + prefix, size);
+        if (string != NULL) {
+            pyr_buffer_consume(b, prefix + size);
+        }
+    }
+    return string;
+}
+
+/* All whole strings of the buffer, consumed; stops at one that is too long. */
+static PyObject *
+take_strings(pyr_buffer *b)
+{
+    const pyr_view *view = &b->view;
+    pyr_batch batch;
+    Py_ssize_t size = whole_string(view, b->data, b->size);
+    if (pyr_batch_begin(&batch, size < 0 ? 0 : b->size / (size + view->prefix_size)) <
+        0) {
+        return NULL;
+    }
+    int result = 0;
+    size = whole_string(view, b->data, b->size); /* a collection may have run */
+    while (result == 0 && size >= 0) {
+        result = pyr_batch_add(&batch, cut_string(b, size));
+        size = result == 0 ? whole_string(view, b->data, b->size) : -1;
+    }
+    return pyr_batch_end(&batch, result);
+}
+
+/* The buffer holds no whole string.  Call back if it begins with one that is too long. */
+static run_next
+batch_intn_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    const pyr_view *view = &b->view;
+    await_string(b);
+    if (b->size < view->prefix_size) {
+        return RUN_WAIT;
+    }
+    uint64_t length =
+        decode((const unsigned char *)b->data, view->prefix_size, view->prefix_little);
+    if (!exceeds(length, view->max_length) || view->max_length_huge) {
+        return RUN_WAIT;
+    }
+    b->broken = true;
+    if (pyr_buffer_set(b, NULL, 0) < 0) {
+        return RUN_FAILED;
+    }
+    PyObject *number = PyLong_FromUnsignedLongLong(length);
+    PyObject *result =
+        number == NULL
+            ? NULL
+            : pyr_call_named(self, method->st->framing.names.lengthLimitExceeded, number);
+    Py_XDECREF(number);
+    Py_XDECREF(result);
+    return result == NULL ? RUN_FAILED : RUN_RETURN;
+}
+
+static run_next
+batch_intn_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    int usual = pyr_view_ready(method, b, self);
+    if (usual <= 0) {
+        if (usual == 0) {
+            pyr_unusual_error(method, self);
+        }
+        return RUN_FAILED;
+    }
+    if (b->view.paused) {
+        return RUN_WAIT;
+    }
+    PyObject *strings = take_strings(b);
+    if (strings == NULL) {
+        return RUN_FAILED;
+    }
+    if (PyList_GET_SIZE(strings) == 0) {
+        Py_DECREF(strings);
+        return batch_intn_rest(method, b, self);
+    }
+    PyObject *result = pyr_call_handler_now(method, b, self, strings);
+    Py_DECREF(strings);
+    Py_XDECREF(result);
+    return result == NULL ? RUN_FAILED : RUN_ON;
+}
+
+static PyObject *
+batch_intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
+                const char *data, Py_ssize_t size, PyObject *lender)
+{
+    if (b->broken) {
+        Py_RETURN_NONE;
+    }
+    if (pyr_buffer_attach(b, data, size, lender) < 0) {
+        return NULL;
+    }
+    if (b->busy) {
+        return pyr_buffer_settle(b) < 0 ? NULL : Py_NewRef(Py_None);
+    }
+    b->busy = true;
+    run_next next = RUN_ON;
+    while (next == RUN_ON && b->size > 0) {
+        next = batch_intn_step(method, b, self);
+    }
+    b->busy = false;
+    if (pyr_buffer_settle(b) < 0) {
+        pyr_buffer_reset(b);
+        next = RUN_FAILED;
+    }
+    if (next == RUN_WAIT && !b->view.paused) {
+        pyr_buffer_wait(b, b->awaited - 1);
+    }
+    return next == RUN_FAILED ? NULL : Py_NewRef(Py_None);
+}
+
+const pyr_framing_kind pyr_batch_intn_kind = {
+    .name = "batch_intn",
+    .ours = true,
+    .feed = batch_intn_feed,
+    .key = PYR_FRAMING_NAME(buffer),
+    .handler = PYR_FRAMING_NAME(stringsReceived),
+    .slot_count = 5,
+    .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_PAUSED, SLOT_PREFIX_LENGTH,
+              SLOT_STRUCT_FORMAT},
+};

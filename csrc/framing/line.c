@@ -1,0 +1,618 @@
+/* LineReceiver, LineOnlyReceiver and the batch form; see framing.h. */
+#include "framing/parser.h"
+
+/* ---- searching ------------------------------------------------------------- */
+
+/* The general case: candidates by their first byte, which memchr finds fast. */
+static const char *
+find_long(const char *from, const char *end, const char *needle, Py_ssize_t size)
+{
+#if defined(__linux__)
+    return memmem(from, (size_t)(end - from), needle, (size_t)size);
+#else
+    for (; end - from >= size; from++) {
+        from = memchr(from, needle[0], (size_t)(end - from - size + 1));
+        if (from == NULL || memcmp(from, needle, (size_t)size) == 0) {
+            return from;
+        }
+    }
+    return NULL;
+#endif
+}
+
+/* Two bytes, such as CR LF: memchr for the first, look at the second. */
+static const char *
+find_pair(const char *from, const char *end, const char *needle)
+{
+    while (end - from >= 2) {
+        from = memchr(from, needle[0], (size_t)(end - from - 1));
+        if (from == NULL || from[1] == needle[1]) {
+            return from;
+        }
+        from++;
+    }
+    return NULL;
+}
+
+Py_ssize_t
+pyr_find_delimiter(const pyr_view *view, const char *data, Py_ssize_t size,
+                   Py_ssize_t from)
+{
+    Py_ssize_t needle_size = view->delimiter_size;
+    if (needle_size == 0 || size - from < needle_size) {
+        return -1;
+    }
+    const char *needle = PyBytes_AS_STRING(view->delimiter_from);
+    const char *found;
+    if (needle_size == 1) {
+        found = memchr(data + from, needle[0], (size_t)(size - from));
+    } else if (needle_size == 2) {
+        found = find_pair(data + from, data + size, needle);
+    } else {
+        found = find_long(data + from, data + size, needle, needle_size);
+    }
+    return found == NULL ? -1 : found - data;
+}
+
+/* Where the next search may start after one over all of the buffer found nothing. */
+static Py_ssize_t
+searched(Py_ssize_t size, Py_ssize_t delimiter_size)
+{
+    return size >= delimiter_size ? size - delimiter_size + 1 : 0;
+}
+
+/* The line that the buffer begins with, or -1; remembers what was searched in vain. */
+static Py_ssize_t
+next_line(pyr_buffer *b)
+{
+    Py_ssize_t at = pyr_find_delimiter(&b->view, b->data, b->size, b->scanned);
+    if (at < 0 && b->view.delimiter_size > 0) {
+        b->scanned = searched(b->size, b->view.delimiter_size);
+    }
+    return at;
+}
+
+static PyObject *
+line_length_exceeded(pyr_framing_method *method, PyObject *self, PyObject *line)
+{
+    if (line == NULL) {
+        return NULL;
+    }
+    PyObject *name = method->st->framing.names.lineLengthExceeded;
+    PyObject *result = pyr_call_named(self, name, line);
+    Py_DECREF(line);
+    return result;
+}
+
+/* ---- LineReceiver ---------------------------------------------------------- */
+
+typedef enum { STEP_FAILED = -1, STEP_AGAIN, STEP_RETURN } step;
+
+/* After lineReceived: does LineReceiver stop here, and give back what it returned? */
+static step
+after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *why)
+{
+    if (why != Py_None) {
+        int stop = PyObject_IsTrue(why);
+        if (stop != 0) {
+            return stop < 0 ? STEP_FAILED : STEP_RETURN;
+        }
+    }
+    int usual = pyr_view_ready(method, b, self);
+    if (usual < 0) {
+        return STEP_FAILED;
+    }
+    PyObject *names_transport = method->st->framing.names.transport;
+    PyObject *transport =
+        usual ? Py_NewRef(b->view.transport) : PyObject_GetAttr(self, names_transport);
+    if (transport == NULL) {
+        return STEP_FAILED;
+    }
+    int stop = pyr_true_and_disconnecting(method->st, transport);
+    Py_DECREF(transport);
+    if (stop < 0) {
+        return STEP_FAILED;
+    }
+    return stop ? STEP_RETURN : STEP_AGAIN;
+}
+
+/* Deliver one line of `size` bytes.  *result is set for STEP_RETURN. */
+static step
+deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t size,
+             PyObject **result)
+{
+    PyObject *line = pyr_buffer_cut(b, size, size + b->view.delimiter_size);
+    if (line == NULL) {
+        return STEP_FAILED;
+    }
+    PyObject *why = pyr_call_handler(method, b, self, line);
+    Py_DECREF(line);
+    if (why == NULL) {
+        return STEP_FAILED;
+    }
+    step next = after_line(method, b, self, why);
+    if (next == STEP_RETURN) {
+        *result = why;
+    } else {
+        Py_DECREF(why);
+    }
+    return next;
+}
+
+static step
+line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result)
+{
+    pyr_view *view = &b->view;
+    Py_ssize_t size = next_line(b);
+    if (size >= 0 && size <= view->max_length) {
+        return deliver_line(method, b, self, size, result);
+    }
+    if (size < 0 && b->size - view->delimiter_size < view->max_length) {
+        *result = Py_NewRef(Py_None);
+        return STEP_RETURN;
+    }
+    *result = line_length_exceeded(method, self, pyr_buffer_take(b));
+    return *result == NULL ? STEP_FAILED : STEP_RETURN;
+}
+
+static step
+raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result)
+{
+    PyObject *data = pyr_buffer_take(b);
+    if (data == NULL) {
+        return STEP_FAILED;
+    }
+    PyObject *why = pyr_call_named(self, method->st->framing.names.rawDataReceived, data);
+    Py_DECREF(data);
+    if (why == NULL) {
+        return STEP_FAILED;
+    }
+    int stop = why == Py_None ? 0 : PyObject_IsTrue(why);
+    if (stop > 0) {
+        *result = why;
+        return STEP_RETURN;
+    }
+    Py_DECREF(why);
+    return stop < 0 ? STEP_FAILED : STEP_AGAIN;
+}
+
+/* The stock loop, from where this one stands: all of the state is in the attributes. */
+static PyObject *
+line_continue_stock(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    if (pyr_buffer_settle(b) < 0) {
+        return NULL;
+    }
+    if (b->foreign != NULL) {
+        int more = pyr_truth(b->foreign); /* stock's loop ends at any false value */
+        if (more <= 0) {
+            return more < 0 ? NULL : Py_NewRef(Py_None);
+        }
+    }
+    b->busy = false;
+    return pyr_call_stock(method, self, NULL, 0, method->st->framing.empty_bytes);
+}
+
+/* The view must be ready. */
+static PyObject *
+line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    for (;;) {
+        if (b->size == 0 || b->view.paused) {
+            Py_RETURN_NONE;
+        }
+        PyObject *result = NULL;
+        step next = b->view.line_mode ? line_step(method, b, self, &result)
+                                      : raw_step(method, b, self, &result);
+        if (next != STEP_AGAIN) {
+            return next == STEP_RETURN ? result : NULL;
+        }
+        int usual = b->foreign != NULL ? 0 : pyr_view_ready(method, b, self);
+        if (usual <= 0) {
+            return usual < 0 ? NULL : line_continue_stock(method, b, self);
+        }
+    }
+}
+
+/* A shorter line is likely to end with the next chunk. */
+#define SHORT_LINE 64
+
+/* So many bytes without the first one of the delimiter would only wait, if it has not
+ * begun yet. */
+static void
+wait_for_delimiter(pyr_buffer *b, Py_ssize_t most)
+{
+    Py_ssize_t end_size = b->view.delimiter_size;
+    if ((end_size == 1 || end_size == 2) && b->size > 0 &&
+        b->scanned == searched(b->size, end_size) &&
+        b->data[b->size - 1] != PyBytes_AS_STRING(b->view.delimiter_from)[0]) {
+        pyr_buffer_wait(b, most);
+    }
+}
+
+/* Give up lent memory.  Runs no Python code, so an exception on its way stays set. */
+static PyObject *
+finish(pyr_buffer *b, PyObject *result)
+{
+    if (pyr_buffer_settle(b) < 0) {
+        pyr_buffer_reset(b);
+        Py_CLEAR(result);
+    }
+    const pyr_view *view = &b->view;
+    if (!view->paused && view->max_length < PYR_MOST_SIZE) {
+        wait_for_delimiter(b, view->max_length + view->delimiter_size - 1);
+    }
+    return result;
+}
+
+static PyObject *
+line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char *data,
+          Py_ssize_t size, PyObject *lender)
+{
+    if (b->foreign != NULL) {
+        return pyr_call_stock(method, self, data, size, lender);
+    }
+    if (b->busy) {
+        /* Called from a callback: the loop below on the stack goes on with this. */
+        if (pyr_buffer_attach(b, data, size, lender) < 0 || pyr_buffer_settle(b) < 0) {
+            return NULL;
+        }
+        Py_RETURN_NONE;
+    }
+    int usual = pyr_view_ready(method, b, self);
+    if (usual <= 0) {
+        return usual < 0 ? NULL : pyr_call_stock(method, self, data, size, lender);
+    }
+    if (pyr_buffer_attach(b, data, size, lender) < 0) {
+        return NULL;
+    }
+    b->busy = true;
+    PyObject *result = line_loop(method, b, self);
+    b->busy = false;
+    result = finish(b, result);
+    if (!b->view.line_mode) {
+        b->quiet = 0;
+    }
+    return result;
+}
+
+const pyr_framing_kind pyr_line_kind = {
+    .name = "line",
+    .feed = line_feed,
+    .key = PYR_FRAMING_NAME(buffer),
+    .handler = PYR_FRAMING_NAME(lineReceived),
+    .slot_count = 6,
+    .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_TRANSPORT, SLOT_PAUSED, SLOT_DELIMITER,
+              SLOT_LINE_MODE},
+    .delimited = true,
+    .needs_busy = true,
+};
+
+/* ---- LineOnlyReceiver ------------------------------------------------------ */
+
+/* The last position >= from where the needle stands, or -1. */
+static Py_ssize_t
+find_last(const char *data, Py_ssize_t size, Py_ssize_t from, const char *needle,
+          Py_ssize_t needle_size)
+{
+    Py_ssize_t at = size - needle_size;
+    while (at >= from) {
+#if defined(__linux__)
+        const char *found = memrchr(data + from, needle[0], (size_t)(at - from + 1));
+        if (found == NULL) {
+            return -1;
+        }
+        at = found - data;
+#endif
+        if (memcmp(data + at, needle, (size_t)needle_size) == 0) {
+            return at;
+        }
+        at--;
+    }
+    return -1;
+}
+
+/* The end of the last delimiter in the buffer, or 0: what str.split would leave over. */
+static Py_ssize_t
+end_of_lines(pyr_buffer *b)
+{
+    const pyr_view *view = &b->view;
+    Py_ssize_t size = view->delimiter_size;
+    const char *needle = PyBytes_AS_STRING(view->delimiter_from);
+    if (view->delimiter_overlaps) {
+        /* Matches are counted from the left: only that way says which is the last. */
+        Py_ssize_t end = 0;
+        Py_ssize_t at = pyr_find_delimiter(view, b->data, b->size, b->scanned);
+        while (at >= 0) {
+            end = at + size;
+            at = pyr_find_delimiter(view, b->data, b->size, end);
+        }
+        return end;
+    }
+    Py_ssize_t at = find_last(b->data, b->size, b->scanned, needle, size);
+    return at < 0 ? 0 : at + size;
+}
+
+/* What stands between two lines: 1 stop, 0 go on, -1 exception. */
+static int
+line_only_disconnecting(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                        int usual)
+{
+    PyObject *name = method->st->framing.names.transport;
+    PyObject *transport =
+        usual ? Py_NewRef(b->view.transport) : PyObject_GetAttr(self, name);
+    if (transport == NULL) {
+        return -1;
+    }
+    int stop = pyr_disconnecting(method->st, transport);
+    Py_DECREF(transport);
+    return stop;
+}
+
+/* Whether a line of this size is longer than self.MAX_LENGTH; -1: exception. */
+static int
+too_long(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t size,
+         int usual)
+{
+    if (usual) {
+        return size > b->view.max_length;
+    }
+    PyObject *limit = PyObject_GetAttr(self, method->st->framing.names.MAX_LENGTH);
+    PyObject *length = limit == NULL ? NULL : PyLong_FromSsize_t(size);
+    int result = length == NULL ? -1 : PyObject_RichCompareBool(length, limit, Py_GT);
+    Py_XDECREF(limit);
+    Py_XDECREF(length);
+    return result;
+}
+
+/* The line at `start`, which ends where `consumed` bytes of the frame do.  A long first
+ * one gets the memory; then the frame begins after it. */
+static PyObject *
+take_line(pyr_buffer *b, pyr_frame *frame, Py_ssize_t start, Py_ssize_t size,
+          Py_ssize_t consumed)
+{
+    PyObject *line = start > 0 || size < PYR_IDLE_CAPACITY
+                         ? NULL
+                         : pyr_frame_detach(frame, b, 0, size, consumed);
+    return line != NULL ? line : pyr_new_message(frame->data + start, size);
+}
+
+/* One line of LineOnlyReceiver, as for take_line(); *result is set for STEP_RETURN. */
+static step
+line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+               pyr_frame *frame, Py_ssize_t start, Py_ssize_t size, Py_ssize_t consumed,
+               PyObject **result)
+{
+    int usual = pyr_view_ready(method, b, self);
+    int stop = usual < 0 ? -1 : line_only_disconnecting(method, b, self, usual);
+    if (stop != 0) {
+        *result = stop < 0 ? NULL : Py_NewRef(Py_None);
+        return stop < 0 ? STEP_FAILED : STEP_RETURN;
+    }
+    /* transport.disconnecting may have run Python code */
+    usual = pyr_view_ready(method, b, self);
+    int exceeds = usual < 0 ? -1 : too_long(method, b, self, size, usual);
+    PyObject *line = exceeds < 0 ? NULL : take_line(b, frame, start, size, consumed);
+    if (line == NULL) {
+        return STEP_FAILED;
+    }
+    if (exceeds) {
+        *result = line_length_exceeded(method, self, line);
+        return *result == NULL ? STEP_FAILED : STEP_RETURN;
+    }
+    PyObject *why =
+        usual ? pyr_call_handler(method, b, self, line)
+              : pyr_call_named(self, method->st->framing.names.lineReceived, line);
+    Py_DECREF(line);
+    if (why == NULL) {
+        return STEP_FAILED;
+    }
+    Py_DECREF(why);
+    return STEP_AGAIN;
+}
+
+/* lineLengthExceeded for the rest that has no delimiter yet, which stays in the buffer.
+ */
+static PyObject *
+line_only_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    int usual = b->foreign != NULL ? 0 : pyr_view_ready(method, b, self);
+    if (usual < 0) {
+        return NULL;
+    }
+    if (usual) {
+        if (b->size <= b->view.max_length) {
+            Py_RETURN_NONE;
+        }
+        return line_length_exceeded(method, self, pyr_buffer_bytes(b));
+    }
+    PyObject *rest = PyObject_GetAttr(self, method->st->framing.names.buffer);
+    Py_ssize_t size = rest == NULL ? -1 : PyObject_Size(rest);
+    int exceeds = size < 0 ? -1 : too_long(method, b, self, size, 0);
+    if (exceeds > 0) {
+        return line_length_exceeded(method, self, rest);
+    }
+    Py_XDECREF(rest);
+    return exceeds < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *
+line_only_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+               pyr_frame *frame, Py_ssize_t end)
+{
+    /* The delimiter of this chunk, whatever the callbacks set meanwhile. */
+    pyr_view fixed = {.delimiter_from = Py_NewRef(b->view.delimiter_from),
+                      .delimiter_size = b->view.delimiter_size};
+    PyObject *result = NULL;
+    step next = STEP_AGAIN;
+    Py_ssize_t from = b->scanned;
+    b->scanned = 0;
+    for (Py_ssize_t start = 0; start < end && next == STEP_AGAIN;) {
+        Py_ssize_t at = pyr_find_delimiter(&fixed, frame->data, end, from);
+        Py_ssize_t after = at + fixed.delimiter_size;
+        Py_ssize_t size = frame->size;
+        next = line_only_step(method, b, self, frame, start, at - start, after, &result);
+        Py_ssize_t detached = size - frame->size;
+        start = from = after - detached;
+        end -= detached;
+    }
+    Py_DECREF(fixed.delimiter_from);
+    return next == STEP_AGAIN ? line_only_rest(method, b, self) : result;
+}
+
+static PyObject *
+line_only_lines(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t end)
+{
+    pyr_frame frame;
+    pyr_frame_begin(&frame, b);
+    b->data += end;
+    b->size -= end;
+    PyObject *result = line_only_loop(method, b, self, &frame, end);
+    if (pyr_frame_end(&frame, b) < 0) {
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
+static PyObject *
+line_only_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
+               const char *data, Py_ssize_t size, PyObject *lender)
+{
+    int usual = b->foreign != NULL ? 0 : pyr_view_ready(method, b, self);
+    if (usual < 0) {
+        return NULL;
+    }
+    if (!usual || b->view.delimiter_size == 0) {
+        return pyr_call_stock(method, self, data, size, lender);
+    }
+    if (pyr_buffer_attach(b, data, size, lender) < 0) {
+        return NULL;
+    }
+    Py_ssize_t end = b->size == 0 ? 0 : end_of_lines(b);
+    if (end > 0) {
+        return line_only_lines(method, b, self, end);
+    }
+    b->scanned = searched(b->size, b->view.delimiter_size);
+    if (pyr_buffer_settle(b) < 0) {
+        return NULL;
+    }
+    if (b->size >= SHORT_LINE) {
+        wait_for_delimiter(b, b->view.max_length);
+    }
+    return line_only_rest(method, b, self);
+}
+
+const pyr_framing_kind pyr_line_only_kind = {
+    .name = "line_only",
+    .feed = line_only_feed,
+    .key = PYR_FRAMING_NAME(buffer),
+    .handler = PYR_FRAMING_NAME(lineReceived),
+    .slot_count = 4,
+    .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_TRANSPORT, SLOT_DELIMITER},
+    .delimited = true,
+};
+
+/* ---- BatchLineReceiver ----------------------------------------------------- */
+
+/* All whole lines of the buffer that are not too long, consumed; NULL: exception. */
+static PyObject *
+take_lines(pyr_buffer *b)
+{
+    pyr_batch batch;
+    Py_ssize_t size = next_line(b);
+    bool any = size >= 0 && size <= b->view.max_length;
+    if (pyr_batch_begin(&batch, any ? b->size / (size + b->view.delimiter_size) : 0) <
+        0) {
+        return NULL;
+    }
+    int result = 0;
+    Py_ssize_t end_size = b->view.delimiter_size;
+    size = next_line(b); /* a new list may run a garbage collection */
+    while (result == 0 && size >= 0 && size <= b->view.max_length) {
+        result = pyr_batch_add(&batch, pyr_buffer_cut(b, size, size + end_size));
+        size = result == 0 ? next_line(b) : -1;
+    }
+    return pyr_batch_end(&batch, result);
+}
+
+/* One linesReceived, or one lineLengthExceeded; *result is set for STEP_RETURN. */
+static step
+batch_line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                PyObject **result)
+{
+    PyObject *lines = take_lines(b);
+    if (lines == NULL) {
+        return STEP_FAILED;
+    }
+    if (PyList_GET_SIZE(lines) > 0) {
+        PyObject *why = pyr_call_handler_now(method, b, self, lines);
+        Py_DECREF(lines);
+        step next = why == NULL ? STEP_FAILED : after_line(method, b, self, why);
+        if (next == STEP_RETURN) {
+            *result = why;
+        } else {
+            Py_XDECREF(why);
+        }
+        return next;
+    }
+    Py_DECREF(lines);
+    Py_ssize_t at = next_line(b);
+    if (at < 0 && b->size - b->view.delimiter_size < b->view.max_length) {
+        *result = Py_NewRef(Py_None);
+        return STEP_RETURN;
+    }
+    *result = line_length_exceeded(method, self, pyr_buffer_take(b));
+    return *result == NULL ? STEP_FAILED : STEP_RETURN;
+}
+
+static PyObject *
+batch_line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    for (;;) {
+        if (b->size == 0) {
+            Py_RETURN_NONE;
+        }
+        int usual = pyr_view_ready(method, b, self);
+        if (usual <= 0) {
+            if (usual == 0) {
+                pyr_unusual_error(method, self);
+            }
+            return NULL;
+        }
+        if (b->view.paused) {
+            Py_RETURN_NONE;
+        }
+        PyObject *result = NULL;
+        step next = batch_line_step(method, b, self, &result);
+        if (next != STEP_AGAIN) {
+            return next == STEP_RETURN ? result : NULL;
+        }
+    }
+}
+
+static PyObject *
+batch_line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
+                const char *data, Py_ssize_t size, PyObject *lender)
+{
+    if (pyr_buffer_attach(b, data, size, lender) < 0) {
+        return NULL;
+    }
+    if (b->busy) {
+        return pyr_buffer_settle(b) < 0 ? NULL : Py_NewRef(Py_None);
+    }
+    b->busy = true;
+    PyObject *result = batch_line_loop(method, b, self);
+    b->busy = false;
+    return finish(b, result);
+}
+
+const pyr_framing_kind pyr_batch_line_kind = {
+    .name = "batch_line",
+    .ours = true,
+    .feed = batch_line_feed,
+    .key = PYR_FRAMING_NAME(buffer),
+    .handler = PYR_FRAMING_NAME(linesReceived),
+    .slot_count = 5,
+    .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_TRANSPORT, SLOT_PAUSED, SLOT_DELIMITER},
+    .delimited = true,
+};

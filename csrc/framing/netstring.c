@@ -1,0 +1,604 @@
+/* NetstringReceiver and the batch form; see framing.h. */
+#include "framing/parser.h"
+
+#include <math.h>
+
+/*
+ * The names under which stock keeps its parser's state, in the order of the attribute
+ * descriptors.  Whoever sets one, or takes the mutable _payload, escapes from C for this
+ * protocol: from then on the stock code parses, over these values.
+ */
+enum { ESCAPE_REMAINING, ESCAPE_PAYLOAD, ESCAPE_STATE, ESCAPE_EXPECTED, ESCAPE_CURRENT };
+
+static const char *const escape_names[] = {
+    "_remainingData",      "_payload", "_state", "_expectedPayloadSize",
+    "_currentPayloadSize", NULL};
+
+int
+pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict)
+{
+    Py_INCREF(dict); /* a new object may run a garbage collection, and so any code */
+    pyr_buffer *b = pyr_buffer_new(st, self);
+    int result = -1;
+    if (b != NULL) {
+        b->ready = true;
+        result = PyDict_SetItem(dict, st->framing.names.remaining, (PyObject *)b);
+        Py_DECREF(b);
+    }
+    for (int i = ESCAPE_PAYLOAD; result == 0 && i < ESCAPE_COUNT; i++) {
+        if (PyDict_DelItemString(dict, escape_names[i]) < 0) {
+            PyErr_Clear(); /* a subclass keeps it elsewhere */
+        }
+    }
+    Py_DECREF(dict);
+    return result;
+}
+
+/* What stock has left in _remainingData: all but the part of the payload it has moved. */
+static Py_ssize_t
+remaining_size(const pyr_buffer *b)
+{
+    return b->size - b->moved;
+}
+
+static PyObject *
+make_payload(pyr_buffer *b)
+{
+    PyObject *io = PyImport_ImportModule("io");
+    if (io == NULL) {
+        return NULL;
+    }
+    PyObject *payload = PyObject_CallMethod(io, "BytesIO", NULL);
+    Py_DECREF(io);
+    if (payload == NULL) {
+        return NULL;
+    }
+    PyObject *written =
+        PyObject_CallMethod(payload, "write", "y#", b->size ? b->data : "", b->moved);
+    if (written == NULL) {
+        Py_CLEAR(payload);
+    }
+    Py_XDECREF(written);
+    return payload;
+}
+
+static PyObject *
+make_attribute(pyr_buffer *b, int which)
+{
+    switch (which) {
+    case ESCAPE_REMAINING:
+        return PyBytes_FromStringAndSize(b->size ? b->data + b->moved : NULL,
+                                         remaining_size(b));
+    case ESCAPE_PAYLOAD:
+        return make_payload(b);
+    case ESCAPE_STATE:
+        return PyLong_FromLong(b->netstring_state);
+    case ESCAPE_EXPECTED:
+        return PyLong_FromSsize_t(b->expected);
+    default:
+        /* Stock leaves the size of the last payload here until the next one begins. */
+        return PyLong_FromSsize_t(b->netstring_state == NETSTRING_PAYLOAD ? b->moved
+                                                                          : b->expected);
+    }
+}
+
+static bool
+is_escaped(const pyr_buffer *b)
+{
+    return b->escaped[ESCAPE_STATE] != NULL;
+}
+
+/* Hand the parser's state over to the stock code. */
+static int
+escape(pyr_buffer *b)
+{
+    PyObject *values[ESCAPE_COUNT] = {NULL};
+    if (is_escaped(b)) {
+        return 0;
+    }
+    for (int i = 0; i < ESCAPE_COUNT; i++) {
+        values[i] = make_attribute(b, i);
+        if (values[i] == NULL) {
+            while (i-- > 0) {
+                Py_DECREF(values[i]);
+            }
+            return -1;
+        }
+    }
+    for (int i = 0; i < ESCAPE_COUNT; i++) {
+        b->escaped[i] = values[i];
+    }
+    pyr_buffer_track(b);
+    return pyr_buffer_set(b, NULL, 0);
+}
+
+static PyObject *
+escaped_attribute(pyr_buffer *b, int which)
+{
+    PyObject *value = b->escaped[which];
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, escape_names[which]);
+        return NULL;
+    }
+    return Py_NewRef(value);
+}
+
+PyObject *
+pyr_netstring_attribute(pyr_buffer *b, int which)
+{
+    if (which == ESCAPE_PAYLOAD && escape(b) < 0) {
+        return NULL;
+    }
+    return is_escaped(b) ? escaped_attribute(b, which) : make_attribute(b, which);
+}
+
+int
+pyr_netstring_set_attribute(pyr_buffer *b, int which, PyObject *value)
+{
+    if (escape(b) < 0) {
+        return -1;
+    }
+    Py_XSETREF(b->escaped[which], Py_NewRef(value));
+    return 0;
+}
+
+/* ---- parsing --------------------------------------------------------------- */
+
+typedef enum {
+    PARSE_FAILED = -1, /* exception */
+    PARSE_STRING,      /* a whole netstring begins the buffer: payload and comma */
+    PARSE_WAIT,        /* stock's IncompleteNetstring */
+    PARSE_BAD          /* stock's NetstringParseError */
+} parsed;
+
+/* How many digits a length may have: ceil(log10(MAX_LENGTH)) + 1, as stock counts. */
+static int
+length_digits(pyr_view *view)
+{
+    if (view->max_length_digits == 0) {
+        view->max_length_digits = (int)ceil(log10((double)view->max_length)) + 1;
+    }
+    return view->max_length_digits;
+}
+
+static Py_ssize_t
+count_digits(const char *data, Py_ssize_t size)
+{
+    Py_ssize_t count = 0;
+    while (count < size && data[count] >= '0' && data[count] <= '9') {
+        count++;
+        if (data[0] == '0') {
+            break; /* no leading zeros: a zero is the whole number */
+        }
+    }
+    return count;
+}
+
+/* The length in `digits` bytes, or -1 if it is more than MAX_LENGTH. */
+static Py_ssize_t
+parse_length(pyr_view *view, const char *data, Py_ssize_t digits)
+{
+    if (digits > length_digits(view)) {
+        return -1;
+    }
+    Py_ssize_t length = 0;
+    for (Py_ssize_t i = 0; i < digits; i++) {
+        int unit = data[i] - '0';
+        if (length > (PY_SSIZE_T_MAX - unit) / 10) {
+            return -1;
+        }
+        length = length * 10 + unit;
+    }
+    return length > view->max_length ? -1 : length;
+}
+
+static void
+begin_payload(pyr_buffer *b, Py_ssize_t length, Py_ssize_t prefix_size)
+{
+    b->expected = length + 1;
+    b->moved = 0;
+    b->netstring_state = NETSTRING_PAYLOAD;
+    pyr_buffer_consume(b, prefix_size);
+}
+
+/* The common case: a short number, a colon.  Their size, or 0: look closely. */
+static inline Py_ssize_t
+short_prefix(pyr_buffer *b, Py_ssize_t *length)
+{
+    enum { MOST_DIGITS = 9 };
+    const char *data = b->data;
+    Py_ssize_t most = b->size - 1 < MOST_DIGITS ? b->size - 1 : MOST_DIGITS;
+    Py_ssize_t number = 0;
+    Py_ssize_t digits = 0;
+    for (; digits < most && data[digits] >= '0' && data[digits] <= '9'; digits++) {
+        number = number * 10 + (data[digits] - '0');
+    }
+    if (digits == 0 || data[digits] != ':' || data[0] == '0' ||
+        number > b->view.max_length || digits > length_digits(&b->view)) {
+        return 0;
+    }
+    *length = number;
+    return digits + 1;
+}
+
+/* Consume the length and the colon. */
+static parsed
+parse_prefix(pyr_buffer *b)
+{
+    Py_ssize_t number;
+    Py_ssize_t prefix = short_prefix(b, &number);
+    if (prefix > 0) {
+        begin_payload(b, number, prefix);
+        return PARSE_STRING;
+    }
+    Py_ssize_t digits = count_digits(b->data, b->size);
+    bool colon = digits < b->size && b->data[digits] == ':';
+    /* A newline may follow a length that is not complete: stock's pattern ends in "$". */
+    bool partial =
+        digits == b->size || (digits == b->size - 1 && b->data[digits] == '\n');
+    if (digits == 0 || !(colon || partial)) {
+        return PARSE_BAD;
+    }
+    Py_ssize_t length = parse_length(&b->view, b->data, digits);
+    if (length < 0) {
+        return PARSE_BAD;
+    }
+    if (!colon) {
+        return PARSE_WAIT;
+    }
+    begin_payload(b, length, digits + 1);
+    return PARSE_STRING;
+}
+
+/* Look at what the buffer begins with.  The view must be ready. */
+static parsed
+parse(pyr_buffer *b)
+{
+    if (b->netstring_state == NETSTRING_LENGTH) {
+        parsed prefix = parse_prefix(b);
+        if (prefix != PARSE_STRING) {
+            return prefix;
+        }
+    }
+    b->moved = b->size < b->expected ? b->size : b->expected;
+    if (b->moved < b->expected) {
+        pyr_buffer_await(b, b->expected);
+        return PARSE_WAIT;
+    }
+    return b->data[b->expected - 1] == ',' ? PARSE_STRING : PARSE_BAD;
+}
+
+static PyObject *
+take_string(pyr_buffer *b)
+{
+    PyObject *string = pyr_buffer_cut(b, b->expected - 1, b->expected);
+    if (string != NULL) {
+        b->netstring_state = NETSTRING_LENGTH;
+        b->moved = 0;
+        b->awaited = 0;
+    }
+    return string;
+}
+
+/* ---- NetstringReceiver ----------------------------------------------------- */
+
+static int
+handle_parse_error(pyr_framing_method *method, PyObject *self)
+{
+    PyObject *result =
+        pyr_call_named(self, method->st->framing.names.handleParseError, NULL);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* A global of the module of the stock function, such as NetstringParseError. */
+static PyObject *
+stock_global(pyr_framing_method *method, const char *name)
+{
+    PyObject *globals = PyObject_GetAttrString(method->stock, "__globals__");
+    PyObject *value = NULL;
+    if (globals != NULL && PyDict_Check(globals)) {
+        value = Py_XNewRef(PyDict_GetItemString(globals, name));
+    }
+    Py_XDECREF(globals);
+    PyErr_Clear();
+    return value;
+}
+
+static bool
+raised(pyr_framing_method *method, const char *name)
+{
+    PyObject *exception = PyErr_GetRaisedException();
+    PyObject *type = stock_global(method, name);
+    PyErr_SetRaisedException(exception);
+    bool result = type != NULL && PyErr_ExceptionMatches(type);
+    Py_XDECREF(type);
+    return result;
+}
+
+/* stringReceived has raised.  Stock runs it where it catches the parser's own exceptions.
+ */
+static parsed
+caught(pyr_framing_method *method)
+{
+    if (raised(method, "IncompleteNetstring")) {
+        PyErr_Clear();
+        return PARSE_WAIT;
+    }
+    if (raised(method, "NetstringParseError")) {
+        PyErr_Clear();
+        return PARSE_BAD;
+    }
+    return PARSE_FAILED;
+}
+
+static parsed
+netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    parsed next = parse(b);
+    if (next != PARSE_STRING) {
+        return next;
+    }
+    PyObject *string = take_string(b);
+    if (string == NULL) {
+        return PARSE_FAILED;
+    }
+    PyObject *result = pyr_call_handler(method, b, self, string);
+    Py_DECREF(string);
+    if (result == NULL) {
+        return caught(method);
+    }
+    Py_DECREF(result);
+    return PARSE_STRING;
+}
+
+static bool
+limit_is_usual(const pyr_buffer *b)
+{
+    /* Stock takes the logarithm of the limit; what does not fit is its business as well.
+     */
+    return b->view.max_length > 0 && b->view.max_length < PY_SSIZE_T_MAX;
+}
+
+static PyObject *
+netstring_continue_stock(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    if (escape(b) < 0) {
+        return NULL;
+    }
+    PyObject *rest = b->escaped[ESCAPE_REMAINING];
+    int more =
+        rest == NULL ? 1 : pyr_truth(rest); /* stock's loop ends at any false value */
+    if (more <= 0) {
+        return more < 0 ? NULL : Py_NewRef(Py_None);
+    }
+    return pyr_call_stock(method, self, NULL, 0, method->st->framing.empty_bytes);
+}
+
+static PyObject *
+netstring_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    for (;;) {
+        int usual = is_escaped(b) ? 0 : pyr_view_ready(method, b, self);
+        if (usual < 0) {
+            return NULL;
+        }
+        if (!usual || !limit_is_usual(b)) {
+            return netstring_continue_stock(method, b, self);
+        }
+        if (remaining_size(b) == 0) {
+            Py_RETURN_NONE;
+        }
+        parsed next = netstring_step(method, b, self);
+        if (next == PARSE_BAD && handle_parse_error(method, self) < 0) {
+            return NULL;
+        }
+        if (next != PARSE_STRING) {
+            return next == PARSE_FAILED ? NULL : Py_NewRef(Py_None);
+        }
+    }
+}
+
+/* At the end of a feed: what was lent is copied, and what may come quietly is known. */
+static int
+come_to_rest(pyr_buffer *b)
+{
+    if (pyr_buffer_settle(b) < 0) {
+        pyr_buffer_reset(b);
+        return -1;
+    }
+    if (b->netstring_state == NETSTRING_PAYLOAD && b->moved == b->size) {
+        pyr_buffer_wait(b, b->expected - 1);
+    }
+    return 0;
+}
+
+static PyObject *
+netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
+               const char *data, Py_ssize_t size, PyObject *lender)
+{
+    int usual = is_escaped(b) ? 0 : pyr_view_ready(method, b, self);
+    if (usual < 0) {
+        return NULL;
+    }
+    if (!usual || !limit_is_usual(b)) {
+        if (escape(b) < 0) {
+            return NULL;
+        }
+        return pyr_call_stock(method, self, data, size, lender);
+    }
+    if (pyr_buffer_attach(b, data, size, lender) < 0) {
+        return NULL;
+    }
+    PyObject *result = netstring_loop(method, b, self);
+    if (come_to_rest(b) < 0) {
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
+static const char *const netstring_fixed[] = {"_LENGTH",
+                                              "_LENGTH_PREFIX",
+                                              "_PARSING_LENGTH",
+                                              "_PARSING_PAYLOAD",
+                                              "_maxLengthSize",
+                                              "_consumeData",
+                                              "_consumeLength",
+                                              "_checkPartialLengthSpecification",
+                                              "_processLength",
+                                              "_extractLength",
+                                              "_checkStringSize",
+                                              "_prepareForPayloadConsumption",
+                                              "_consumePayload",
+                                              "_extractPayload",
+                                              "_payloadComplete",
+                                              "_processPayload",
+                                              "_checkForTrailingComma",
+                                              NULL};
+
+const pyr_framing_kind pyr_netstring_kind = {
+    .name = "netstring",
+    .feed = netstring_feed,
+    .key = PYR_FRAMING_NAME(remaining),
+    .handler = PYR_FRAMING_NAME(stringReceived),
+    .slot_count = 2,
+    .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH},
+    .fixed = netstring_fixed,
+    .state = escape_names,
+    .needs_ready = true,
+};
+
+/* ---- BatchNetstringReceiver ------------------------------------------------ */
+
+/* The whole short strings that begin the buffer, consumed: what most batches are. */
+static int
+take_short(pyr_buffer *b, pyr_batch *batch)
+{
+    if (b->netstring_state != NETSTRING_LENGTH) {
+        return 0;
+    }
+    for (;;) {
+        Py_ssize_t length;
+        Py_ssize_t prefix = b->size > 0 ? short_prefix(b, &length) : 0;
+        if (prefix == 0 || length >= b->size - prefix ||
+            b->data[prefix + length] != ',') {
+            return 0;
+        }
+        PyObject *string = pyr_new_message(b->data + prefix, length);
+        if (pyr_batch_add(batch, string) < 0) {
+            return -1;
+        }
+        pyr_buffer_consume(b, prefix + length + 1);
+    }
+}
+
+/* All whole strings of the buffer, consumed.  *next says what comes after them. */
+static PyObject *
+take_batch(pyr_buffer *b, parsed *next)
+{
+    pyr_batch batch;
+    *next = parse(b);
+    Py_ssize_t room = *next == PARSE_STRING ? b->size / (b->expected + 2) + 1 : 0;
+    if (pyr_batch_begin(&batch, room) < 0) {
+        return NULL;
+    }
+    int result = 0;
+    *next = b->size > 0 ? parse(b) : PARSE_WAIT; /* a collection may have run */
+    if (*next == PARSE_STRING) {
+        /* One that is half received, or long, comes first. */
+        result = pyr_batch_add(&batch, take_string(b));
+        result = result == 0 ? take_short(b, &batch) : result;
+        *next = result == 0 && remaining_size(b) > 0 ? parse(b) : PARSE_WAIT;
+    }
+    while (result == 0 && *next == PARSE_STRING) {
+        result = pyr_batch_add(&batch, take_string(b));
+        *next = result == 0 && remaining_size(b) > 0 ? parse(b) : PARSE_WAIT;
+    }
+    return pyr_batch_end(&batch, result);
+}
+
+static parsed
+batch_netstring_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                     parsed next)
+{
+    if (next != PARSE_BAD) {
+        return PARSE_WAIT;
+    }
+    b->broken = true;
+    if (pyr_buffer_set(b, NULL, 0) < 0) {
+        return PARSE_FAILED;
+    }
+    b->moved = 0;
+    return handle_parse_error(method, self) < 0 ? PARSE_FAILED : PARSE_BAD;
+}
+
+static parsed
+batch_netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    int usual = pyr_view_ready(method, b, self);
+    if (usual <= 0 || !limit_is_usual(b)) {
+        if (usual >= 0) {
+            pyr_unusual_error(method, self);
+        }
+        return PARSE_FAILED;
+    }
+    if (b->view.paused) {
+        return PARSE_WAIT;
+    }
+    parsed next;
+    PyObject *strings = take_batch(b, &next);
+    if (strings == NULL) {
+        return PARSE_FAILED;
+    }
+    if (PyList_GET_SIZE(strings) == 0) {
+        Py_DECREF(strings);
+        return batch_netstring_rest(method, b, self, next);
+    }
+    PyObject *result = pyr_call_handler_now(method, b, self, strings);
+    Py_DECREF(strings);
+    Py_XDECREF(result);
+    return result == NULL ? PARSE_FAILED : PARSE_STRING;
+}
+
+/* Whether the buffer has more than a string that is not whole: a bad one has ended. */
+static bool
+has_unparsed(const pyr_buffer *b)
+{
+    return remaining_size(b) > 0 ||
+           (b->netstring_state == NETSTRING_PAYLOAD && b->moved == b->expected);
+}
+
+static PyObject *
+batch_netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
+                     const char *data, Py_ssize_t size, PyObject *lender)
+{
+    if (b->broken) {
+        Py_RETURN_NONE;
+    }
+    if (pyr_buffer_attach(b, data, size, lender) < 0) {
+        return NULL;
+    }
+    if (b->busy) {
+        return pyr_buffer_settle(b) < 0 ? NULL : Py_NewRef(Py_None);
+    }
+    b->busy = true;
+    parsed next = PARSE_STRING;
+    while (next == PARSE_STRING && has_unparsed(b)) {
+        next = batch_netstring_step(method, b, self);
+    }
+    b->busy = false;
+    if (come_to_rest(b) < 0) {
+        next = PARSE_FAILED;
+    }
+    return next == PARSE_FAILED ? NULL : Py_NewRef(Py_None);
+}
+
+const pyr_framing_kind pyr_batch_netstring_kind = {
+    .name = "batch_netstring",
+    .ours = true,
+    .feed = batch_netstring_feed,
+    .key = PYR_FRAMING_NAME(buffer),
+    .handler = PYR_FRAMING_NAME(stringsReceived),
+    .slot_count = 3,
+    .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_PAUSED},
+};

@@ -1,0 +1,202 @@
+/* The reactor's clock; see clock.h. */
+#include "loop/clock.h"
+
+#include <dlfcn.h>
+#include <time.h>
+
+#include "loop/loop.h"
+#include "core/objects.h"
+
+/* ---- whether time.time is CPython's function ---- */
+
+/*
+ * Whether the C function behind a function of the module time is that module's own, and
+ * not one that was put in its place: it lies in the same file as another one of it does.
+ */
+static bool
+is_of_its_module(PyObject *builtin, PyCFunction function)
+{
+    Dl_info here, there;
+    PyObject *module = PyCFunction_GET_SELF(builtin);
+    PyObject *other = PyDict_GetItemString(PyModule_GetDict(module), "get_clock_info");
+    return other != NULL && PyCFunction_CheckExact(other) &&
+           PyCFunction_GET_SELF(other) == module &&
+           dladdr((void *)function, &here) != 0 &&
+           dladdr((void *)PyCFunction_GET_FUNCTION(other), &there) != 0 &&
+           here.dli_fbase == there.dli_fbase;
+}
+
+/* Whether calling time.time would ask the kernel, and do nothing else. */
+static inline bool
+builtin_is_systems(Loop *loop)
+{
+    PyObject *builtin = loop->clock.builtin;
+    if (builtin == NULL) { /* never found, or collected: there is no other clock */
+        return true;
+    }
+    PyCFunction function = PyCFunction_GET_FUNCTION(builtin);
+    PyCFunction *known = &loop->st->reactor.time_function;
+    if (function == *known) {
+        return true;
+    }
+    if (*known != NULL || !is_of_its_module(builtin, function)) {
+        return false;
+    }
+    *known = function;
+    return true;
+}
+
+/* ---- whether reactor.seconds is time.time ---- */
+
+/* A builtin function named time, of a module named time. */
+static bool
+is_time_dot_time(PyObject *found)
+{
+    if (!PyCFunction_CheckExact(found) || PyCFunction_GET_FLAGS(found) != METH_NOARGS) {
+        return false;
+    }
+    PyObject *module = PyCFunction_GET_SELF(found);
+    if (module == NULL || !PyModule_CheckExact(module)) {
+        return false;
+    }
+    const char *owner = PyModule_GetName(module);
+    PyObject *name = owner == NULL ? NULL : PyObject_GetAttrString(found, "__name__");
+    bool is = name != NULL && strcmp(owner, "time") == 0 && PyUnicode_Check(name) &&
+              PyUnicode_CompareWithASCIIString(name, "time") == 0;
+    Py_XDECREF(name);
+    return is;
+}
+
+/* What the reactor's classes have under the name of seconds, out of its staticmethod; no
+ * code of the application's runs.  A new reference, or NULL. */
+static PyObject *
+find_in_classes(PyTypeObject *type, PyObject *name)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_mro); i++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(type->tp_mro, i);
+        PyObject *found =
+            base->tp_dict == NULL ? NULL : PyDict_GetItemWithError(base->tp_dict, name);
+        if (found != NULL) {
+            return Py_IS_TYPE(found, &PyStaticMethod_Type)
+                       ? PyObject_GetAttrString(found, "__func__")
+                       : Py_NewRef(found);
+        }
+        if (PyErr_Occurred()) {
+            break;
+        }
+    }
+    return NULL;
+}
+
+/* time.time if it is what reactor.seconds gives, else NULL; a new reference. */
+static PyObject *
+find_builtin(PyObject *reactor, PyObject *name)
+{
+    PyTypeObject *type = Py_TYPE(reactor);
+    if (type->tp_getattro != PyObject_GenericGetAttr) {
+        return NULL;
+    }
+    /* By this the class gets the tag that tells whether it was changed since. */
+    PyObject *own = PyObject_GetAttrString(reactor, "__dict__");
+    if (own == NULL || !PyDict_Check(own) || PyDict_Contains(own, name) != 0) {
+        Py_XDECREF(own);
+        return NULL;
+    }
+    Py_DECREF(own);
+    PyObject *found = find_in_classes(type, name);
+    if (found != NULL && !is_time_dot_time(found)) {
+        Py_CLEAR(found);
+    }
+    return found;
+}
+
+/* Look again what reactor.seconds is.  Where that fails, the reactor will be asked. */
+static void
+look_up(Loop *loop)
+{
+    pyr_clock *self = &loop->clock;
+    PyObject *builtin = find_builtin(loop->reactor, loop->st->names.seconds);
+    PyErr_Clear();
+    self->plain = builtin != NULL;
+    if (builtin != NULL) {
+        Py_XSETREF(self->builtin, builtin);
+    }
+    self->class_tag = pyr_type_tag(Py_TYPE(loop->reactor));
+}
+
+bool
+pyr_clock_is_plain(Loop *loop)
+{
+    pyr_clock *self = &loop->clock;
+    if (loop->reactor == NULL) { /* collected; its calls may still be asked */
+        return true;
+    }
+    unsigned int tag = pyr_type_tag(Py_TYPE(loop->reactor));
+    if (tag == 0 || tag != self->class_tag) {
+        look_up(loop);
+    }
+    return self->plain;
+}
+
+void
+pyr_clock_changed(pyr_clock *self)
+{
+    self->class_tag = 0;
+}
+
+bool
+pyr_clock_is_systems(Loop *loop)
+{
+    return pyr_clock_is_plain(loop) && builtin_is_systems(loop);
+}
+
+/* ---- reading it ---- */
+
+static double
+system_seconds(pyr_clock *self)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    /* computed as time.time() does, so that equal instants compare equal */
+    self->last = (double)((int64_t)now.tv_sec * 1000000000 + now.tv_nsec) / 1e9;
+    return self->last;
+}
+
+/* Steals `now`, which may be NULL. */
+static double
+as_seconds(PyObject *now)
+{
+    if (now == NULL) {
+        return -1.0;
+    }
+    double seconds = PyFloat_AsDouble(now);
+    Py_DECREF(now);
+    return seconds;
+}
+
+double
+pyr_clock_call(PyObject *clock)
+{
+    PyObject *held = Py_NewRef(clock);
+    PyObject *now = PyObject_CallNoArgs(held);
+    Py_DECREF(held);
+    return as_seconds(now);
+}
+
+double
+pyr_clock_builtin_seconds(Loop *loop)
+{
+    if (builtin_is_systems(loop)) {
+        return system_seconds(&loop->clock);
+    }
+    return pyr_clock_call(loop->clock.builtin);
+}
+
+double
+pyr_loop_seconds(Loop *loop)
+{
+    if (pyr_clock_is_plain(loop)) {
+        return pyr_clock_builtin_seconds(loop);
+    }
+    return as_seconds(pyr_call_named(loop->reactor, loop->st->names.seconds, NULL));
+}

@@ -1,0 +1,39 @@
+/* The queue behind reactor.callFromThread: first in, first out. */
+#ifndef PYREACTOR_THREADCALLS_H
+#define PYREACTOR_THREADCALLS_H
+
+#include "core/core.h"
+
+typedef struct {
+    PyObject *func;
+    PyObject *args;   /* tuple, or NULL for none */
+    PyObject *kwargs; /* dict, or NULL for none */
+} pyr_threadcall;
+
+typedef struct {
+    pyr_threadcall *ring;
+    size_t capacity; /* a power of two, or 0 */
+    size_t head;
+    size_t count;
+} pyr_threadcalls;
+
+struct Loop;
+
+/* Add a call made by METH_FASTCALL | METH_KEYWORDS arguments (func first). */
+int pyr_threadcalls_add(pyr_threadcalls *self, PyObject *const *args, Py_ssize_t nargs,
+                        PyObject *kwnames);
+
+/* Run the calls that were queued when this began; errors are logged as stock does. */
+int pyr_threadcalls_run(struct Loop *loop);
+
+int pyr_threadcalls_traverse(pyr_threadcalls *self, visitproc visit, void *arg);
+void pyr_threadcalls_clear(pyr_threadcalls *self);
+
+/* Split METH_FASTCALL arguments into a tuple and a dict; NULL where there are none. */
+int pyr_pack_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                       PyObject **packed_args, PyObject **packed_kwargs);
+
+/* Call func with what pyr_pack_arguments made. */
+PyObject *pyr_call_packed(PyObject *func, PyObject *args, PyObject *kwargs);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * StreamConnection: the hot half of a TCP connection.  The rare half is Twisted's own
+ * Python, which pyreactor/_tcp.py mixes in.
+ */
+#ifndef PYREACTOR_STREAM_H
+#define PYREACTOR_STREAM_H
+
+#include "core/core.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct Loop;
+struct iovec;
+typedef struct StreamConnection StreamConnection;
+
+/* How a stream that is no socket is read and written; its descriptor is somebody else's
+ * to close, and attributes of Twisted's class stand in for a socket's. */
+typedef struct {
+    ssize_t (*receive)(int fd, char *data, size_t size);
+    ssize_t (*send)(int fd, const struct iovec *items, int count);
+    /* Hand over what was read, which stays there meanwhile; NULL for
+     * protocol.dataReceived.  -1 with an exception set. */
+    int (*deliver)(core_state *st, StreamConnection *stream, const char *data,
+                   Py_ssize_t size);
+    bool asks_fileno; /* the descriptor is whatever fileno() says at the time */
+    bool connected;   /* from the beginning */
+} pyr_stream_kind;
+
+/* tp_new of a type for such streams: without a descriptor. */
+PyObject *pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind);
+
+/* protocol.dataReceived(data), or the C framing behind it; -1 with an exception set. */
+int pyr_stream_deliver_to(StreamConnection *self, PyObject *protocol, const char *data,
+                          Py_ssize_t size);
+
+/* For such streams: ask fileno() for the descriptor, if it is one of those that have to
+ * be asked; -1 with an exception set. */
+int pyr_stream_refresh_descriptor(StreamConnection *self);
+
+/* Is this such a stream? */
+bool pyr_stream_is_foreign(StreamConnection *self);
+
+/* Others have such a stream's open file, too, and may make it block: wait without the
+ * GIL. */
+void pyr_stream_set_shared(StreamConnection *self);
+
+/* Is its descriptor a terminal, whose hang-up a read or write does not tell? */
+bool pyr_stream_is_terminal(StreamConnection *self);
+
+/* Such a stream cannot have its descriptor's poller for itself: from now on the reactor
+ * treats it as any other selectable. */
+int pyr_stream_leave_loop(StreamConnection *self);
+
+/* For such streams: the descriptor to watch, -1 for none; whether to read once all is
+ * written. */
+void pyr_stream_set_descriptor(StreamConnection *self, int fd);
+bool pyr_stream_reads_when_sent(StreamConnection *self);
+void pyr_stream_set_reads_when_sent(StreamConnection *self, bool reads);
+
+/* write() without TLS; the reference is new. */
+PyObject *pyr_stream_write(StreamConnection *self, PyObject *data);
+/* The method write(), which goes through TLS after startTLS; the reference is new. */
+PyObject *pyr_stream_write_method(StreamConnection *self, PyObject *data);
+
+/* Start or stop through whatever reactor the stream has, or its class's own methods. */
+int pyr_stream_change(StreamConnection *self, int event, bool start);
+
+/* `selectable` as a stream of this loop, or NULL (no exception) if it is anything else.
+ */
+StreamConnection *pyr_stream_of(struct Loop *loop, PyObject *selectable);
+
+/* Start or stop reading (PYR_READ) or writing (PYR_WRITE). */
+int pyr_stream_start(StreamConnection *self, int event);
+int pyr_stream_stop(StreamConnection *self, int event);
+
+/* The descriptor as the Python socket has it now (somebody may have closed that), or -1.
+ */
+int pyr_stream_descriptor(StreamConnection *self);
+
+/* Is it a client that waits for its connection? */
+bool pyr_stream_is_connecting(StreamConnection *self);
+
+/* The flag `disconnecting`. */
+bool pyr_stream_disconnecting(StreamConnection *self);
+
+/* Handle readiness; `disconnected` says that the kernel reported an error or hang-up. */
+void pyr_stream_dispatch(StreamConnection *self, int events, bool disconnected);
+
+/* Send what was written since the last flush. */
+void pyr_stream_flush(struct Loop *loop);
+
+/* The loop goes away: give back the poller. */
+void pyr_stream_forget_poller(StreamConnection *self);
+
+/* The flush list holds strong references: for the loop's traverse and clear. */
+int pyr_stream_flush_traverse(struct Loop *loop, visitproc visit, void *arg);
+void pyr_stream_flush_clear(struct Loop *loop);
+
+int pyr_stream_exec(PyObject *module, core_state *st);
+
+#endif
