@@ -1,9 +1,18 @@
 /* pyreactor._core: multi-phase init (PEP 489) and the module state. */
 #include "core/core.h"
-#include "loop/reactor_concepts.h"
 
-/* A concept's part in the module's life.  traverse and clear may be NULL. */
+#include <stdbool.h>
+
+#include "deferred/object.h"
+#include "framing/framing.h"
+#include "loop/reactor_concepts.h"
+#include "loop/reactor_state.h"
+#include "tls/records.h"
+
+/* A room's part in the module's life. */
 typedef struct {
+    size_t state; /* where core_state has the pointer to the room's struct */
+    size_t size;  /* of that; 0: it is core's own, and part of core_state */
     int (*exec)(PyObject *module, core_state *st);
     int (*traverse)(core_state *st, visitproc visit, void *arg);
     void (*clear)(core_state *st);
@@ -27,24 +36,43 @@ names_clear(core_state *st)
     pyr_names_clear(&st->names);
 }
 
-/* In order of need: a concept may use what stands above it. */
+#define ROOM(name) offsetof(core_state, name), sizeof(struct pyr_##name##_state)
+
+/* In order of need: a room may use what stands above it. */
 static const concept concepts[] = {
-    {names_exec, names_traverse, names_clear},
-    {pyr_standin_exec, pyr_standin_traverse_state, pyr_standin_clear_state},
-    {pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
-    {pyr_reactor_exec, pyr_reactor_traverse, pyr_reactor_clear},
-    {pyr_tls_exec, pyr_tls_traverse, pyr_tls_clear},
-    {pyr_deferred_exec, pyr_deferred_traverse, pyr_deferred_clear},
+    {0, 0, names_exec, names_traverse, names_clear},
+    {0, 0, pyr_standin_exec, pyr_standin_traverse_state, pyr_standin_clear_state},
+    {ROOM(framing), pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
+    {ROOM(reactor), pyr_reactor_exec, pyr_reactor_traverse, pyr_reactor_clear},
+    {ROOM(tls), pyr_tls_exec, pyr_tls_traverse, pyr_tls_clear},
+    {ROOM(deferred), pyr_deferred_exec, pyr_deferred_traverse, pyr_deferred_clear},
 };
 
 #define CONCEPT_COUNT (sizeof(concepts) / sizeof(concepts[0]))
+
+static void **
+room_of(core_state *st, const concept *which)
+{
+    return (void **)((char *)st + which->state);
+}
+
+/* Whether there is anything to visit or to clear yet. */
+static bool
+is_set_up(core_state *st, const concept *which)
+{
+    return which->size == 0 || *room_of(st, which) != NULL;
+}
 
 static int
 core_exec(PyObject *module)
 {
     core_state *st = pyr_module_state(module);
-    for (size_t i = 0; i < CONCEPT_COUNT; i++) {
-        if (concepts[i].exec(module, st) < 0) {
+    for (const concept *one = concepts; one < concepts + CONCEPT_COUNT; one++) {
+        if (one->size != 0 && (*room_of(st, one) = PyMem_Calloc(1, one->size)) == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        if (one->exec(module, st) < 0) {
             return -1;
         }
     }
@@ -55,15 +83,11 @@ static int
 core_traverse(PyObject *module, visitproc visit, void *arg)
 {
     core_state *st = pyr_module_state(module);
-    if (st == NULL) {
-        return 0;
-    }
-    for (size_t i = 0; i < CONCEPT_COUNT; i++) {
-        if (concepts[i].traverse != NULL) {
-            int result = concepts[i].traverse(st, visit, arg);
-            if (result != 0) {
-                return result;
-            }
+    for (const concept *one = concepts; st != NULL && one < concepts + CONCEPT_COUNT;
+         one++) {
+        int result = is_set_up(st, one) ? one->traverse(st, visit, arg) : 0;
+        if (result != 0) {
+            return result;
         }
     }
     return 0;
@@ -73,21 +97,26 @@ static int
 core_clear(PyObject *module)
 {
     core_state *st = pyr_module_state(module);
-    if (st == NULL) {
-        return 0;
-    }
-    for (size_t i = CONCEPT_COUNT; i-- > 0;) {
-        if (concepts[i].clear != NULL) {
+    for (size_t i = CONCEPT_COUNT; st != NULL && i-- > 0;) {
+        if (is_set_up(st, &concepts[i])) {
             concepts[i].clear(st);
         }
     }
     return 0;
 }
 
+/* Types outlive a cleared module, and their objects look into the rooms' structs: these
+ * go with the module's own memory. */
 static void
 core_free(void *module)
 {
+    core_state *st = pyr_module_state((PyObject *)module);
     (void)core_clear((PyObject *)module);
+    for (size_t i = 0; st != NULL && i < CONCEPT_COUNT; i++) {
+        if (concepts[i].size != 0) {
+            PyMem_Free(*room_of(st, &concepts[i]));
+        }
+    }
 }
 
 core_state *

@@ -1,5 +1,6 @@
 /* The iterator behind `await deferred` and `yield from deferred`. */
 #include "deferred/inline.h"
+#include "deferred/object.h"
 
 typedef struct {
     PyObject_HEAD core_state *st;
@@ -20,13 +21,13 @@ static awaiter *
 make(core_state *st, PyObject *deferred)
 {
     awaiter *self;
-    if (st->deferred.free_awaiter_count > 0) {
-        self = (awaiter *)st->deferred.free_awaiters[--st->deferred.free_awaiter_count];
-    } else if (st->deferred.awaiter_type == NULL) {
+    if (st->deferred->free_awaiter_count > 0) {
+        self = (awaiter *)st->deferred->free_awaiters[--st->deferred->free_awaiter_count];
+    } else if (st->deferred->awaiter_type == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
         return NULL;
     } else {
-        self = PyObject_GC_New(awaiter, st->deferred.awaiter_type);
+        self = PyObject_GC_New(awaiter, st->deferred->awaiter_type);
         if (self == NULL) {
             return NULL;
         }
@@ -85,7 +86,7 @@ keep(PyObject *op)
     if (((PyHeapTypeObject *)Py_TYPE(op))->ht_module == NULL) {
         return false;
     }
-    pyr_deferred_state *state = &SELF->st->deferred;
+    pyr_deferred_state *state = SELF->st->deferred;
     if (state->awaiter_type != Py_TYPE(op) ||
         state->free_awaiter_count == PYR_FREE_AWAITERS) {
         return false;
@@ -324,6 +325,6 @@ static PyType_Spec awaiter_spec = {
 int
 pyr_awaiter_add_type(PyObject *module, core_state *st)
 {
-    st->deferred.awaiter_type = pyr_add_type(module, &awaiter_spec, NULL);
-    return st->deferred.awaiter_type == NULL ? -1 : 0;
+    st->deferred->awaiter_type = pyr_add_type(module, &awaiter_spec, NULL);
+    return st->deferred->awaiter_type == NULL ? -1 : 0;
 }

@@ -6,6 +6,7 @@
  * resumes it.  It is also the canceller of the Deferred that stands for the generator.
  */
 #include "deferred/inline.h"
+#include "deferred/object.h"
 #include "core/depth.h"
 
 #define SELF ((pyr_driver *)op)
@@ -16,14 +17,14 @@ static pyr_driver *
 driver_new(core_state *st, PyObject *generator)
 {
     pyr_driver *self;
-    if (st->deferred.free_driver_count > 0) {
-        PyObject *op = st->deferred.free_drivers[--st->deferred.free_driver_count];
-        self = (pyr_driver *)PyObject_Init(op, st->deferred.driver_type);
-    } else if (st->deferred.driver_type == NULL) {
+    if (st->deferred->free_driver_count > 0) {
+        PyObject *op = st->deferred->free_drivers[--st->deferred->free_driver_count];
+        self = (pyr_driver *)PyObject_Init(op, st->deferred->driver_type);
+    } else if (st->deferred->driver_type == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
         return NULL;
     } else {
-        self = PyObject_GC_New(pyr_driver, st->deferred.driver_type);
+        self = PyObject_GC_New(pyr_driver, st->deferred->driver_type);
         if (self == NULL) {
             return NULL;
         }
@@ -66,7 +67,7 @@ static void
 driver_dealloc(PyObject *op)
 {
     PyTypeObject *type = Py_TYPE(op);
-    pyr_deferred_state *state = pyr_has_state(type) ? &SELF->st->deferred : NULL;
+    pyr_deferred_state *state = pyr_has_state(type) ? SELF->st->deferred : NULL;
     PyObject_GC_UnTrack(op);
     Py_TRASHCAN_BEGIN(op, driver_dealloc);
     (void)driver_clear(op);
@@ -120,16 +121,16 @@ send_value(pyr_driver *self, PyObject *value, PyObject **result)
 static bool
 throws_as_usual(core_state *st, PyObject *failure)
 {
-    if ((PyObject *)Py_TYPE(failure) != st->deferred.failure_type) {
+    if ((PyObject *)Py_TYPE(failure) != st->deferred->failure_type) {
         return false;
     }
-    PyObject *method = PyObject_GetAttr(st->deferred.failure_type,
+    PyObject *method = PyObject_GetAttr(st->deferred->failure_type,
                                         st->names.throwExceptionIntoGenerator);
     if (method == NULL) {
         PyErr_Clear();
         return false;
     }
-    bool same = method == st->deferred.failure_throw;
+    bool same = method == st->deferred->failure_throw;
     Py_DECREF(method);
     return same;
 }
@@ -224,7 +225,7 @@ take_returned_value(pyr_driver *self, bool failed)
     PyObject *value = PyObject_GetAttrString(exc, "value");
     PyObject *none = NULL;
     if (value != NULL) {
-        none = PyObject_CallFunctionObjArgs(st->deferred.misplaced_return, exc,
+        none = PyObject_CallFunctionObjArgs(st->deferred->misplaced_return, exc,
                                             failed ? Py_True : Py_False, NULL);
     }
     Py_DECREF(exc);
@@ -240,7 +241,7 @@ static int
 end_with_error(pyr_driver *self, bool failed, pyr_firing *firing)
 {
     core_state *st = self->st;
-    if (PyErr_ExceptionMatches(st->deferred.returned)) {
+    if (PyErr_ExceptionMatches(st->deferred->returned)) {
         PyObject *value = take_returned_value(self, failed);
         if (value == NULL) {
             return -1;
@@ -268,7 +269,7 @@ int
 pyr_is_coroutine(core_state *st, PyObject *value)
 {
     if (PyGen_CheckExact(value) || PyCoro_CheckExact(value) ||
-        Py_TYPE(value) == st->deferred.awaiter_type) {
+        Py_TYPE(value) == st->deferred->awaiter_type) {
         return 1;
     }
     if (value == Py_None || PyLong_CheckExact(value) || PyUnicode_CheckExact(value) ||
@@ -277,7 +278,7 @@ pyr_is_coroutine(core_state *st, PyObject *value)
         PyFloat_CheckExact(value)) {
         return 0;
     }
-    PyObject *answer = PyObject_CallOneArg(st->deferred.is_coroutine, value);
+    PyObject *answer = PyObject_CallOneArg(st->deferred->is_coroutine, value);
     int truth = answer == NULL ? -1 : PyObject_IsTrue(answer);
     Py_XDECREF(answer);
     return truth;
@@ -421,7 +422,7 @@ PyObject *
 pyr_drive_cancellable(core_state *st, PyObject *generator)
 {
     if (pyr_internals_replaced(st)) {
-        return PyObject_CallOneArg(st->deferred.stock_drive, generator);
+        return PyObject_CallOneArg(st->deferred->stock_drive, generator);
     }
     /* What a generator yields may be a generator, and so on for ever. */
     if (pyr_descend(&st->depth, " while driving a generator") < 0) {
@@ -450,7 +451,7 @@ pyr_drive_coroutine(core_state *st, PyObject *coroutine)
         return pyr_drive_by_name(st, coroutine);
     }
     if (known == 0) {
-        PyErr_Format(st->deferred.not_a_coroutine_error, "%R is not a coroutine",
+        PyErr_Format(st->deferred->not_a_coroutine_error, "%R is not a coroutine",
                      coroutine);
     }
     return NULL;
@@ -471,7 +472,7 @@ driver_hand_over(PyObject *op, PyObject *failure)
     static const pyr_trace_point point[] = {PYR_TRACE_cancel_awaited};
     core_state *st = SELF->st;
     PyObject *trapped =
-        PyObject_CallMethod(failure, "trap", "O", st->deferred.internal_cancelled);
+        PyObject_CallMethod(failure, "trap", "O", st->deferred->internal_cancelled);
     if (trapped == NULL) {
         return NULL;
     }
@@ -542,7 +543,7 @@ pyr_driver_cancel(pyr_driver *self, PyObject *deferred)
     if (result < 0) {
         return -1;
     }
-    PyObject *error = PyObject_CallNoArgs(st->deferred.internal_cancelled);
+    PyObject *error = PyObject_CallNoArgs(st->deferred->internal_cancelled);
     PyObject *failure = error == NULL ? NULL : pyr_failure_from_value(st, error);
     result = failure == NULL ? -1 : pyr_errback(deferred, failure);
     Py_XDECREF(error);
@@ -612,6 +613,6 @@ static PyType_Spec driver_spec = {
 int
 pyr_driver_add_type(PyObject *module, core_state *st)
 {
-    st->deferred.driver_type = pyr_add_type(module, &driver_spec, NULL);
-    return st->deferred.driver_type == NULL ? -1 : 0;
+    st->deferred->driver_type = pyr_add_type(module, &driver_spec, NULL);
+    return st->deferred->driver_type == NULL ? -1 : 0;
 }

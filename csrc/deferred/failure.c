@@ -3,6 +3,7 @@
  * have left, and the report of errors nobody handled.
  */
 #include "deferred/inline.h"
+#include "deferred/object.h"
 
 #include <frameobject.h>
 #include <traceback.h>
@@ -10,7 +11,7 @@
 bool
 pyr_is_failure_slow(core_state *st, PyObject *value)
 {
-    PyTypeObject *type = (PyTypeObject *)st->deferred.failure_type;
+    PyTypeObject *type = (PyTypeObject *)st->deferred->failure_type;
     if (PyType_IsSubtype(Py_TYPE(value), type)) {
         return true;
     }
@@ -31,7 +32,7 @@ static PyObject *
 trace_before(core_state *st, const pyr_trace_point *points, int count, PyObject *tb)
 {
     for (int i = count; i-- > 0;) {
-        const pyr_trace_entry *entry = &st->deferred.trace[points[i]];
+        const pyr_trace_entry *entry = &st->deferred->trace[points[i]];
         if (entry->frame == NULL) {
             continue;
         }
@@ -70,7 +71,7 @@ static PyObject *
 next_count(core_state *st)
 {
     PyObject *count;
-    PyObject *module_globals = st->deferred.failure_globals;
+    PyObject *module_globals = st->deferred->failure_globals;
     if (PyDict_GetItemRef(module_globals, st->names.count, &count) <= 0) {
         return NULL;
     }
@@ -92,7 +93,7 @@ failure_dict(core_state *st, PyObject *value, PyObject *tb)
     if (count == NULL) {
         return NULL;
     }
-    PyObject *dict = PyDict_Copy(st->deferred.failure_template);
+    PyObject *dict = PyDict_Copy(st->deferred->failure_template);
     if (dict == NULL || PyDict_SetItem(dict, st->names.count, count) < 0 ||
         PyDict_SetItem(dict, st->names.type, (PyObject *)Py_TYPE(value)) < 0 ||
         PyDict_SetItem(dict, st->names.value, value) < 0 ||
@@ -107,17 +108,17 @@ failure_dict(core_state *st, PyObject *value, PyObject *tb)
 static bool
 fast_failure(core_state *st, PyObject *value)
 {
-    if (!st->deferred.fast_failure || !PyExceptionInstance_Check(value) ||
-        PyType_IsSubtype(Py_TYPE(value), (PyTypeObject *)st->deferred.failure_type)) {
+    if (!st->deferred->fast_failure || !PyExceptionInstance_Check(value) ||
+        PyType_IsSubtype(Py_TYPE(value), (PyTypeObject *)st->deferred->failure_type)) {
         return false;
     }
     /* twisted.python.failure.startDebugMode replaces it. */
-    PyObject *init = PyObject_GetAttr(st->deferred.failure_type, st->names.dunder_init);
+    PyObject *init = PyObject_GetAttr(st->deferred->failure_type, st->names.dunder_init);
     if (init == NULL) {
         PyErr_Clear();
         return false;
     }
-    bool same = init == st->deferred.failure_init;
+    bool same = init == st->deferred->failure_init;
     Py_DECREF(init);
     return same;
 }
@@ -127,7 +128,7 @@ fast_failure(core_state *st, PyObject *value)
 static PyObject *
 bare_failure(core_state *st, PyObject *value, PyObject *tb, PyObject *args)
 {
-    PyTypeObject *type = (PyTypeObject *)st->deferred.failure_type;
+    PyTypeObject *type = (PyTypeObject *)st->deferred->failure_type;
     PyObject *failure = type->tp_new(type, args, NULL);
     if (failure == NULL) {
         return NULL;
@@ -146,8 +147,8 @@ static PyObject *
 call_failure(core_state *st, bool capture)
 {
     PyObject *args[] = {capture ? Py_True : Py_False};
-    return PyObject_Vectorcall(st->deferred.failure_type, args, 0,
-                               st->deferred.capture_names);
+    return PyObject_Vectorcall(st->deferred->failure_type, args, 0,
+                               st->deferred->capture_names);
 }
 
 static void
@@ -217,7 +218,7 @@ pyr_failure_from_error(core_state *st, const pyr_trace_point *points, int count,
     }
     PyObject *failure;
     if (!capture && fast_failure(st, exc)) {
-        failure = bare_failure(st, exc, tb, st->deferred.empty_tuple);
+        failure = bare_failure(st, exc, tb, st->deferred->empty_tuple);
     } else {
         failure = call_failure_handling(st, exc, capture);
     }
@@ -236,7 +237,7 @@ PyObject *
 pyr_failure_from_value(core_state *st, PyObject *value)
 {
     if (!fast_failure(st, value)) {
-        return PyObject_CallOneArg(st->deferred.failure_type, value);
+        return PyObject_CallOneArg(st->deferred->failure_type, value);
     }
     PyObject *args = PyTuple_Pack(1, value);
     if (args == NULL) {
@@ -269,16 +270,16 @@ pyr_failure_value(PyObject *failure, PyObject **value, PyObject **tb)
 static bool
 raises_as_usual(core_state *st, PyObject *failure)
 {
-    if ((PyObject *)Py_TYPE(failure) != st->deferred.failure_type) {
+    if ((PyObject *)Py_TYPE(failure) != st->deferred->failure_type) {
         return false;
     }
     PyObject *method =
-        PyObject_GetAttr(st->deferred.failure_type, st->names.raiseException);
+        PyObject_GetAttr(st->deferred->failure_type, st->names.raiseException);
     if (method == NULL) {
         PyErr_Clear();
         return false;
     }
-    bool same = method == st->deferred.failure_raise;
+    bool same = method == st->deferred->failure_raise;
     Py_DECREF(method);
     return same;
 }
@@ -364,7 +365,7 @@ pyr_debug_info(pyr_deferred *self)
     if (self->debug_info != NULL || !self->had_debug_info) {
         return Py_NewRef(self->debug_info == NULL ? Py_None : self->debug_info);
     }
-    PyObject *info = PyObject_CallNoArgs(self->st->deferred.debug_info_type);
+    PyObject *info = PyObject_CallNoArgs(self->st->deferred->debug_info_type);
     if (info == NULL) {
         return NULL;
     }
@@ -387,15 +388,15 @@ pyr_report_unhandled(pyr_deferred *self)
 {
     PyObject *failure = self->fail_result;
     if (failure == NULL || !pyr_has_state(Py_TYPE(self)) ||
-        self->st->deferred.debug_info_type == NULL) {
+        self->st->deferred->debug_info_type == NULL) {
         return;
     }
     self->fail_result = NULL;
     PyObject *type, *value, *tb;
     PyErr_Fetch(&type, &value, &tb);
-    PyObject *info = PyObject_CallNoArgs(self->st->deferred.debug_info_type);
+    PyObject *info = PyObject_CallNoArgs(self->st->deferred->debug_info_type);
     if (info == NULL || PyObject_SetAttr(info, self->st->names.failResult, failure) < 0) {
-        PyErr_WriteUnraisable(self->st->deferred.debug_info_type);
+        PyErr_WriteUnraisable(self->st->deferred->debug_info_type);
     }
     Py_XDECREF(info);
     Py_DECREF(failure);

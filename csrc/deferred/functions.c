@@ -1,5 +1,6 @@
 /* The functions around Deferred, and the concept's part in the module's life. */
 #include "deferred/inline.h"
+#include "deferred/object.h"
 
 #include <frameobject.h>
 
@@ -110,7 +111,7 @@ from_coroutine(core_state *st, PyObject *coroutine)
     if (!pyr_patched(st)) {
         return pyr_drive_coroutine(st, coroutine);
     }
-    return PyObject_CallMethodOneArg((PyObject *)st->deferred.type,
+    return PyObject_CallMethodOneArg((PyObject *)st->deferred->type,
                                      st->names.fromCoroutine, coroutine);
 }
 
@@ -179,7 +180,7 @@ api_maybeDeferred(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     if (nargs == 0) {
         PyObject *kwargs = keywords_as_dict(args, kwnames);
         PyObject *f = kwargs == NULL ? NULL : take_f(kwargs);
-        value = f == NULL ? NULL : PyObject_Call(f, st->deferred.empty_tuple, kwargs);
+        value = f == NULL ? NULL : PyObject_Call(f, st->deferred->empty_tuple, kwargs);
         Py_XDECREF(kwargs);
         if (f == NULL) {
             return NULL;
@@ -213,8 +214,8 @@ api_ensureDeferred(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
         return Py_NewRef(value);
     }
     PyObject *deferred = from_coroutine(st, value);
-    if (deferred == NULL && PyErr_ExceptionMatches(st->deferred.not_a_coroutine_error)) {
-        PyErr_Format(st->deferred.not_a_coroutine_error,
+    if (deferred == NULL && PyErr_ExceptionMatches(st->deferred->not_a_coroutine_error)) {
+        PyErr_Format(st->deferred->not_a_coroutine_error,
                      "%R is not a coroutine or a Deferred", value);
     }
     return deferred;
@@ -255,7 +256,7 @@ set_trace_point(core_state *st, pyr_trace_point which, PyObject *value)
     /* Nor must it keep the frames alive, and their variables, that import us. */
     Py_CLEAR(frame->f_back);
 #endif
-    pyr_trace_entry *entry = &st->deferred.trace[which];
+    pyr_trace_entry *entry = &st->deferred->trace[which];
     Py_XSETREF(entry->frame, (PyObject *)frame);
     Py_XSETREF(entry->lasti, Py_NewRef(lasti));
     Py_XSETREF(entry->lineno, Py_NewRef(lineno));
@@ -282,7 +283,7 @@ take_imports(core_state *st, PyObject *imports)
     if (value == NULL) {              \
         return -1;                    \
     }                                 \
-    Py_XSETREF(st->deferred.name, value);
+    Py_XSETREF(st->deferred->name, value);
     PYR_DEFERRED_IMPORTS(X)
 #undef X
     return 0;
@@ -308,14 +309,14 @@ take_trace_points(core_state *st, PyObject *trace)
 static int
 check_types(core_state *st)
 {
-    if (PyType_Check(st->deferred.failure_type) &&
-        PyType_Check(st->deferred.stock_deferred) &&
-        PyType_Check(st->deferred.stock_deferred_list) &&
-        PyList_Check(st->deferred.subclasses) &&
-        PyDict_Check(st->deferred.failure_globals) &&
-        PyDict_Check(st->deferred.failure_template) &&
-        PyDict_Check(st->deferred.globals) && PyDict_Check(st->deferred.internals) &&
-        PyType_IsSubtype((PyTypeObject *)st->deferred.failure_type,
+    if (PyType_Check(st->deferred->failure_type) &&
+        PyType_Check(st->deferred->stock_deferred) &&
+        PyType_Check(st->deferred->stock_deferred_list) &&
+        PyList_Check(st->deferred->subclasses) &&
+        PyDict_Check(st->deferred->failure_globals) &&
+        PyDict_Check(st->deferred->failure_template) &&
+        PyDict_Check(st->deferred->globals) && PyDict_Check(st->deferred->internals) &&
+        PyType_IsSubtype((PyTypeObject *)st->deferred->failure_type,
                          (PyTypeObject *)PyExc_BaseException)) {
         return 0;
     }
@@ -337,26 +338,26 @@ api_setup(PyObject *module, PyObject *args)
         check_types(st) < 0) {
         return NULL;
     }
-    st->deferred.fast_failure = fast_failure;
+    st->deferred->fast_failure = fast_failure;
     if (pyr_deferred_note_pristine(st) < 0 || pyr_defer_globals_begin(st) < 0) {
         return NULL;
     }
-    st->deferred.ready = true;
+    st->deferred->ready = true;
     Py_RETURN_NONE;
 }
 
 int
 pyr_deferred_ready(core_state *st)
 {
-    if (st->deferred.ready) {
+    if (st->deferred->ready) {
         return 0;
     }
     PyObject *module = PyImport_ImportModule("pyreactor.defer");
     Py_XDECREF(module);
-    if (module != NULL && !st->deferred.ready) {
+    if (module != NULL && !st->deferred->ready) {
         PyErr_SetString(PyExc_RuntimeError, "pyreactor.defer has not been set up");
     }
-    return module == NULL || !st->deferred.ready ? -1 : 0;
+    return module == NULL || !st->deferred->ready ? -1 : 0;
 }
 
 /* --- the concept ----------------------------------------------------------------- */
@@ -377,9 +378,9 @@ static PyMethodDef api_functions[] = {
 int
 pyr_deferred_exec(PyObject *module, core_state *st)
 {
-    st->deferred.empty_tuple = PyTuple_New(0);
-    st->deferred.capture_names = Py_BuildValue("(s)", "captureVars");
-    if (st->deferred.empty_tuple == NULL || st->deferred.capture_names == NULL ||
+    st->deferred->empty_tuple = PyTuple_New(0);
+    st->deferred->capture_names = Py_BuildValue("(s)", "captureVars");
+    if (st->deferred->empty_tuple == NULL || st->deferred->capture_names == NULL ||
         pyr_deferred_add_type(module, st) < 0 ||
         pyr_deferred_list_add_type(module, st) < 0 || pyr_deferred_adopt_meta(st) < 0 ||
         pyr_awaiter_add_type(module, st) < 0 || pyr_driver_add_type(module, st) < 0) {
@@ -391,7 +392,7 @@ pyr_deferred_exec(PyObject *module, core_state *st)
 int
 pyr_deferred_traverse(core_state *st, visitproc visit, void *arg)
 {
-    pyr_deferred_state *state = &st->deferred;
+    pyr_deferred_state *state = st->deferred;
     Py_VISIT(state->type);
     Py_VISIT(state->list_type);
     Py_VISIT(state->driver_type);
@@ -428,7 +429,7 @@ free_list_clear(PyObject **list, int *count)
 void
 pyr_deferred_clear(core_state *st)
 {
-    pyr_deferred_state *state = &st->deferred;
+    pyr_deferred_state *state = st->deferred;
     free_list_clear(state->free_drivers, &state->free_driver_count);
     pyr_defer_globals_clear(st);
     Py_CLEAR(state->replaced_driver);

@@ -8,6 +8,7 @@
  * from 3.12 on.
  */
 #include "deferred/inline.h"
+#include "deferred/object.h"
 
 #if PY_VERSION_HEX >= 0x030C0000
 
@@ -26,29 +27,29 @@ note_change(PyDict_WatchEvent Py_UNUSED(event), PyObject *Py_UNUSED(dict),
 static inline uint64_t
 globals_version(core_state *st)
 {
-    return st->deferred.globals_watcher < 0 ? 0 : changes;
+    return st->deferred->globals_watcher < 0 ? 0 : changes;
 }
 
 static int
 begin_to_watch(core_state *st)
 {
     int watcher = PyDict_AddWatcher(note_change);
-    st->deferred.globals_watcher = watcher;
+    st->deferred->globals_watcher = watcher;
     if (watcher < 0) {
         PyErr_Clear();
         return 0;
     }
-    return PyDict_Watch(watcher, st->deferred.globals);
+    return PyDict_Watch(watcher, st->deferred->globals);
 }
 
 void
 pyr_defer_globals_clear(core_state *st)
 {
-    if (st->deferred.globals != NULL && st->deferred.globals_watcher >= 0 &&
-        PyDict_ClearWatcher(st->deferred.globals_watcher) < 0) {
+    if (st->deferred->globals != NULL && st->deferred->globals_watcher >= 0 &&
+        PyDict_ClearWatcher(st->deferred->globals_watcher) < 0) {
         PyErr_Clear();
     }
-    st->deferred.globals_watcher = -1;
+    st->deferred->globals_watcher = -1;
 }
 
 #else
@@ -56,7 +57,7 @@ pyr_defer_globals_clear(core_state *st)
 static inline uint64_t
 globals_version(core_state *st)
 {
-    return ((PyDictObject *)st->deferred.globals)->ma_version_tag;
+    return ((PyDictObject *)st->deferred->globals)->ma_version_tag;
 }
 
 static int
@@ -76,7 +77,7 @@ pyr_defer_globals_clear(core_state *Py_UNUSED(st))
 int
 pyr_defer_globals_begin(core_state *st)
 {
-    st->deferred.globals_seen = 0;
+    st->deferred->globals_seen = 0;
     return begin_to_watch(st);
 }
 
@@ -84,7 +85,7 @@ pyr_defer_globals_begin(core_state *st)
 static bool
 internals_replaced(core_state *st)
 {
-    pyr_deferred_state *state = &st->deferred;
+    pyr_deferred_state *state = st->deferred;
     PyObject *name, *stock;
     Py_ssize_t position = 0;
     if (PyDict_GetItemString(state->globals, "Deferred") != (PyObject *)state->type) {
@@ -103,7 +104,7 @@ internals_replaced(core_state *st)
 static PyObject *
 replaced_driver(core_state *st)
 {
-    pyr_deferred_state *state = &st->deferred;
+    pyr_deferred_state *state = st->deferred;
     PyObject *now = PyDict_GetItemString(state->globals, "_cancellableInlineCallbacks");
     bool ours = now == NULL || now == state->stock_drive || PyCFunction_Check(now);
     return ours ? NULL : Py_NewRef(now);
@@ -112,7 +113,7 @@ replaced_driver(core_state *st)
 static void
 look(core_state *st)
 {
-    pyr_deferred_state *state = &st->deferred;
+    pyr_deferred_state *state = st->deferred;
     state->globals_seen = globals_version(st);
     state->internals_replaced = internals_replaced(st);
     Py_XSETREF(state->replaced_driver, replaced_driver(st));
@@ -123,7 +124,7 @@ static inline void
 see_changes(core_state *st)
 {
     uint64_t version = globals_version(st);
-    if (version != st->deferred.globals_seen || version == 0) {
+    if (version != st->deferred->globals_seen || version == 0) {
         look(st);
     }
 }
@@ -132,7 +133,7 @@ bool
 pyr_internals_replaced(core_state *st)
 {
     see_changes(st);
-    return st->deferred.internals_replaced;
+    return st->deferred->internals_replaced;
 }
 
 /* defer._cancellableInlineCallbacks(generator), as Twisted's own code calls it */
@@ -140,10 +141,10 @@ PyObject *
 pyr_drive_by_name(core_state *st, PyObject *generator)
 {
     see_changes(st);
-    if (st->deferred.replaced_driver == NULL) {
+    if (st->deferred->replaced_driver == NULL) {
         return pyr_drive_cancellable(st, generator);
     }
-    PyObject *driver = Py_NewRef(st->deferred.replaced_driver);
+    PyObject *driver = Py_NewRef(st->deferred->replaced_driver);
     PyObject *deferred = PyObject_CallOneArg(driver, generator);
     Py_DECREF(driver);
     return deferred;

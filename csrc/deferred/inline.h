@@ -3,6 +3,7 @@
 #define PYREACTOR_DEFERRED_INLINE_H
 
 #include "core/core.h"
+#include "deferred/object.h"
 #include "core/objects.h"
 
 /*
@@ -37,7 +38,7 @@ pyr_is_failure(core_state *st, PyObject *value)
     if (pyr_is_plain(value)) {
         return false;
     }
-    if (Py_TYPE(value) == (PyTypeObject *)st->deferred.failure_type) {
+    if (Py_TYPE(value) == (PyTypeObject *)st->deferred->failure_type) {
         return true;
     }
     return pyr_is_failure_slow(st, value);
@@ -47,8 +48,8 @@ pyr_is_failure(core_state *st, PyObject *value)
 static inline bool
 pyr_is_own(core_state *st, PyObject *value)
 {
-    return Py_TYPE(value) == st->deferred.type ||
-           PyType_IsSubtype(Py_TYPE(value), st->deferred.type);
+    return Py_TYPE(value) == st->deferred->type ||
+           PyType_IsSubtype(Py_TYPE(value), st->deferred->type);
 }
 
 /* Any Deferred, stock's own included. */
@@ -59,14 +60,14 @@ pyr_is_deferred(core_state *st, PyObject *value)
         return false;
     }
     return pyr_is_own(st, value) ||
-           PyType_IsSubtype(Py_TYPE(value), (PyTypeObject *)st->deferred.stock_deferred);
+           PyType_IsSubtype(Py_TYPE(value), (PyTypeObject *)st->deferred->stock_deferred);
 }
 
 /* Notice what was changed in the classes since.  Only while they are there. */
 static inline void
 pyr_see_changes(core_state *st)
 {
-    if (pyr_type_tag(st->deferred.list_type) != st->deferred.tag) {
+    if (pyr_type_tag(st->deferred->list_type) != st->deferred->tag) {
         pyr_deferred_look(st);
     }
 }
@@ -76,7 +77,7 @@ static inline bool
 pyr_patched(core_state *st)
 {
     pyr_see_changes(st);
-    return st->deferred.patched;
+    return st->deferred->patched;
 }
 
 /* The truth of Deferred.debug. */
@@ -84,7 +85,7 @@ static inline bool
 pyr_class_debug(core_state *st)
 {
     pyr_see_changes(st);
-    return st->deferred.debug;
+    return st->deferred->debug;
 }
 
 /*
@@ -95,7 +96,7 @@ static inline bool
 pyr_is_native(core_state *st, PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
-    return (type == st->deferred.type || type == st->deferred.list_type) &&
+    return (type == st->deferred->type || type == st->deferred->list_type) &&
            ((pyr_deferred *)value)->dict == NULL && !pyr_patched(st);
 }
 
@@ -113,7 +114,7 @@ bool pyr_debug_slow(pyr_deferred *self);
 static inline bool
 pyr_debug(pyr_deferred *self)
 {
-    if (Py_TYPE(self) == self->st->deferred.type && self->dict == NULL) {
+    if (Py_TYPE(self) == self->st->deferred->type && self->dict == NULL) {
         return pyr_class_debug(self->st);
     }
     return pyr_debug_slow(self);

@@ -7,6 +7,7 @@
  * array stays empty.
  */
 #include "deferred/inline.h"
+#include "deferred/object.h"
 #include "core/depth.h"
 
 static int
@@ -171,9 +172,9 @@ static PYR_NO_INLINE PyObject *
 call_by_python(core_state *st, const pyr_link *link, PyObject *result)
 {
     PyObject *args[] = {
-        link->target, result, link->args == NULL ? st->deferred.empty_tuple : link->args,
-        link->keywords == NULL ? st->deferred.no_keywords : link->keywords};
-    return PyObject_Vectorcall(st->deferred.call_with, args, 4, NULL);
+        link->target, result, link->args == NULL ? st->deferred->empty_tuple : link->args,
+        link->keywords == NULL ? st->deferred->no_keywords : link->keywords};
+    return PyObject_Vectorcall(st->deferred->call_with, args, 4, NULL);
 }
 
 static PYR_NO_INLINE PyObject *
@@ -211,7 +212,7 @@ pyr_link_call_visibly(pyr_deferred *self, const pyr_link *link)
     if (triple == NULL) {
         return NULL;
     }
-    PyObject *returned = PyObject_CallFunctionObjArgs(self->st->deferred.call_visibly,
+    PyObject *returned = PyObject_CallFunctionObjArgs(self->st->deferred->call_visibly,
                                                       (PyObject *)self, triple, NULL);
     Py_DECREF(triple);
     return returned;
@@ -265,7 +266,7 @@ done:
 static PyObject *
 link_side(core_state *st, const pyr_link *link)
 {
-    PyObject *callable = link->target == NULL ? st->deferred.failthru : link->target;
+    PyObject *callable = link->target == NULL ? st->deferred->failthru : link->target;
     if (link->named) {
         return named_side(callable, link->args, link->keywords);
     }
@@ -301,7 +302,7 @@ pyr_continuation(core_state *st, PyObject *waiting)
         return NULL;
     }
     PyObject *item =
-        same_for_both(st->deferred.continuation, args, st->deferred.no_keywords);
+        same_for_both(st->deferred->continuation, args, st->deferred->no_keywords);
     Py_DECREF(args);
     return item;
 }
@@ -349,9 +350,9 @@ link_as_item(pyr_deferred *self, int32_t index)
     PyObject *item;
     switch ((pyr_link_kind)link->kind) {
     case PYR_LINK_CALLBACK:
-        return pair_up(link_side(st, link), side(st->deferred.failthru, NULL, NULL));
+        return pair_up(link_side(st, link), side(st->deferred->failthru, NULL, NULL));
     case PYR_LINK_ERRBACK:
-        return pair_up(side(st->deferred.passthru, NULL, NULL), link_side(st, link));
+        return pair_up(side(st->deferred->passthru, NULL, NULL), link_side(st, link));
     case PYR_LINK_BOTH:
         item = link_side(st, link);
         return pair_up(item, Py_XNewRef(item));
@@ -494,14 +495,14 @@ read_side(core_state *st, PyObject *triple, pyr_link *taken)
         return -1;
     }
     taken->kind = PYR_LINK_BOTH;
-    if (callable == st->deferred.continuation) {
+    if (callable == st->deferred->continuation) {
         taken->kind = PYR_LINK_CONTINUE;
         taken->target = PySequence_GetItem(args, 0);
         Py_DECREF(parts);
         return taken->target == NULL ? -1 : 0;
     }
     bool no_args = PyTuple_CheckExact(args) && PyTuple_GET_SIZE(args) == 0;
-    bool no_keywords = keywords == st->deferred.no_keywords ||
+    bool no_keywords = keywords == st->deferred->no_keywords ||
                        (PyDict_CheckExact(keywords) && PyDict_GET_SIZE(keywords) == 0);
     taken->target = Py_NewRef(callable);
     taken->args = no_args ? NULL : Py_NewRef(args);

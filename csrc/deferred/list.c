@@ -1,5 +1,6 @@
 /* DeferredList, and what gatherResults makes of one. */
 #include "deferred/inline.h"
+#include "deferred/object.h"
 
 #include <stddef.h>
 
@@ -51,7 +52,7 @@ fire_first_error(pyr_deferred_list *self, PyObject *failure, Py_ssize_t index)
 {
     core_state *st = self->base.st;
     PyObject *error =
-        PyObject_CallFunction(st->deferred.first_error, "On", failure, index);
+        PyObject_CallFunction(st->deferred->first_error, "On", failure, index);
     PyObject *wrapped = error == NULL ? NULL : pyr_failure_from_value(st, error);
     Py_XDECREF(error);
     int fired = wrapped == NULL ? -1 : pyr_errback((PyObject *)self, wrapped);
@@ -217,7 +218,7 @@ list_init(PyObject *op, PyObject *args, PyObject *kwargs)
                         *consume = Py_False;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOO:DeferredList", names, &iterable,
                                      &on_callback, &on_errback, &consume)) {
-        PyObject *stock = SELF->base.st->deferred.stock_deferred_list;
+        PyObject *stock = SELF->base.st->deferred->stock_deferred_list;
         return pyr_deferred_refuse(op, stock, args, kwargs);
     }
     return list_start(SELF, iterable, on_callback, on_errback, consume);
@@ -251,7 +252,7 @@ parse_list_result(PyObject *module, PyObject *results)
     if (items == NULL || !are_successes(items)) {
         /* Fired by somebody else, with anything: as stock takes it apart. */
         Py_XDECREF(items);
-        return PyObject_CallOneArg(pyr_module_state(module)->deferred.stock_parse,
+        return PyObject_CallOneArg(pyr_module_state(module)->deferred->stock_parse,
                                    results);
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items); i++) {
@@ -265,10 +266,10 @@ parse_list_result(PyObject *module, PyObject *results)
 static PyObject *
 failing_list(core_state *st, PyObject *iterable, PyObject *consume)
 {
-    PyTypeObject *type = st->deferred.list_type;
+    PyTypeObject *type = st->deferred->list_type;
     PyObject *list = NULL;
     if (!pyr_patched(st)) {
-        list = type->tp_new(type, st->deferred.empty_tuple, NULL);
+        list = type->tp_new(type, st->deferred->empty_tuple, NULL);
         if (list != NULL && list_start((pyr_deferred_list *)list, iterable, Py_False,
                                        Py_True, consume) < 0) {
             Py_CLEAR(list);
@@ -304,14 +305,14 @@ gather_results(PyObject *module, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:gatherResults", names, &iterable,
                                      &consume)) {
         PyErr_Clear(); /* stock's function refuses them in its own words */
-        return PyObject_Call(st->deferred.stock_gather, args, kwargs);
+        return PyObject_Call(st->deferred->stock_gather, args, kwargs);
     }
     PyObject *list = failing_list(st, iterable, consume);
     if (list == NULL) {
         return NULL;
     }
     PyObject *result = PyObject_CallMethodOneArg(list, st->names.addCallback,
-                                                 st->deferred.parse_list_result);
+                                                 st->deferred->parse_list_result);
     Py_DECREF(list);
     return result;
 }
@@ -326,7 +327,7 @@ static PyObject *
 list_cancel(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     if (!SELF->base.called && SELF->deferreds != NULL) {
-        return PyObject_CallOneArg(SELF->base.st->deferred.cancel_all, SELF->deferreds);
+        return PyObject_CallOneArg(SELF->base.st->deferred->cancel_all, SELF->deferreds);
     }
     Py_RETURN_NONE;
 }
@@ -449,18 +450,18 @@ static PyMethodDef list_functions[] = {
 int
 pyr_deferred_list_add_type(PyObject *module, core_state *st)
 {
-    PyObject *bases = PyTuple_Pack(1, (PyObject *)st->deferred.type);
+    PyObject *bases = PyTuple_Pack(1, (PyObject *)st->deferred->type);
     if (bases == NULL) {
         return -1;
     }
-    st->deferred.list_type = pyr_add_type(module, &list_spec, bases);
+    st->deferred->list_type = pyr_add_type(module, &list_spec, bases);
     Py_DECREF(bases);
-    if (st->deferred.list_type == NULL ||
+    if (st->deferred->list_type == NULL ||
         PyModule_AddFunctions(module, list_functions) < 0) {
         return -1;
     }
-    st->deferred.list_type->tp_name = "DeferredList"; /* as Deferred's */
-    st->deferred.parse_list_result =
+    st->deferred->list_type->tp_name = "DeferredList"; /* as Deferred's */
+    st->deferred->parse_list_result =
         PyObject_GetAttrString(module, "_parseDeferredListResult");
-    return st->deferred.parse_list_result == NULL ? -1 : 0;
+    return st->deferred->parse_list_result == NULL ? -1 : 0;
 }

@@ -7,6 +7,7 @@
  * a protocol or a generic among its bases must find no metaclass conflict.
  */
 #include "deferred/inline.h"
+#include "deferred/object.h"
 
 #include <stddef.h>
 
@@ -14,11 +15,11 @@
 static PyTypeObject *
 stock_counterpart(core_state *st, PyObject *cls)
 {
-    if (cls == (PyObject *)st->deferred.type) {
-        return (PyTypeObject *)st->deferred.stock_deferred;
+    if (cls == (PyObject *)st->deferred->type) {
+        return (PyTypeObject *)st->deferred->stock_deferred;
     }
-    if (cls == (PyObject *)st->deferred.list_type) {
-        return (PyTypeObject *)st->deferred.stock_deferred_list;
+    if (cls == (PyObject *)st->deferred->list_type) {
+        return (PyTypeObject *)st->deferred->stock_deferred_list;
     }
     return NULL;
 }
@@ -62,14 +63,14 @@ names_of(PyTypeObject *type)
 int
 pyr_deferred_note_pristine(core_state *st)
 {
-    PyObject *base = names_of(st->deferred.type);
-    PyObject *list = base == NULL ? NULL : names_of(st->deferred.list_type);
+    PyObject *base = names_of(st->deferred->type);
+    PyObject *list = base == NULL ? NULL : names_of(st->deferred->list_type);
     if (list == NULL) {
         Py_XDECREF(base);
         return -1;
     }
-    Py_XSETREF(st->deferred.pristine, base);
-    Py_XSETREF(st->deferred.pristine_list, list);
+    Py_XSETREF(st->deferred->pristine, base);
+    Py_XSETREF(st->deferred->pristine_list, list);
     pyr_deferred_look(st);
     return 0;
 }
@@ -100,7 +101,7 @@ static bool
 class_debug(core_state *st)
 {
     PyObject *debug =
-        PyDict_GetItemWithError(st->deferred.type->tp_dict, st->names.debug);
+        PyDict_GetItemWithError(st->deferred->type->tp_dict, st->names.debug);
     return debug != NULL && pyr_truth(debug) > 0;
 }
 
@@ -111,7 +112,7 @@ class_debug(core_state *st)
 void
 pyr_deferred_look(core_state *st)
 {
-    pyr_deferred_state *state = &st->deferred;
+    pyr_deferred_state *state = st->deferred;
     PyObject *type, *value, *tb;
     PyErr_Fetch(&type, &value, &tb);
     unsigned int tag = pyr_type_new_tag(state->list_type, st->names.callback);
@@ -174,8 +175,8 @@ pyr_deferred_adopt_meta(core_state *st)
     if (meta != NULL && PyType_Check(meta) &&
         ((PyTypeObject *)meta)->tp_basicsize == PyType_Type.tp_basicsize) {
         allow_vectorcall((PyTypeObject *)meta);
-        result = adopt(st->deferred.type, meta);
-        result = result < 0 ? -1 : adopt(st->deferred.list_type, meta);
+        result = adopt(st->deferred->type, meta);
+        result = result < 0 ? -1 : adopt(st->deferred->list_type, meta);
     } else if (meta != NULL) {
         PyErr_SetString(PyExc_TypeError, "abc.ABCMeta is not what it was");
     }

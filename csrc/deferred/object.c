@@ -1,5 +1,6 @@
 /* The Deferred type: attributes, methods, life and death.  See deferred.h for the map. */
 #include "deferred/inline.h"
+#include "deferred/object.h"
 #include "core/depth.h"
 
 #include <stddef.h>
@@ -26,15 +27,15 @@ static pyr_deferred *
 make(core_state *st)
 {
     pyr_deferred *self;
-    if (st->deferred.free_deferred_count > 0) {
+    if (st->deferred->free_deferred_count > 0) {
         /* Whole and empty, referred to by the free list alone: see keep(). */
-        PyObject *op = st->deferred.free_deferreds[--st->deferred.free_deferred_count];
+        PyObject *op = st->deferred->free_deferreds[--st->deferred->free_deferred_count];
         self = SELF;
-    } else if (st->deferred.type == NULL) {
+    } else if (st->deferred->type == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
         return NULL;
     } else {
-        self = PyObject_GC_New(pyr_deferred, st->deferred.type);
+        self = PyObject_GC_New(pyr_deferred, st->deferred->type);
         if (self == NULL) {
             return NULL;
         }
@@ -55,7 +56,7 @@ pyr_deferred_bare(core_state *st)
 static bool
 is_made_otherwise(core_state *st)
 {
-    PyTypeObject *type = st->deferred.type;
+    PyTypeObject *type = st->deferred->type;
     return type != NULL && pyr_patched(st) &&
            (type->tp_init != deferred_tp_init || type->tp_new != deferred_tp_new);
 }
@@ -64,11 +65,11 @@ is_made_otherwise(core_state *st)
 static pyr_deferred *
 make_by_call(core_state *st, PyObject *canceller)
 {
-    PyObject *type = Py_NewRef(st->deferred.type);
+    PyObject *type = Py_NewRef(st->deferred->type);
     PyObject *op;
     if (canceller == NULL) {
         op = PyObject_CallNoArgs(type);
-    } else if (Py_TYPE(canceller) == st->deferred.driver_type) {
+    } else if (Py_TYPE(canceller) == st->deferred->driver_type) {
         PyObject *method = pyr_driver_canceller((pyr_driver *)canceller);
         op = method == NULL ? NULL : PyObject_CallOneArg(type, method);
         Py_XDECREF(method);
@@ -93,7 +94,7 @@ pyr_deferred_new(core_state *st, PyObject *canceller)
     if (self != NULL) {
         self->canceller = Py_XNewRef(canceller);
         /* Looked for a moment ago, with what makes one otherwise. */
-        if (st->deferred.debug && pyr_deferred_record_creator(self) < 0) {
+        if (st->deferred->debug && pyr_deferred_record_creator(self) < 0) {
             Py_CLEAR(self);
         }
     }
@@ -108,11 +109,11 @@ deferred_tp_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     if (st == NULL || pyr_deferred_ready(st) < 0) {
         return NULL;
     }
-    if (type == st->deferred.type) {
+    if (type == st->deferred->type) {
         return (PyObject *)make(st);
     }
     if (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) { /* let object.__new__ say why not */
-        return PyBaseObject_Type.tp_new(type, st->deferred.empty_tuple, NULL);
+        return PyBaseObject_Type.tp_new(type, st->deferred->empty_tuple, NULL);
     }
     pyr_deferred *self = (pyr_deferred *)type->tp_alloc(type, 0);
     if (self != NULL) {
@@ -140,7 +141,7 @@ pyr_deferred_init_by_name(pyr_deferred *self)
         return pyr_deferred_init_base(self, NULL);
     }
     PyObject *init =
-        PyObject_GetAttr((PyObject *)st->deferred.type, st->names.dunder_init);
+        PyObject_GetAttr((PyObject *)st->deferred->type, st->names.dunder_init);
     PyObject *none = init == NULL ? NULL : PyObject_CallOneArg(init, (PyObject *)self);
     Py_XDECREF(init);
     Py_XDECREF(none);
@@ -181,7 +182,7 @@ deferred_tp_init(PyObject *op, PyObject *args, PyObject *kwargs)
     }
     if (!simple &&
         !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Deferred", names, &canceller)) {
-        return pyr_deferred_refuse(op, SELF->st->deferred.stock_deferred, args, kwargs);
+        return pyr_deferred_refuse(op, SELF->st->deferred->stock_deferred, args, kwargs);
     }
     return pyr_deferred_init_base(SELF, canceller);
 }
@@ -222,7 +223,7 @@ deferred_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf,
         ((PyTypeObject *)type)->tp_new == deferred_tp_new) {
         /* No class inherits this, so it is the type that the module made. */
         core_state *st = PyType_GetModuleState((PyTypeObject *)type);
-        if (st == NULL || (!st->deferred.ready && pyr_deferred_ready(st) < 0)) {
+        if (st == NULL || (!st->deferred->ready && pyr_deferred_ready(st) < 0)) {
             return NULL;
         }
         PyObject *canceller = nargs == 0 || args[0] == Py_None ? NULL : args[0];
@@ -292,7 +293,7 @@ keep(pyr_deferred *self)
     if (((PyHeapTypeObject *)type)->ht_module == NULL) {
         return false;
     }
-    pyr_deferred_state *state = &self->st->deferred;
+    pyr_deferred_state *state = self->st->deferred;
     if (type != state->type || state->free_deferred_count == PYR_FREE_DEFERREDS ||
         PyObject_GC_IsFinalized((PyObject *)self)) {
         return false;
@@ -531,7 +532,7 @@ deferred_addCallbacks(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     PyObject *errback_args = values[ADD_EB_ARGS], *errback_keywords = values[ADD_EB_KW];
     if (errback == NULL && (errback_args != NULL || errback_keywords != NULL)) {
         /* Given to the pass-through as well, which may not like them. */
-        errback = SELF->st->deferred.failthru;
+        errback = SELF->st->deferred->failthru;
     }
     pyr_link links[2] = {{.kind = PYR_LINK_PAIR}, {.kind = PYR_LINK_ERRBACK}};
     fill_side(&links[0], values[ADD_CALLBACK], values[ADD_CB_ARGS], values[ADD_CB_KW]);
@@ -704,7 +705,7 @@ call_canceller(pyr_deferred *self)
     }
     Py_INCREF(canceller);
     int result = -1;
-    if (Py_TYPE(canceller) == st->deferred.driver_type) {
+    if (Py_TYPE(canceller) == st->deferred->driver_type) {
         result = pyr_driver_cancel((pyr_driver *)canceller, (PyObject *)self);
     } else {
         int truth = PyObject_IsTrue(canceller);
@@ -739,7 +740,7 @@ cancel_unfired(pyr_deferred *self)
     if (self->called) {
         return 0;
     }
-    PyObject *error = PyObject_CallNoArgs(st->deferred.cancelled_error);
+    PyObject *error = PyObject_CallNoArgs(st->deferred->cancelled_error);
     PyObject *failure = error == NULL ? NULL : pyr_failure_from_value(st, error);
     Py_XDECREF(error);
     int result = failure == NULL ? -1 : pyr_errback((PyObject *)self, failure);
@@ -791,7 +792,7 @@ deferred_cancel(PyObject *op, PyObject *Py_UNUSED(ignored))
         }
         Py_INCREF(next);
         Py_SETREF(current, next);
-        if (Py_TYPE(next) != st->deferred.type || !pyr_is_native(st, next)) {
+        if (Py_TYPE(next) != st->deferred->type || !pyr_is_native(st, next)) {
             PyObject *none = PyObject_CallMethodNoArgs(next, st->names.cancel);
             result = none == NULL ? -1 : 0;
             Py_XDECREF(none);
@@ -837,7 +838,7 @@ deferred_init_subclass(PyObject *cls, PyObject *Py_UNUSED(args),
 {
     core_state *st = pyr_state_of_type((PyTypeObject *)cls);
     if (st == NULL || pyr_deferred_ready(st) < 0 ||
-        PyList_Append(st->deferred.subclasses, cls) < 0) {
+        PyList_Append(st->deferred->subclasses, cls) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -984,7 +985,7 @@ static PyObject *
 get_canceller(PyObject *op, void *Py_UNUSED(closure))
 {
     PyObject *canceller = SELF->canceller;
-    if (canceller != NULL && Py_TYPE(canceller) == SELF->st->deferred.driver_type) {
+    if (canceller != NULL && Py_TYPE(canceller) == SELF->st->deferred->driver_type) {
         return pyr_driver_canceller((pyr_driver *)canceller);
     }
     return Py_NewRef(canceller == NULL ? Py_None : canceller);
@@ -1130,7 +1131,7 @@ pyr_deferred_add_type(PyObject *module, core_state *st)
     if (type == NULL) {
         return -1;
     }
-    st->deferred.type = type;
+    st->deferred->type = type;
     type->tp_name = "Deferred"; /* the name a class made in Python has in messages */
     type->tp_vectorcall = deferred_vectorcall;
     if (PyObject_SetAttrString((PyObject *)type, "debug", Py_False) < 0) {

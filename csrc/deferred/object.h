@@ -159,7 +159,7 @@ typedef struct {
 #define PYR_FREE_AWAITERS 32
 #define PYR_FREE_DRIVERS 64
 
-typedef struct {
+typedef struct pyr_deferred_state {
     PyTypeObject *type;
     PyTypeObject *list_type;
     PyTypeObject *driver_type;

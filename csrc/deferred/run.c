@@ -6,6 +6,7 @@
  * so that a chain of any length needs no recursion.
  */
 #include "deferred/inline.h"
+#include "deferred/object.h"
 #include "core/depth.h"
 
 /* Entries on the C stack.  Few: a callback may fire the next Deferred by a call, and so
@@ -31,7 +32,7 @@ typedef struct {
 static int
 stack_grow(run_stack *stack)
 {
-    pyr_deferred_state *state = &stack->st->deferred;
+    pyr_deferred_state *state = stack->st->deferred;
     bool is_small = stack->entries == stack->small;
     Py_ssize_t capacity = is_small ? SPARE_STACK : stack->capacity * 2;
     run_entry *entries = is_small ? state->spare_stack : NULL;
@@ -92,7 +93,7 @@ stack_free(run_stack *stack)
     if (stack->entries == stack->small) {
         return;
     }
-    pyr_deferred_state *state = &stack->st->deferred;
+    pyr_deferred_state *state = stack->st->deferred;
     if (stack->capacity == SPARE_STACK && state->spare_stack == NULL) {
         state->spare_stack = stack->entries;
     } else {
@@ -121,7 +122,7 @@ raise_already_called_debug(pyr_deferred *self)
         info == NULL ? NULL : PyObject_CallMethod(info, "_getDebugTracebacks", NULL);
     PyObject *extra = text == NULL ? NULL : PyUnicode_FromFormat("\n%S", text);
     if (extra != NULL) {
-        PyErr_SetObject(self->st->deferred.already_called_error, extra);
+        PyErr_SetObject(self->st->deferred->already_called_error, extra);
         pyr_trace_prepend(self->st, point, 1);
     }
     Py_XDECREF(info);
@@ -140,7 +141,7 @@ already_called(pyr_deferred *self)
     if (pyr_debug(self)) {
         raise_already_called_debug(self);
     } else {
-        PyErr_SetNone(self->st->deferred.already_called_error);
+        PyErr_SetNone(self->st->deferred->already_called_error);
         pyr_trace_prepend(self->st, point, 1);
     }
     return -1;
@@ -155,7 +156,7 @@ record_stack(pyr_deferred *self, const char *name)
     if (info == NULL) {
         return -1;
     }
-    PyObject *lines = PyObject_CallNoArgs(self->st->deferred.format_stack);
+    PyObject *lines = PyObject_CallNoArgs(self->st->deferred->format_stack);
     int result = lines == NULL ? -1 : PyObject_SetAttrString(info, name, lines);
     Py_XDECREF(lines);
     Py_DECREF(info);
@@ -445,12 +446,12 @@ warn_about_own(core_state *st, const pyr_link *link, bool failed)
     PyObject *callback = link->target;
     if (link->kind == PYR_LINK_COLLECT) {
         /* It must have a __code__ to warn about. */
-        callback = st->deferred.stock_collector;
+        callback = st->deferred->stock_collector;
     } else if (callback == NULL) {
-        callback = failed ? st->deferred.failthru : st->deferred.passthru;
+        callback = failed ? st->deferred->failthru : st->deferred->passthru;
     }
     PyObject *none = PyObject_CallFunction(
-        st->deferred.warn_about_function, "Os", callback,
+        st->deferred->warn_about_function, "Os", callback,
         "Callback returned the Deferred it was attached to; this breaks the "
         "callback chain and will raise an exception in the future.");
     Py_XDECREF(none);

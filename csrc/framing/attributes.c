@@ -1,5 +1,6 @@
 /* FramingAttribute: the stock attributes over a framing's state; see framing.h. */
 #include "framing/parser.h"
+#include "framing/framing.h"
 
 typedef enum {
     ATTRIBUTE_CONTENT,
@@ -155,7 +156,7 @@ set_buffer_attribute(pyr_buffer *b, const attribute_spec *spec, PyObject *value)
 static PyObject *
 own_value(framing_attribute *attribute, PyObject *instance, pyr_buffer **b)
 {
-    pyr_framing_state *framing = &attribute->st->framing;
+    pyr_framing_state *framing = attribute->st->framing;
     PyObject *key = *(PyObject **)((char *)framing + attribute->spec->key);
     PyObject *kept = pyr_own_attribute(instance, key);
     *b = NULL;

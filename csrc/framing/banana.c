@@ -1,5 +1,6 @@
 /* Banana, the framing of Perspective Broker: what is received; see framing.h. */
 #include "framing/banana.h"
+#include "framing/framing.h"
 
 enum { SMALL_DIGITS = 9 }; /* of seven bits, which fit a long long */
 
@@ -58,7 +59,7 @@ show_item(banana_run *run)
     int usual = pyr_view_ready(run->method, b, run->self);
     if (usual <= 0) {
         PyObject *rest = usual < 0 ? NULL : rest_bytes(run, run->start);
-        PyObject *name = run->method->st->framing.names.bananaBuffer;
+        PyObject *name = run->method->st->framing->names.bananaBuffer;
         int result = rest == NULL ? -1 : PyObject_SetAttr(run->self, name, rest);
         Py_XDECREF(rest);
         return result;
@@ -125,7 +126,7 @@ plain_number(PyObject *value, long long most)
 long long
 pyr_banana_size_limit(pyr_framing_method *method)
 {
-    PyObject *value = pyr_banana_global(method, method->st->framing.names.SIZE_LIMIT);
+    PyObject *value = pyr_banana_global(method, method->st->framing->names.SIZE_LIMIT);
     if (value == NULL) {
         PyErr_Clear(); /* who compares with it will come upon that */
         return -1;
@@ -144,7 +145,7 @@ read_prefix_limit(banana_run *run)
         return usual;
     }
     PyObject *limit =
-        PyObject_GetAttr(run->self, run->method->st->framing.names.prefixLimit);
+        PyObject_GetAttr(run->self, run->method->st->framing->names.prefixLimit);
     if (limit == NULL) {
         return -1;
     }
@@ -171,7 +172,7 @@ read_stack(banana_run *run)
 {
     if (!run->has_stack) {
         int usual = pyr_view_ready(run->method, run->b, run->self);
-        PyObject *name = run->method->st->framing.names.listStack;
+        PyObject *name = run->method->st->framing->names.listStack;
         PyObject *own = usual > 0 ? pyr_own_attribute(run->self, name) : NULL;
         if (usual < 0 || (own == NULL && PyErr_Occurred())) {
             return -1;
@@ -203,7 +204,7 @@ banana_error(banana_run *run, const char *text, PyObject *argument)
         return RUN_FAILED;
     }
     PyObject *type =
-        pyr_banana_global(run->method, run->method->st->framing.names.BananaError);
+        pyr_banana_global(run->method, run->method->st->framing->names.BananaError);
     PyObject *message = type == NULL ? NULL : PyUnicode_FromString(text);
     if (message != NULL && argument != NULL) {
         PyObject *arguments = PyTuple_Pack(1, argument);
@@ -230,7 +231,7 @@ check_prefix(banana_run *run, Py_ssize_t size, const char *text)
     if (leave_c(run) < 0) {
         return RUN_FAILED;
     }
-    PyObject *name = run->method->st->framing.names.prefixLimit;
+    PyObject *name = run->method->st->framing->names.prefixLimit;
     PyObject *limit = PyObject_GetAttr(run->self, name);
     PyObject *number = limit == NULL ? NULL : PyLong_FromSsize_t(size);
     int over = number == NULL ? -1 : PyObject_RichCompareBool(number, limit, Py_GT);
@@ -380,7 +381,7 @@ got_item_unusual(banana_run *run, PyObject *item)
         return -1;
     }
     PyObject *stack =
-        PyObject_GetAttr(run->self, run->method->st->framing.names.listStack);
+        PyObject_GetAttr(run->self, run->method->st->framing->names.listStack);
     int inside = stack == NULL ? -1 : PyObject_IsTrue(stack);
     int result = -1;
     if (inside >= 0) {
@@ -510,7 +511,7 @@ exceeds_size_unusual(banana_run *run, PyObject *length)
         return -1;
     }
     PyObject *limit =
-        pyr_banana_global(run->method, run->method->st->framing.names.SIZE_LIMIT);
+        pyr_banana_global(run->method, run->method->st->framing->names.SIZE_LIMIT);
     int over = limit == NULL ? -1 : PyObject_RichCompareBool(length, limit, Py_GT);
     Py_XDECREF(limit);
     return over;
@@ -604,7 +605,7 @@ reads_in_c(const banana_run *run)
 static PyObject *
 get_word(banana_run *run, PyObject *number)
 {
-    PyObject *name = run->method->st->framing.names.incomingVocabulary;
+    PyObject *name = run->method->st->framing->names.incomingVocabulary;
     PyObject *words = PyObject_GetAttr(run->self, name);
     if (words == NULL) {
         return NULL;
@@ -621,7 +622,7 @@ get_word(banana_run *run, PyObject *number)
 static int
 speaks_pb(banana_run *run)
 {
-    pyr_framing_state *framing = &run->method->st->framing;
+    pyr_framing_state *framing = run->method->st->framing;
     PyObject *dialect = PyObject_GetAttr(run->self, framing->names.currentDialect);
     if (dialect == NULL) {
         return -1;
@@ -707,7 +708,7 @@ check_progress(banana_run *run)
     }
     PyErr_Clear();
     PyObject *current =
-        PyObject_GetAttr(run->self, run->method->st->framing.names.bananaBuffer);
+        PyObject_GetAttr(run->self, run->method->st->framing->names.bananaBuffer);
     PyObject *rest = current == NULL ? NULL : rest_bytes(run, run->next);
     int differ = rest == NULL ? -1 : PyObject_RichCompareBool(current, rest, Py_NE);
     PYR_IGNORE_DEPRECATED_BEGIN
@@ -785,7 +786,7 @@ can_begin(pyr_framing_method *method, PyObject *self, pyr_buffer *b, Py_ssize_t 
     if (usual <= 0) {
         return usual;
     }
-    PyObject *own = pyr_own_attribute(self, method->st->framing.names.gotItem);
+    PyObject *own = pyr_own_attribute(self, method->st->framing->names.gotItem);
     return own == NULL && PyErr_Occurred() ? -1 : own == NULL;
 }
 
@@ -794,7 +795,7 @@ can_begin(pyr_framing_method *method, PyObject *self, pyr_buffer *b, Py_ssize_t 
 static PyObject *
 own_stack(pyr_framing_method *method, PyObject *self)
 {
-    PyObject *own = pyr_own_attribute(self, method->st->framing.names.listStack);
+    PyObject *own = pyr_own_attribute(self, method->st->framing->names.listStack);
     return own != NULL && PyList_CheckExact(own) ? Py_NewRef(own) : NULL;
 }
 

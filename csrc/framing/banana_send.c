@@ -1,5 +1,6 @@
 /* Banana, the framing of Perspective Broker: sendEncoded; see framing.h. */
 #include "framing/banana.h"
+#include "framing/framing.h"
 
 /*
  * Stock's _encode calls itself for each element.  Here one loop encodes, over a stack of
@@ -219,7 +220,7 @@ read_limit(encoding *e, PyObject *name, long long *limit)
 static void
 read_limits(encoding *e)
 {
-    pyr_framing_state *framing = &e->method->st->framing;
+    pyr_framing_state *framing = e->method->st->framing;
     int_limits *limits = &e->limits;
     limits->usual =
         read_limit(e, framing->names.smallestLongInt, &limits->smallest_long) &&
@@ -265,7 +266,7 @@ encode_float(encoding *e, PyObject *element)
 static dialect
 read_symbols(encoding *e)
 {
-    e->symbols = PyObject_GetAttr(e->self, e->method->st->framing.names.outgoingSymbols);
+    e->symbols = PyObject_GetAttr(e->self, e->method->st->framing->names.outgoingSymbols);
     if (e->symbols == NULL || !PyDict_CheckExact(e->symbols)) {
         PyErr_Clear();
         Py_CLEAR(e->symbols);
@@ -277,7 +278,7 @@ read_symbols(encoding *e)
 static dialect
 read_dialect(encoding *e)
 {
-    pyr_framing_state *framing = &e->method->st->framing;
+    pyr_framing_state *framing = e->method->st->framing;
     PyObject *name = PyObject_GetAttr(e->self, framing->names.currentDialect);
     dialect found = DIALECT_UNUSUAL;
     if (name == NULL) {
@@ -435,7 +436,7 @@ encodes_as_stock(pyr_framing_method *method, PyObject *self)
         !pyr_ordinary_access(method->st, type) || !pyr_fixed_unchanged(method, type)) {
         return 0;
     }
-    PyObject *own = pyr_own_attribute(self, method->st->framing.names.bananaEncode);
+    PyObject *own = pyr_own_attribute(self, method->st->framing->names.bananaEncode);
     return own == NULL && PyErr_Occurred() ? -1 : own == NULL;
 }
 
@@ -443,7 +444,7 @@ encodes_as_stock(pyr_framing_method *method, PyObject *self)
 static PyObject *
 write_value(pyr_framing_method *method, PyObject *self, PyObject *value)
 {
-    PyObject *transport = PyObject_GetAttr(self, method->st->framing.names.transport);
+    PyObject *transport = PyObject_GetAttr(self, method->st->framing->names.transport);
     PyObject *written = transport == NULL
                             ? NULL
                             : pyr_call_named(transport, method->st->names.write, value);

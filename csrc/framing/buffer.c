@@ -1,5 +1,6 @@
 /* Bytes received and not yet consumed; see framing.h. */
 #include "framing/parser.h"
+#include "framing/framing.h"
 
 #include <assert.h>
 
@@ -14,7 +15,7 @@
 pyr_buffer *
 pyr_buffer_new(core_state *st, const void *owner)
 {
-    PyTypeObject *type = st->framing.buffer_type;
+    PyTypeObject *type = st->framing->buffer_type;
     pyr_buffer *b = (pyr_buffer *)type->tp_alloc(type, 0);
     if (b != NULL) {
         PyObject_GC_UnTrack(b);
@@ -724,6 +725,6 @@ static PyType_Spec buffer_spec = {
 int
 pyr_buffer_exec(PyObject *module, core_state *st)
 {
-    st->framing.buffer_type = pyr_add_type(module, &buffer_spec, NULL);
-    return st->framing.buffer_type == NULL ? -1 : 0;
+    st->framing->buffer_type = pyr_add_type(module, &buffer_spec, NULL);
+    return st->framing->buffer_type == NULL ? -1 : 0;
 }

@@ -1,5 +1,6 @@
 /* HeaderReceiver: packets with a struct header that states a length; see framing.h. */
 #include "framing/parser.h"
+#include "framing/framing.h"
 
 /*
  * The class has parsed its declaration into _header (pyreactor/basic.py):
@@ -54,7 +55,7 @@ too_short(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *h
         return PACKET_FAILED;
     }
     packet_next next =
-        give_up(b, self, method->st->framing.names.headerInvalid, header, reason);
+        give_up(b, self, method->st->framing->names.headerInvalid, header, reason);
     Py_DECREF(reason);
     return next;
 }
@@ -62,7 +63,7 @@ too_short(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *h
 static packet_next
 too_long(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *length)
 {
-    return give_up(b, self, method->st->framing.names.lengthLimitExceeded, length, NULL);
+    return give_up(b, self, method->st->framing->names.lengthLimitExceeded, length, NULL);
 }
 
 /* Check the length in a header; the payload's size goes to b->expected. */
@@ -132,7 +133,7 @@ deliver_packet(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     int usual = pyr_view_ready(method, b, self); /* a garbage collection may have run */
     PyObject *header = b->header;
     b->header = NULL;
-    PyObject *name = method->st->framing.names.packetReceived;
+    PyObject *name = method->st->framing->names.packetReceived;
     PyObject *result;
     if (usual < 0) {
         result = NULL;

@@ -1,6 +1,7 @@
 /* IntNStringReceiver (Int8, Int16, Int32, user-defined) and the batch form; see
  * framing.h. */
 #include "framing/parser.h"
+#include "framing/framing.h"
 
 /* The unsigned number in 1, 2, 4 or 8 bytes; shaped so that it compiles to one load. */
 static inline uint64_t
@@ -92,7 +93,7 @@ static int
 is_paused(intn_run *run, int usual)
 {
     return usual ? run->b->view.paused
-                 : pyr_attribute_true(run->self, run->method->st->framing.names.paused);
+                 : pyr_attribute_true(run->self, run->method->st->framing->names.paused);
 }
 
 static int
@@ -102,7 +103,7 @@ length_exceeds(intn_run *run, uint64_t length, int usual)
         return exceeds(length, run->b->view.max_length);
     }
     PyObject *limit =
-        PyObject_GetAttr(run->self, run->method->st->framing.names.MAX_LENGTH);
+        PyObject_GetAttr(run->self, run->method->st->framing->names.MAX_LENGTH);
     PyObject *number = limit == NULL ? NULL : PyLong_FromUnsignedLongLong(length);
     int result = number == NULL ? -1 : PyObject_RichCompareBool(number, limit, Py_GT);
     Py_XDECREF(limit);
@@ -121,7 +122,7 @@ length_limit_exceeded(intn_run *run, uint64_t length)
     if (number == NULL) {
         return RUN_FAILED;
     }
-    PyObject *name = run->method->st->framing.names.lengthLimitExceeded;
+    PyObject *name = run->method->st->framing->names.lengthLimitExceeded;
     PyObject *result = pyr_call_named(run->self, name, number);
     Py_DECREF(number);
     Py_XDECREF(result);
@@ -174,7 +175,7 @@ deliver_string(intn_run *run, Py_ssize_t size, int usual)
     run->b->compatibility_offset = run->before + run->offset;
     PyObject *result =
         usual ? pyr_call_handler(run->method, run->b, run->self, string)
-              : pyr_call_named(run->self, run->method->st->framing.names.stringReceived,
+              : pyr_call_named(run->self, run->method->st->framing->names.stringReceived,
                                string);
     Py_DECREF(string);
     Py_XDECREF(result);
@@ -186,7 +187,7 @@ static run_next
 switch_to_recvd(intn_run *run)
 {
     pyr_buffer *b = run->b;
-    pyr_framing_state *framing = &run->method->st->framing;
+    pyr_framing_state *framing = run->method->st->framing;
     PyObject *dict = pyr_instance_dict(run->self);
     PyObject *value =
         dict == NULL ? NULL : PyDict_GetItemWithError(dict, framing->names.recvd);
@@ -276,7 +277,7 @@ keep_rest(intn_run *run)
     if (!b->view.attached) {
         /* The callback replaced self.__dict__. */
         PyObject *rest = PyBytes_FromStringAndSize(run->frame.data + run->offset, size);
-        PyObject *name = run->method->st->framing.names.unprocessed;
+        PyObject *name = run->method->st->framing->names.unprocessed;
         int result = rest == NULL ? -1 : PyObject_SetAttr(run->self, name, rest);
         Py_XDECREF(rest);
         return result;
@@ -426,7 +427,8 @@ batch_intn_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     PyObject *result =
         number == NULL
             ? NULL
-            : pyr_call_named(self, method->st->framing.names.lengthLimitExceeded, number);
+            : pyr_call_named(self, method->st->framing->names.lengthLimitExceeded,
+                             number);
     Py_XDECREF(number);
     Py_XDECREF(result);
     return result == NULL ? RUN_FAILED : RUN_RETURN;

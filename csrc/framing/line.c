@@ -1,5 +1,6 @@
 /* LineReceiver, LineOnlyReceiver and the batch form; see framing.h. */
 #include "framing/parser.h"
+#include "framing/framing.h"
 
 /* ---- searching ------------------------------------------------------------- */
 
@@ -78,7 +79,7 @@ line_length_exceeded(pyr_framing_method *method, PyObject *self, PyObject *line)
     if (line == NULL) {
         return NULL;
     }
-    PyObject *name = method->st->framing.names.lineLengthExceeded;
+    PyObject *name = method->st->framing->names.lineLengthExceeded;
     PyObject *result = pyr_call_named(self, name, line);
     Py_DECREF(line);
     return result;
@@ -102,7 +103,7 @@ after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *
     if (usual < 0) {
         return STEP_FAILED;
     }
-    PyObject *names_transport = method->st->framing.names.transport;
+    PyObject *names_transport = method->st->framing->names.transport;
     PyObject *transport =
         usual ? Py_NewRef(b->view.transport) : PyObject_GetAttr(self, names_transport);
     if (transport == NULL) {
@@ -162,7 +163,8 @@ raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **r
     if (data == NULL) {
         return STEP_FAILED;
     }
-    PyObject *why = pyr_call_named(self, method->st->framing.names.rawDataReceived, data);
+    PyObject *why =
+        pyr_call_named(self, method->st->framing->names.rawDataReceived, data);
     Py_DECREF(data);
     if (why == NULL) {
         return STEP_FAILED;
@@ -190,7 +192,7 @@ line_continue_stock(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         }
     }
     b->busy = false;
-    return pyr_call_stock(method, self, NULL, 0, method->st->framing.empty_bytes);
+    return pyr_call_stock(method, self, NULL, 0, method->st->framing->empty_bytes);
 }
 
 /* The view must be ready. */
@@ -338,7 +340,7 @@ static int
 line_only_disconnecting(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                         int usual)
 {
-    PyObject *name = method->st->framing.names.transport;
+    PyObject *name = method->st->framing->names.transport;
     PyObject *transport =
         usual ? Py_NewRef(b->view.transport) : PyObject_GetAttr(self, name);
     if (transport == NULL) {
@@ -357,7 +359,7 @@ too_long(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t s
     if (usual) {
         return size > b->view.max_length;
     }
-    PyObject *limit = PyObject_GetAttr(self, method->st->framing.names.MAX_LENGTH);
+    PyObject *limit = PyObject_GetAttr(self, method->st->framing->names.MAX_LENGTH);
     PyObject *length = limit == NULL ? NULL : PyLong_FromSsize_t(size);
     int result = length == NULL ? -1 : PyObject_RichCompareBool(length, limit, Py_GT);
     Py_XDECREF(limit);
@@ -402,7 +404,7 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     }
     PyObject *why =
         usual ? pyr_call_handler(method, b, self, line)
-              : pyr_call_named(self, method->st->framing.names.lineReceived, line);
+              : pyr_call_named(self, method->st->framing->names.lineReceived, line);
     Py_DECREF(line);
     if (why == NULL) {
         return STEP_FAILED;
@@ -426,7 +428,7 @@ line_only_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         }
         return line_length_exceeded(method, self, pyr_buffer_bytes(b));
     }
-    PyObject *rest = PyObject_GetAttr(self, method->st->framing.names.buffer);
+    PyObject *rest = PyObject_GetAttr(self, method->st->framing->names.buffer);
     Py_ssize_t size = rest == NULL ? -1 : PyObject_Size(rest);
     int exceeds = size < 0 ? -1 : too_long(method, b, self, size, 0);
     if (exceeds > 0) {

@@ -1,5 +1,6 @@
 /* FramingMethod, which puts a framing into a protocol class; see framing.h. */
 #include "framing/parser.h"
+#include "framing/framing.h"
 
 static const pyr_framing_kind *const kinds[] = {
     &pyr_line_kind,
@@ -67,7 +68,7 @@ fill_buffer(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject 
     }
     if (method->kind->needs_busy) {
         PyObject *busy =
-            Py_XNewRef(pyr_own_attribute(self, method->st->framing.names.busy));
+            Py_XNewRef(pyr_own_attribute(self, method->st->framing->names.busy));
         if (busy == NULL) {
             return PyErr_Occurred() ? -1 : 0;
         }
@@ -101,7 +102,7 @@ make_buffer(pyr_framing_method *method, PyObject *self, PyObject *kept)
 static inline pyr_buffer_hint *
 buffer_hint(pyr_framing_method *method, uint64_t version)
 {
-    return &method->st->framing.hints[(version ^ (version >> 8)) % PYR_HINT_COUNT];
+    return &method->st->framing->hints[(version ^ (version >> 8)) % PYR_HINT_COUNT];
 }
 #endif
 
@@ -149,7 +150,7 @@ find_buffer(pyr_framing_method *method, PyObject *self)
     if (kept == NULL && (PyErr_Occurred() || method->kind->needs_ready)) {
         return NULL;
     }
-    bool is_buffer = kept != NULL && Py_IS_TYPE(kept, method->st->framing.buffer_type);
+    bool is_buffer = kept != NULL && Py_IS_TYPE(kept, method->st->framing->buffer_type);
     if (kept != NULL && !is_buffer &&
         (!PyBytes_CheckExact(kept) || method->kind->needs_ready)) {
         return NULL;
@@ -184,7 +185,7 @@ check_transport(pyr_framing_method *method, PyObject *self, pyr_buffer *b)
     if (b->view.transport == NULL || pyr_inline_values(self) != NULL) {
         return;
     }
-    PyObject *own = pyr_own_attribute(self, method->st->framing.names.transport);
+    PyObject *own = pyr_own_attribute(self, method->st->framing->names.transport);
     if (own != b->view.transport) {
         PyErr_Clear();
         b->view.version = 0;
@@ -235,7 +236,7 @@ recall_from_values(pyr_framing_method *method, PyObject *self, PyObject **values
         return NULL;
     }
     PyObject *kept = pyr_value_at(values, method->class_key_place);
-    if (kept == NULL || !Py_IS_TYPE(kept, method->st->framing.buffer_type)) {
+    if (kept == NULL || !Py_IS_TYPE(kept, method->st->framing->buffer_type)) {
         return NULL;
     }
     pyr_buffer *b = (pyr_buffer *)kept;
@@ -350,7 +351,7 @@ pyr_framing_method_of(core_state *st, PyObject *protocol)
 {
     PyTypeObject *type = Py_TYPE(protocol);
     PyObject *found = _PyType_Lookup(type, st->names.dataReceived);
-    if (found == NULL || !Py_IS_TYPE(found, st->framing.method_type) ||
+    if (found == NULL || !Py_IS_TYPE(found, st->framing->method_type) ||
         !pyr_ordinary_access(st, type)) {
         return NULL;
     }
@@ -656,7 +657,7 @@ static PyMethodDef framing_functions[] = {
 int
 pyr_framing_exec(PyObject *module, core_state *st)
 {
-    pyr_framing_state *framing = &st->framing;
+    pyr_framing_state *framing = st->framing;
     pyr_inline_values_check();
     if (PyModule_AddFunctions(module, framing_functions) < 0) {
         return -1;
@@ -682,7 +683,7 @@ pyr_framing_exec(PyObject *module, core_state *st)
 int
 pyr_framing_traverse(core_state *st, visitproc visit, void *arg)
 {
-    pyr_framing_state *framing = &st->framing;
+    pyr_framing_state *framing = st->framing;
     Py_VISIT(framing->buffer_type);
     Py_VISIT(framing->method_type);
     Py_VISIT(framing->attribute_type);
@@ -692,7 +693,7 @@ pyr_framing_traverse(core_state *st, visitproc visit, void *arg)
 void
 pyr_framing_clear(core_state *st)
 {
-    pyr_framing_state *framing = &st->framing;
+    pyr_framing_state *framing = st->framing;
     Py_CLEAR(framing->buffer_type);
     Py_CLEAR(framing->method_type);
     Py_CLEAR(framing->attribute_type);

@@ -1,5 +1,6 @@
 /* NetstringReceiver and the batch form; see framing.h. */
 #include "framing/parser.h"
+#include "framing/framing.h"
 
 #include <math.h>
 
@@ -22,7 +23,7 @@ pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict)
     int result = -1;
     if (b != NULL) {
         b->ready = true;
-        result = PyDict_SetItem(dict, st->framing.names.remaining, (PyObject *)b);
+        result = PyDict_SetItem(dict, st->framing->names.remaining, (PyObject *)b);
         Py_DECREF(b);
     }
     for (int i = ESCAPE_PAYLOAD; result == 0 && i < ESCAPE_COUNT; i++) {
@@ -286,7 +287,7 @@ static int
 handle_parse_error(pyr_framing_method *method, PyObject *self)
 {
     PyObject *result =
-        pyr_call_named(self, method->st->framing.names.handleParseError, NULL);
+        pyr_call_named(self, method->st->framing->names.handleParseError, NULL);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -372,7 +373,7 @@ netstring_continue_stock(pyr_framing_method *method, pyr_buffer *b, PyObject *se
     if (more <= 0) {
         return more < 0 ? NULL : Py_NewRef(Py_None);
     }
-    return pyr_call_stock(method, self, NULL, 0, method->st->framing.empty_bytes);
+    return pyr_call_stock(method, self, NULL, 0, method->st->framing->empty_bytes);
 }
 
 static PyObject *

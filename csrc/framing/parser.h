@@ -3,6 +3,7 @@
 #define PYREACTOR_FRAMING_INTERNAL_H
 
 #include "core/core.h"
+#include "framing/framing.h"
 #include "framing/inline_values.h"
 #include "core/objects.h"
 #include "core/standin.h"
@@ -302,7 +303,7 @@ struct pyr_framing_method {
 static inline PyObject *
 pyr_framing_name(const pyr_framing_method *method, size_t offset)
 {
-    return *(PyObject **)((char *)&method->st->framing + offset);
+    return *(PyObject **)((char *)method->st->framing + offset);
 }
 
 static inline PyObject *

@@ -3,6 +3,8 @@
  * our own connections, whose class leaves these as they are, without attribute access.
  */
 #include "framing/parser.h"
+#include "loop/reactor_state.h"
+#include "framing/framing.h"
 #include "transport/stream.h"
 
 /* Whether an attribute of this class is the descriptor that StreamConnection was made
@@ -12,21 +14,21 @@ is_of_stream(core_state *st, PyTypeObject *type, PyObject *name, PyTypeObject *k
 {
     PyObject *found = pyr_standin_method(st, _PyType_Lookup(type, name));
     return found != NULL && Py_IS_TYPE(found, kind) &&
-           PyDescr_TYPE(found) == st->reactor.stream_type && PyDescr_NAME(found) == name;
+           PyDescr_TYPE(found) == st->reactor->stream_type && PyDescr_NAME(found) == name;
 }
 
 /* What a class of transports has unchanged from StreamConnection. */
 static const pyr_transport_class *
 look_at_class(core_state *st, PyTypeObject *type)
 {
-    pyr_transport_class *known = &st->framing.transport_class;
-    PyTypeObject *stream = st->reactor.stream_type;
+    pyr_transport_class *known = &st->framing->transport_class;
+    PyTypeObject *stream = st->reactor->stream_type;
     memset(known, 0, sizeof(*known));
     if (PyType_IsSubtype(type, stream) && type->tp_getattro == stream->tp_getattro) {
         PyNumberMethods *number = type->tp_as_number;
         known->write = is_of_stream(st, type, st->names.write, &PyMethodDescr_Type);
         known->disconnecting =
-            is_of_stream(st, type, st->framing.names.disconnecting, &PyGetSetDescr_Type);
+            is_of_stream(st, type, st->framing->names.disconnecting, &PyGetSetDescr_Type);
         known->always_true =
             (number == NULL || number->nb_bool == NULL) &&
             (type->tp_as_mapping == NULL || type->tp_as_mapping->mp_length == NULL) &&
@@ -41,7 +43,7 @@ look_at_class(core_state *st, PyTypeObject *type)
 static inline const pyr_transport_class *
 transport_class(core_state *st, PyTypeObject *type)
 {
-    const pyr_transport_class *known = &st->framing.transport_class;
+    const pyr_transport_class *known = &st->framing->transport_class;
     unsigned int tag = pyr_type_tag(type);
     bool same = tag != 0 && tag == known->tag && type == known->type;
     return same ? known : look_at_class(st, type);
@@ -53,7 +55,7 @@ pyr_disconnecting(core_state *st, PyObject *transport)
     if (transport_class(st, Py_TYPE(transport))->disconnecting) {
         return pyr_stream_disconnecting((StreamConnection *)transport);
     }
-    return pyr_attribute_true(transport, st->framing.names.disconnecting);
+    return pyr_attribute_true(transport, st->framing->names.disconnecting);
 }
 
 int
@@ -113,7 +115,7 @@ add_delimiter(PyObject *line, PyObject *delimiter)
 static PyObject *
 send_line(core_state *st, PyObject *self, PyObject *line)
 {
-    PyObject *transport = PyObject_GetAttr(self, st->framing.names.transport);
+    PyObject *transport = PyObject_GetAttr(self, st->framing->names.transport);
     if (transport == NULL) {
         return NULL;
     }
@@ -123,7 +125,7 @@ send_line(core_state *st, PyObject *self, PyObject *line)
         write = PyObject_GetAttr(transport, st->names.write);
     }
     PyObject *delimiter = in_c || write != NULL
-                              ? PyObject_GetAttr(self, st->framing.names.delimiter)
+                              ? PyObject_GetAttr(self, st->framing->names.delimiter)
                               : NULL;
     PyObject *whole = delimiter == NULL ? NULL : add_delimiter(line, delimiter);
     PyObject *result = NULL;

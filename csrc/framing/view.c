@@ -1,5 +1,6 @@
 /* The view: what a framing knows of its protocol's attributes; see framing.h. */
 #include "framing/parser.h"
+#include "framing/framing.h"
 
 /* ---- attribute access ------------------------------------------------------ */
 
@@ -205,7 +206,7 @@ static PyObject *
 slot_name(pyr_framing_method *method, pyr_slot slot)
 {
     return slot == SLOT_HANDLER ? pyr_framing_name(method, method->kind->handler)
-                                : method->st->framing.slot_names[slot];
+                                : method->st->framing->slot_names[slot];
 }
 
 bool
@@ -219,8 +220,8 @@ pyr_ordinary_access(core_state *st, PyTypeObject *type)
     }
     /* A class with __getattr__ only: it is asked for missing names, and none is missing.
      */
-    PyObject *getattribute = _PyType_Lookup(type, st->framing.getattribute);
-    PyObject *standard = _PyType_Lookup(&PyBaseObject_Type, st->framing.getattribute);
+    PyObject *getattribute = _PyType_Lookup(type, st->framing->getattribute);
+    PyObject *standard = _PyType_Lookup(&PyBaseObject_Type, st->framing->getattribute);
     return getattribute != NULL && getattribute == standard;
 }
 
@@ -228,7 +229,7 @@ bool
 pyr_is_framing_attribute(core_state *st, PyTypeObject *type, PyObject *name)
 {
     PyObject *attribute = _PyType_Lookup(type, name);
-    return attribute != NULL && Py_IS_TYPE(attribute, st->framing.attribute_type);
+    return attribute != NULL && Py_IS_TYPE(attribute, st->framing->attribute_type);
 }
 
 bool
@@ -287,7 +288,7 @@ pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type)
     return pyr_ordinary_access(st, type) &&
            pyr_is_framing_attribute(st, type, pyr_key(method)) &&
            (!method->kind->needs_busy ||
-            pyr_is_framing_attribute(st, type, st->framing.names.busy)) &&
+            pyr_is_framing_attribute(st, type, st->framing->names.busy)) &&
            pyr_state_is_ours(st, method->kind, type) &&
            has_plain_attributes(method->kind, type) && pyr_fixed_unchanged(method, type);
 }
@@ -409,7 +410,7 @@ own_slot(pyr_framing_method *method, pyr_view *view, pyr_slot slot, PyObject *di
         view->own_place[view->own_count] = (uint8_t)place;
         view->own[view->own_count++] = own;
     }
-    const pyr_framing_state *framing = &method->st->framing;
+    const pyr_framing_state *framing = method->st->framing;
     if (own != NULL && (slot == SLOT_PAUSED || slot == SLOT_LINE_MODE) &&
         PyLong_CheckExact(own) && own != framing->zero && own != framing->one) {
         *lasting = false; /* another int may come to be where this one was */
@@ -455,7 +456,7 @@ static int
 read_header(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     pyr_view *view = &b->view;
-    PyObject *name = method->st->framing.names.header;
+    PyObject *name = method->st->framing->names.header;
     PyObject *value = pyr_own_attribute(self, name);
     if (value == NULL && PyErr_Occurred()) {
         return -1;

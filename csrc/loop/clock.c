@@ -1,5 +1,6 @@
 /* The reactor's clock; see clock.h. */
 #include "loop/clock.h"
+#include "loop/reactor_state.h"
 
 #include <dlfcn.h>
 #include <time.h>
@@ -35,7 +36,7 @@ builtin_is_systems(Loop *loop)
         return true;
     }
     PyCFunction function = PyCFunction_GET_FUNCTION(builtin);
-    PyCFunction *known = &loop->st->reactor.time_function;
+    PyCFunction *known = &loop->st->reactor->time_function;
     if (function == *known) {
         return true;
     }

@@ -6,6 +6,7 @@
  * libuv has returned and the GIL is taken back, so it changes hands once an iteration.
  */
 #include "loop/loop.h"
+#include "loop/reactor_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -389,7 +390,7 @@ static int
 iterate_by_methods(Loop *self)
 {
     PyObject *result =
-        PyObject_CallOneArg(self->st->reactor.iterate_by_methods, self->reactor);
+        PyObject_CallOneArg(self->st->reactor->iterate_by_methods, self->reactor);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -407,7 +408,7 @@ loop_run(Loop *self, PyObject *Py_UNUSED(ignored))
         while (status == 0 && self->started) {
             status = self->overridden ? iterate_by_methods(self) : iterate_once(self);
         }
-        if (status < 0 && pyr_report(self->st->reactor.main_loop_error) < 0) {
+        if (status < 0 && pyr_report(self->st->reactor->main_loop_error) < 0) {
             return NULL;
         }
     }
@@ -775,7 +776,7 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (st == NULL) {
         return NULL;
     }
-    if (st->reactor.timed_call_error == NULL) {
+    if (st->reactor->timed_call_error == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "import pyreactor.reactor first");
         return NULL;
     }
@@ -870,6 +871,6 @@ static PyType_Spec loop_spec = {
 int
 pyr_loop_exec(PyObject *module, core_state *st)
 {
-    st->reactor.loop_type = pyr_add_type(module, &loop_spec, NULL);
-    return st->reactor.loop_type == NULL ? -1 : 0;
+    st->reactor->loop_type = pyr_add_type(module, &loop_spec, NULL);
+    return st->reactor->loop_type == NULL ? -1 : 0;
 }

@@ -1,5 +1,6 @@
 /* Readers and writers; see poller.h. */
 #include "loop/poller.h"
+#include "loop/reactor_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -468,7 +469,7 @@ lose_later(Loop *loop, PyObject *stream)
     if (disconnect == NULL) {
         return -1;
     }
-    PyObject *call[] = {disconnect, stream, st->reactor.no_descriptor, Py_False};
+    PyObject *call[] = {disconnect, stream, st->reactor->no_descriptor, Py_False};
     int status = pyr_threadcalls_add(&loop->threadcalls, call, 4, NULL);
     Py_DECREF(disconnect);
     pyr_loop_wake(loop);
@@ -704,7 +705,7 @@ disconnect_stream(Loop *loop, PyObject *selectable, PyObject *failure, bool half
 int
 pyr_disconnect(Loop *loop, PyObject *selectable, PyObject *why, bool in_read)
 {
-    pyr_reactor_state *state = &loop->st->reactor;
+    pyr_reactor_state *state = loop->st->reactor;
     if (loop->plain_disconnect && pyr_stream_of(loop, selectable) != NULL) {
         if (why == state->CONNECTION_DONE) {
             return disconnect_stream(loop, selectable, state->done_failure, in_read);
@@ -732,10 +733,10 @@ log_prefix_of(Loop *loop, PyObject *selectable)
     if (prefix != NULL || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
         return prefix;
     }
-    if (pyr_report_with(st->reactor.event_error, st->reactor.buggy_prefix) < 0) {
+    if (pyr_report_with(st->reactor->event_error, st->reactor->buggy_prefix) < 0) {
         return NULL;
     }
-    return Py_NewRef(st->reactor.buggy_prefix);
+    return Py_NewRef(st->reactor->buggy_prefix);
 }
 
 void
@@ -753,7 +754,7 @@ pyr_dispatch(Loop *loop, PyObject *selectable, PyObject *prefix, int events,
     int status = handler(loop, selectable, events);
     pyr_logcontext_pop(&loop->logcontext);
     if (status < 0 && (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) ||
-                       pyr_report_with(st->reactor.event_error, system) < 0)) {
+                       pyr_report_with(st->reactor->event_error, system) < 0)) {
         pyr_loop_keep_exception(loop);
     }
     Py_DECREF(system);
@@ -775,7 +776,7 @@ read_and_write(core_state *st, PyObject *selectable, int events, bool *in_read)
     int fd = descriptor_or_none(st, selectable);
     if (fd < 0) {
         Py_DECREF(why);
-        return fd == -2 ? NULL : Py_NewRef(st->reactor.no_descriptor);
+        return fd == -2 ? NULL : Py_NewRef(st->reactor->no_descriptor);
     }
     if (events & EVENT_IN) {
         Py_SETREF(why, call_io(selectable, st->names.doRead));
@@ -806,11 +807,11 @@ handle_selectable(Loop *loop, PyObject *selectable, int events)
     PyObject *why;
     if ((events & EVENT_DISCONNECTED) && !(events & EVENT_IN)) {
         in_read = (events & EVENT_CLOSED) != 0;
-        why = Py_NewRef(in_read ? st->reactor.CONNECTION_DONE
-                                : st->reactor.CONNECTION_LOST);
+        why = Py_NewRef(in_read ? st->reactor->CONNECTION_DONE
+                                : st->reactor->CONNECTION_LOST);
     } else {
         why = read_and_write(st, selectable, events, &in_read);
-        if (why == NULL && pyr_report_keep(st->reactor.event_error, NULL, &why) < 0) {
+        if (why == NULL && pyr_report_keep(st->reactor->event_error, NULL, &why) < 0) {
             return -1;
         }
     }

@@ -1,5 +1,6 @@
 /* What the reactor concepts keep in the module state; see reactor_state.h. */
 #include "core/core.h"
+#include "loop/reactor_state.h"
 
 #include <uv.h>
 
@@ -33,7 +34,7 @@ PyDoc_STRVAR(configure_doc,
 static PyObject *
 core_configure_reactor(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
 {
-    pyr_reactor_state *state = &pyr_module_state(module)->reactor;
+    pyr_reactor_state *state = pyr_module_state(module)->reactor;
     PyObject *given = kwargs != NULL ? Py_NewRef(kwargs) : PyDict_New();
     if (given == NULL) {
         return NULL;
@@ -83,7 +84,7 @@ pyr_reactor_exec(PyObject *module, core_state *st)
 int
 pyr_reactor_traverse(core_state *st, visitproc visit, void *arg)
 {
-    pyr_reactor_state *state = &st->reactor;
+    pyr_reactor_state *state = st->reactor;
     Py_VISIT(state->loop_type);
     Py_VISIT(state->delayed_call_base);
     Py_VISIT(state->delayed_call_type);
@@ -100,7 +101,7 @@ pyr_reactor_traverse(core_state *st, visitproc visit, void *arg)
 void
 pyr_reactor_clear(core_state *st)
 {
-    pyr_reactor_state *state = &st->reactor;
+    pyr_reactor_state *state = st->reactor;
     Py_CLEAR(state->loop_type);
     Py_CLEAR(state->delayed_call_base);
     Py_CLEAR(state->delayed_call_type);

@@ -47,7 +47,7 @@
     X(thread_call_error)                                                     \
     X(timed_call_error)
 
-typedef struct {
+typedef struct pyr_reactor_state {
     PyTypeObject *loop_type;
     PyTypeObject *delayed_call_base; /* all of a timed call but Twisted's class */
     PyTypeObject *delayed_call_type; /* from that and Twisted's; NULL until configured */

@@ -1,5 +1,6 @@
 /* reactor.callFromThread's queue; see loop/thread_calls.h. */
 #include "loop/loop.h"
+#include "loop/reactor_state.h"
 #include "core/report.h"
 
 int
@@ -122,7 +123,7 @@ pyr_threadcalls_run(Loop *loop)
     for (size_t left = self->count; left > 0 && self->count > 0; left--) {
         pyr_threadcall call = ring_pop(self);
         PyObject *result = pyr_call_packed(call.func, call.args, call.kwargs);
-        if (result == NULL && pyr_report(loop->st->reactor.thread_call_error) < 0) {
+        if (result == NULL && pyr_report(loop->st->reactor->thread_call_error) < 0) {
             threadcall_release(&call);
             return -1;
         }

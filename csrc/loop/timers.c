@@ -1,5 +1,7 @@
-/* Timed calls; see loop/timers.h.  DelayedCall mirrors twisted.internet.base.DelayedCall. */
+/* Timed calls; see loop/timers.h.  DelayedCall mirrors twisted.internet.base.DelayedCall.
+ */
 #include "loop/loop.h"
+#include "loop/reactor_state.h"
 #include "core/objects.h"
 #include "core/report.h"
 #include "loop/thread_calls.h"
@@ -188,7 +190,7 @@ report_timed_call(DelayedCall *call)
 {
     core_state *st = call->loop->st;
     PyObject *creator = call->creator != NULL ? call->creator : Py_None;
-    return pyr_report_with(st->reactor.timed_call_error, creator);
+    return pyr_report_with(st->reactor->timed_call_error, creator);
 }
 
 static int
@@ -325,7 +327,7 @@ look_at_debug(core_state *st, PyTypeObject *type)
         return PyErr_Occurred() ? -1 : 0;
     }
     if (debug == Py_False) {
-        st->reactor.debug_off_tag = pyr_type_new_tag(type, st->names.debug);
+        st->reactor->debug_off_tag = pyr_type_new_tag(type, st->names.debug);
         return 0;
     }
     return PyObject_IsTrue(debug);
@@ -334,9 +336,9 @@ look_at_debug(core_state *st, PyTypeObject *type)
 static inline int
 debug_is_on(core_state *st)
 {
-    PyTypeObject *type = (PyTypeObject *)st->reactor.stock_delayed_call;
+    PyTypeObject *type = (PyTypeObject *)st->reactor->stock_delayed_call;
     unsigned int tag = pyr_type_tag(type);
-    return tag != 0 && tag == st->reactor.debug_off_tag ? 0 : look_at_debug(st, type);
+    return tag != 0 && tag == st->reactor->debug_off_tag ? 0 : look_at_debug(st, type);
 }
 
 static int
@@ -408,7 +410,8 @@ due_time(Loop *loop, PyObject *delay, double *due)
 static DelayedCall *
 delayed_call_new(Loop *loop, double time, PyObject *func)
 {
-    DelayedCall *self = PyObject_GC_New(DelayedCall, loop->st->reactor.delayed_call_type);
+    DelayedCall *self =
+        PyObject_GC_New(DelayedCall, loop->st->reactor->delayed_call_type);
     if (self == NULL) {
         return NULL;
     }
@@ -453,7 +456,7 @@ schedule(Loop *loop, PyObject *delay, PyObject *func, PyObject *const *args,
         goto error;
     }
     if (debug) {
-        call->creator = PyObject_CallNoArgs(loop->st->reactor.format_stack);
+        call->creator = PyObject_CallNoArgs(loop->st->reactor->format_stack);
         if (call->creator == NULL) {
             goto error;
         }
@@ -487,11 +490,11 @@ check_pending(DelayedCall *self)
 {
     core_state *st = self->loop->st;
     if (self->cancelled) {
-        PyErr_SetNone(st->reactor.AlreadyCancelled);
+        PyErr_SetNone(st->reactor->AlreadyCancelled);
         return -1;
     }
     if (self->called) {
-        PyErr_SetNone(st->reactor.AlreadyCalled);
+        PyErr_SetNone(st->reactor->AlreadyCalled);
         return -1;
     }
     return 0;
@@ -672,7 +675,7 @@ delayed_call_repr(DelayedCall *self)
     if (self->repr != NULL) {
         return Py_NewRef(self->repr);
     }
-    return PyObject_CallOneArg(self->loop->st->reactor.repr_delayed_call,
+    return PyObject_CallOneArg(self->loop->st->reactor->repr_delayed_call,
                                (PyObject *)self);
 }
 
@@ -1005,15 +1008,15 @@ static PyType_Spec scheduled_spec = {
 int
 pyr_timer_exec(PyObject *module, core_state *st)
 {
-    st->reactor.delayed_call_base = pyr_add_type(module, &delayed_call_spec, NULL);
-    return st->reactor.delayed_call_base == NULL ? -1 : 0;
+    st->reactor->delayed_call_base = pyr_add_type(module, &delayed_call_spec, NULL);
+    return st->reactor->delayed_call_base == NULL ? -1 : 0;
 }
 
 int
 pyr_timer_configure(PyObject *module, core_state *st)
 {
     PyObject *bases =
-        PyTuple_Pack(2, st->reactor.delayed_call_base, st->reactor.stock_delayed_call);
+        PyTuple_Pack(2, st->reactor->delayed_call_base, st->reactor->stock_delayed_call);
     PyObject *type =
         bases == NULL ? NULL : PyType_FromModuleAndSpec(module, &scheduled_spec, bases);
     Py_XDECREF(bases);
@@ -1021,7 +1024,7 @@ pyr_timer_configure(PyObject *module, core_state *st)
         return -1;
     }
     ((PyTypeObject *)type)->tp_name = "DelayedCall"; /* as messages of stock's have it */
-    Py_XSETREF(st->reactor.delayed_call_type, (PyTypeObject *)type);
+    Py_XSETREF(st->reactor->delayed_call_type, (PyTypeObject *)type);
     return 0;
 }
 

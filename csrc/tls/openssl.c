@@ -1,5 +1,6 @@
 /* pyOpenSSL's Connection by direct calls; see openssl.h. */
 #include "tls/openssl.h"
+#include "tls/records.h"
 
 #include <limits.h>
 
@@ -100,7 +101,7 @@ find_bio(pyr_openssl *openssl, PyObject *connection, PyObject *method, PyObject 
 bool
 pyr_openssl_sends_directly(core_state *st, PyObject *connection)
 {
-    pyr_openssl *openssl = &st->tls.openssl;
+    pyr_openssl *openssl = &st->tls->openssl;
     handle ssl;
     if (!find_ssl(openssl, connection, openssl->names.send, &ssl)) {
         return false;
@@ -248,7 +249,7 @@ read_buffer_give_back(pyr_openssl *openssl, char *buffer)
 pyr_tls_outcome
 pyr_openssl_recv(core_state *st, PyObject *connection, PyObject **data)
 {
-    pyr_openssl *openssl = &st->tls.openssl;
+    pyr_openssl *openssl = &st->tls->openssl;
     handle ssl;
     if (!find_ssl(openssl, connection, openssl->names.recv, &ssl)) {
         return call_method(connection, openssl->names.recv, openssl->read_size, data);
@@ -271,7 +272,7 @@ pyr_openssl_recv(core_state *st, PyObject *connection, PyObject **data)
 pyr_tls_outcome
 pyr_openssl_bio_read(core_state *st, PyObject *connection, PyObject **data)
 {
-    pyr_openssl *openssl = &st->tls.openssl;
+    pyr_openssl *openssl = &st->tls->openssl;
     handle bio;
     if (!find_bio(openssl, connection, openssl->names.bio_read, openssl->names._from_ssl,
                   &bio)) {
@@ -295,7 +296,7 @@ pyr_openssl_bio_read(core_state *st, PyObject *connection, PyObject **data)
 int
 pyr_openssl_bio_write(core_state *st, PyObject *connection, PyObject *data)
 {
-    pyr_openssl *openssl = &st->tls.openssl;
+    pyr_openssl *openssl = &st->tls->openssl;
     handle bio;
     if (!PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) > INT_MAX ||
         !find_bio(openssl, connection, openssl->names.bio_write, openssl->names._into_ssl,
@@ -362,7 +363,7 @@ pyr_tls_outcome
 pyr_openssl_send(core_state *st, PyObject *connection, PyObject *bytes, Py_ssize_t offset,
                  Py_ssize_t size, Py_ssize_t *sent)
 {
-    pyr_openssl *openssl = &st->tls.openssl;
+    pyr_openssl *openssl = &st->tls->openssl;
     handle ssl;
     if (!find_ssl(openssl, connection, openssl->names.send, &ssl)) {
         return send_by_method(openssl, connection, bytes, offset, size, sent);

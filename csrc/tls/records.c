@@ -100,7 +100,7 @@ flush_receive_bio(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     core_state *st = pyr_module_state(module);
-    pyr_tls_state *tls = &st->tls;
+    pyr_tls_state *tls = st->tls;
     PyObject *self = args[0];
     step next = STEP_MORE;
     while (next == STEP_MORE) {
@@ -137,7 +137,7 @@ data_received(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     core_state *st = pyr_module_state(module);
-    pyr_tls_state *tls = &st->tls;
+    pyr_tls_state *tls = st->tls;
     PyObject *self = args[0], *data = args[1];
     PyObject *connection = PyObject_GetAttr(self, tls->names._tlsConnection);
     if (connection == NULL) {
@@ -170,7 +170,7 @@ flush_send_bio(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     core_state *st = pyr_module_state(module);
-    pyr_tls_state *tls = &st->tls;
+    pyr_tls_state *tls = st->tls;
     PyObject *self = args[0];
     PyObject *connection = PyObject_GetAttr(self, tls->names._tlsConnection);
     if (connection == NULL) {
@@ -214,7 +214,7 @@ write_unless_closing(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     if (!takes(nargs, 2)) {
         return NULL;
     }
-    pyr_tls_state *tls = &pyr_module_state(module)->tls;
+    pyr_tls_state *tls = pyr_module_state(module)->tls;
     PyObject *self = args[0], *data = args[1];
     int drops = drops_writes(tls, self);
     if (drops != 0) {
@@ -300,7 +300,7 @@ write_records(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     core_state *st = pyr_module_state(module);
-    pyr_tls_state *tls = &st->tls;
+    pyr_tls_state *tls = st->tls;
     PyObject *self = args[0], *data = args[1];
     int lost = pyr_attribute_true(self, tls->names._lostTLSConnection);
     if (lost != 0) {
@@ -351,7 +351,7 @@ PyDoc_STRVAR(configure_tls_doc,
 static PyObject *
 core_configure_tls(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
 {
-    pyr_tls_state *tls = &pyr_module_state(module)->tls;
+    pyr_tls_state *tls = pyr_module_state(module)->tls;
     PyObject *given = kwargs != NULL ? Py_NewRef(kwargs) : PyDict_New();
     int status = given == NULL ? -1 : pyr_openssl_configure(&tls->openssl, given);
 #define X(name)                                                               \
@@ -382,7 +382,7 @@ static PyMethodDef tls_functions[] = {
 int
 pyr_tls_exec(PyObject *module, core_state *st)
 {
-    pyr_tls_state *tls = &st->tls;
+    pyr_tls_state *tls = st->tls;
 #define X(name)                                          \
     tls->names.name = PyUnicode_InternFromString(#name); \
     if (tls->names.name == NULL) {                       \
@@ -399,7 +399,7 @@ pyr_tls_exec(PyObject *module, core_state *st)
 int
 pyr_tls_traverse(core_state *st, visitproc visit, void *arg)
 {
-    pyr_tls_state *tls = &st->tls;
+    pyr_tls_state *tls = st->tls;
 #define X(name) Py_VISIT(tls->name);
     PYR_TLS_GIVEN(X)
 #undef X
@@ -409,7 +409,7 @@ pyr_tls_traverse(core_state *st, visitproc visit, void *arg)
 void
 pyr_tls_clear(core_state *st)
 {
-    pyr_tls_state *tls = &st->tls;
+    pyr_tls_state *tls = st->tls;
 #define X(name) Py_CLEAR(tls->name);
     PYR_TLS_GIVEN(X)
 #undef X

@@ -35,7 +35,7 @@
     X(transport)              \
     X(wrappedProtocol)
 
-typedef struct {
+typedef struct pyr_tls_state {
     pyr_openssl openssl;
 #define X(name) PyObject *name;
     PYR_TLS_GIVEN(X)

@@ -11,6 +11,7 @@
  * Sending is immediate, as in stock: its result and its errors are the caller's.
  */
 #include "transport/datagram.h"
+#include "loop/reactor_state.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -53,7 +54,7 @@ struct pyr_batch {
 static pyr_batch *
 batch_of(core_state *st)
 {
-    pyr_reactor_state *state = &st->reactor;
+    pyr_reactor_state *state = st->reactor;
     if (state->batch != NULL) {
         return state->batch;
     }
@@ -100,7 +101,8 @@ descriptor_of(DatagramPort *self)
         pyr_attribute_absent((PyObject *)self, "socket");
         return -1;
     }
-    PyObject *number = PyObject_CallOneArg(self->st->reactor.socket_fileno, self->socket);
+    PyObject *number =
+        PyObject_CallOneArg(self->st->reactor->socket_fileno, self->socket);
     if (number == NULL) {
         return -1;
     }
@@ -249,16 +251,16 @@ static inline bool
 has_plain_socket(DatagramPort *self)
 {
     return self->socket != NULL &&
-           (PyObject *)Py_TYPE(self->socket) == self->st->reactor.socket_class;
+           (PyObject *)Py_TYPE(self->socket) == self->st->reactor->socket_class;
 }
 
 static pyr_peers *
 peers_of(core_state *st)
 {
-    if (st->reactor.peers == NULL) {
-        st->reactor.peers = pyr_peers_new();
+    if (st->reactor->peers == NULL) {
+        st->reactor->peers = pyr_peers_new();
     }
-    return st->reactor.peers;
+    return st->reactor->peers;
 }
 
 /* ---- receiving ---- */
@@ -299,7 +301,7 @@ deliver(DatagramPort *self, PyObject *data, PyObject *source)
                                                NULL);
             Py_DECREF(protocol);
         }
-        status = result != NULL ? 0 : pyr_report(self->st->reactor.event_error);
+        status = result != NULL ? 0 : pyr_report(self->st->reactor->event_error);
         Py_XDECREF(result);
     }
     Py_XDECREF(data);
@@ -464,7 +466,7 @@ read_datagrams(DatagramPort *self, pyr_batch *batch)
                 return 0;
             }
             if (!is_int || !has_plain_socket(self)) {
-                return read_by_stock(self, self->st->reactor.stock_datagram_doRead);
+                return read_by_stock(self, self->st->reactor->stock_datagram_doRead);
             }
             handled = receive(self, batch, throughput - total, &error);
         }
@@ -573,9 +575,9 @@ read_one_connected(DatagramPort *self, pyr_batch *batch, Py_ssize_t *total)
         PyErr_SetFromErrno(PyExc_OSError);
     } else if (!PyErr_ExceptionMatches(PyExc_OSError)) {
         /* No socket, or no size: stock would try, and log, for ever. */
-        return pyr_report(self->st->reactor.event_error);
+        return pyr_report(self->st->reactor->event_error);
     }
-    return pyr_report_ask(self->st->reactor.connected_datagram_error, (PyObject *)self);
+    return pyr_report_ask(self->st->reactor->connected_datagram_error, (PyObject *)self);
 }
 
 static int
@@ -592,7 +594,7 @@ read_connected(DatagramPort *self, pyr_batch *batch)
             return 0;
         }
         if (self->socket != NULL && (!is_int || !has_plain_socket(self))) {
-            return read_by_stock(self, self->st->reactor.stock_unix_connected_doRead);
+            return read_by_stock(self, self->st->reactor->stock_unix_connected_doRead);
         }
         more = read_one_connected(self, batch, &total);
     }
@@ -622,7 +624,7 @@ unix_connected_doRead(DatagramPort *self, PyObject *Py_UNUSED(ignored))
 bool
 pyr_datagram_deliver_rest(Loop *loop)
 {
-    pyr_batch *batch = loop->st->reactor.batch;
+    pyr_batch *batch = loop->st->reactor->batch;
     if (batch == NULL || batch_is_free(batch)) {
         return false;
     }
@@ -632,8 +634,8 @@ pyr_datagram_deliver_rest(Loop *loop)
 void
 pyr_datagram_forked(core_state *st)
 {
-    if (st->reactor.batch != NULL) {
-        batch_drop(st->reactor.batch);
+    if (st->reactor->batch != NULL) {
+        batch_drop(st->reactor->batch);
     }
 }
 
@@ -762,7 +764,7 @@ write_to(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     if (size == 0 || errno == EMSGSIZE) {
-        return write_by_stock(self, self->st->reactor.stock_datagram_write, args, nargs,
+        return write_by_stock(self, self->st->reactor->stock_datagram_write, args, nargs,
                               NULL);
     }
     if (errno == ECONNREFUSED) {
@@ -785,10 +787,10 @@ datagram_write(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs,
         return write_to(self, args, nargs);
     }
     if (usual && connected && (nargs == 1 || args[1] == Py_None)) {
-        return write_connected(self, self->st->reactor.stock_datagram_write, args, nargs,
+        return write_connected(self, self->st->reactor->stock_datagram_write, args, nargs,
                                false);
     }
-    return write_by_stock(self, self->st->reactor.stock_datagram_write, args, nargs,
+    return write_by_stock(self, self->st->reactor->stock_datagram_write, args, nargs,
                           kwnames);
 }
 
@@ -823,7 +825,7 @@ unix_write(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs, PyObject
         }
     }
     if (size == 0 || errno == EMSGSIZE) {
-        return write_by_stock(self, self->st->reactor.stock_unix_write, args, nargs,
+        return write_by_stock(self, self->st->reactor->stock_unix_write, args, nargs,
                               kwnames);
     }
     if (errno == EAGAIN) {
@@ -847,10 +849,10 @@ unix_connected_write(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs
 {
     if (kwnames != NULL || !has_plain_socket(self) || nargs != 1 ||
         !PyBytes_CheckExact(args[0])) {
-        return write_by_stock(self, self->st->reactor.stock_unix_connected_write, args,
+        return write_by_stock(self, self->st->reactor->stock_unix_connected_write, args,
                               nargs, kwnames);
     }
-    return write_connected(self, self->st->reactor.stock_unix_connected_write, args,
+    return write_connected(self, self->st->reactor->stock_unix_connected_write, args,
                            nargs, true);
 }
 
@@ -889,7 +891,7 @@ datagram_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(
     if (st == NULL) {
         return NULL;
     }
-    if (st->reactor.stock_datagram_write == NULL) {
+    if (st->reactor->stock_datagram_write == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "import pyreactor.reactor first");
         return NULL;
     }

@@ -6,6 +6,7 @@
  * connectionLost, or to whoever made the StandardIO.
  */
 #include "transport/pipe.h"
+#include "loop/reactor_state.h"
 
 #include <sys/uio.h>
 #include <unistd.h>
@@ -62,8 +63,8 @@ deliver_to_process(core_state *st, StreamConnection *stream, PyObject *proc,
     if (method == NULL) {
         return -1;
     }
-    bool to_stdio = is_stock(method, proc, st->reactor.stock_stdio_dataReceived);
-    bool to_child = is_stock(method, proc, st->reactor.stock_process_dataReceived);
+    bool to_stdio = is_stock(method, proc, st->reactor->stock_stdio_dataReceived);
+    bool to_child = is_stock(method, proc, st->reactor->stock_process_dataReceived);
     Py_DECREF(method);
     PyObject *name = PyObject_GetAttr((PyObject *)stream, st->names.name);
     PyObject *target = to_stdio   ? PyObject_GetAttr(proc, st->names.protocol)
@@ -102,7 +103,7 @@ pipe_deliver(core_state *st, StreamConnection *stream, const char *data, Py_ssiz
         return -1;
     }
     int status = -1;
-    if (!is_stock(method, self, st->reactor.stock_pipe_dataReceived)) {
+    if (!is_stock(method, self, st->reactor->stock_pipe_dataReceived)) {
         status = call_dataReceived(method, data, size);
     } else {
         PyObject *proc = PyObject_GetAttr(self, st->names.proc);
@@ -282,7 +283,7 @@ static PyType_Spec writer_spec = {
 static int
 add_type(PyObject *module, core_state *st, PyType_Spec *spec)
 {
-    PyTypeObject *type = pyr_add_type(module, spec, (PyObject *)st->reactor.stream_type);
+    PyTypeObject *type = pyr_add_type(module, spec, (PyObject *)st->reactor->stream_type);
     Py_XDECREF(type);
     return type == NULL ? -1 : 0;
 }

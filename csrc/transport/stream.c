@@ -11,6 +11,7 @@
  * writability.
  */
 #include "core/core.h"
+#include "loop/reactor_state.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -90,7 +91,7 @@ enum { NO_DELAY_UNASKED, NO_DELAY_FOR_ANSWERS, NO_DELAY_BY_PROGRAM };
 StreamConnection *
 pyr_stream_of(Loop *loop, PyObject *selectable)
 {
-    if (!PyObject_TypeCheck(selectable, loop->st->reactor.stream_type)) {
+    if (!PyObject_TypeCheck(selectable, loop->st->reactor->stream_type)) {
         return NULL;
     }
     StreamConnection *self = (StreamConnection *)selectable;
@@ -520,8 +521,8 @@ do_read(StreamConnection *self)
     if (count > 0 || (count < 0 && (error == EAGAIN || error == EWOULDBLOCK))) {
         Py_RETURN_NONE;
     }
-    return Py_NewRef(count < 0 ? st->reactor.CONNECTION_LOST
-                               : st->reactor.CONNECTION_DONE);
+    return Py_NewRef(count < 0 ? st->reactor->CONNECTION_LOST
+                               : st->reactor->CONNECTION_DONE);
 }
 
 /* ---- writing ---- */
@@ -782,7 +783,7 @@ after_send(StreamConnection *self, enum send_result result)
         }
         Py_RETURN_NONE;
     case SEND_LOST:
-        return Py_NewRef(self->st->reactor.CONNECTION_LOST);
+        return Py_NewRef(self->st->reactor->CONNECTION_LOST);
     default:
         return NULL;
     }
@@ -799,7 +800,7 @@ static PyObject *
 send_descriptors(StreamConnection *self)
 {
     PyObject *why =
-        PyObject_CallOneArg(self->st->reactor.stock_doWrite, (PyObject *)self);
+        PyObject_CallOneArg(self->st->reactor->stock_doWrite, (PyObject *)self);
     if (why == Py_None && self->writing && self->loop != NULL) {
         self->blocked = 1;
         if (update_watch(self) < 0) {
@@ -843,7 +844,7 @@ read_then_write(StreamConnection *self, int events, bool *in_read)
     PyObject *why = Py_NewRef(Py_None);
     if (pyr_stream_descriptor(self) == -1) {
         Py_DECREF(why);
-        return Py_NewRef(self->st->reactor.no_descriptor);
+        return Py_NewRef(self->st->reactor->no_descriptor);
     }
     if (events & PYR_READ) {
         Py_SETREF(why, call_read(self));
@@ -873,11 +874,11 @@ handle_stream(Loop *loop, PyObject *selectable, int events)
     PyObject *why;
     if ((events & EVENT_HANGUP) && !(events & PYR_READ)) {
         in_read = self->reading;
-        why = Py_NewRef(in_read ? st->reactor.CONNECTION_DONE
-                                : st->reactor.CONNECTION_LOST);
+        why = Py_NewRef(in_read ? st->reactor->CONNECTION_DONE
+                                : st->reactor->CONNECTION_LOST);
     } else {
         why = read_then_write(self, events, &in_read);
-        if (why == NULL && pyr_report_keep(st->reactor.event_error, NULL, &why) < 0) {
+        if (why == NULL && pyr_report_keep(st->reactor->event_error, NULL, &why) < 0) {
             return -1;
         }
     }
@@ -1268,7 +1269,7 @@ static PyObject *
 stream_doWrite(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
     if (self->overrides & OWN_SEND) { /* stock's doWrite calls writeSomeData */
-        return PyObject_CallOneArg(self->st->reactor.stock_doWrite, (PyObject *)self);
+        return PyObject_CallOneArg(self->st->reactor->stock_doWrite, (PyObject *)self);
     }
     return do_write(self);
 }
@@ -1621,7 +1622,7 @@ stream_set_reactor(StreamConnection *self, PyObject *reactor, void *Py_UNUSED(cl
         PyObject_GetOptionalAttr(reactor, self->st->names._loop, &loop) < 0) {
         return -1;
     }
-    if (loop != NULL && (!Py_IS_TYPE(loop, self->st->reactor.loop_type) ||
+    if (loop != NULL && (!Py_IS_TYPE(loop, self->st->reactor->loop_type) ||
                          ((Loop *)loop)->reactor != reactor)) {
         Py_CLEAR(loop);
     }
@@ -1644,7 +1645,7 @@ stream_get_socket(StreamConnection *self, void *Py_UNUSED(closure))
                          Py_TYPE(self)->tp_name);
             return NULL;
         }
-        self->socket = PyObject_CallFunction(self->st->reactor.make_socket, "ii",
+        self->socket = PyObject_CallFunction(self->st->reactor->make_socket, "ii",
                                              (int)self->family, self->fd);
         if (self->socket == NULL) {
             return NULL;
@@ -1922,7 +1923,7 @@ class_overrides(core_state *st, PyTypeObject *type, PyObject *name, PyObject *or
 static int
 find_watch_overrides(core_state *st, PyTypeObject *type)
 {
-    PyObject *ours = (PyObject *)st->reactor.stream_type;
+    PyObject *ours = (PyObject *)st->reactor->stream_type;
     PyObject *const names[] = {st->names.startReading, st->names.stopReading,
                                st->names.startWriting, st->names.stopWriting};
     int result = 0;
@@ -1939,7 +1940,7 @@ find_watch_overrides(core_state *st, PyTypeObject *type)
 static int
 find_class_overrides(core_state *st, PyTypeObject *type, const pyr_stream_kind *kind)
 {
-    pyr_reactor_state *ours = &st->reactor;
+    pyr_reactor_state *ours = st->reactor;
     bool socket = kind == NULL;
     int read =
         class_overrides(st, type, st->names.doRead, ours->stream_doRead, NULL, OWN_READ);
@@ -1968,7 +1969,7 @@ pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind)
     if (st == NULL) {
         return NULL;
     }
-    if (st->reactor.stock_doWrite == NULL) {
+    if (st->reactor->stock_doWrite == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "import pyreactor.reactor first");
         return NULL;
     }
@@ -2098,7 +2099,7 @@ static int
 add_unix_type(PyObject *module, core_state *st)
 {
     PyTypeObject *type =
-        pyr_add_type(module, &unix_spec, (PyObject *)st->reactor.stream_type);
+        pyr_add_type(module, &unix_spec, (PyObject *)st->reactor->stream_type);
     Py_XDECREF(type);
     return type == NULL ? -1 : 0;
 }
@@ -2106,13 +2107,13 @@ add_unix_type(PyObject *module, core_state *st)
 int
 pyr_stream_exec(PyObject *module, core_state *st)
 {
-    st->reactor.stream_type = pyr_add_type(module, &stream_spec, NULL);
-    if (st->reactor.stream_type == NULL || add_unix_type(module, st) < 0) {
+    st->reactor->stream_type = pyr_add_type(module, &stream_spec, NULL);
+    if (st->reactor->stream_type == NULL || add_unix_type(module, st) < 0) {
         return -1;
     }
-    PyObject *type = (PyObject *)st->reactor.stream_type;
-    st->reactor.stream_doRead = PyObject_GetAttr(type, st->names.doRead);
-    st->reactor.stream_doWrite = PyObject_GetAttr(type, st->names.doWrite);
-    return st->reactor.stream_doRead == NULL || st->reactor.stream_doWrite == NULL ? -1
-                                                                                   : 0;
+    PyObject *type = (PyObject *)st->reactor->stream_type;
+    st->reactor->stream_doRead = PyObject_GetAttr(type, st->names.doRead);
+    st->reactor->stream_doWrite = PyObject_GetAttr(type, st->names.doWrite);
+    return st->reactor->stream_doRead == NULL || st->reactor->stream_doWrite == NULL ? -1
+                                                                                     : 0;
 }

@@ -5,6 +5,7 @@
  * The descriptor belongs to Twisted's class, which closes it in connectionLost.
  */
 #include "transport/terminal.h"
+#include "loop/reactor_state.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -36,7 +37,7 @@ terminal_writeSomeData(StreamConnection *self, PyObject *data)
     int error = errno;
     PyBuffer_Release(&view);
     if (count < 0 && error != EAGAIN) {
-        return Py_NewRef(pyr_state_of_type(Py_TYPE(self))->reactor.CONNECTION_LOST);
+        return Py_NewRef(pyr_state_of_type(Py_TYPE(self))->reactor->CONNECTION_LOST);
     }
     return PyLong_FromSsize_t(count < 0 ? 0 : count);
 }
@@ -157,7 +158,7 @@ int
 pyr_terminal_exec(PyObject *module, core_state *st)
 {
     PyTypeObject *base =
-        pyr_add_type(module, &terminal_spec, (PyObject *)st->reactor.stream_type);
+        pyr_add_type(module, &terminal_spec, (PyObject *)st->reactor->stream_type);
     if (base == NULL) {
         return -1;
     }
@@ -166,9 +167,9 @@ pyr_terminal_exec(PyObject *module, core_state *st)
             ? -1
             : 0;
     if (status == 0) { /* to see whether a class has another */
-        st->reactor.terminal_writeSomeData =
+        st->reactor->terminal_writeSomeData =
             PyObject_GetAttr((PyObject *)base, st->names.writeSomeData);
-        status = st->reactor.terminal_writeSomeData == NULL ? -1 : 0;
+        status = st->reactor->terminal_writeSomeData == NULL ? -1 : 0;
     }
     Py_DECREF(base);
     return status;
