@@ -56,7 +56,7 @@ typedef struct Loop {
     struct StreamConnection *flush_tail;
     size_t flush_count;
 
-    char *read_buffer;     /* shared by all streams; see stream.c */
+    char *read_buffer;     /* shared by all streams; see stream_internal.h */
     bool read_buffer_busy; /* it holds what is not yet handed over */
 } Loop;
 

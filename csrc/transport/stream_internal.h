@@ -1,0 +1,159 @@
+/* What the files of StreamConnection share; see stream.h. */
+#ifndef PYREACTOR_STREAM_INTERNAL_H
+#define PYREACTOR_STREAM_INTERNAL_H
+
+#include "transport/stream.h"
+
+#include <sys/uio.h>
+
+#include "loop/poller.h"
+
+struct Loop;
+
+/* Methods that a subclass or an instance may replace; then the hot path calls theirs. */
+enum { OWN_READ = 1, OWN_WRITE = 2, OWN_PREFIX = 4, OWN_SEND = 8, OWN_WATCH = 16 };
+#define OWN_OUTPUT (OWN_WRITE | OWN_SEND)
+
+struct StreamConnection {
+    PyObject_HEAD core_state *st;
+    const pyr_stream_kind *kind; /* NULL: a socket */
+    struct Loop *loop;           /* of self->reactor, if that is a pyreactor; else NULL */
+    pyr_poller *poller;
+    StreamConnection *next_flush;
+    PyObject *reactor;
+    PyObject *protocol;
+    PyObject *socket; /* made when somebody asks for it, or given; else NULL */
+    PyObject *producer;
+    PyObject *data_buffer; /* bytes, or NULL for b"" */
+    PyObject *temp_buffer; /* list of bytes, or NULL for [] */
+    PyObject *descriptors; /* list: _sendmsgQueue, or NULL for []; UNIXConnection only */
+    PyObject *logstr;      /* or only its first part, see pyr_stream_log_string() */
+    Py_ssize_t offset;
+    Py_ssize_t temp_length;
+    Py_ssize_t received; /* bytes since the last flush */
+    long session;        /* sessionno: the number of the connection on its port */
+    int fd;              /* -1 when there is none */
+    short family;
+    char class_overrides; /* OWN_*: what the class replaces */
+    char overrides;       /* OWN_*: what the class or the instance replaces */
+    char connected;
+    char disconnected;
+    char disconnecting;
+    char streaming_producer;
+    char producer_paused;
+    char write_disconnecting;
+    char write_disconnected;
+    char tls;
+    char takes_ancillary; /* a UNIXConnection: descriptors may come beside the bytes */
+    char reading;
+    char writing;
+    char reads_when_sent;
+    char terminal; /* no socket, and a terminal */
+    char shared;   /* others have the same open file, and may have made it block */
+    char blocked;  /* the kernel's buffer is full: wait for writability */
+    char in_flush; /* on the flush list */
+    char put_off;  /* its flush was put off, as input waited */
+    char answered; /* a flush has sent what input had brought about */
+    char no_delay; /* NO_DELAY_*: who has decided on TCP_NODELAY */
+    char logstr_unfinished;
+};
+
+enum { NO_DELAY_UNASKED, NO_DELAY_FOR_ANSWERS, NO_DELAY_BY_PROGRAM };
+
+#define GATHER_MAX 128 /* items a send gathers */
+
+#define RETURN_NONE_OR_ERROR(status) \
+    do {                             \
+        if ((status) < 0) {          \
+            return NULL;             \
+        }                            \
+        Py_RETURN_NONE;              \
+    } while (0)
+
+/* ---- stream_watch.c ---- */
+
+int pyr_stream_update_watch(StreamConnection *self);
+void pyr_stream_queue_flush(StreamConnection *self);
+
+/* What Twisted's startReading, stopReading, startWriting and stopWriting do. */
+int pyr_stream_change_watch(StreamConnection *self, int event, bool start);
+void pyr_stream_close_descriptor(StreamConnection *self);
+
+static inline PyObject *
+pyr_stream_call_method(StreamConnection *self, PyObject *name)
+{
+    return PyObject_CallMethodNoArgs((PyObject *)self, name);
+}
+
+/* ---- stream_read.c ---- */
+
+/*
+ * Where a stream receives, and joins what it sends: in the loop's buffer, or where that
+ * is in use or too small, in memory of its own.  It is in use until what was received is
+ * copied or handled, as whatever runs Python code meanwhile (a callback, another thread
+ * while a read takes long, or the garbage collector in the middle of an allocation) may
+ * receive.
+ */
+typedef struct {
+    char *data;
+    struct Loop *lender; /* owned: whose buffer it is; NULL for memory of its own */
+} pyr_receive_buffer;
+
+int pyr_stream_buffer_take(StreamConnection *self, Py_ssize_t limit,
+                           pyr_receive_buffer *buffer);
+
+/* No harm if it was given back before. */
+void pyr_stream_buffer_give_back(pyr_receive_buffer *buffer);
+
+/* Why the connection ends, or None, or NULL with an exception set; new reference. */
+PyObject *pyr_stream_do_read(StreamConnection *self);
+
+/* ---- stream_queue.c ---- */
+
+static inline Py_ssize_t
+pyr_stream_buffered_length(StreamConnection *self)
+{
+    return self->data_buffer == NULL ? 0 : PyBytes_GET_SIZE(self->data_buffer);
+}
+
+static inline Py_ssize_t
+pyr_stream_unsent(StreamConnection *self)
+{
+    return pyr_stream_buffered_length(self) - self->offset + self->temp_length;
+}
+
+static inline bool
+pyr_stream_has_descriptors(StreamConnection *self)
+{
+    return self->descriptors != NULL && PyList_GET_SIZE(self->descriptors) > 0;
+}
+
+int pyr_stream_gather(StreamConnection *self, struct iovec *iov);
+int pyr_stream_consume(StreamConnection *self, Py_ssize_t sent);
+int pyr_stream_check_bytes(PyObject *data);
+PyObject *pyr_stream_write_sequence(StreamConnection *self, PyObject *items);
+PyObject *pyr_stream_write_sequence_method(StreamConnection *self, PyObject *items);
+
+/* ---- stream_send.c ---- */
+
+enum pyr_send_result { SEND_ALL, SEND_BLOCKED, SEND_LOST, SEND_ERROR };
+
+enum pyr_send_result pyr_stream_send_pending(StreamConnection *self);
+PyObject *pyr_stream_after_send(StreamConnection *self, enum pyr_send_result result);
+PyObject *pyr_stream_do_write(StreamConnection *self);
+
+/* ---- stream_overrides.c ---- */
+
+int pyr_stream_override_bit(core_state *st, PyObject *name);
+int pyr_stream_watch_override_bit(StreamConnection *self, PyObject *name);
+int pyr_stream_class_overrides(core_state *st, PyTypeObject *type,
+                               const pyr_stream_kind *kind);
+
+/* ---- stream_attributes.c ---- */
+
+PyObject *pyr_stream_log_string(StreamConnection *self);
+
+extern PyGetSetDef pyr_stream_getset[], pyr_stream_unix_getset[];
+extern PyMemberDef pyr_stream_members[];
+
+#endif

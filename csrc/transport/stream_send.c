@@ -1,0 +1,217 @@
+/*
+ * Sending what is queued: gathered, as far as the kernel takes it; see stream.h.
+ */
+#include "transport/stream_internal.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "loop/loop.h"
+#include "loop/reactor_state.h"
+
+#define JOIN_FROM 8       /* from so many items on, small ones are joined */
+#define JOIN_MAX 16384    /* bytes, if that is all of them together */
+#define SENDS_PER_EVENT 8 /* then other connections get their turn */
+
+/* Many small items are copied together first: that costs less than the kernel's look at
+ * each of them. */
+static int
+join_small(struct iovec *iov, int count, Py_ssize_t total, char *joined)
+{
+    char *end = joined;
+    for (int i = 0; i < count; i++) {
+        memcpy(end, iov[i].iov_base, iov[i].iov_len);
+        end += iov[i].iov_len;
+    }
+    iov[0].iov_base = joined;
+    iov[0].iov_len = (size_t)total;
+    return 1;
+}
+
+static ssize_t
+send_to_socket(int fd, struct iovec *iov, int count)
+{
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
+    return count == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
+                      : sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+/* A write that may take long, as receive_shared().  What is written stays alive. */
+static ssize_t
+send_shared(StreamConnection *self, struct iovec *iov, int count)
+{
+    Loop *loop = self->loop;
+    int fd = self->fd, error;
+    ssize_t sent;
+    PyObject *first = Py_XNewRef(self->data_buffer), *rest = NULL;
+    if (self->temp_buffer != NULL) {
+        rest = PyList_GetSlice(self->temp_buffer, 0, PyList_GET_SIZE(self->temp_buffer));
+        if (rest == NULL) {
+            Py_XDECREF(first);
+            return -2;
+        }
+    }
+    PyThreadState *thread = PyEval_SaveThread();
+    sent = self->kind->send(fd, iov, count);
+    error = errno;
+    PyEval_RestoreThread(thread);
+    Py_XDECREF(first);
+    Py_XDECREF(rest);
+    if (sent < 0 && error == EINTR) {
+        error = EAGAIN;
+        if (PyErr_CheckSignals() < 0) {
+            if (loop == NULL) {
+                return -2;
+            }
+            pyr_loop_keep_exception(loop);
+        }
+    }
+    errno = error;
+    return sent;
+}
+
+/* -1 with errno, or -2 with an exception set. */
+static ssize_t
+send_pieces(StreamConnection *self, struct iovec *iov, int count)
+{
+    ssize_t sent;
+    if (self->shared) {
+        return send_shared(self, iov, count);
+    }
+    do {
+        sent = self->kind != NULL ? self->kind->send(self->fd, iov, count)
+                                  : send_to_socket(self->fd, iov, count);
+    } while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+/* The same. */
+static ssize_t
+send_gathered(StreamConnection *self, struct iovec *iov, int count, Py_ssize_t total)
+{
+    if (count < JOIN_FROM || total > JOIN_MAX) {
+        return send_pieces(self, iov, count);
+    }
+    pyr_receive_buffer buffer; /* not of the stack: Python code may run below a send */
+    if (pyr_stream_buffer_take(self, JOIN_MAX, &buffer) < 0) {
+        return -2;
+    }
+    count = join_small(iov, count, total, buffer.data);
+    ssize_t sent = send_pieces(self, iov, count);
+    int error = errno;
+    pyr_stream_buffer_give_back(&buffer);
+    errno = error;
+    return sent;
+}
+
+/* Send until all is sent, the kernel refuses, or it is others' turn. */
+enum pyr_send_result
+pyr_stream_send_pending(StreamConnection *self)
+{
+    struct iovec iov[GATHER_MAX];
+    for (int turn = 0; turn < SENDS_PER_EVENT; turn++) {
+        int count = pyr_stream_gather(self, iov);
+        Py_ssize_t wanted = 0;
+        for (int i = 0; i < count; i++) {
+            wanted += (Py_ssize_t)iov[i].iov_len;
+        }
+        ssize_t sent = send_gathered(self, iov, count, wanted);
+        if (sent == -2) {
+            return SEND_ERROR;
+        }
+        if (sent < 0) {
+            bool full = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
+            return full ? SEND_BLOCKED : SEND_LOST;
+        }
+        if (pyr_stream_consume(self, sent) < 0) {
+            return SEND_ERROR;
+        }
+        if (sent < wanted) {
+            return SEND_BLOCKED;
+        }
+        if (count == 0) {
+            self->temp_length = 0; /* whatever somebody set it to */
+        }
+        if (pyr_stream_unsent(self) <= 0) {
+            return SEND_ALL;
+        }
+    }
+    return SEND_BLOCKED;
+}
+
+/* The queue is empty: what stock's doWrite does then. */
+static PyObject *
+after_sending(StreamConnection *self)
+{
+    core_state *st = self->st;
+    if ((self->reads_when_sent && pyr_stream_change(self, PYR_READ, true) < 0) ||
+        pyr_stream_change(self, PYR_WRITE, false) < 0) {
+        return NULL;
+    }
+    if (self->producer != NULL && (!self->streaming_producer || self->producer_paused)) {
+        PyObject *producer = Py_NewRef(self->producer);
+        self->producer_paused = 0;
+        PyObject *result = PyObject_CallMethodNoArgs(producer, st->names.resumeProducing);
+        Py_DECREF(producer);
+        Py_XDECREF(result);
+        if (result == NULL) {
+            return NULL;
+        }
+        Py_RETURN_NONE;
+    }
+    if (self->disconnecting) {
+        return pyr_stream_call_method(self, st->names._postLoseConnection);
+    }
+    if (self->write_disconnecting) {
+        self->write_disconnected = 1;
+        return pyr_stream_call_method(self, st->names._closeWriteConnection);
+    }
+    Py_RETURN_NONE;
+}
+
+PyObject *
+pyr_stream_after_send(StreamConnection *self, enum pyr_send_result result)
+{
+    switch (result) {
+    case SEND_ALL:
+        self->blocked = 0;
+        return after_sending(self);
+    case SEND_BLOCKED:
+        self->blocked = 1;
+        if (self->loop != NULL && pyr_stream_update_watch(self) < 0) {
+            return NULL;
+        }
+        Py_RETURN_NONE;
+    case SEND_LOST:
+        return Py_NewRef(self->st->reactor->CONNECTION_LOST);
+    default:
+        return NULL;
+    }
+}
+
+/* Descriptors go by stock's doWrite, which calls its writeSomeData. */
+static PyObject *
+send_descriptors(StreamConnection *self)
+{
+    PyObject *why =
+        PyObject_CallOneArg(self->st->reactor->stock_doWrite, (PyObject *)self);
+    if (why == Py_None && self->writing && self->loop != NULL) {
+        self->blocked = 1;
+        if (pyr_stream_update_watch(self) < 0) {
+            Py_CLEAR(why);
+        }
+    }
+    return why;
+}
+
+PyObject *
+pyr_stream_do_write(StreamConnection *self)
+{
+    if (pyr_stream_has_descriptors(self)) {
+        return send_descriptors(self);
+    }
+    if (pyr_stream_refresh_descriptor(self) < 0) {
+        return NULL;
+    }
+    return pyr_stream_after_send(self, pyr_stream_send_pending(self));
+}

@@ -1,0 +1,274 @@
+/* Watching: what a stream wants of its descriptor's poller; see stream.h. */
+#include "transport/stream_internal.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "loop/loop.h"
+#include "loop/reactor_state.h"
+
+StreamConnection *
+pyr_stream_of(Loop *loop, PyObject *selectable)
+{
+    if (!PyObject_TypeCheck(selectable, loop->st->reactor->stream_type)) {
+        return NULL;
+    }
+    StreamConnection *self = (StreamConnection *)selectable;
+    return self->loop == loop ? self : NULL;
+}
+
+int
+pyr_stream_update_watch(StreamConnection *self)
+{
+    bool poll_write = self->writing && (self->blocked || (self->overrides & OWN_OUTPUT));
+    int reading = self->reading ? PYR_READ : 0;
+    int status = pyr_poller_watch(self->loop, &self->poller, self, self->fd,
+                                  reading | (self->writing ? PYR_WRITE : 0),
+                                  reading | (poll_write ? PYR_WRITE : 0));
+    return status == 1 ? pyr_stream_leave_loop(self) : status;
+}
+
+/* libuv must let go of the descriptor before it is closed. */
+void
+pyr_stream_forget_poller(StreamConnection *self)
+{
+    pyr_poller *poller = self->poller;
+    self->poller = NULL;
+    self->reading = self->writing = self->blocked = 0;
+    if (poller != NULL) {
+        pyr_poller_close(poller);
+    }
+}
+
+void
+pyr_stream_queue_flush(StreamConnection *self)
+{
+    Loop *loop = self->loop;
+    if (self->in_flush) {
+        return;
+    }
+    self->in_flush = 1;
+    self->next_flush = NULL;
+    Py_INCREF(self);
+    if (loop->flush_tail == NULL) {
+        loop->flush_head = self;
+    } else {
+        loop->flush_tail->next_flush = self;
+    }
+    loop->flush_tail = self;
+    loop->flush_count++;
+    pyr_loop_notice(loop);
+}
+
+int
+pyr_stream_refresh_descriptor(StreamConnection *self)
+{
+    if (self->kind == NULL || !self->kind->asks_fileno) {
+        return 0;
+    }
+    PyObject *number =
+        PyObject_CallMethodNoArgs((PyObject *)self, self->st->names.fileno);
+    if (number == NULL) {
+        return -1;
+    }
+    int fd = PyObject_AsFileDescriptor(number);
+    Py_DECREF(number);
+    if (fd >= 0) {
+        pyr_stream_set_descriptor(self, fd);
+    }
+    return fd < 0 ? -1 : 0;
+}
+
+/* Stock's error for a descriptor that is gone.  The poller stays, so that a connection
+ * whose socket was closed behind our back still is a reader, and is told at the end. */
+static int
+check_descriptor(StreamConnection *self)
+{
+    if (pyr_stream_refresh_descriptor(self) < 0) {
+        return -1;
+    }
+    if (self->kind != NULL ? self->fd < 0 : pyr_stream_descriptor(self) < 0) {
+        PyErr_SetString(PyExc_ValueError,
+                        "file descriptor cannot be a negative integer (-1)");
+        return -1;
+    }
+    return 0;
+}
+
+int
+pyr_stream_start(StreamConnection *self, int event)
+{
+    char *flag = event == PYR_READ ? &self->reading : &self->writing;
+    bool may_have_moved = self->kind != NULL && self->kind->asks_fileno;
+    if (*flag && !may_have_moved) {
+        return 0;
+    }
+    if (check_descriptor(self) < 0) {
+        return -1;
+    }
+    if (*flag) {
+        return 0;
+    }
+    *flag = 1;
+    if (pyr_stream_update_watch(self) < 0) {
+        *flag = 0;
+        return -1;
+    }
+    if (event == PYR_WRITE && !(self->overrides & OWN_OUTPUT) && self->loop != NULL) {
+        pyr_stream_queue_flush(self);
+    }
+    return 0;
+}
+
+/* May the descriptor be closed, and its number be used again, once nothing is wanted?
+ * Those of sockets and of pipes are told otherwise. */
+static bool
+may_be_closed(StreamConnection *self)
+{
+    return self->kind != NULL && (self->disconnected || self->kind->asks_fileno);
+}
+
+int
+pyr_stream_stop(StreamConnection *self, int event)
+{
+    char *flag = event == PYR_READ ? &self->reading : &self->writing;
+    bool was_on = *flag;
+    *flag = 0;
+    if (event == PYR_WRITE) {
+        self->blocked = 0;
+    }
+    if (may_be_closed(self) && !self->reading && !self->writing) {
+        pyr_stream_forget_poller(self);
+        return 0;
+    }
+    return was_on ? pyr_stream_update_watch(self) : 0;
+}
+
+static int
+call_with_self(StreamConnection *self, PyObject *callee, PyObject *name)
+{
+    PyObject *result = callee == (PyObject *)self
+                           ? PyObject_CallMethodNoArgs(callee, name)
+                           : PyObject_CallMethodOneArg(callee, name, (PyObject *)self);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* What Twisted's startReading, stopReading, startWriting and stopWriting do. */
+int
+pyr_stream_change_watch(StreamConnection *self, int event, bool start)
+{
+    if (self->loop != NULL) {
+        return start ? pyr_stream_start(self, event) : pyr_stream_stop(self, event);
+    }
+    if (self->reactor == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "reactor");
+        return -1;
+    }
+    pyr_names *names = &self->st->names;
+    PyObject *name =
+        start ? (event == PYR_READ ? names->addReader : names->addWriter)
+              : (event == PYR_READ ? names->removeReader : names->removeWriter);
+    return call_with_self(self, self->reactor, name);
+}
+
+int
+pyr_stream_change(StreamConnection *self, int event, bool start)
+{
+    if (!(self->overrides & OWN_WATCH)) {
+        return pyr_stream_change_watch(self, event, start);
+    }
+    pyr_names *names = &self->st->names;
+    PyObject *name = start
+                         ? (event == PYR_READ ? names->startReading : names->startWriting)
+                         : (event == PYR_READ ? names->stopReading : names->stopWriting);
+    return call_with_self(self, (PyObject *)self, name);
+}
+
+int
+pyr_stream_leave_loop(StreamConnection *self)
+{
+    bool reading = self->reading, writing = self->writing;
+    pyr_stream_forget_poller(self);
+    Py_CLEAR(self->loop);
+    if ((reading && pyr_stream_change_watch(self, PYR_READ, true) < 0) ||
+        (writing && pyr_stream_change_watch(self, PYR_WRITE, true) < 0)) {
+        return -1;
+    }
+    return 0;
+}
+
+bool
+pyr_stream_is_foreign(StreamConnection *self)
+{
+    return self->kind != NULL;
+}
+
+void
+pyr_stream_set_shared(StreamConnection *self)
+{
+    self->shared = 1;
+}
+
+bool
+pyr_stream_is_terminal(StreamConnection *self)
+{
+    return self->terminal;
+}
+
+bool
+pyr_stream_is_connecting(StreamConnection *self)
+{
+    return !self->connected && (self->overrides & OWN_WRITE);
+}
+
+bool
+pyr_stream_reads_when_sent(StreamConnection *self)
+{
+    return self->reads_when_sent;
+}
+
+void
+pyr_stream_set_reads_when_sent(StreamConnection *self, bool reads)
+{
+    self->reads_when_sent = reads;
+}
+
+int
+pyr_stream_descriptor(StreamConnection *self)
+{
+    PyObject *asked = self->kind == NULL        ? self->socket
+                      : self->kind->asks_fileno ? (PyObject *)self
+                                                : NULL;
+    if (asked == NULL) {
+        return self->fd;
+    }
+    PyObject *number = PyObject_CallMethodNoArgs(asked, self->st->names.fileno);
+    long fd = number == NULL ? -1 : PyLong_AsLong(number);
+    Py_XDECREF(number);
+    if (fd == -1 && PyErr_Occurred()) {
+        PyErr_Clear();
+    }
+    return (int)fd;
+}
+
+void
+pyr_stream_set_descriptor(StreamConnection *self, int fd)
+{
+    if (fd != self->fd) {
+        pyr_stream_forget_poller(self);
+        self->fd = fd;
+        self->terminal = fd >= 0 && isatty(fd);
+    }
+}
+
+void
+pyr_stream_close_descriptor(StreamConnection *self)
+{
+    int fd = self->fd;
+    pyr_stream_forget_poller(self);
+    self->fd = -1;
+    if (fd >= 0 && self->socket == NULL && self->kind == NULL) {
+        (void)close(fd);
+    }
+}
