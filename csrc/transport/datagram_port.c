@@ -1,0 +1,114 @@
+/* What a datagram port says of itself; see datagram.h. */
+#include "transport/datagram_internal.h"
+
+#include <errno.h>
+
+#include "core/attribute.h"
+#include "transport/peers.h"
+
+/* The descriptor of the Python socket now: somebody may have closed it, or taken it away.
+ * -1 with an exception set. */
+int
+pyr_datagram_descriptor(DatagramPort *self)
+{
+    if (self->socket == NULL) {
+        pyr_attribute_absent((PyObject *)self, "socket");
+        return -1;
+    }
+    PyObject *number =
+        PyObject_CallOneArg(self->st->reactor->socket_fileno, self->socket);
+    if (number == NULL) {
+        return -1;
+    }
+    long fd = PyLong_AsLong(number);
+    Py_DECREF(number);
+    if (fd < 0 && !PyErr_Occurred()) {
+        errno = EBADF; /* what a call on a closed socket gives */
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return fd < 0 ? -1 : (int)fd;
+}
+
+int
+pyr_datagram_packet_size(DatagramPort *self, Py_ssize_t *size)
+{
+    if (self->packet_size != NULL && PyLong_CheckExact(self->packet_size)) {
+        *size = PyLong_AsSsize_t(self->packet_size);
+    } else {
+        PyObject *value =
+            PyObject_GetAttr((PyObject *)self, self->st->names.maxPacketSize);
+        if (value == NULL) {
+            return -1;
+        }
+        *size = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+        Py_DECREF(value);
+    }
+    if (*size == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (*size < 0) {
+        PyErr_SetString(PyExc_ValueError, "negative buffersize in recvfrom");
+        return -1;
+    }
+    return 0;
+}
+
+/* maxThroughput into *bytes: 1, or 0 if it is not an int, which stock takes too; -1 with
+ * an exception set. */
+int
+pyr_datagram_throughput_limit(DatagramPort *self, Py_ssize_t *bytes)
+{
+    PyObject *value = PyObject_GetAttr((PyObject *)self, self->st->names.maxThroughput);
+    if (value == NULL) {
+        return -1;
+    }
+    int is_int = PyLong_Check(value);
+    /* The nearest that there is. */
+    *bytes = is_int ? PyNumber_AsSsize_t(value, NULL) : 0;
+    Py_DECREF(value);
+    return is_int;
+}
+
+int
+pyr_datagram_address_family(DatagramPort *self)
+{
+    PyObject *family = PyObject_GetAttr((PyObject *)self, self->st->names.addressFamily);
+    if (family == NULL) {
+        return -1;
+    }
+    long number = PyLong_AsLong(family);
+    Py_DECREF(family);
+    return (int)number;
+}
+
+/* 1, 0, or -1 with an exception set. */
+int
+pyr_datagram_is_connected(DatagramPort *self)
+{
+    if (self->connected_address == NULL || self->connected_address == Py_None) {
+        return 0;
+    }
+    return PyObject_IsTrue(self->connected_address);
+}
+
+pyr_peers *
+pyr_datagram_peers(core_state *st)
+{
+    if (st->reactor->peers == NULL) {
+        st->reactor->peers = pyr_peers_new();
+    }
+    return st->reactor->peers;
+}
+
+PyObject *
+pyr_datagram_call_protocol(DatagramPort *self, PyObject *name)
+{
+    if (self->protocol == NULL) {
+        pyr_attribute_absent((PyObject *)self, "protocol");
+        return NULL;
+    }
+    PyObject *protocol = Py_NewRef(self->protocol);
+    PyObject *result = PyObject_CallMethodNoArgs(protocol, name);
+    Py_DECREF(protocol);
+    return result;
+}
