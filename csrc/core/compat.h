@@ -39,6 +39,13 @@ PyObject_GetOptionalAttr(PyObject *obj, PyObject *name, PyObject **result)
 #endif
 
 #if PY_VERSION_HEX < 0x030C0000
+/* A new reference. */
+static inline PyObject *
+PyType_GetDict(PyTypeObject *type)
+{
+    return Py_XNewRef(type->tp_dict);
+}
+
 /* Take the current exception as a normalized instance with its traceback set. */
 static inline PyObject *
 PyErr_GetRaisedException(void)

@@ -10,14 +10,36 @@
 /* Keep sorted.  X(identifier, "spelling") */
 #define PYR_NAMES(X)                                              \
     X(Uninitialized, "Uninitialized")                             \
+    X(_aborted, "_aborted")                                       \
+    X(_alpn_select_helper, "_alpn_select_helper")                 \
     X(_ancillaryReceived, "_ancillaryReceived")                   \
+    X(_appSendBuffer, "_appSendBuffer")                           \
+    X(_bufferedWrite, "_bufferedWrite")                           \
+    X(_checkHandshakeStatus, "_checkHandshakeStatus")             \
     X(_closeWriteConnection, "_closeWriteConnection")             \
+    X(_context, "_context")                                       \
     X(_continuousPolling, "_continuousPolling")                   \
     X(_disconnectSelectable, "_disconnectSelectable")             \
+    X(_flushReceiveBIO, "_flushReceiveBIO")                       \
+    X(_flushSendBIO, "_flushSendBIO")                             \
+    X(_from_ssl, "_from_ssl")                                     \
+    X(_handle_bio_errors, "_handle_bio_errors")                   \
+    X(_handshakeDone, "_handshakeDone")                           \
+    X(_into_ssl, "_into_ssl")                                     \
     X(_justStopped, "_justStopped")                               \
     X(_loop, "_loop")                                             \
+    X(_lostTLSConnection, "_lostTLSConnection")                   \
     X(_maybePauseProducer, "_maybePauseProducer")                 \
+    X(_ocsp_helper, "_ocsp_helper")                               \
     X(_postLoseConnection, "_postLoseConnection")                 \
+    X(_problems, "_problems")                                     \
+    X(_producer, "_producer")                                     \
+    X(_raise_ssl_error, "_raise_ssl_error")                       \
+    X(_ssl, "_ssl")                                               \
+    X(_tlsConnection, "_tlsConnection")                           \
+    X(_unbufferPendingWrites, "_unbufferPendingWrites")           \
+    X(_verify_helper, "_verify_helper")                           \
+    X(_write, "_write")                                           \
     X(addBoth, "addBoth")                                         \
     X(addCallback, "addCallback")                                 \
     X(addCallbacks, "addCallbacks")                               \
@@ -25,6 +47,8 @@
     X(addWriter, "addWriter")                                     \
     X(addressFamily, "addressFamily")                             \
     X(append, "append")                                           \
+    X(bio_read, "bio_read")                                       \
+    X(bio_write, "bio_write")                                     \
     X(bufferSize, "bufferSize")                                   \
     X(callback, "callback")                                       \
     X(callbacks, "_callbacks")                                    \
@@ -42,6 +66,7 @@
     X(datagramReceived, "datagramReceived")                       \
     X(debug, "debug")                                             \
     X(debugInfo, "_debugInfo")                                    \
+    X(disconnecting, "disconnecting")                             \
     X(doRead, "doRead")                                           \
     X(doWrite, "doWrite")                                         \
     X(dunder_class, "__class__")                                  \
@@ -68,7 +93,9 @@
     X(proto, "proto")                                             \
     X(protocol, "protocol")                                       \
     X(raiseException, "raiseException")                           \
+    X(raise_if_problem, "raise_if_problem")                       \
     X(readConnectionLost, "readConnectionLost")                   \
+    X(recv, "recv")                                               \
     X(removeReader, "removeReader")                               \
     X(removeWriter, "removeWriter")                               \
     X(resetter, "resetter")                                       \
@@ -89,8 +116,10 @@
     X(throw, "throw")                                             \
     X(throwExceptionIntoGenerator, "throwExceptionIntoGenerator") \
     X(time, "time")                                               \
+    X(transport, "transport")                                     \
     X(type, "type")                                               \
     X(value, "value")                                             \
+    X(wrappedProtocol, "wrappedProtocol")                         \
     X(write, "write")                                             \
     X(writeSequence, "writeSequence")                             \
     X(writeSomeData, "writeSomeData")
