@@ -29,11 +29,4 @@ int pyr_threadcalls_run(struct Loop *loop);
 int pyr_threadcalls_traverse(pyr_threadcalls *self, visitproc visit, void *arg);
 void pyr_threadcalls_clear(pyr_threadcalls *self);
 
-/* Split METH_FASTCALL arguments into a tuple and a dict; NULL where there are none. */
-int pyr_pack_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-                       PyObject **packed_args, PyObject **packed_kwargs);
-
-/* Call func with what pyr_pack_arguments made. */
-PyObject *pyr_call_packed(PyObject *func, PyObject *args, PyObject *kwargs);
-
 #endif

@@ -2,9 +2,9 @@
  */
 #include "loop/loop.h"
 #include "loop/reactor_state.h"
+#include "core/call.h"
 #include "core/objects.h"
 #include "core/report.h"
-#include "loop/thread_calls.h"
 
 typedef struct DelayedCall {
     PyObject_HEAD Loop *loop; /* NULL once collected */

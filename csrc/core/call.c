@@ -1,0 +1,58 @@
+/* Keeping the arguments of a call for later; see core/call.h. */
+#include "core/call.h"
+
+int
+pyr_pack_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                   PyObject **packed_args, PyObject **packed_kwargs)
+{
+    PyObject *tuple = NULL, *dict = NULL;
+    if (nargs > 0) {
+        tuple = PyTuple_New(nargs);
+        if (tuple == NULL) {
+            return -1;
+        }
+        for (Py_ssize_t i = 0; i < nargs; i++) {
+            PyTuple_SET_ITEM(tuple, i, Py_NewRef(args[i]));
+        }
+    }
+    if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0) {
+        dict = PyDict_New();
+        if (dict == NULL) {
+            goto error;
+        }
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
+            if (PyDict_SetItem(dict, PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0) {
+                goto error;
+            }
+        }
+    }
+    *packed_args = tuple;
+    *packed_kwargs = dict;
+    return 0;
+error:
+    Py_XDECREF(tuple);
+    Py_XDECREF(dict);
+    return -1;
+}
+
+PyObject *
+pyr_call_packed(PyObject *func, PyObject *args, PyObject *kwargs)
+{
+    if (kwargs == NULL) {
+        if (args == NULL) {
+            return PyObject_CallNoArgs(func);
+        }
+        return PyObject_Vectorcall(func, &PyTuple_GET_ITEM(args, 0),
+                                   (size_t)PyTuple_GET_SIZE(args), NULL);
+    }
+    if (args != NULL) {
+        return PyObject_Call(func, args, kwargs);
+    }
+    PyObject *none = PyTuple_New(0);
+    if (none == NULL) {
+        return NULL;
+    }
+    PyObject *result = PyObject_Call(func, none, kwargs);
+    Py_DECREF(none);
+    return result;
+}
