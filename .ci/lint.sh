@@ -8,6 +8,6 @@ $bin/ruff check .
 $bin/ruff format --check .
 say "mypy --strict"
 $bin/mypy --strict
-$bin/mypy --strict .ci/c_source.py .ci/structure.py
+$bin/mypy --strict .ci/*.py
 say "clang-format"
 find csrc benchmarks -name '*.[ch]' -print0 2>/dev/null | xargs -0 $bin/clang-format --dry-run -Werror
