@@ -7,6 +7,7 @@
  */
 #include "loop/loop.h"
 #include "loop/reactor_state.h"
+#include "loop/delayed_call.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -483,7 +484,7 @@ PyDoc_STRVAR(callLater_doc,
 static PyObject *
 loop_callLater(Loop *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    return pyr_timer_call_later(self, args, nargs, kwnames);
+    return pyr_delayed_call_later(self, args, nargs, kwnames);
 }
 
 PyDoc_STRVAR(getDelayedCalls_doc,

@@ -1,6 +1,7 @@
 /* What the reactor concepts keep in the module state; see reactor_state.h. */
 #include "core/core.h"
 #include "loop/reactor_state.h"
+#include "loop/delayed_call.h"
 
 #include <uv.h>
 
@@ -47,7 +48,7 @@ core_configure_reactor(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kw
     PYR_REACTOR_GIVEN(X)
 #undef X
     Py_DECREF(given);
-    if (status < 0 || pyr_timer_configure(module, pyr_module_state(module)) < 0) {
+    if (status < 0 || pyr_delayed_call_configure(module, pyr_module_state(module)) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -72,7 +73,7 @@ static PyMethodDef reactor_functions[] = {
 int
 pyr_reactor_exec(PyObject *module, core_state *st)
 {
-    if (pyr_loop_exec(module, st) < 0 || pyr_timer_exec(module, st) < 0 ||
+    if (pyr_loop_exec(module, st) < 0 || pyr_delayed_call_exec(module, st) < 0 ||
         pyr_stream_exec(module, st) < 0 || pyr_listener_exec(module, st) < 0 ||
         pyr_datagram_exec(module, st) < 0 || pyr_pipe_exec(module, st) < 0 ||
         pyr_terminal_exec(module, st) < 0) {

@@ -1,0 +1,730 @@
+/*
+ * DelayedCall, which mirrors twisted.internet.base.DelayedCall; see
+ * loop/delayed_call.h.
+ */
+#include "loop/delayed_call.h"
+#include "loop/loop.h"
+#include "loop/reactor_state.h"
+#include "core/objects.h"
+#include "core/call.h"
+
+void
+pyr_delayed_call_tell(DelayedCall *call)
+{
+    if (!PyObject_GC_IsTracked((PyObject *)call)) {
+        PyObject_GC_Track(call);
+    }
+}
+
+/* ---- making calls ---- */
+
+/* base.DelayedCall.debug, which programs switch on on the stock class.  A tag tells of
+ * the next change while it is off. */
+static int
+look_at_debug(core_state *st, PyTypeObject *type)
+{
+    PyObject *debug = PyDict_GetItemWithError(type->tp_dict, st->names.debug);
+    if (debug == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    if (debug == Py_False) {
+        st->reactor->debug_off_tag = pyr_type_new_tag(type, st->names.debug);
+        return 0;
+    }
+    return PyObject_IsTrue(debug);
+}
+
+static inline int
+debug_is_on(core_state *st)
+{
+    PyTypeObject *type = (PyTypeObject *)st->reactor->stock_delayed_call;
+    unsigned int tag = pyr_type_tag(type);
+    return tag != 0 && tag == st->reactor->debug_off_tag ? 0 : look_at_debug(st, type);
+}
+
+static int
+raise_negative(PyObject *delay)
+{
+    PyErr_Format(PyExc_AssertionError, "%S is not greater than or equal to 0 seconds",
+                 delay);
+    return -1;
+}
+
+/* left + right by one of Python's operators, with the errors that it raises; -1: error */
+static int
+add_seconds(double left, PyObject *right, binaryfunc add, double *sum)
+{
+    if (PyFloat_CheckExact(right)) {
+        *sum = left + PyFloat_AS_DOUBLE(right);
+        return 0;
+    }
+    PyObject *first = PyFloat_FromDouble(left);
+    PyObject *both = first == NULL ? NULL : add(first, right);
+    *sum = both == NULL ? -1.0 : PyFloat_AsDouble(both);
+    Py_XDECREF(first);
+    Py_XDECREF(both);
+    return *sum == -1.0 && PyErr_Occurred() ? -1 : 0;
+}
+
+/* now + delay for a delay of any type, with the errors that Python's own operators raise;
+ * -1 with an exception set. */
+static int
+due_by_operators(Loop *loop, PyObject *delay, double *due)
+{
+    PyObject *zero = PyLong_FromLong(0);
+    int legal = zero == NULL ? -1 : PyObject_RichCompareBool(delay, zero, Py_GE);
+    Py_XDECREF(zero);
+    if (legal <= 0) {
+        return legal < 0 ? -1 : raise_negative(delay);
+    }
+    double seconds = pyr_loop_seconds(loop);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    return add_seconds(seconds, delay, PyNumber_Add, due);
+}
+
+/* When a call with this delay is due, by the reactor's clock. */
+static int
+due_time(Loop *loop, PyObject *delay, double *due)
+{
+    if (!PyFloat_CheckExact(delay) && !PyLong_CheckExact(delay)) {
+        return due_by_operators(loop, delay, due);
+    }
+    double seconds = PyFloat_AsDouble(delay);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (!(seconds >= 0.0)) {
+        return raise_negative(delay);
+    }
+    double now = pyr_loop_seconds(loop);
+    *due = now + seconds;
+    return now == -1.0 && PyErr_Occurred() ? -1 : 0;
+}
+
+/*
+ * The garbage collector is told of a call only when the call leaves the heap.  Until then
+ * the loop keeps it alive anyway, and a server has so many calls scheduled that looking
+ * at each of them took longer than scheduling them; see pyr_timers_traverse.
+ */
+static DelayedCall *
+delayed_call_new(Loop *loop, double time, PyObject *func)
+{
+    DelayedCall *self =
+        PyObject_GC_New(DelayedCall, loop->st->reactor->delayed_call_type);
+    if (self == NULL) {
+        return NULL;
+    }
+    memset((char *)self + sizeof(PyObject), 0, sizeof(DelayedCall) - sizeof(PyObject));
+    self->loop = (Loop *)Py_NewRef(loop);
+    self->time = time;
+    self->func = Py_NewRef(func);
+    return self;
+}
+
+/* Let the call have the reactor's clock, which reset() reads. */
+static int
+keep_clock(DelayedCall *call)
+{
+    Loop *loop = call->loop;
+    if (pyr_clock_is_plain(loop)) {
+        return 0;
+    }
+    call->seconds = PyObject_GetAttr(loop->reactor, loop->st->names.seconds);
+    return call->seconds == NULL ? -1 : 0;
+}
+
+static PyObject *
+schedule(Loop *loop, PyObject *delay, PyObject *func, PyObject *const *args,
+         Py_ssize_t nargs, PyObject *kwnames)
+{
+    double due;
+    int debug;
+    if (due_time(loop, delay, &due) < 0) {
+        return NULL;
+    }
+    debug = debug_is_on(loop->st);
+    if (debug < 0) {
+        return NULL;
+    }
+    DelayedCall *call = delayed_call_new(loop, due, func);
+    if (call == NULL) {
+        return NULL;
+    }
+    if (pyr_pack_arguments(args, nargs, kwnames, &call->args, &call->kwargs) < 0 ||
+        keep_clock(call) < 0) {
+        goto error;
+    }
+    if (debug) {
+        call->creator = PyObject_CallNoArgs(loop->st->reactor->format_stack);
+        if (call->creator == NULL) {
+            goto error;
+        }
+    }
+    call->order = loop->timers.next_order++;
+    if (pyr_timers_push(&loop->timers, call) < 0) {
+        goto error;
+    }
+    return (PyObject *)call;
+error:
+    Py_DECREF(call);
+    return NULL;
+}
+
+PyObject *
+pyr_delayed_call_later(Loop *loop, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames)
+{
+    if (nargs < 2) {
+        PyErr_SetString(PyExc_TypeError, "callLater() needs delay and callable");
+        return NULL;
+    }
+    return schedule(loop, args[0], args[1], args + 2, nargs - 2, kwnames);
+}
+
+/* ---- DelayedCall's methods ---- */
+
+/* Stock raises the bare class. */
+static int
+check_pending(DelayedCall *self)
+{
+    core_state *st = self->loop->st;
+    if (self->cancelled) {
+        PyErr_SetNone(st->reactor->AlreadyCancelled);
+        return -1;
+    }
+    if (self->called) {
+        PyErr_SetNone(st->reactor->AlreadyCalled);
+        return -1;
+    }
+    return 0;
+}
+
+/* What a program has put under `name` into this call; a new reference, or NULL. */
+static PyObject *
+own_value(DelayedCall *self, PyObject *name)
+{
+    PyObject *value = NULL;
+    if (self->dict != NULL) {
+        (void)PyDict_GetItemRef(self->dict, name, &value);
+    }
+    return value;
+}
+
+/* Call the canceller or resetter that a program gave this call in the place of the
+ * reactor's, whose work is done here anyway. */
+static int
+tell_hook(DelayedCall *self, PyObject *name)
+{
+    PyObject *hook = own_value(self, name);
+    if (hook == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    PyObject *none = PyObject_CallOneArg(hook, (PyObject *)self);
+    Py_DECREF(hook);
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
+}
+
+/* self.seconds() */
+static double
+call_seconds(DelayedCall *self)
+{
+    return self->seconds == NULL ? pyr_clock_builtin_seconds(self->loop)
+                                 : pyr_clock_call(self->seconds);
+}
+
+PyDoc_STRVAR(cancel_doc, "cancel($self)\n--\n\n"
+                         "Unschedule this call.\n\n"
+                         "Raises error.AlreadyCancelled or error.AlreadyCalled.\n"
+                         "Mirrors twisted.internet.base.DelayedCall.cancel.");
+
+static PyObject *
+delayed_call_cancel(DelayedCall *self, PyObject *Py_UNUSED(ignored))
+{
+    if (check_pending(self) < 0) {
+        return NULL;
+    }
+    pyr_names *names = &self->loop->st->names;
+    int debug = self->dict == NULL ? debug_is_on(self->loop->st)
+                                   : pyr_attribute_true((PyObject *)self, names->debug);
+    if (debug < 0) {
+        return NULL;
+    }
+    if (tell_hook(self, names->canceller) < 0) {
+        return NULL;
+    }
+    self->cancelled = 1;
+    self->loop->timers.stale++;
+    pyr_delayed_call_tell(self);
+    if (debug) {
+        PyObject *repr = PyObject_Repr((PyObject *)self);
+        if (repr == NULL) {
+            return NULL;
+        }
+        Py_XSETREF(self->repr, repr);
+    }
+    Py_CLEAR(self->func);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    Py_RETURN_NONE;
+}
+
+/* Move the call to self->time, which became earlier. */
+static int
+move_sooner(DelayedCall *self)
+{
+    if (pyr_timers_push(&self->loop->timers, self) < 0) {
+        return -1;
+    }
+    self->loop->timers.stale++;
+    return tell_hook(self, self->loop->st->names.resetter);
+}
+
+PyDoc_STRVAR(reset_doc, "reset($self, secondsFromNow, /)\n--\n\n"
+                        "Reschedule this call to secondsFromNow (float, seconds).\n\n"
+                        "Raises error.AlreadyCancelled or error.AlreadyCalled.\n"
+                        "Mirrors twisted.internet.base.DelayedCall.reset.");
+
+static PyObject *
+delayed_call_reset(DelayedCall *self, PyObject *seconds_from_now)
+{
+    if (check_pending(self) < 0) {
+        return NULL;
+    }
+    double time, now = call_seconds(self);
+    if ((now == -1.0 && PyErr_Occurred()) ||
+        add_seconds(now, seconds_from_now, PyNumber_Add, &time) < 0) {
+        return NULL;
+    }
+    if (time < self->time) {
+        self->delayed_time = 0.0;
+        self->time = time;
+        if (move_sooner(self) < 0) {
+            return NULL;
+        }
+    } else {
+        self->delayed_time = time - self->time;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(delay_doc,
+             "delay($self, secondsLater, /)\n--\n\n"
+             "Reschedule this call secondsLater (float, seconds) than now set.\n\n"
+             "Raises error.AlreadyCancelled or error.AlreadyCalled.\n"
+             "Mirrors twisted.internet.base.DelayedCall.delay.");
+
+static PyObject *
+delayed_call_delay(DelayedCall *self, PyObject *seconds_later)
+{
+    if (check_pending(self) < 0) {
+        return NULL;
+    }
+    double later;
+    if (add_seconds(self->delayed_time, seconds_later, PyNumber_InPlaceAdd, &later) < 0) {
+        return NULL;
+    }
+    self->delayed_time = later;
+    if (self->delayed_time < 0.0) {
+        self->time += self->delayed_time;
+        self->delayed_time = 0.0;
+        if (move_sooner(self) < 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(activate_delay_doc,
+             "activate_delay($self)\n--\n\n"
+             "Add the pending delay to the time.\n\n"
+             "Mirrors twisted.internet.base.DelayedCall.activate_delay.");
+
+static PyObject *
+delayed_call_activate_delay(DelayedCall *self, PyObject *Py_UNUSED(ignored))
+{
+    self->time += self->delayed_time;
+    self->delayed_time = 0.0;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(active_doc, "active($self)\n--\n\n"
+                         "True (bool) if this call was neither made nor cancelled.\n\n"
+                         "Mirrors twisted.internet.base.DelayedCall.active.");
+
+static PyObject *
+delayed_call_active(DelayedCall *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(!(self->cancelled || self->called));
+}
+
+PyDoc_STRVAR(getTime_doc, "getTime($self)\n--\n\n"
+                          "When this call is due: float, seconds since the epoch.\n\n"
+                          "Mirrors twisted.internet.base.DelayedCall.getTime.");
+
+static PyObject *
+delayed_call_getTime(DelayedCall *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyFloat_FromDouble(self->time + self->delayed_time);
+}
+
+static PyObject *
+delayed_call_repr(DelayedCall *self)
+{
+    if (self->repr != NULL) {
+        return Py_NewRef(self->repr);
+    }
+    return PyObject_CallOneArg(self->loop->st->reactor->repr_delayed_call,
+                               (PyObject *)self);
+}
+
+/*
+ * By time unadjusted for the delay.  Stock has < and <= only: equality is identity, and >
+ * and >= are the other one's < and <=.
+ */
+static PyObject *
+delayed_call_richcompare(DelayedCall *self, PyObject *other, int op)
+{
+    if (op != Py_LT && op != Py_LE) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    if (Py_TYPE(other) == Py_TYPE(self)) {
+        Py_RETURN_RICHCOMPARE(self->time, ((DelayedCall *)other)->time, op);
+    }
+    PyObject *time = PyObject_GetAttr(other, self->loop->st->names.time);
+    PyObject *own_time = time == NULL ? NULL : PyFloat_FromDouble(self->time);
+    PyObject *result = own_time == NULL ? NULL : PyObject_RichCompare(own_time, time, op);
+    Py_XDECREF(time);
+    Py_XDECREF(own_time);
+    return result;
+}
+
+/* ---- DelayedCall's attributes ---- */
+
+static PyObject *
+raise_missing(const char *name)
+{
+    PyErr_Format(PyExc_AttributeError, "'DelayedCall' object has no attribute '%s'",
+                 name);
+    return NULL;
+}
+
+static PyObject *
+delayed_call_get_func(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    return self->func == NULL ? raise_missing("func") : Py_NewRef(self->func);
+}
+
+static PyObject *
+delayed_call_get_args(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    if (self->func == NULL) {
+        return raise_missing("args");
+    }
+    return self->args == NULL ? PyTuple_New(0) : Py_NewRef(self->args);
+}
+
+static PyObject *
+delayed_call_get_kw(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    if (self->func == NULL) {
+        return raise_missing("kw");
+    }
+    return self->kwargs == NULL ? PyDict_New() : Py_NewRef(self->kwargs);
+}
+
+static int
+delayed_call_set_func(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL || self->func == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "func cannot be deleted or set again");
+        return -1;
+    }
+    Py_XSETREF(self->func, Py_NewRef(value));
+    return 0;
+}
+
+static int
+delayed_call_set_args(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    PyObject *args = value == NULL ? NULL : PySequence_Tuple(value);
+    if (value != NULL && args == NULL) {
+        return -1;
+    }
+    Py_XSETREF(self->args, args);
+    return 0;
+}
+
+static int
+delayed_call_set_kw(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value != NULL && !PyDict_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "kw must be a dict");
+        return -1;
+    }
+    Py_XSETREF(self->kwargs, Py_XNewRef(value));
+    return 0;
+}
+
+static PyObject *
+delayed_call_get_seconds(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    PyObject *clock = self->seconds != NULL ? self->seconds : self->loop->clock.builtin;
+    return clock == NULL ? raise_missing("seconds") : Py_NewRef(clock);
+}
+
+static int
+delayed_call_set_seconds(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "seconds cannot be deleted");
+        return -1;
+    }
+    Py_XSETREF(self->seconds, Py_NewRef(value));
+    return 0;
+}
+
+/*
+ * What stock's reactor hands to each of its calls, and a program may replace: ours asks
+ * the reactor when it is asked.  The closure is a `reactor_attribute`.
+ */
+typedef struct {
+    const char *name;          /* of the call's attribute */
+    const char *reactors_name; /* of the reactor's */
+} reactor_attribute;
+
+static const reactor_attribute canceller_attribute = {"canceller", "_cancelCallLater"},
+                               resetter_attribute = {"resetter", "_moveCallLaterSooner"};
+
+static PyObject *
+delayed_call_get_reactors(DelayedCall *self, void *closure)
+{
+    const reactor_attribute *attribute = closure;
+    PyObject *own = NULL;
+    PyObject *name = PyUnicode_FromString(attribute->name);
+    if (name != NULL) {
+        own = own_value(self, name);
+        Py_DECREF(name);
+    }
+    if (own != NULL || PyErr_Occurred()) {
+        return own;
+    }
+    return PyObject_GetAttrString(self->loop->reactor, attribute->reactors_name);
+}
+
+static int
+delayed_call_set_reactors(DelayedCall *self, PyObject *value, void *closure)
+{
+    const reactor_attribute *attribute = closure;
+    PyObject *dict = PyObject_GenericGetDict((PyObject *)self, NULL);
+    int result = -1;
+    if (dict != NULL && value != NULL) {
+        result = PyDict_SetItemString(dict, attribute->name, value);
+    } else if (dict != NULL) {
+        result = PyDict_DelItemString(dict, attribute->name);
+        if (result < 0 && PyErr_ExceptionMatches(PyExc_KeyError)) {
+            PyErr_SetString(PyExc_AttributeError, attribute->name);
+        }
+    }
+    Py_XDECREF(dict);
+    return result;
+}
+
+static PyObject *
+delayed_call_get_creator(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->creator != NULL ? self->creator : Py_None);
+}
+
+static int
+delayed_call_set_creator(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    value = value == Py_None ? NULL : value;
+    Py_XSETREF(self->creator, Py_XNewRef(value));
+    return 0;
+}
+
+/* Stock's __repr__, which this type borrows, looks at it. */
+static PyObject *
+delayed_call_get_repr(DelayedCall *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->repr != NULL ? self->repr : Py_None);
+}
+
+static int
+delayed_call_set_repr(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    value = value == Py_None ? NULL : value;
+    Py_XSETREF(self->repr, Py_XNewRef(value));
+    return 0;
+}
+
+#define REACTORS(name, doc)                                                          \
+    {                                                                                \
+#name, (getter)delayed_call_get_reactors, (setter)delayed_call_set_reactors, \
+            PyDoc_STR(doc), (void *)&name##_attribute                                \
+    }
+
+static PyGetSetDef delayed_call_getset[] = {
+    {"func", (getter)delayed_call_get_func, (setter)delayed_call_set_func,
+     PyDoc_STR("The callable to call; absent once cancelled."), NULL},
+    {"args", (getter)delayed_call_get_args, (setter)delayed_call_set_args,
+     PyDoc_STR("tuple: positional arguments; absent once cancelled."), NULL},
+    {"kw", (getter)delayed_call_get_kw, (setter)delayed_call_set_kw,
+     PyDoc_STR("dict: keyword arguments; absent once cancelled."), NULL},
+    {"seconds", (getter)delayed_call_get_seconds, (setter)delayed_call_set_seconds,
+     PyDoc_STR("The clock that reset() reads: a callable that returns float seconds."),
+     NULL},
+    REACTORS(canceller, "A callable that cancel() calls with this call."),
+    REACTORS(resetter, "A callable that is called with this call when it moved."),
+    {"_repr", (getter)delayed_call_get_repr, (setter)delayed_call_set_repr, NULL, NULL},
+    {"creator", (getter)delayed_call_get_creator, (setter)delayed_call_set_creator,
+     PyDoc_STR("list of str in debug mode: the stack that made this call; else None."),
+     NULL},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL},
+};
+
+static PyMemberDef delayed_call_members[] = {
+    {"time", T_DOUBLE, offsetof(DelayedCall, time), 0,
+     PyDoc_STR("float: when this call was first due, seconds since the epoch.")},
+    {"delayed_time", T_DOUBLE, offsetof(DelayedCall, delayed_time), 0,
+     PyDoc_STR("float: seconds by which delay() and reset() put it off since.")},
+    {"called", T_BYTE, offsetof(DelayedCall, called), 0,
+     PyDoc_STR("int: 1 once the call was made.")},
+    {"cancelled", T_BYTE, offsetof(DelayedCall, cancelled), 0,
+     PyDoc_STR("int: 1 once the call was cancelled.")},
+    {"__dictoffset__", T_PYSSIZET, offsetof(DelayedCall, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(DelayedCall, weakrefs), READONLY, NULL},
+    {NULL},
+};
+
+static PyMethodDef delayed_call_methods[] = {
+    {"cancel", (PyCFunction)delayed_call_cancel, METH_NOARGS, cancel_doc},
+    {"reset", (PyCFunction)delayed_call_reset, METH_O, reset_doc},
+    {"delay", (PyCFunction)delayed_call_delay, METH_O, delay_doc},
+    {"activate_delay", (PyCFunction)delayed_call_activate_delay, METH_NOARGS,
+     activate_delay_doc},
+    {"active", (PyCFunction)delayed_call_active, METH_NOARGS, active_doc},
+    {"getTime", (PyCFunction)delayed_call_getTime, METH_NOARGS, getTime_doc},
+    {NULL},
+};
+
+int
+delayed_call_traverse(DelayedCall *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->loop);
+    Py_VISIT(self->func);
+    Py_VISIT(self->args);
+    Py_VISIT(self->kwargs);
+    Py_VISIT(self->seconds);
+    Py_VISIT(self->creator);
+    Py_VISIT(self->repr);
+    Py_VISIT(self->dict);
+    return 0;
+}
+
+static int
+delayed_call_clear(DelayedCall *self)
+{
+    /* loop stays: methods need it, and the loop breaks the cycle from its side. */
+    Py_CLEAR(self->func);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    Py_CLEAR(self->seconds);
+    Py_CLEAR(self->creator);
+    Py_CLEAR(self->repr);
+    Py_CLEAR(self->dict);
+    return 0;
+}
+
+static void
+delayed_call_dealloc(DelayedCall *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    /* Its function may be a method of another one, which does not limit the depth. */
+    Py_TRASHCAN_BEGIN(self, delayed_call_dealloc);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    (void)delayed_call_clear(self);
+    Py_CLEAR(self->loop);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+    Py_TRASHCAN_END
+}
+
+static Py_hash_t
+delayed_call_hash(DelayedCall *self)
+{
+    return Py_HashPointer(self);
+}
+
+PyDoc_STRVAR(delayed_call_doc,
+             "A call that reactor.callLater scheduled.\n\n"
+             "Made by the reactor only.  Mirrors twisted.internet.base.DelayedCall.");
+
+static PyType_Slot delayed_call_slots[] = {
+    {Py_tp_doc, (void *)delayed_call_doc},
+    {Py_tp_dealloc, delayed_call_dealloc},
+    {Py_tp_traverse, delayed_call_traverse},
+    {Py_tp_clear, delayed_call_clear},
+    {Py_tp_hash, delayed_call_hash},
+    {Py_tp_repr, delayed_call_repr},
+    {Py_tp_richcompare, delayed_call_richcompare},
+    {Py_tp_methods, delayed_call_methods},
+    {Py_tp_members, delayed_call_members},
+    {Py_tp_getset, delayed_call_getset},
+    {0, NULL},
+};
+
+static PyType_Spec delayed_call_spec = {
+    .name = "pyreactor._core.DelayedCall",
+    .basicsize = sizeof(DelayedCall),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = delayed_call_slots,
+};
+
+/* What calls really are: the above, and Twisted's class after it, for `isinstance`. */
+static PyType_Slot scheduled_slots[] = {
+    {Py_tp_doc, (void *)delayed_call_doc},
+    {Py_tp_dealloc, delayed_call_dealloc},
+    {Py_tp_traverse, delayed_call_traverse},
+    {Py_tp_clear, delayed_call_clear},
+    {0, NULL},
+};
+
+static PyType_Spec scheduled_spec = {
+    .name = "twisted.internet.base.DelayedCall",
+    .basicsize = sizeof(DelayedCall),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = scheduled_slots,
+};
+
+int
+pyr_delayed_call_exec(PyObject *module, core_state *st)
+{
+    st->reactor->delayed_call_base = pyr_add_type(module, &delayed_call_spec, NULL);
+    return st->reactor->delayed_call_base == NULL ? -1 : 0;
+}
+
+int
+pyr_delayed_call_configure(PyObject *module, core_state *st)
+{
+    PyObject *bases =
+        PyTuple_Pack(2, st->reactor->delayed_call_base, st->reactor->stock_delayed_call);
+    PyObject *type =
+        bases == NULL ? NULL : PyType_FromModuleAndSpec(module, &scheduled_spec, bases);
+    Py_XDECREF(bases);
+    if (type == NULL) {
+        return -1;
+    }
+    ((PyTypeObject *)type)->tp_name = "DelayedCall"; /* as messages of stock's have it */
+    Py_XSETREF(st->reactor->delayed_call_type, (PyTypeObject *)type);
+    return 0;
+}
