@@ -56,6 +56,32 @@ typedef struct {
     bool ready_again; /* in this run libuv has reported one a second time */
 } pyr_pollers;
 
+void pyr_poller_release(pyr_poller *poller);
+
+pyr_poller *pyr_pollers_get(pyr_pollers *self, int fd);
+
+/* Nothing is wanted any more: gives back the poller's reference to the selectable, if it
+ * holds one. */
+PyObject *pyr_poller_disown(pyr_poller *poller);
+
+/* Ask for exactly `watching`. */
+void pyr_poller_ask(pyr_poller *poller, unsigned watching);
+
+/* Ask for `watching`.  Reading is given up only when something comes that nobody wants:
+ * most who stop reading start again, or close, before that. */
+void pyr_poller_ask_for(pyr_poller *poller, unsigned watching);
+
+/* A poller for `fd`, whose table entry must be free.  *refused is set where the kernel
+ * cannot poll such a file. */
+pyr_poller *pyr_poller_new(struct Loop *loop, int fd, bool *refused);
+
+int pyr_poller_want(pyr_poller *poller, PyObject *selectable, unsigned wanted);
+
+/* The same for removal and checks, where -1 is an answer; -2 with an exception set. */
+int pyr_descriptor_or_none(core_state *st, PyObject *selectable);
+
+pyr_poller *pyr_pollers_find(pyr_pollers *self, PyObject *selectable);
+
 /* reactor.addReader/addWriter/removeReader/removeWriter for any selectable; `event` is
  * PYR_READ or PYR_WRITE.  Adding gives 1 where the descriptor cannot be polled (a regular
  * file): the caller then polls it continuously, as stock does. */
