@@ -87,6 +87,30 @@ void pyr_loop_keep_exception(Loop *loop);
 /* Set OSError for libuv's error code `status`. */
 void pyr_set_uv_error(int status);
 
+/* The same, and the engine has all its descriptors. */
+int pyr_loop_make_whole(Loop *loop);
+
+/* The engine's descriptors are other files by now. */
+void pyr_loop_abandon_engine(Loop *loop);
+
+/* Raise what was kept: -1, or 0 if there is nothing. */
+int pyr_loop_raise_kept(Loop *loop);
+
+#define LONGEST_SLEEP 2147483.0 /* seconds; stock's limit */
+
+/* Collect what is ready within `delay` seconds (negative: without limit). */
+void pyr_loop_wait(Loop *loop, double delay);
+
+/* Flush, sleep up to `delay` seconds (negative: without limit), handle events. */
+int pyr_loop_iterate(Loop *loop, double delay);
+
+/* Run the calls from threads and the timed calls that are due. */
+int pyr_loop_run_due(Loop *loop);
+
+/* One turn of the main loop; and by the reactor's methods. */
+int pyr_loop_iterate_once(Loop *loop);
+int pyr_loop_iterate_by_methods(Loop *loop);
+
 int pyr_loop_exec(PyObject *module, core_state *st);
 
 #endif

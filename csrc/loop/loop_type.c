@@ -1,0 +1,515 @@
+/* The type Loop; see loop/loop.h. */
+#include "loop/loop.h"
+#include "loop/reactor_state.h"
+#include "loop/delayed_call.h"
+
+#include "core/report.h"
+#include "transport/datagram.h"
+#include "transport/stream.h"
+
+/* ---- running ---- */
+
+PyDoc_STRVAR(run_doc, "run($self)\n--\n\n"
+                      "Iterate until the reactor's _started is false.\n\n"
+                      "Errors are logged, and the loop goes on.\n"
+                      "Mirrors twisted.internet.base.ReactorBase.mainLoop.");
+
+static PyObject *
+loop_run(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    while (self->started) {
+        int status = pyr_logcontext_enter(self->st, &self->logcontext);
+        while (status == 0 && self->started) {
+            status = self->overridden ? pyr_loop_iterate_by_methods(self)
+                                      : pyr_loop_iterate_once(self);
+        }
+        if (status < 0 && pyr_report(self->st->reactor->main_loop_error) < 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(runUntilCurrent_doc,
+             "runUntilCurrent($self)\n--\n\n"
+             "Run the calls from threads and the timed calls that are due.\n\n"
+             "Mirrors twisted.internet.base.ReactorBase.runUntilCurrent.");
+
+static PyObject *
+loop_runUntilCurrent(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    if (pyr_loop_run_due(self) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(doIteration_doc,
+             "doIteration($self, delay, /)\n--\n\n"
+             "Handle ready descriptors, waiting up to delay (float seconds; None: for\n"
+             "ever) for the first.\n\n"
+             "Mirrors twisted.internet.base.ReactorBase.doIteration.");
+
+static PyObject *
+loop_doIteration(Loop *self, PyObject *delay)
+{
+    double seconds = -1.0;
+    if (delay != Py_None) {
+        seconds = PyFloat_AsDouble(delay);
+        if (seconds == -1.0 && PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    if (pyr_logcontext_enter(self->st, &self->logcontext) < 0 ||
+        pyr_loop_iterate(self, seconds) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(timeout_doc, "timeout($self)\n--\n\n"
+                          "Seconds (float) until the next timed call is due, or None.\n\n"
+                          "Mirrors twisted.internet.base.ReactorBase.timeout.");
+
+static PyObject *
+loop_timeout(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    double delay = pyr_timers_delay(self);
+    if (delay == -2.0) {
+        return NULL;
+    }
+    if (delay < 0) {
+        Py_RETURN_NONE;
+    }
+    if (delay == 0 || delay > LONGEST_SLEEP) { /* stock's limits are ints */
+        return PyLong_FromLong(delay == 0 ? 0 : (long)LONGEST_SLEEP);
+    }
+    return PyFloat_FromDouble(delay);
+}
+
+/* ---- timed calls and calls from threads ---- */
+
+PyDoc_STRVAR(callLater_doc,
+             "callLater($self, delay, callable, /, *args, **kw)\n--\n\n"
+             "Call callable(*args, **kw) in delay (float) seconds; a DelayedCall.\n\n"
+             "Raises AssertionError if delay is negative.\n"
+             "Mirrors twisted.internet.interfaces.IReactorTime.callLater.");
+
+static PyObject *
+loop_callLater(Loop *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    return pyr_delayed_call_later(self, args, nargs, kwnames);
+}
+
+PyDoc_STRVAR(getDelayedCalls_doc,
+             "getDelayedCalls($self)\n--\n\n"
+             "The pending timed calls: a new list of DelayedCall.\n\n"
+             "Mirrors twisted.internet.interfaces.IReactorTime.getDelayedCalls.");
+
+static PyObject *
+loop_getDelayedCalls(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyr_timers_list(self);
+}
+
+PyDoc_STRVAR(
+    callFromThread_doc,
+    "callFromThread($self, f, /, *args, **kwargs)\n--\n\n"
+    "Call f(*args, **kwargs) in the reactor's thread; from any thread, and from\n"
+    "a signal handler.\n\n"
+    "Raises AssertionError if f is not callable.\n"
+    "Mirrors twisted.internet.interfaces.IReactorFromThreads.callFromThread.");
+
+static PyObject *
+loop_callFromThread(Loop *self, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames)
+{
+    if (nargs < 1) {
+        PyErr_SetString(PyExc_TypeError,
+                        "callFromThread() missing 1 required positional argument: 'f'");
+        return NULL;
+    }
+    if (!PyCallable_Check(args[0])) {
+        PyErr_Format(PyExc_AssertionError, "%S is not callable", args[0]);
+        return NULL;
+    }
+    if (pyr_threadcalls_add(&self->threadcalls, args, nargs, kwnames) < 0) {
+        return NULL;
+    }
+    pyr_loop_wake(self);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(wakeUp_doc, "wakeUp($self)\n--\n\n"
+                         "End the reactor's sleep; from any thread.\n\n"
+                         "Mirrors twisted.internet.base.ReactorBase.wakeUp.");
+
+static PyObject *
+loop_wakeUp(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    pyr_loop_wake(self);
+    Py_RETURN_NONE;
+}
+
+/* ---- descriptors ---- */
+
+/* What the kernel cannot poll, stock polls continuously, and so do we. */
+static PyObject *
+continuous(Loop *self, PyObject *method, PyObject *selectable)
+{
+    PyObject *polling =
+        PyObject_GetAttr(self->reactor, self->st->names._continuousPolling);
+    if (polling == NULL) {
+        return NULL;
+    }
+    PyObject *result = PyObject_CallMethodOneArg(polling, method, selectable);
+    Py_DECREF(polling);
+    return result;
+}
+
+static PyObject *
+add_descriptor(Loop *self, PyObject *selectable, int event)
+{
+    int status = pyr_poller_add(self, selectable, event);
+    if (status < 0) {
+        return NULL;
+    }
+    if (status > 0) {
+        pyr_names *names = &self->st->names;
+        self->has_continuous = true;
+        return continuous(self, event == PYR_READ ? names->addReader : names->addWriter,
+                          selectable);
+    }
+    Py_RETURN_NONE;
+}
+
+static int
+is_continuous(Loop *self, PyObject *selectable, int event)
+{
+    pyr_names *names = &self->st->names;
+    PyObject *answer = continuous(
+        self, event == PYR_READ ? names->isReading : names->isWriting, selectable);
+    if (answer == NULL) {
+        return -1;
+    }
+    int result = PyObject_IsTrue(answer);
+    Py_DECREF(answer);
+    return result;
+}
+
+static PyObject *
+remove_descriptor(Loop *self, PyObject *selectable, int event)
+{
+    if (self->has_continuous) {
+        pyr_names *names = &self->st->names;
+        int found = is_continuous(self, selectable, event);
+        if (found != 0) {
+            return found < 0 ? NULL
+                             : continuous(self,
+                                          event == PYR_READ ? names->removeReader
+                                                            : names->removeWriter,
+                                          selectable);
+        }
+    }
+    if (pyr_poller_remove(self, selectable, event) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(addReader_doc,
+             "addReader($self, reader, /)\n--\n\n"
+             "Call reader.doRead() whenever its descriptor is readable.\n\n"
+             "Raises OSError or ValueError for a bad descriptor.\n"
+             "Mirrors twisted.internet.interfaces.IReactorFDSet.addReader.");
+
+static PyObject *
+loop_addReader(Loop *self, PyObject *reader)
+{
+    return add_descriptor(self, reader, PYR_READ);
+}
+
+PyDoc_STRVAR(addWriter_doc,
+             "addWriter($self, writer, /)\n--\n\n"
+             "Call writer.doWrite() whenever its descriptor is writable.\n\n"
+             "Raises OSError or ValueError for a bad descriptor.\n"
+             "Mirrors twisted.internet.interfaces.IReactorFDSet.addWriter.");
+
+static PyObject *
+loop_addWriter(Loop *self, PyObject *writer)
+{
+    return add_descriptor(self, writer, PYR_WRITE);
+}
+
+PyDoc_STRVAR(
+    removeReader_doc,
+    "removeReader($self, reader, /)\n--\n\nUndo addReader; no error if not added.\n\n"
+    "Mirrors twisted.internet.interfaces.IReactorFDSet.removeReader.");
+
+static PyObject *
+loop_removeReader(Loop *self, PyObject *reader)
+{
+    return remove_descriptor(self, reader, PYR_READ);
+}
+
+PyDoc_STRVAR(
+    removeWriter_doc,
+    "removeWriter($self, writer, /)\n--\n\nUndo addWriter; no error if not added.\n\n"
+    "Mirrors twisted.internet.interfaces.IReactorFDSet.removeWriter.");
+
+static PyObject *
+loop_removeWriter(Loop *self, PyObject *writer)
+{
+    return remove_descriptor(self, writer, PYR_WRITE);
+}
+
+PyDoc_STRVAR(readers_doc, "readers($self)\n--\n\nThe polled readers: a new list.");
+
+static PyObject *
+loop_readers(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyr_poller_list(self, PYR_READ);
+}
+
+PyDoc_STRVAR(writers_doc, "writers($self)\n--\n\nThe polled writers: a new list.");
+
+static PyObject *
+loop_writers(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyr_poller_list(self, PYR_WRITE);
+}
+
+/* ---- what PyReactor tells the loop ---- */
+
+static int
+watch_flag(bool *flag, PyObject *value)
+{
+    int truth = PyObject_IsTrue(value);
+    if (truth >= 0) {
+        *flag = truth != 0;
+    }
+    return truth < 0 ? -1 : 0;
+}
+
+PyDoc_STRVAR(
+    watch_doc,
+    "watch($self, name, value, /)\n--\n\n"
+    "Mirror the reactor's attribute name (str): _started, running, _justStopped,\n"
+    "signal_wakeup, overridden, plain_disconnect as flags; of seconds, only that it\n"
+    "came or went.\n\n"
+    "Raises ValueError for another name.");
+
+static PyObject *
+loop_watch(Loop *self, PyObject *args)
+{
+    const char *name;
+    PyObject *value;
+    bool *flag;
+    if (!PyArg_ParseTuple(args, "sO:watch", &name, &value)) {
+        return NULL;
+    }
+    if (strcmp(name, "seconds") == 0) {
+        pyr_clock_changed(&self->clock);
+        Py_RETURN_NONE;
+    }
+    if (strcmp(name, "_started") == 0) {
+        flag = &self->started;
+    } else if (strcmp(name, "running") == 0) {
+        flag = &self->running;
+    } else if (strcmp(name, "_justStopped") == 0) {
+        flag = &self->just_stopped;
+    } else if (strcmp(name, "signal_wakeup") == 0) {
+        flag = &self->signal_wakeup;
+    } else if (strcmp(name, "overridden") == 0) {
+        flag = &self->overridden;
+    } else if (strcmp(name, "plain_disconnect") == 0) {
+        flag = &self->plain_disconnect;
+    } else {
+        PyErr_Format(PyExc_ValueError, "%s is not watched", name);
+        return NULL;
+    }
+    if (watch_flag(flag, value) < 0) {
+        return NULL;
+    }
+    pyr_loop_notice(self);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(forked_doc,
+             "forked($self)\n--\n\n"
+             "Tell the loop that this is a forked child: before it next touches\n"
+             "the kernel it makes a queue of its own.");
+
+static PyObject *
+loop_forked(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    self->forked = true;
+    if (self->asleep) { /* the sleeper is not in this process */
+        self->asleep = self->wake_sent = false;
+        self->engine_lost = true;
+        pyr_pollers_forget_ready(&self->pollers);
+    }
+    pyr_datagram_forked(self->st);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef loop_methods[] = {
+    {"run", (PyCFunction)loop_run, METH_NOARGS, run_doc},
+    {"runUntilCurrent", (PyCFunction)loop_runUntilCurrent, METH_NOARGS,
+     runUntilCurrent_doc},
+    {"doIteration", (PyCFunction)loop_doIteration, METH_O, doIteration_doc},
+    {"timeout", (PyCFunction)loop_timeout, METH_NOARGS, timeout_doc},
+    {"callLater", (PyCFunction)(void (*)(void))loop_callLater,
+     METH_FASTCALL | METH_KEYWORDS, callLater_doc},
+    {"getDelayedCalls", (PyCFunction)loop_getDelayedCalls, METH_NOARGS,
+     getDelayedCalls_doc},
+    {"callFromThread", (PyCFunction)(void (*)(void))loop_callFromThread,
+     METH_FASTCALL | METH_KEYWORDS, callFromThread_doc},
+    {"wakeUp", (PyCFunction)loop_wakeUp, METH_NOARGS, wakeUp_doc},
+    {"addReader", (PyCFunction)loop_addReader, METH_O, addReader_doc},
+    {"addWriter", (PyCFunction)loop_addWriter, METH_O, addWriter_doc},
+    {"removeReader", (PyCFunction)loop_removeReader, METH_O, removeReader_doc},
+    {"removeWriter", (PyCFunction)loop_removeWriter, METH_O, removeWriter_doc},
+    {"readers", (PyCFunction)loop_readers, METH_NOARGS, readers_doc},
+    {"writers", (PyCFunction)loop_writers, METH_NOARGS, writers_doc},
+    {"watch", (PyCFunction)loop_watch, METH_VARARGS, watch_doc},
+    {"forked", (PyCFunction)loop_forked, METH_NOARGS, forked_doc},
+    {NULL},
+};
+
+/* ---- the type ---- */
+
+static void
+loop_close(Loop *self)
+{
+    if (self->closed) {
+        return;
+    }
+    if (self->forked && self->engine != NULL && pyr_loop_ready(self) < 0) {
+        PyErr_WriteUnraisable(NULL);
+    }
+    if (self->engine != NULL &&
+        (self->engine_lost || !pyr_engine_is_whole(self->engine))) {
+        pyr_loop_abandon_engine(self);
+    }
+    self->closed = true; /* first: destructors that run below must not add to it */
+    pyr_stream_flush_clear(self);
+    pyr_pollers_close_all(self);
+    if (self->engine != NULL) {
+        pyr_engine_close(self->engine);
+        self->engine = NULL;
+    }
+    pyr_pollers_settle(self);
+    pyr_pollers_free(&self->pollers);
+}
+
+static PyObject *
+loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"reactor", NULL};
+    PyObject *reactor;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Loop", keywords, &reactor)) {
+        return NULL;
+    }
+    core_state *st = pyr_state_of_type(type);
+    if (st == NULL) {
+        return NULL;
+    }
+    if (st->reactor->timed_call_error == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "import pyreactor.reactor first");
+        return NULL;
+    }
+    Loop *self = (Loop *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->st = st;
+    self->reactor = Py_NewRef(reactor);
+    pyr_standin_remember(st, reactor, (PyObject *)self);
+    self->read_buffer = PyMem_Malloc(PYR_READ_BUFFER_SIZE);
+    if (self->read_buffer == NULL) {
+        PyErr_NoMemory();
+    }
+    if (self->read_buffer == NULL) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int
+loop_traverse(Loop *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->reactor);
+    Py_VISIT(self->pending_exc);
+    Py_VISIT(self->clock.builtin);
+    int result = pyr_timers_traverse(&self->timers, visit, arg);
+    if (result == 0) {
+        result = pyr_threadcalls_traverse(&self->threadcalls, visit, arg);
+    }
+    if (result == 0) {
+        result = pyr_pollers_traverse(&self->pollers, visit, arg);
+    }
+    if (result == 0) {
+        result = pyr_logcontext_traverse(&self->logcontext, visit, arg);
+    }
+    return result == 0 ? pyr_stream_flush_traverse(self, visit, arg) : result;
+}
+
+static int
+loop_clear(Loop *self)
+{
+    loop_close(self);
+    pyr_timers_clear(&self->timers);
+    pyr_threadcalls_clear(&self->threadcalls);
+    pyr_logcontext_clear(&self->logcontext);
+    pyr_standin_forget(self->st, (PyObject *)self);
+    Py_CLEAR(self->reactor);
+    Py_CLEAR(self->pending_exc);
+    Py_CLEAR(self->clock.builtin);
+    return 0;
+}
+
+static void
+loop_dealloc(Loop *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    (void)loop_clear(self);
+    PyMem_Free(self->read_buffer);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+static PyMemberDef loop_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Loop, weakrefs), READONLY, NULL},
+    {NULL},
+};
+
+PyDoc_STRVAR(loop_doc, "Loop(reactor)\n--\n\n"
+                       "The libuv event loop that drives a Twisted reactor.");
+
+static PyType_Slot loop_slots[] = {
+    {Py_tp_doc, (void *)loop_doc}, {Py_tp_new, loop_new},
+    {Py_tp_dealloc, loop_dealloc}, {Py_tp_traverse, loop_traverse},
+    {Py_tp_clear, loop_clear},     {Py_tp_methods, loop_methods},
+    {Py_tp_members, loop_members}, {0, NULL},
+};
+
+static PyType_Spec loop_spec = {
+    .name = "pyreactor._core.Loop",
+    .basicsize = sizeof(Loop),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = loop_slots,
+};
+
+int
+pyr_loop_exec(PyObject *module, core_state *st)
+{
+    st->reactor->loop_type = pyr_add_type(module, &loop_spec, NULL);
+    return st->reactor->loop_type == NULL ? -1 : 0;
+}
