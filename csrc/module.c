@@ -3,19 +3,22 @@
 
 #include <stdbool.h>
 
+#include "core/given.h"
 #include "deferred/object.h"
 #include "framing/framing.h"
 #include "loop/reactor_concepts.h"
 #include "loop/reactor_state.h"
 #include "tls/records.h"
+#include "tls/state.h"
 
 /* A room's part in the module's life. */
 typedef struct {
-    size_t state; /* where core_state has the pointer to the room's struct */
-    size_t size;  /* of that; 0: it is core's own, and part of core_state */
+    size_t state;             /* where core_state has the pointer to the room's struct */
+    size_t size;              /* of that; 0: it is core's own, and part of core_state */
+    const pyr_given *objects; /* what that owns; NULL: what traverse and clear know */
     int (*exec)(PyObject *module, core_state *st);
-    int (*traverse)(core_state *st, visitproc visit, void *arg);
-    void (*clear)(core_state *st);
+    int (*traverse)(core_state *st, visitproc visit, void *arg); /* or NULL */
+    void (*clear)(core_state *st);                               /* or NULL */
 } concept;
 
 static int
@@ -40,12 +43,12 @@ names_clear(core_state *st)
 
 /* In order of need: a room may use what stands above it. */
 static const concept concepts[] = {
-    {0, 0, names_exec, names_traverse, names_clear},
-    {0, 0, pyr_standin_exec, pyr_standin_traverse_state, pyr_standin_clear_state},
-    {ROOM(framing), pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
-    {ROOM(reactor), pyr_reactor_exec, pyr_reactor_traverse, pyr_reactor_clear},
-    {ROOM(tls), pyr_tls_exec, pyr_tls_traverse, pyr_tls_clear},
-    {ROOM(deferred), pyr_deferred_exec, pyr_deferred_traverse, pyr_deferred_clear},
+    {0, 0, NULL, names_exec, names_traverse, names_clear},
+    {0, 0, NULL, pyr_standin_exec, pyr_standin_traverse_state, pyr_standin_clear_state},
+    {ROOM(framing), NULL, pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
+    {ROOM(reactor), pyr_reactor_objects, pyr_reactor_exec, NULL, pyr_reactor_clear},
+    {ROOM(tls), pyr_tls_objects, pyr_tls_exec, NULL, pyr_tls_clear},
+    {ROOM(deferred), NULL, pyr_deferred_exec, pyr_deferred_traverse, pyr_deferred_clear},
 };
 
 #define CONCEPT_COUNT (sizeof(concepts) / sizeof(concepts[0]))
@@ -64,33 +67,57 @@ is_set_up(core_state *st, const concept *which)
 }
 
 static int
+concept_exec(PyObject *module, core_state *st, const concept *one)
+{
+    if (one->size != 0 && (*room_of(st, one) = PyMem_Calloc(1, one->size)) == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return one->exec(module, st);
+}
+
+static int
+concept_traverse(core_state *st, const concept *one, visitproc visit, void *arg)
+{
+    int result = 0;
+    if (one->objects != NULL) {
+        result = pyr_given_visit(one->objects, *room_of(st, one), visit, arg);
+    }
+    return result == 0 && one->traverse != NULL ? one->traverse(st, visit, arg) : result;
+}
+
+static void
+concept_clear(core_state *st, const concept *one)
+{
+    if (one->clear != NULL) {
+        one->clear(st);
+    }
+    if (one->objects != NULL) {
+        pyr_given_clear(one->objects, *room_of(st, one));
+    }
+}
+
+static int
 core_exec(PyObject *module)
 {
-    core_state *st = pyr_module_state(module);
-    for (const concept *one = concepts; one < concepts + CONCEPT_COUNT; one++) {
-        if (one->size != 0 && (*room_of(st, one) = PyMem_Calloc(1, one->size)) == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        if (one->exec(module, st) < 0) {
-            return -1;
-        }
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < CONCEPT_COUNT; i++) {
+        result = concept_exec(module, pyr_module_state(module), &concepts[i]);
     }
-    return 0;
+    return result;
 }
 
 static int
 core_traverse(PyObject *module, visitproc visit, void *arg)
 {
     core_state *st = pyr_module_state(module);
-    for (const concept *one = concepts; st != NULL && one < concepts + CONCEPT_COUNT;
-         one++) {
-        int result = is_set_up(st, one) ? one->traverse(st, visit, arg) : 0;
-        if (result != 0) {
-            return result;
+    int result = 0;
+    for (size_t i = 0; st != NULL && result == 0 && i < CONCEPT_COUNT; i++) {
+        if (is_set_up(st, &concepts[i])) {
+            result = concept_traverse(st, &concepts[i], visit, arg);
         }
     }
-    return 0;
+    return result;
 }
 
 static int
@@ -99,7 +126,7 @@ core_clear(PyObject *module)
     core_state *st = pyr_module_state(module);
     for (size_t i = CONCEPT_COUNT; st != NULL && i-- > 0;) {
         if (is_set_up(st, &concepts[i])) {
-            concepts[i].clear(st);
+            concept_clear(st, &concepts[i]);
         }
     }
     return 0;
@@ -119,44 +146,6 @@ core_free(void *module)
     }
 }
 
-core_state *
-pyr_state_of_type(PyTypeObject *type)
-{
-#if PY_VERSION_HEX >= 0x030B0000
-    PyObject *module = PyType_GetModuleByDef(type, &pyr_core_module);
-    return module == NULL ? NULL : pyr_module_state(module);
-#else
-    PyObject *mro = type->tp_mro;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
-        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
-        if (!(base->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
-            continue;
-        }
-        PyObject *module = ((PyHeapTypeObject *)base)->ht_module;
-        if (module != NULL && PyModule_Check(module) &&
-            PyModule_GetDef(module) == &pyr_core_module) {
-            return pyr_module_state(module);
-        }
-    }
-    PyErr_Format(PyExc_TypeError, "%.200s is not a pyreactor type", type->tp_name);
-    return NULL;
-#endif
-}
-
-PyTypeObject *
-pyr_add_type(PyObject *module, PyType_Spec *spec, PyObject *bases)
-{
-    PyObject *type = PyType_FromModuleAndSpec(module, spec, bases);
-    if (type == NULL) {
-        return NULL;
-    }
-    if (PyModule_AddType(module, (PyTypeObject *)type) < 0) {
-        Py_DECREF(type);
-        return NULL;
-    }
-    return (PyTypeObject *)type;
-}
-
 static PyModuleDef_Slot core_slots[] = {
     {Py_mod_exec, core_exec},
 #if PY_VERSION_HEX >= 0x030C0000
@@ -172,7 +161,7 @@ static PyModuleDef_Slot core_slots[] = {
 
 PyDoc_STRVAR(core_doc, "The C parts of pyreactor: event loop, Deferred, framing.");
 
-struct PyModuleDef pyr_core_module = {
+static struct PyModuleDef core_module = {
     PyModuleDef_HEAD_INIT, .m_name = "pyreactor._core",
     .m_doc = core_doc,     .m_size = sizeof(core_state),
     .m_slots = core_slots, .m_traverse = core_traverse,
@@ -182,5 +171,6 @@ struct PyModuleDef pyr_core_module = {
 PyMODINIT_FUNC
 PyInit__core(void)
 {
-    return PyModuleDef_Init(&pyr_core_module);
+    pyr_types_begin(&core_module);
+    return PyModuleDef_Init(&core_module);
 }

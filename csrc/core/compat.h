@@ -38,6 +38,25 @@ PyObject_GetOptionalAttr(PyObject *obj, PyObject *name, PyObject **result)
 }
 #endif
 
+#if PY_VERSION_HEX < 0x030B0000
+static inline PyObject *
+PyType_GetModuleByDef(PyTypeObject *type, PyModuleDef *definition)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_mro); i++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(type->tp_mro, i);
+        PyObject *module = PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE)
+                               ? ((PyHeapTypeObject *)base)->ht_module
+                               : NULL;
+        if (module != NULL && PyModule_Check(module) &&
+            PyModule_GetDef(module) == definition) {
+            return module;
+        }
+    }
+    PyErr_Format(PyExc_TypeError, "%.200s is not of this module", type->tp_name);
+    return NULL;
+}
+#endif
+
 #if PY_VERSION_HEX < 0x030C0000
 /* A new reference. */
 static inline PyObject *

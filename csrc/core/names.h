@@ -1,6 +1,7 @@
 /*
- * Interned attribute and method names used by more than one concept or on a hot path.
- * A name is used as st->names.callback.
+ * Interned attribute and method names, of all rooms: this is the one table of names.
+ * A name is used as st->names.callback; its place in the module state, for tables, is
+ * PYR_NAME(callback).
  */
 #ifndef PYREACTOR_NAMES_H
 #define PYREACTOR_NAMES_H
@@ -124,10 +125,17 @@
     X(writeSequence, "writeSequence")                             \
     X(writeSomeData, "writeSomeData")
 
-typedef struct pyr_names {
-#define X(identifier, spelling) PyObject *identifier;
-    PYR_NAMES(X)
+#define X(identifier, spelling) +1
+enum { PYR_NAME_COUNT = PYR_NAMES(X) };
 #undef X
+
+typedef union {
+    PyObject *all[PYR_NAME_COUNT];
+    struct {
+#define X(identifier, spelling) PyObject *identifier;
+        PYR_NAMES(X)
+#undef X
+    };
 } pyr_names;
 
 int pyr_names_init(pyr_names *names);

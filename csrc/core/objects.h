@@ -39,7 +39,16 @@ pyr_call_named(PyObject *self, PyObject *name, PyObject *argument)
                                      count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 }
 
-/* PyObject_IsTrue, fast for the usual. */
+/* The same, where the result does not matter.  -1 with an exception set. */
+static inline int
+pyr_call_dropping(PyObject *self, PyObject *name, PyObject *argument)
+{
+    PyObject *result = pyr_call_named(self, name, argument);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* PyObject_IsTrue, fast for True, False and None. */
 static inline int
 pyr_truth(PyObject *value)
 {

@@ -3,9 +3,11 @@
 #define PYREACTOR_REACTOR_CONCEPTS_H
 
 #include "core/core.h"
+#include "core/given.h"
+
+extern const pyr_given pyr_reactor_objects[];
 
 int pyr_reactor_exec(PyObject *module, core_state *st);
-int pyr_reactor_traverse(core_state *st, visitproc visit, void *arg);
 void pyr_reactor_clear(core_state *st);
 
 #endif

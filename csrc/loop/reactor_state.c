@@ -1,5 +1,6 @@
 /* What the reactor concepts keep in the module state; see reactor_state.h. */
 #include "core/core.h"
+#include "core/given.h"
 #include "loop/reactor_state.h"
 #include "loop/delayed_call.h"
 
@@ -15,17 +16,19 @@
 #include "transport/terminal.h"
 #include "loop/timers.h"
 
-static int
-take(PyObject *given, const char *name, PyObject **slot)
-{
-    PyObject *value = PyDict_GetItemString(given, name);
-    if (value == NULL) {
-        PyErr_Format(PyExc_TypeError, "configure_reactor() needs %s", name);
-        return -1;
-    }
-    Py_XSETREF(*slot, Py_NewRef(value));
-    return 0;
-}
+const pyr_given pyr_reactor_objects[] = {
+    PYR_MADE(pyr_reactor_state, loop_type),
+    PYR_MADE(pyr_reactor_state, delayed_call_base),
+    PYR_MADE(pyr_reactor_state, delayed_call_type),
+    PYR_MADE(pyr_reactor_state, stream_type),
+    PYR_MADE(pyr_reactor_state, stream_doRead),
+    PYR_MADE(pyr_reactor_state, stream_doWrite),
+    PYR_MADE(pyr_reactor_state, terminal_writeSomeData),
+#define X(name) PYR_GIVEN(pyr_reactor_state, name),
+    PYR_REACTOR_GIVEN(X)
+#undef X
+        {NULL},
+};
 
 PyDoc_STRVAR(configure_doc,
              "configure_reactor(**objects)\n--\n\n"
@@ -35,20 +38,10 @@ PyDoc_STRVAR(configure_doc,
 static PyObject *
 core_configure_reactor(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
 {
-    pyr_reactor_state *state = pyr_module_state(module)->reactor;
-    PyObject *given = kwargs != NULL ? Py_NewRef(kwargs) : PyDict_New();
-    if (given == NULL) {
-        return NULL;
-    }
-    int status = 0;
-#define X(name)                                    \
-    if (status == 0) {                             \
-        status = take(given, #name, &state->name); \
-    }
-    PYR_REACTOR_GIVEN(X)
-#undef X
-    Py_DECREF(given);
-    if (status < 0 || pyr_delayed_call_configure(module, pyr_module_state(module)) < 0) {
+    core_state *st = pyr_module_state(module);
+    if (pyr_given_take(pyr_reactor_objects, st->reactor, kwargs, "configure_reactor") <
+            0 ||
+        pyr_delayed_call_configure(module, st) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -82,39 +75,11 @@ pyr_reactor_exec(PyObject *module, core_state *st)
     return PyModule_AddFunctions(module, reactor_functions);
 }
 
-int
-pyr_reactor_traverse(core_state *st, visitproc visit, void *arg)
-{
-    pyr_reactor_state *state = st->reactor;
-    Py_VISIT(state->loop_type);
-    Py_VISIT(state->delayed_call_base);
-    Py_VISIT(state->delayed_call_type);
-    Py_VISIT(state->stream_type);
-    Py_VISIT(state->stream_doRead);
-    Py_VISIT(state->stream_doWrite);
-    Py_VISIT(state->terminal_writeSomeData);
-#define X(name) Py_VISIT(state->name);
-    PYR_REACTOR_GIVEN(X)
-#undef X
-    return 0;
-}
-
 void
 pyr_reactor_clear(core_state *st)
 {
-    pyr_reactor_state *state = st->reactor;
-    Py_CLEAR(state->loop_type);
-    Py_CLEAR(state->delayed_call_base);
-    Py_CLEAR(state->delayed_call_type);
-    Py_CLEAR(state->stream_type);
-    Py_CLEAR(state->stream_doRead);
-    Py_CLEAR(state->stream_doWrite);
-    Py_CLEAR(state->terminal_writeSomeData);
-    pyr_batch_free(state->batch);
-    state->batch = NULL;
-    pyr_peers_free(state->peers);
-    state->peers = NULL;
-#define X(name) Py_CLEAR(state->name);
-    PYR_REACTOR_GIVEN(X)
-#undef X
+    pyr_batch_free(st->reactor->batch);
+    st->reactor->batch = NULL;
+    pyr_peers_free(st->reactor->peers);
+    st->reactor->peers = NULL;
 }

@@ -1,12 +1,12 @@
 /* pyOpenSSL's Connection by direct calls; see openssl.h. */
 #include "tls/openssl.h"
-#include "tls/records.h"
 
 #include <limits.h>
+#include <stdbool.h>
 
-#include "core/core.h"
-#include "framing/inline_values.h"
 #include "core/objects.h"
+#include "core/override.h"
+#include "tls/state.h"
 
 /* What Twisted asks for at once: 2**15. */
 #define READ_SIZE 32768
@@ -17,32 +17,52 @@ enum { CFFI_TO_POINTER = 11, CFFI_RESTORE_ERRNO = 13, CFFI_SAVE_ERRNO = 14 };
 
 /* ---- is it pyOpenSSL's? ---- */
 
-static bool
-look_at_class(pyr_openssl *openssl)
+#define METHOD(name)                                                                    \
+    {                                                                                   \
+        PYR_NAME(name), {offsetof(pyr_tls_state, name), offsetof(pyr_tls_state, name)}, \
+            1                                                                           \
+    }
+
+static const pyr_override connection_methods[] = {
+    METHOD(recv),
+    METHOD(send),
+    METHOD(bio_read),
+    METHOD(bio_write),
+    METHOD(_raise_ssl_error),
+    METHOD(_handle_bio_errors),
+    {0},
+};
+
+/* Whether the class has pyOpenSSL's methods; what was found is true while it has the same
+ * stamp. */
+static inline bool
+class_is_direct(core_state *st)
 {
-    PyTypeObject *type = openssl->connection_type;
-    bool plain = true;
-#define X(name) \
-    plain = plain && _PyType_Lookup(type, openssl->names.name) == openssl->stock.name;
-    PYR_OPENSSL_METHODS(X)
-#undef X
-    openssl->seen_plain = plain;
-    openssl->seen_tag = pyr_type_tag(type);
-    return plain;
+    pyr_tls_state *tls = st->tls;
+    unsigned int tag = pyr_type_tag(tls->Connection);
+    if (tag == 0 || tag != tls->class_tag) {
+        tls->class_tag = pyr_type_new_tag(tls->Connection, st->names.recv);
+        tls->class_is_direct =
+            pyr_class_overrides(st, tls->Connection, connection_methods, tls) == 0;
+    }
+    return tls->class_is_direct;
 }
 
-/* The methods of the class; one that did not change since needs no look. */
-static inline bool
-class_is_plain(pyr_openssl *openssl)
+/* The attributes that the object has itself: a new reference, or NULL without an
+ * exception. */
+static inline PyObject *
+own_attributes(PyObject *object)
 {
-    unsigned int tag = pyr_type_tag(openssl->connection_type);
-    return tag != 0 && tag == openssl->seen_tag ? openssl->seen_plain
-                                                : look_at_class(openssl);
+    PyObject *dict = PyObject_GenericGetDict(object, NULL);
+    if (dict == NULL) {
+        PyErr_Clear();
+    }
+    return dict;
 }
 
 /* An entry of a dict; borrowed, or NULL without an exception. */
 static inline PyObject *
-entry(PyObject *dict, PyObject *name)
+entry_of(PyObject *dict, PyObject *name)
 {
     PyObject *value = PyDict_GetItemWithError(dict, name);
     if (value == NULL && PyErr_Occurred()) {
@@ -53,57 +73,60 @@ entry(PyObject *dict, PyObject *name)
 
 /* What a method works on: a C object of OpenSSL's, and the Python object around it. */
 typedef struct {
-    PyObject *owner;
+    PyObject *owner; /* a reference */
     void *pointer;
 } handle;
 
-/* Find it in the attribute `name`, if the connection's `method` and `raiser` are
- * pyOpenSSL's own.  False without an exception: call the method. */
+/* Find it in the attribute `name` of a direct connection, whose method (`method`) and
+ * the one that raises its errors (`raiser`) are not its own either.  False without an
+ * exception: call the method. */
 static bool
-find_handle(pyr_openssl *openssl, PyObject *connection, PyObject *method,
-            PyObject *raiser, PyObject *name, PyObject *type, handle *found)
+find_handle(core_state *st, PyObject *connection, PyObject *method, PyObject *raiser,
+            PyObject *name, PyObject *type, handle *found)
 {
-    if (!Py_IS_TYPE(connection, openssl->connection_type) || !class_is_plain(openssl)) {
+    if (!Py_IS_TYPE(connection, st->tls->Connection) || !class_is_direct(st)) {
         return false;
     }
-    PyObject *dict = pyr_instance_dict(connection);
-    if (dict == NULL || entry(dict, method) != NULL || entry(dict, raiser) != NULL) {
+    PyObject *dict = own_attributes(connection);
+    if (dict == NULL) {
         return false;
     }
-    PyObject *owner = entry(dict, name);
-    if (owner == NULL || owner == Py_None) {
-        return false;
+    PyObject *owner = NULL;
+    if (entry_of(dict, method) == NULL && entry_of(dict, raiser) == NULL) {
+        owner = Py_XNewRef(entry_of(dict, name));
     }
-    found->pointer = openssl->to_pointer(owner, type);
+    Py_DECREF(dict);
+    found->owner = owner;
+    found->pointer =
+        owner == NULL || owner == Py_None ? NULL : st->tls->to_pointer(owner, type);
     if (found->pointer == NULL) {
         PyErr_Clear();
+        Py_XDECREF(owner);
         return false;
     }
-    found->owner = Py_NewRef(owner);
     return true;
 }
 
 static inline bool
-find_ssl(pyr_openssl *openssl, PyObject *connection, PyObject *method, handle *found)
+find_ssl(core_state *st, PyObject *connection, PyObject *method, handle *found)
 {
-    return find_handle(openssl, connection, method, openssl->names._raise_ssl_error,
-                       openssl->names._ssl, openssl->ssl_type, found);
+    return find_handle(st, connection, method, st->names._raise_ssl_error, st->names._ssl,
+                       st->tls->ssl_type, found);
 }
 
 static inline bool
-find_bio(pyr_openssl *openssl, PyObject *connection, PyObject *method, PyObject *name,
+find_bio(core_state *st, PyObject *connection, PyObject *method, PyObject *name,
          handle *found)
 {
-    return find_handle(openssl, connection, method, openssl->names._handle_bio_errors,
-                       name, openssl->bio_type, found);
+    return find_handle(st, connection, method, st->names._handle_bio_errors, name,
+                       st->tls->bio_type, found);
 }
 
 bool
 pyr_openssl_sends_directly(core_state *st, PyObject *connection)
 {
-    pyr_openssl *openssl = &st->tls->openssl;
     handle ssl;
-    if (!find_ssl(openssl, connection, openssl->names.send, &ssl)) {
+    if (!find_ssl(st, connection, st->names.send, &ssl)) {
         return false;
     }
     Py_DECREF(ssl.owner);
@@ -112,37 +135,41 @@ pyr_openssl_sends_directly(core_state *st, PyObject *connection)
 
 /* ---- what follows a call ---- */
 
-/* Whether one of the objects that call an application back for OpenSSL keeps no error. */
+/*
+ * Whether a helper of the context's, which calls the application back for OpenSSL, keeps
+ * no exception of that.  `context` has the context's own attributes.
+ */
 static bool
-has_no_problem(pyr_openssl *openssl, PyObject *context, PyObject *name)
+has_no_problem(core_state *st, PyObject *context, PyObject *name)
 {
-    PyObject *helper = entry(context, name);
+    PyObject *helper = entry_of(context, name);
     if (helper == NULL || helper == Py_None) {
         return helper != NULL;
     }
-    if (_PyType_Lookup(Py_TYPE(helper), openssl->names.raise_if_problem) !=
-        openssl->stock_raise_if_problem) {
-        return false;
-    }
-    PyObject *dict = pyr_instance_dict(helper);
-    if (dict == NULL || entry(dict, openssl->names.raise_if_problem) != NULL) {
-        return false;
-    }
-    PyObject *problems = entry(dict, openssl->names._problems);
-    return problems != NULL && PyList_CheckExact(problems) &&
-           PyList_GET_SIZE(problems) == 0;
+    PyObject *dict = own_attributes(helper);
+    PyObject *problems = dict == NULL ? NULL : entry_of(dict, st->names._problems);
+    bool none = problems != NULL && PyList_CheckExact(problems) &&
+                PyList_GET_SIZE(problems) == 0 &&
+                entry_of(dict, st->names.raise_if_problem) == NULL &&
+                pyr_class_has(st, Py_TYPE(helper), st->names.raise_if_problem,
+                              st->tls->raise_if_problem);
+    Py_XDECREF(dict);
+    return none;
 }
 
 static bool
-has_no_problems(pyr_openssl *openssl, PyObject *connection)
+has_no_problems(core_state *st, PyObject *connection)
 {
-    PyObject *dict = pyr_instance_dict(connection);
-    PyObject *context = dict == NULL ? NULL : entry(dict, openssl->names._context);
-    PyObject *attributes = context == NULL ? NULL : pyr_instance_dict(context);
-    return attributes != NULL &&
-           has_no_problem(openssl, attributes, openssl->names._verify_helper) &&
-           has_no_problem(openssl, attributes, openssl->names._alpn_select_helper) &&
-           has_no_problem(openssl, attributes, openssl->names._ocsp_helper);
+    PyObject *dict = own_attributes(connection);
+    PyObject *context = dict == NULL ? NULL : entry_of(dict, st->names._context);
+    PyObject *attributes = context == NULL ? NULL : own_attributes(context);
+    bool none = attributes != NULL &&
+                has_no_problem(st, attributes, st->names._verify_helper) &&
+                has_no_problem(st, attributes, st->names._alpn_select_helper) &&
+                has_no_problem(st, attributes, st->names._ocsp_helper);
+    Py_XDECREF(attributes);
+    Py_XDECREF(dict);
+    return none;
 }
 
 /* connection.raiser(owner, result), which raises as a rule. */
@@ -163,36 +190,38 @@ let_raise(PyObject *connection, PyObject *raiser, PyObject *owner, int result)
 
 /* connection._raise_ssl_error(ssl, result), but for the outcomes that are no errors. */
 static pyr_tls_outcome
-after_ssl(pyr_openssl *openssl, PyObject *connection, const handle *ssl, int result)
+after_ssl(core_state *st, PyObject *connection, const handle *ssl, int result)
 {
-    if (has_no_problems(openssl, connection)) {
+    pyr_tls_state *tls = st->tls;
+    if (has_no_problems(st, connection)) {
         if (result > 0) {
             return PYR_TLS_DONE;
         }
-        openssl->restore_errno();
-        int error = openssl->SSL_get_error(ssl->pointer, result);
-        openssl->save_errno();
-        if (error == openssl->want_read) {
+        tls->restore_errno();
+        int error = tls->SSL_get_error(ssl->pointer, result);
+        tls->save_errno();
+        if (error == tls->want_read) {
             return PYR_TLS_WANT_READ;
         }
     }
-    return let_raise(connection, openssl->names._raise_ssl_error, ssl->owner, result);
+    return let_raise(connection, st->names._raise_ssl_error, ssl->owner, result);
 }
 
 /* The same of _handle_bio_errors. */
 static pyr_tls_outcome
-after_bio(pyr_openssl *openssl, PyObject *connection, const handle *bio, int result)
+after_bio(core_state *st, PyObject *connection, const handle *bio, int result)
 {
     if (result > 0) {
         return PYR_TLS_DONE;
     }
-    openssl->restore_errno();
+    pyr_tls_state *tls = st->tls;
+    tls->restore_errno();
     bool wants =
-        openssl->BIO_should_retry(bio->pointer) && openssl->BIO_should_read(bio->pointer);
-    openssl->save_errno();
-    return wants ? PYR_TLS_WANT_READ
-                 : let_raise(connection, openssl->names._handle_bio_errors, bio->owner,
-                             result);
+        tls->BIO_should_retry(bio->pointer) && tls->BIO_should_read(bio->pointer);
+    tls->save_errno();
+    return wants
+               ? PYR_TLS_WANT_READ
+               : let_raise(connection, st->names._handle_bio_errors, bio->owner, result);
 }
 
 /* ---- the methods ---- */
@@ -223,11 +252,11 @@ finish_reading(pyr_tls_outcome outcome, const char *buffer, int size, PyObject *
  * reads, too), memory of its own.
  */
 static char *
-read_buffer_take(pyr_openssl *openssl)
+read_buffer_take(pyr_tls_state *tls)
 {
-    if (openssl->read_buffer != NULL && !openssl->read_buffer_busy) {
-        openssl->read_buffer_busy = true;
-        return openssl->read_buffer;
+    if (tls->read_buffer != NULL && !tls->read_buffer_busy) {
+        tls->read_buffer_busy = true;
+        return tls->read_buffer;
     }
     char *own = PyMem_Malloc(READ_SIZE);
     if (own == NULL) {
@@ -237,10 +266,10 @@ read_buffer_take(pyr_openssl *openssl)
 }
 
 static void
-read_buffer_give_back(pyr_openssl *openssl, char *buffer)
+read_buffer_give_back(pyr_tls_state *tls, char *buffer)
 {
-    if (buffer == openssl->read_buffer) {
-        openssl->read_buffer_busy = false;
+    if (buffer == tls->read_buffer) {
+        tls->read_buffer_busy = false;
     } else {
         PyMem_Free(buffer);
     }
@@ -249,22 +278,22 @@ read_buffer_give_back(pyr_openssl *openssl, char *buffer)
 pyr_tls_outcome
 pyr_openssl_recv(core_state *st, PyObject *connection, PyObject **data)
 {
-    pyr_openssl *openssl = &st->tls->openssl;
+    pyr_tls_state *tls = st->tls;
     handle ssl;
-    if (!find_ssl(openssl, connection, openssl->names.recv, &ssl)) {
-        return call_method(connection, openssl->names.recv, openssl->read_size, data);
+    if (!find_ssl(st, connection, st->names.recv, &ssl)) {
+        return call_method(connection, st->names.recv, tls->read_size, data);
     }
-    char *buffer = read_buffer_take(openssl);
+    char *buffer = read_buffer_take(tls);
     if (buffer == NULL) {
         Py_DECREF(ssl.owner);
         return PYR_TLS_RAISED;
     }
-    openssl->restore_errno();
-    int size = openssl->SSL_read(ssl.pointer, buffer, READ_SIZE);
-    openssl->save_errno();
-    pyr_tls_outcome outcome = after_ssl(openssl, connection, &ssl, size);
+    tls->restore_errno();
+    int size = tls->SSL_read(ssl.pointer, buffer, READ_SIZE);
+    tls->save_errno();
+    pyr_tls_outcome outcome = after_ssl(st, connection, &ssl, size);
     outcome = finish_reading(outcome, buffer, size, data);
-    read_buffer_give_back(openssl, buffer);
+    read_buffer_give_back(tls, buffer);
     Py_DECREF(ssl.owner);
     return outcome;
 }
@@ -272,23 +301,22 @@ pyr_openssl_recv(core_state *st, PyObject *connection, PyObject **data)
 pyr_tls_outcome
 pyr_openssl_bio_read(core_state *st, PyObject *connection, PyObject **data)
 {
-    pyr_openssl *openssl = &st->tls->openssl;
+    pyr_tls_state *tls = st->tls;
     handle bio;
-    if (!find_bio(openssl, connection, openssl->names.bio_read, openssl->names._from_ssl,
-                  &bio)) {
-        return call_method(connection, openssl->names.bio_read, openssl->read_size, data);
+    if (!find_bio(st, connection, st->names.bio_read, st->names._from_ssl, &bio)) {
+        return call_method(connection, st->names.bio_read, tls->read_size, data);
     }
-    char *buffer = read_buffer_take(openssl);
+    char *buffer = read_buffer_take(tls);
     if (buffer == NULL) {
         Py_DECREF(bio.owner);
         return PYR_TLS_RAISED;
     }
-    openssl->restore_errno();
-    int size = openssl->BIO_read(bio.pointer, buffer, READ_SIZE);
-    openssl->save_errno();
-    pyr_tls_outcome outcome = after_bio(openssl, connection, &bio, size);
+    tls->restore_errno();
+    int size = tls->BIO_read(bio.pointer, buffer, READ_SIZE);
+    tls->save_errno();
+    pyr_tls_outcome outcome = after_bio(st, connection, &bio, size);
     outcome = finish_reading(outcome, buffer, size, data);
-    read_buffer_give_back(openssl, buffer);
+    read_buffer_give_back(tls, buffer);
     Py_DECREF(bio.owner);
     return outcome;
 }
@@ -296,40 +324,38 @@ pyr_openssl_bio_read(core_state *st, PyObject *connection, PyObject **data)
 int
 pyr_openssl_bio_write(core_state *st, PyObject *connection, PyObject *data)
 {
-    pyr_openssl *openssl = &st->tls->openssl;
+    pyr_tls_state *tls = st->tls;
     handle bio;
     if (!PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) > INT_MAX ||
-        !find_bio(openssl, connection, openssl->names.bio_write, openssl->names._into_ssl,
-                  &bio)) {
+        !find_bio(st, connection, st->names.bio_write, st->names._into_ssl, &bio)) {
         PyObject *given;
         pyr_tls_outcome outcome =
-            call_method(connection, openssl->names.bio_write, data, &given);
+            call_method(connection, st->names.bio_write, data, &given);
         Py_XDECREF(given);
         return outcome == PYR_TLS_RAISED ? -1 : 0;
     }
-    openssl->restore_errno();
-    int result = openssl->BIO_write(bio.pointer, PyBytes_AS_STRING(data),
-                                    (int)PyBytes_GET_SIZE(data));
-    openssl->save_errno();
+    tls->restore_errno();
+    int result =
+        tls->BIO_write(bio.pointer, PyBytes_AS_STRING(data), (int)PyBytes_GET_SIZE(data));
+    tls->save_errno();
     pyr_tls_outcome outcome = PYR_TLS_DONE;
     if (result <= 0) {
-        outcome =
-            let_raise(connection, openssl->names._handle_bio_errors, bio.owner, result);
+        outcome = let_raise(connection, st->names._handle_bio_errors, bio.owner, result);
     }
     Py_DECREF(bio.owner);
     return outcome == PYR_TLS_RAISED ? -1 : 0;
 }
 
 static pyr_tls_outcome
-send_by_method(pyr_openssl *openssl, PyObject *connection, PyObject *bytes,
-               Py_ssize_t offset, Py_ssize_t size, Py_ssize_t *sent)
+send_by_method(core_state *st, PyObject *connection, PyObject *bytes, Py_ssize_t offset,
+               Py_ssize_t size, Py_ssize_t *sent)
 {
     PyObject *part = PyBytes_FromStringAndSize(PyBytes_AS_STRING(bytes) + offset, size);
     if (part == NULL) {
         return PYR_TLS_RAISED;
     }
     PyObject *given;
-    pyr_tls_outcome outcome = call_method(connection, openssl->names.send, part, &given);
+    pyr_tls_outcome outcome = call_method(connection, st->names.send, part, &given);
     Py_DECREF(part);
     if (outcome == PYR_TLS_DONE) {
         *sent = PyNumber_AsSsize_t(given, PyExc_OverflowError);
@@ -347,12 +373,12 @@ send_by_method(pyr_openssl *openssl, PyObject *connection, PyObject *bytes,
 /* SSL_write; `bulk` says that more will follow at once, and other threads get a chance.
  */
 static int
-write_record(pyr_openssl *openssl, void *ssl, char *data, int size, bool bulk)
+write_record(pyr_tls_state *tls, void *ssl, char *data, int size, bool bulk)
 {
     PyThreadState *thread = bulk ? PyEval_SaveThread() : NULL;
-    openssl->restore_errno();
-    int result = openssl->SSL_write(ssl, data, size);
-    openssl->save_errno();
+    tls->restore_errno();
+    int result = tls->SSL_write(ssl, data, size);
+    tls->save_errno();
     if (thread != NULL) {
         PyEval_RestoreThread(thread);
     }
@@ -363,15 +389,15 @@ pyr_tls_outcome
 pyr_openssl_send(core_state *st, PyObject *connection, PyObject *bytes, Py_ssize_t offset,
                  Py_ssize_t size, Py_ssize_t *sent)
 {
-    pyr_openssl *openssl = &st->tls->openssl;
+    pyr_tls_state *tls = st->tls;
     handle ssl;
-    if (!find_ssl(openssl, connection, openssl->names.send, &ssl)) {
-        return send_by_method(openssl, connection, bytes, offset, size, sent);
+    if (!find_ssl(st, connection, st->names.send, &ssl)) {
+        return send_by_method(st, connection, bytes, offset, size, sent);
     }
     bool bulk = offset + size < PyBytes_GET_SIZE(bytes);
-    int result = write_record(openssl, ssl.pointer, PyBytes_AS_STRING(bytes) + offset,
+    int result = write_record(tls, ssl.pointer, PyBytes_AS_STRING(bytes) + offset,
                               (int)size, bulk);
-    pyr_tls_outcome outcome = after_ssl(openssl, connection, &ssl, result);
+    pyr_tls_outcome outcome = after_ssl(st, connection, &ssl, result);
     Py_DECREF(ssl.owner);
     *sent = result;
     return outcome;
@@ -382,22 +408,11 @@ pyr_openssl_send(core_state *st, PyObject *connection, PyObject *bytes, Py_ssize
 static PyObject *
 given_item(PyObject *given, const char *name)
 {
-    PyObject *value = PyDict_GetItemString(given, name);
+    PyObject *value = given == NULL ? NULL : PyDict_GetItemString(given, name);
     if (value == NULL) {
         PyErr_Format(PyExc_TypeError, "configure_tls() needs %s", name);
     }
     return value;
-}
-
-static int
-take(PyObject *given, const char *name, PyObject **slot)
-{
-    PyObject *value = given_item(given, name);
-    if (value == NULL) {
-        return -1;
-    }
-    Py_XSETREF(*slot, Py_NewRef(value));
-    return 0;
 }
 
 static int
@@ -416,110 +431,51 @@ take_address(PyObject *given, const char *name, void *slot)
 }
 
 static int
-take_cffi(pyr_openssl *openssl, PyObject *given)
+take_cffi(pyr_tls_state *tls, PyObject *given)
 {
     PyObject *capsule = given_item(given, "cffi");
     void **table = capsule == NULL ? NULL : PyCapsule_GetPointer(capsule, "cffi");
     if (table == NULL) {
         return -1;
     }
-    memcpy(&openssl->to_pointer, &table[CFFI_TO_POINTER], sizeof(void *));
-    memcpy(&openssl->restore_errno, &table[CFFI_RESTORE_ERRNO], sizeof(void *));
-    memcpy(&openssl->save_errno, &table[CFFI_SAVE_ERRNO], sizeof(void *));
+    memcpy(&tls->to_pointer, &table[CFFI_TO_POINTER], sizeof(void *));
+    memcpy(&tls->restore_errno, &table[CFFI_RESTORE_ERRNO], sizeof(void *));
+    memcpy(&tls->save_errno, &table[CFFI_SAVE_ERRNO], sizeof(void *));
     return 0;
 }
 
-static int
-take_want_read(pyr_openssl *openssl, PyObject *given)
-{
-    PyObject *number = given_item(given, "SSL_ERROR_WANT_READ");
-    long value = number == NULL ? -1 : PyLong_AsLong(number);
-    openssl->want_read = (int)value;
-    return value == -1 && PyErr_Occurred() ? -1 : 0;
-}
-
 int
-pyr_openssl_configure(pyr_openssl *openssl, PyObject *given)
+pyr_openssl_configure(core_state *st, PyObject *given)
 {
-#define X(name, parameters)                               \
-    if (take_address(given, #name, &openssl->name) < 0) { \
-        return -1;                                        \
+    pyr_tls_state *tls = st->tls;
+#define X(name, parameters)                           \
+    if (take_address(given, #name, &tls->name) < 0) { \
+        return -1;                                    \
     }
     PYR_OPENSSL_FUNCTIONS(X)
 #undef X
-#define X(name)                                         \
-    if (take(given, #name, &openssl->stock.name) < 0) { \
-        return -1;                                      \
-    }
-    PYR_OPENSSL_METHODS(X)
-#undef X
-    PyObject *type = given_item(given, "Connection");
-    if (type == NULL || take_cffi(openssl, given) < 0 ||
-        take_want_read(openssl, given) < 0 ||
-        take(given, "ssl_type", &openssl->ssl_type) < 0 ||
-        take(given, "bio_type", &openssl->bio_type) < 0 ||
-        take(given, "raise_if_problem", &openssl->stock_raise_if_problem) < 0) {
-        return -1;
-    }
-    if (!PyType_Check(type)) {
-        PyErr_SetString(PyExc_TypeError, "Connection must be a type");
-        return -1;
-    }
-    Py_XSETREF(openssl->connection_type, (PyTypeObject *)Py_NewRef(type));
-    openssl->seen_tag = 0;
-    return 0;
+    PyObject *want_read = given_item(given, "SSL_ERROR_WANT_READ");
+    tls->want_read = want_read == NULL ? -1 : (int)PyLong_AsLong(want_read);
+    tls->class_tag = 0;
+    return PyErr_Occurred() ? -1 : take_cffi(tls, given);
 }
 
 int
-pyr_openssl_init(pyr_openssl *openssl)
+pyr_openssl_init(core_state *st)
 {
-#define X(name)                                              \
-    openssl->names.name = PyUnicode_InternFromString(#name); \
-    if (openssl->names.name == NULL) {                       \
-        return -1;                                           \
-    }
-    PYR_OPENSSL_METHODS(X)
-    PYR_OPENSSL_NAMES(X)
-#undef X
-    openssl->read_size = PyLong_FromLong(READ_SIZE);
-    openssl->read_buffer = PyMem_Malloc(READ_SIZE);
-    if (openssl->read_buffer == NULL) {
+    st->tls->read_size = PyLong_FromLong(READ_SIZE);
+    st->tls->read_buffer = PyMem_Malloc(READ_SIZE);
+    if (st->tls->read_buffer == NULL) {
         PyErr_NoMemory();
-        return -1;
     }
-    return openssl->read_size == NULL ? -1 : 0;
-}
-
-int
-pyr_openssl_traverse(pyr_openssl *openssl, visitproc visit, void *arg)
-{
-    Py_VISIT(openssl->ssl_type);
-    Py_VISIT(openssl->bio_type);
-    Py_VISIT(openssl->connection_type);
-    Py_VISIT(openssl->stock_raise_if_problem);
-#define X(name) Py_VISIT(openssl->stock.name);
-    PYR_OPENSSL_METHODS(X)
-#undef X
-    return 0;
+    return st->tls->read_size == NULL || st->tls->read_buffer == NULL ? -1 : 0;
 }
 
 void
-pyr_openssl_clear(pyr_openssl *openssl)
+pyr_openssl_clear(core_state *st)
 {
-    Py_CLEAR(openssl->ssl_type);
-    Py_CLEAR(openssl->bio_type);
-    Py_CLEAR(openssl->connection_type);
-    Py_CLEAR(openssl->stock_raise_if_problem);
-    Py_CLEAR(openssl->read_size);
-    if (!openssl->read_buffer_busy) {
-        PyMem_Free(openssl->read_buffer);
-        openssl->read_buffer = NULL;
+    if (!st->tls->read_buffer_busy) {
+        PyMem_Free(st->tls->read_buffer);
+        st->tls->read_buffer = NULL;
     }
-#define X(name) Py_CLEAR(openssl->stock.name);
-    PYR_OPENSSL_METHODS(X)
-#undef X
-#define X(name) Py_CLEAR(openssl->names.name);
-    PYR_OPENSSL_METHODS(X)
-    PYR_OPENSSL_NAMES(X)
-#undef X
 }

@@ -1,0 +1,62 @@
+/*
+ * What the TLS room keeps in the module state.
+ *
+ * Terms.  The *protocol* is a TLSMemoryBIOProtocol of Twisted's.  Its *connection* is
+ * what it has in _tlsConnection.  A connection is *direct* if it is pyOpenSSL's
+ * Connection and both the class and the object have the methods that pyOpenSSL gave
+ * them: OpenSSL is called for it without these methods.
+ */
+#ifndef PYREACTOR_TLS_STATE_H
+#define PYREACTOR_TLS_STATE_H
+
+#include <Python.h>
+#include <stdbool.h>
+
+/* Functions of OpenSSL, as cffi has them.  X(name, parameters); all give an int. */
+#define PYR_OPENSSL_FUNCTIONS(X)                    \
+    X(SSL_read, (void *ssl, void *data, int size))  \
+    X(SSL_write, (void *ssl, void *data, int size)) \
+    X(SSL_get_error, (void *ssl, int result))       \
+    X(BIO_read, (void *bio, void *data, int size))  \
+    X(BIO_write, (void *bio, void *data, int size)) \
+    X(BIO_should_retry, (void *bio))                \
+    X(BIO_should_read, (void *bio))
+
+/* Objects that configure_tls must be given, besides those functions. */
+#define PYR_TLS_GIVEN(X)                                             \
+    X(ProtocolWrapper) /* twisted.protocols.policies */              \
+    X(wrapper_deliver) /* its dataReceived */                        \
+    X(WantReadError)   /* OpenSSL.SSL */                             \
+    X(recv)            /* Connection's methods: OpenSSL.SSL's own */ \
+    X(send)                                                          \
+    X(bio_read)                                                      \
+    X(bio_write)                                                     \
+    X(_raise_ssl_error)                                              \
+    X(_handle_bio_errors)                                            \
+    X(raise_if_problem) /* of its helpers for callbacks */           \
+    X(ssl_type)         /* cffi's types for "SSL *" and "BIO *" */   \
+    X(bio_type)                                                      \
+    X(receiving_failed) /* of pyreactor/_tls.py */                   \
+    X(sending_failed)
+
+typedef struct pyr_tls_state {
+#define X(name) PyObject *name;
+    PYR_TLS_GIVEN(X)
+#undef X
+    PyTypeObject *Connection; /* OpenSSL.SSL's */
+    PyObject *read_size;      /* int: what Twisted gives to recv and bio_read */
+    char *read_buffer;        /* has room for that; see openssl.c */
+    bool read_buffer_busy;
+    bool class_is_direct;   /* what was found when Connection was last looked at, */
+    unsigned int class_tag; /* and its stamp then */
+#define X(name, parameters) int(*name) parameters;
+    PYR_OPENSSL_FUNCTIONS(X)
+#undef X
+    int want_read; /* SSL_ERROR_WANT_READ */
+    /* What cffi puts around each call, and how it finds the pointer in an object. */
+    void (*restore_errno)(void);
+    void (*save_errno)(void);
+    char *(*to_pointer)(PyObject *object, void *type);
+} pyr_tls_state;
+
+#endif
