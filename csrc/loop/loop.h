@@ -15,7 +15,7 @@
 
 #include "loop/clock.h"
 #include "loop/engine.h"
-#include "core/logcontext.h"
+#include "loop/logcontext.h"
 #include "loop/poller.h"
 #include "loop/thread_calls.h"
 #include "loop/timers.h"

@@ -5,7 +5,7 @@
  * two dicts are made once and reused, unless somebody kept one of them (deferToThread
  * hands the current context to the worker thread): then new ones are made.
  */
-#include "core/logcontext.h"
+#include "loop/logcontext.h"
 #include "loop/reactor_state.h"
 
 int
