@@ -45,6 +45,7 @@ names_clear(core_state *st)
 static const concept concepts[] = {
     {0, 0, NULL, names_exec, names_traverse, names_clear},
     {0, 0, NULL, pyr_standin_exec, pyr_standin_traverse_state, pyr_standin_clear_state},
+    {0, 0, NULL, pyr_class_watch_exec, pyr_class_watch_traverse, pyr_class_watch_clear},
     {ROOM(framing), NULL, pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
     {ROOM(reactor), pyr_reactor_objects, pyr_reactor_exec, NULL, pyr_reactor_clear},
     {ROOM(tls), pyr_tls_objects, pyr_tls_exec, NULL, pyr_tls_clear},

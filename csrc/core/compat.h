@@ -90,6 +90,35 @@ PyErr_SetRaisedException(PyObject *exc)
 }
 #endif
 
+#if PY_VERSION_HEX < 0x030C0000
+#include <stdint.h>
+
+/* For class_watch.h.  CPython 3.10 and 3.11, whose layouts are settled, number each state
+ * of a class; 0: it has no number now. */
+static inline uint64_t
+pyr_class_tag(PyTypeObject *type)
+{
+    return PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG) ? type->tp_version_tag
+                                                                 : 0;
+}
+
+/* Make it have a number, which a look-up does. */
+static inline uint64_t
+pyr_class_new_tag(PyTypeObject *type, PyObject *any_name)
+{
+    (void)_PyType_Lookup(type, any_name);
+    return pyr_class_tag(type);
+}
+#else
+/* Will the watchers of this class hear of its next change?  Only if it has a tag, which
+ * that takes away; there are not enough for a class that changes all the time. */
+static inline int
+pyr_class_is_told_of(PyTypeObject *type)
+{
+    return PyUnstable_Type_AssignVersionTag(type) == 1;
+}
+#endif
+
 /* Around the use of a field that newer headers mark as deprecated. */
 #if defined(__GNUC__)
 #define PYR_IGNORE_DEPRECATED_BEGIN \

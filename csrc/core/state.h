@@ -16,6 +16,10 @@ typedef struct core_state {
     pyr_names names;
     pyr_standin_state standin;
     pyr_depth depth;
+    struct {         /* class_watch.c's */
+        bool told;   /* whether CPython tells of changes of classes */
+        int watcher; /* what it knows this module by, then */
+    } class_watch;
     struct pyr_framing_state *framing;
     struct pyr_reactor_state *reactor;
     struct pyr_tls_state *tls;
