@@ -90,6 +90,45 @@ def repr_delayed_call(call: Any) -> str:
     return base.DelayedCall.__repr__(call)
 
 
+class OfReactor:
+    """
+    An attribute of timed calls that stock's reactor gives to each of them.
+
+    Here a call asks the reactor for it when it is asked, unless a program has put another
+    value there.
+    """
+
+    def __init__(self, name: str, method: str) -> None:
+        """
+        Make the attribute.
+
+        :param name: the attribute's name.
+        :param method: the name of the reactor's method that is its value.
+        """
+        self.name = name
+        self.method = method
+
+    def __get__(self, call: Any, owner: type | None = None) -> Any:
+        """The value; AttributeError if the reactor is gone."""
+        if call is None:
+            return self
+        try:
+            return call.__dict__[self.name]
+        except KeyError:
+            return getattr(call._reactor, self.method)
+
+    def __set__(self, call: Any, value: object) -> None:
+        """Put another value there."""
+        call.__dict__[self.name] = value
+
+    def __delete__(self, call: Any) -> None:
+        """Take that away; AttributeError if there is none."""
+        try:
+            del call.__dict__[self.name]
+        except KeyError:
+            raise AttributeError(self.name) from None
+
+
 #: What stock keeps in the __dict__ of a timed call, in its order; some may be absent.
 _CALL_STATE = (
     "time",

@@ -88,6 +88,8 @@ _core.configure_reactor(
 )
 
 stand_in(_core.DelayedCall, base.DelayedCall)
+for _name, _method in (("canceller", "_cancelCallLater"), ("resetter", "_moveCallLaterSooner")):
+    setattr(_core.DelayedCall, _name, _reports.OfReactor(_name, _method))
 _core.DelayedCall.__reduce_ex__ = _reports.reduce_delayed_call  # type: ignore[method-assign]
 
 if hasattr(_tcp.Connection, "startTLS"):  # there is pyOpenSSL

@@ -5,7 +5,6 @@
 #include <dlfcn.h>
 #include <time.h>
 
-#include "loop/loop.h"
 #include "core/objects.h"
 
 /* ---- whether time.time is CPython's function ---- */
@@ -29,14 +28,14 @@ is_of_its_module(PyObject *builtin, PyCFunction function)
 
 /* Whether calling time.time would ask the kernel, and do nothing else. */
 static inline bool
-builtin_is_systems(Loop *loop)
+builtin_is_systems(pyr_clock *self)
 {
-    PyObject *builtin = loop->clock.builtin;
+    PyObject *builtin = self->builtin;
     if (builtin == NULL) { /* never found, or collected: there is no other clock */
         return true;
     }
     PyCFunction function = PyCFunction_GET_FUNCTION(builtin);
-    PyCFunction *known = &loop->st->reactor->time_function;
+    PyCFunction *known = &self->st->reactor->time_function;
     if (function == *known) {
         return true;
     }
@@ -113,28 +112,26 @@ find_builtin(PyObject *reactor, PyObject *name)
 
 /* Look again what reactor.seconds is.  Where that fails, the reactor will be asked. */
 static void
-look_up(Loop *loop)
+look_up(pyr_clock *self)
 {
-    pyr_clock *self = &loop->clock;
-    PyObject *builtin = find_builtin(loop->reactor, loop->st->names.seconds);
+    PyObject *builtin = find_builtin(self->reactor, self->st->names.seconds);
     PyErr_Clear();
     self->plain = builtin != NULL;
     if (builtin != NULL) {
         Py_XSETREF(self->builtin, builtin);
     }
-    self->class_tag = pyr_type_tag(Py_TYPE(loop->reactor));
+    self->class_tag = pyr_type_tag(Py_TYPE(self->reactor));
 }
 
 bool
-pyr_clock_is_plain(Loop *loop)
+pyr_clock_is_plain(pyr_clock *self)
 {
-    pyr_clock *self = &loop->clock;
-    if (loop->reactor == NULL) { /* collected; its calls may still be asked */
+    if (self->reactor == NULL) { /* collected; its calls may still be asked */
         return true;
     }
-    unsigned int tag = pyr_type_tag(Py_TYPE(loop->reactor));
+    unsigned int tag = pyr_type_tag(Py_TYPE(self->reactor));
     if (tag == 0 || tag != self->class_tag) {
-        look_up(loop);
+        look_up(self);
     }
     return self->plain;
 }
@@ -146,58 +143,51 @@ pyr_clock_changed(pyr_clock *self)
 }
 
 bool
-pyr_clock_is_systems(Loop *loop)
+pyr_clock_is_systems(pyr_clock *self)
 {
-    return pyr_clock_is_plain(loop) && builtin_is_systems(loop);
+    return pyr_clock_is_plain(self) && builtin_is_systems(self);
 }
 
 /* ---- reading it ---- */
 
-static double
-system_seconds(pyr_clock *self)
+/* Steals `now`, which may be NULL. */
+static int
+as_seconds(PyObject *now, double *seconds)
+{
+    *seconds = now == NULL ? -1.0 : PyFloat_AsDouble(now);
+    Py_XDECREF(now);
+    return *seconds == -1.0 && PyErr_Occurred() ? -1 : 0;
+}
+
+static int
+read_system(pyr_clock *self, double *seconds)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     /* computed as time.time() does, so that equal instants compare equal */
     self->last = (double)((int64_t)now.tv_sec * 1000000000 + now.tv_nsec) / 1e9;
-    return self->last;
+    *seconds = self->last;
+    return 0;
 }
 
-/* Steals `now`, which may be NULL. */
-static double
-as_seconds(PyObject *now)
+int
+pyr_clock_read_other(pyr_clock *self, PyObject *other, double *seconds)
 {
-    if (now == NULL) {
-        return -1.0;
+    if (other == NULL && builtin_is_systems(self)) {
+        return read_system(self, seconds);
     }
-    double seconds = PyFloat_AsDouble(now);
-    Py_DECREF(now);
-    return seconds;
-}
-
-double
-pyr_clock_call(PyObject *clock)
-{
-    PyObject *held = Py_NewRef(clock);
-    PyObject *now = PyObject_CallNoArgs(held);
+    PyObject *held = Py_NewRef(other == NULL ? self->builtin : other);
+    int status = as_seconds(PyObject_CallNoArgs(held), seconds);
     Py_DECREF(held);
-    return as_seconds(now);
+    return status;
 }
 
-double
-pyr_clock_builtin_seconds(Loop *loop)
+int
+pyr_clock_read(pyr_clock *self, double *seconds)
 {
-    if (builtin_is_systems(loop)) {
-        return system_seconds(&loop->clock);
+    if (pyr_clock_is_plain(self)) {
+        return pyr_clock_read_other(self, NULL, seconds);
     }
-    return pyr_clock_call(loop->clock.builtin);
-}
-
-double
-pyr_loop_seconds(Loop *loop)
-{
-    if (pyr_clock_is_plain(loop)) {
-        return pyr_clock_builtin_seconds(loop);
-    }
-    return as_seconds(pyr_call_named(loop->reactor, loop->st->names.seconds, NULL));
+    return as_seconds(pyr_call_named(self->reactor, self->st->names.seconds, NULL),
+                      seconds);
 }

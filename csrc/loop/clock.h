@@ -13,9 +13,9 @@
 
 #include "core/core.h"
 
-struct Loop;
-
 typedef struct {
+    core_state *st;
+    PyObject *reactor; /* borrowed; NULL once it was collected */
     PyObject *builtin; /* time.time, once reactor.seconds was found to be it */
     unsigned int
         class_tag; /* of the reactor's class when `plain` was found out; 0: never */
@@ -24,19 +24,16 @@ typedef struct {
 } pyr_clock;
 
 /* Whether reactor.seconds is time.time, whatever that does. */
-bool pyr_clock_is_plain(struct Loop *loop);
+bool pyr_clock_is_plain(pyr_clock *self);
 
 /* Whether the reactor's clock is the system's, so that no code runs when it is read. */
-bool pyr_clock_is_systems(struct Loop *loop);
+bool pyr_clock_is_systems(pyr_clock *self);
 
-/* Now, by the reactor's clock, in seconds.  -1.0 with an exception set if it raised. */
-double pyr_loop_seconds(struct Loop *loop);
+/* Read it: what reactor.seconds() says.  -1: an exception is set. */
+int pyr_clock_read(pyr_clock *self, double *seconds);
 
-/* The same by time.time, whatever the reactor's clock is now. */
-double pyr_clock_builtin_seconds(struct Loop *loop);
-
-/* Seconds as a clock of the application's gives them; errors as above. */
-double pyr_clock_call(PyObject *clock);
+/* Read a clock of the application's, or the reactor's time.time if that is NULL. */
+int pyr_clock_read_other(pyr_clock *self, PyObject *other, double *seconds);
 
 /* An attribute of the reactor's by the name of seconds came or went. */
 void pyr_clock_changed(pyr_clock *self);

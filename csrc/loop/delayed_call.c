@@ -1,20 +1,10 @@
-/*
- * DelayedCall, which mirrors twisted.internet.base.DelayedCall; see
- * loop/delayed_call.h.
- */
+/* DelayedCall; see delayed_call.h. */
 #include "loop/delayed_call.h"
-#include "loop/loop.h"
 #include "loop/reactor_state.h"
+
+#include "core/attribute.h"
 #include "core/objects.h"
 #include "core/call.h"
-
-void
-pyr_delayed_call_tell(DelayedCall *call)
-{
-    if (!PyObject_GC_IsTracked((PyObject *)call)) {
-        PyObject_GC_Track(call);
-    }
-}
 
 /* ---- making calls ---- */
 
@@ -69,7 +59,7 @@ add_seconds(double left, PyObject *right, binaryfunc add, double *sum)
 /* now + delay for a delay of any type, with the errors that Python's own operators raise;
  * -1 with an exception set. */
 static int
-due_by_operators(Loop *loop, PyObject *delay, double *due)
+due_by_operators(pyr_clock *clock, PyObject *delay, double *due)
 {
     PyObject *zero = PyLong_FromLong(0);
     int legal = zero == NULL ? -1 : PyObject_RichCompareBool(delay, zero, Py_GE);
@@ -77,19 +67,19 @@ due_by_operators(Loop *loop, PyObject *delay, double *due)
     if (legal <= 0) {
         return legal < 0 ? -1 : raise_negative(delay);
     }
-    double seconds = pyr_loop_seconds(loop);
-    if (seconds == -1.0 && PyErr_Occurred()) {
+    double now;
+    if (pyr_clock_read(clock, &now) < 0) {
         return -1;
     }
-    return add_seconds(seconds, delay, PyNumber_Add, due);
+    return add_seconds(now, delay, PyNumber_Add, due);
 }
 
 /* When a call with this delay is due, by the reactor's clock. */
 static int
-due_time(Loop *loop, PyObject *delay, double *due)
+due_time(pyr_clock *clock, PyObject *delay, double *due)
 {
     if (!PyFloat_CheckExact(delay) && !PyLong_CheckExact(delay)) {
-        return due_by_operators(loop, delay, due);
+        return due_by_operators(clock, delay, due);
     }
     double seconds = PyFloat_AsDouble(delay);
     if (seconds == -1.0 && PyErr_Occurred()) {
@@ -98,26 +88,26 @@ due_time(Loop *loop, PyObject *delay, double *due)
     if (!(seconds >= 0.0)) {
         return raise_negative(delay);
     }
-    double now = pyr_loop_seconds(loop);
+    double now;
+    if (pyr_clock_read(clock, &now) < 0) {
+        return -1;
+    }
     *due = now + seconds;
-    return now == -1.0 && PyErr_Occurred() ? -1 : 0;
+    return 0;
 }
 
-/*
- * The garbage collector is told of a call only when the call leaves the heap.  Until then
- * the loop keeps it alive anyway, and a server has so many calls scheduled that looking
- * at each of them took longer than scheduling them; see pyr_timers_traverse.
- */
+/* Not known to the garbage collector; see timers.h. */
 static DelayedCall *
-delayed_call_new(Loop *loop, double time, PyObject *func)
+delayed_call_new(pyr_timers *timers, double time, PyObject *func)
 {
     DelayedCall *self =
-        PyObject_GC_New(DelayedCall, loop->st->reactor->delayed_call_type);
+        PyObject_GC_New(DelayedCall, timers->st->reactor->delayed_call_type);
     if (self == NULL) {
         return NULL;
     }
     memset((char *)self + sizeof(PyObject), 0, sizeof(DelayedCall) - sizeof(PyObject));
-    self->loop = (Loop *)Py_NewRef(loop);
+    Py_INCREF(timers->owner);
+    self->timers = timers;
     self->time = time;
     self->func = Py_NewRef(func);
     return self;
@@ -127,60 +117,51 @@ delayed_call_new(Loop *loop, double time, PyObject *func)
 static int
 keep_clock(DelayedCall *call)
 {
-    Loop *loop = call->loop;
-    if (pyr_clock_is_plain(loop)) {
+    pyr_clock *clock = call->timers->clock;
+    if (pyr_clock_is_plain(clock)) {
         return 0;
     }
-    call->seconds = PyObject_GetAttr(loop->reactor, loop->st->names.seconds);
+    call->seconds = PyObject_GetAttr(clock->reactor, clock->st->names.seconds);
     return call->seconds == NULL ? -1 : 0;
 }
 
-static PyObject *
-schedule(Loop *loop, PyObject *delay, PyObject *func, PyObject *const *args,
-         Py_ssize_t nargs, PyObject *kwnames)
+/* Let the call have the stack that made it. */
+static int
+keep_creator(DelayedCall *call)
 {
-    double due;
-    int debug;
-    if (due_time(loop, delay, &due) < 0) {
-        return NULL;
-    }
-    debug = debug_is_on(loop->st);
-    if (debug < 0) {
-        return NULL;
-    }
-    DelayedCall *call = delayed_call_new(loop, due, func);
-    if (call == NULL) {
-        return NULL;
-    }
-    if (pyr_pack_arguments(args, nargs, kwnames, &call->args, &call->kwargs) < 0 ||
-        keep_clock(call) < 0) {
-        goto error;
-    }
-    if (debug) {
-        call->creator = PyObject_CallNoArgs(loop->st->reactor->format_stack);
-        if (call->creator == NULL) {
-            goto error;
-        }
-    }
-    call->order = loop->timers.next_order++;
-    if (pyr_timers_push(&loop->timers, call) < 0) {
-        goto error;
-    }
-    return (PyObject *)call;
-error:
-    Py_DECREF(call);
-    return NULL;
+    call->creator = PyObject_CallNoArgs(call->timers->st->reactor->format_stack);
+    return call->creator == NULL ? -1 : 0;
 }
 
 PyObject *
-pyr_delayed_call_later(Loop *loop, PyObject *const *args, Py_ssize_t nargs,
+pyr_delayed_call_later(pyr_timers *timers, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames)
 {
+    double due;
     if (nargs < 2) {
         PyErr_SetString(PyExc_TypeError, "callLater() needs delay and callable");
         return NULL;
     }
-    return schedule(loop, args[0], args[1], args + 2, nargs - 2, kwnames);
+    if (due_time(timers->clock, args[0], &due) < 0) {
+        return NULL;
+    }
+    int debug = debug_is_on(timers->st);
+    DelayedCall *call = debug < 0 ? NULL : delayed_call_new(timers, due, args[1]);
+    if (call == NULL) {
+        return NULL;
+    }
+    if (pyr_pack_arguments(args + 2, nargs - 2, kwnames, &call->args, &call->kwargs) <
+            0 ||
+        keep_clock(call) < 0 || (debug && keep_creator(call) < 0)) {
+        Py_DECREF(call);
+        return NULL;
+    }
+    call->order = timers->next_order++;
+    if (pyr_timers_push(call) < 0) {
+        Py_DECREF(call);
+        return NULL;
+    }
+    return (PyObject *)call;
 }
 
 /* ---- DelayedCall's methods ---- */
@@ -189,7 +170,7 @@ pyr_delayed_call_later(Loop *loop, PyObject *const *args, Py_ssize_t nargs,
 static int
 check_pending(DelayedCall *self)
 {
-    core_state *st = self->loop->st;
+    core_state *st = self->timers->st;
     if (self->cancelled) {
         PyErr_SetNone(st->reactor->AlreadyCancelled);
         return -1;
@@ -227,14 +208,6 @@ tell_hook(DelayedCall *self, PyObject *name)
     return none == NULL ? -1 : 0;
 }
 
-/* self.seconds() */
-static double
-call_seconds(DelayedCall *self)
-{
-    return self->seconds == NULL ? pyr_clock_builtin_seconds(self->loop)
-                                 : pyr_clock_call(self->seconds);
-}
-
 PyDoc_STRVAR(cancel_doc, "cancel($self)\n--\n\n"
                          "Unschedule this call.\n\n"
                          "Raises error.AlreadyCancelled or error.AlreadyCalled.\n"
@@ -246,8 +219,8 @@ delayed_call_cancel(DelayedCall *self, PyObject *Py_UNUSED(ignored))
     if (check_pending(self) < 0) {
         return NULL;
     }
-    pyr_names *names = &self->loop->st->names;
-    int debug = self->dict == NULL ? debug_is_on(self->loop->st)
+    pyr_names *names = &self->timers->st->names;
+    int debug = self->dict == NULL ? debug_is_on(self->timers->st)
                                    : pyr_attribute_true((PyObject *)self, names->debug);
     if (debug < 0) {
         return NULL;
@@ -256,8 +229,8 @@ delayed_call_cancel(DelayedCall *self, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     self->cancelled = 1;
-    self->loop->timers.stale++;
-    pyr_delayed_call_tell(self);
+    self->timers->stale++;
+    pyr_timers_track(self);
     if (debug) {
         PyObject *repr = PyObject_Repr((PyObject *)self);
         if (repr == NULL) {
@@ -275,11 +248,11 @@ delayed_call_cancel(DelayedCall *self, PyObject *Py_UNUSED(ignored))
 static int
 move_sooner(DelayedCall *self)
 {
-    if (pyr_timers_push(&self->loop->timers, self) < 0) {
+    if (pyr_timers_push(self) < 0) {
         return -1;
     }
-    self->loop->timers.stale++;
-    return tell_hook(self, self->loop->st->names.resetter);
+    self->timers->stale++;
+    return tell_hook(self, self->timers->st->names.resetter);
 }
 
 PyDoc_STRVAR(reset_doc, "reset($self, secondsFromNow, /)\n--\n\n"
@@ -293,8 +266,8 @@ delayed_call_reset(DelayedCall *self, PyObject *seconds_from_now)
     if (check_pending(self) < 0) {
         return NULL;
     }
-    double time, now = call_seconds(self);
-    if ((now == -1.0 && PyErr_Occurred()) ||
+    double time, now;
+    if (pyr_clock_read_other(self->timers->clock, self->seconds, &now) < 0 ||
         add_seconds(now, seconds_from_now, PyNumber_Add, &time) < 0) {
         return NULL;
     }
@@ -373,10 +346,10 @@ delayed_call_getTime(DelayedCall *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 delayed_call_repr(DelayedCall *self)
 {
-    if (self->repr != NULL) {
+    if (self->repr != NULL && self->repr != Py_None) {
         return Py_NewRef(self->repr);
     }
-    return PyObject_CallOneArg(self->loop->st->reactor->repr_delayed_call,
+    return PyObject_CallOneArg(self->timers->st->reactor->repr_delayed_call,
                                (PyObject *)self);
 }
 
@@ -393,7 +366,7 @@ delayed_call_richcompare(DelayedCall *self, PyObject *other, int op)
     if (Py_TYPE(other) == Py_TYPE(self)) {
         Py_RETURN_RICHCOMPARE(self->time, ((DelayedCall *)other)->time, op);
     }
-    PyObject *time = PyObject_GetAttr(other, self->loop->st->names.time);
+    PyObject *time = PyObject_GetAttr(other, self->timers->st->names.time);
     PyObject *own_time = time == NULL ? NULL : PyFloat_FromDouble(self->time);
     PyObject *result = own_time == NULL ? NULL : PyObject_RichCompare(own_time, time, op);
     Py_XDECREF(time);
@@ -404,24 +377,11 @@ delayed_call_richcompare(DelayedCall *self, PyObject *other, int op)
 /* ---- DelayedCall's attributes ---- */
 
 static PyObject *
-raise_missing(const char *name)
-{
-    PyErr_Format(PyExc_AttributeError, "'DelayedCall' object has no attribute '%s'",
-                 name);
-    return NULL;
-}
-
-static PyObject *
-delayed_call_get_func(DelayedCall *self, void *Py_UNUSED(closure))
-{
-    return self->func == NULL ? raise_missing("func") : Py_NewRef(self->func);
-}
-
-static PyObject *
 delayed_call_get_args(DelayedCall *self, void *Py_UNUSED(closure))
 {
     if (self->func == NULL) {
-        return raise_missing("args");
+        pyr_attribute_absent((PyObject *)self, "args");
+        return NULL;
     }
     return self->args == NULL ? PyTuple_New(0) : Py_NewRef(self->args);
 }
@@ -430,20 +390,10 @@ static PyObject *
 delayed_call_get_kw(DelayedCall *self, void *Py_UNUSED(closure))
 {
     if (self->func == NULL) {
-        return raise_missing("kw");
+        pyr_attribute_absent((PyObject *)self, "kw");
+        return NULL;
     }
     return self->kwargs == NULL ? PyDict_New() : Py_NewRef(self->kwargs);
-}
-
-static int
-delayed_call_set_func(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
-{
-    if (value == NULL || self->func == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "func cannot be deleted or set again");
-        return -1;
-    }
-    Py_XSETREF(self->func, Py_NewRef(value));
-    return 0;
 }
 
 static int
@@ -471,8 +421,12 @@ delayed_call_set_kw(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure)
 static PyObject *
 delayed_call_get_seconds(DelayedCall *self, void *Py_UNUSED(closure))
 {
-    PyObject *clock = self->seconds != NULL ? self->seconds : self->loop->clock.builtin;
-    return clock == NULL ? raise_missing("seconds") : Py_NewRef(clock);
+    PyObject *clock =
+        self->seconds != NULL ? self->seconds : self->timers->clock->builtin;
+    if (clock == NULL) {
+        pyr_attribute_absent((PyObject *)self, "seconds");
+    }
+    return Py_XNewRef(clock);
 }
 
 static int
@@ -486,90 +440,16 @@ delayed_call_set_seconds(DelayedCall *self, PyObject *value, void *Py_UNUSED(clo
     return 0;
 }
 
-/*
- * What stock's reactor hands to each of its calls, and a program may replace: ours asks
- * the reactor when it is asked.  The closure is a `reactor_attribute`.
- */
-typedef struct {
-    const char *name;          /* of the call's attribute */
-    const char *reactors_name; /* of the reactor's */
-} reactor_attribute;
-
-static const reactor_attribute canceller_attribute = {"canceller", "_cancelCallLater"},
-                               resetter_attribute = {"resetter", "_moveCallLaterSooner"};
-
+/* For what stock's reactor hands to each of its calls, see pyreactor/_reports.py. */
 static PyObject *
-delayed_call_get_reactors(DelayedCall *self, void *closure)
+delayed_call_get_reactor(DelayedCall *self, void *Py_UNUSED(closure))
 {
-    const reactor_attribute *attribute = closure;
-    PyObject *own = NULL;
-    PyObject *name = PyUnicode_FromString(attribute->name);
-    if (name != NULL) {
-        own = own_value(self, name);
-        Py_DECREF(name);
-    }
-    if (own != NULL || PyErr_Occurred()) {
-        return own;
-    }
-    return PyObject_GetAttrString(self->loop->reactor, attribute->reactors_name);
+    PyObject *reactor = self->timers->clock->reactor;
+    return Py_NewRef(reactor != NULL ? reactor : Py_None);
 }
-
-static int
-delayed_call_set_reactors(DelayedCall *self, PyObject *value, void *closure)
-{
-    const reactor_attribute *attribute = closure;
-    PyObject *dict = PyObject_GenericGetDict((PyObject *)self, NULL);
-    int result = -1;
-    if (dict != NULL && value != NULL) {
-        result = PyDict_SetItemString(dict, attribute->name, value);
-    } else if (dict != NULL) {
-        result = PyDict_DelItemString(dict, attribute->name);
-        if (result < 0 && PyErr_ExceptionMatches(PyExc_KeyError)) {
-            PyErr_SetString(PyExc_AttributeError, attribute->name);
-        }
-    }
-    Py_XDECREF(dict);
-    return result;
-}
-
-static PyObject *
-delayed_call_get_creator(DelayedCall *self, void *Py_UNUSED(closure))
-{
-    return Py_NewRef(self->creator != NULL ? self->creator : Py_None);
-}
-
-static int
-delayed_call_set_creator(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
-{
-    value = value == Py_None ? NULL : value;
-    Py_XSETREF(self->creator, Py_XNewRef(value));
-    return 0;
-}
-
-/* Stock's __repr__, which this type borrows, looks at it. */
-static PyObject *
-delayed_call_get_repr(DelayedCall *self, void *Py_UNUSED(closure))
-{
-    return Py_NewRef(self->repr != NULL ? self->repr : Py_None);
-}
-
-static int
-delayed_call_set_repr(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
-{
-    value = value == Py_None ? NULL : value;
-    Py_XSETREF(self->repr, Py_XNewRef(value));
-    return 0;
-}
-
-#define REACTORS(name, doc)                                                          \
-    {                                                                                \
-#name, (getter)delayed_call_get_reactors, (setter)delayed_call_set_reactors, \
-            PyDoc_STR(doc), (void *)&name##_attribute                                \
-    }
 
 static PyGetSetDef delayed_call_getset[] = {
-    {"func", (getter)delayed_call_get_func, (setter)delayed_call_set_func,
-     PyDoc_STR("The callable to call; absent once cancelled."), NULL},
+    PYR_ATTRIBUTE("func", DelayedCall, func),
     {"args", (getter)delayed_call_get_args, (setter)delayed_call_set_args,
      PyDoc_STR("tuple: positional arguments; absent once cancelled."), NULL},
     {"kw", (getter)delayed_call_get_kw, (setter)delayed_call_set_kw,
@@ -577,12 +457,8 @@ static PyGetSetDef delayed_call_getset[] = {
     {"seconds", (getter)delayed_call_get_seconds, (setter)delayed_call_set_seconds,
      PyDoc_STR("The clock that reset() reads: a callable that returns float seconds."),
      NULL},
-    REACTORS(canceller, "A callable that cancel() calls with this call."),
-    REACTORS(resetter, "A callable that is called with this call when it moved."),
-    {"_repr", (getter)delayed_call_get_repr, (setter)delayed_call_set_repr, NULL, NULL},
-    {"creator", (getter)delayed_call_get_creator, (setter)delayed_call_set_creator,
-     PyDoc_STR("list of str in debug mode: the stack that made this call; else None."),
-     NULL},
+    {"_reactor", (getter)delayed_call_get_reactor, NULL,
+     PyDoc_STR("The reactor that makes this call, or None once it is gone."), NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL},
 };
@@ -596,6 +472,10 @@ static PyMemberDef delayed_call_members[] = {
      PyDoc_STR("int: 1 once the call was made.")},
     {"cancelled", T_BYTE, offsetof(DelayedCall, cancelled), 0,
      PyDoc_STR("int: 1 once the call was cancelled.")},
+    {"creator", T_OBJECT, offsetof(DelayedCall, creator), 0,
+     PyDoc_STR("list of str in debug mode: the stack that made this call; else None.")},
+    /* Stock's __repr__, which this type borrows, looks at it. */
+    {"_repr", T_OBJECT, offsetof(DelayedCall, repr), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(DelayedCall, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(DelayedCall, weakrefs), READONLY, NULL},
     {NULL},
@@ -616,7 +496,7 @@ int
 delayed_call_traverse(DelayedCall *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->loop);
+    Py_VISIT(self->timers->owner);
     Py_VISIT(self->func);
     Py_VISIT(self->args);
     Py_VISIT(self->kwargs);
@@ -630,7 +510,7 @@ delayed_call_traverse(DelayedCall *self, visitproc visit, void *arg)
 static int
 delayed_call_clear(DelayedCall *self)
 {
-    /* loop stays: methods need it, and the loop breaks the cycle from its side. */
+    /* The loop stays: methods need it, and it breaks the cycle from its side. */
     Py_CLEAR(self->func);
     Py_CLEAR(self->args);
     Py_CLEAR(self->kwargs);
@@ -652,7 +532,7 @@ delayed_call_dealloc(DelayedCall *self)
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     (void)delayed_call_clear(self);
-    Py_CLEAR(self->loop);
+    Py_DECREF(self->timers->owner);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);
     Py_TRASHCAN_END

@@ -1,33 +1,35 @@
-/* Errors of the loop; see loop/loop.h. */
-#include "loop/loop.h"
+/* Errors of the loop; see errors.h. */
+#include "loop/errors.h"
 
 #include <errno.h>
 
+#include "loop/loop.h"
+
 void
-pyr_set_uv_error(int status)
+pyr_errors_set(int error)
 {
-    errno = -status; /* on Unix, libuv's codes are negated errno values */
+    errno = error;
     PyErr_SetFromErrno(PyExc_OSError);
 }
 
 void
-pyr_loop_keep_exception(Loop *self)
+pyr_errors_keep(Loop *loop)
 {
-    if (self->pending_exc == NULL) {
-        self->pending_exc = PyErr_GetRaisedException();
+    if (loop->pending_exc == NULL) {
+        loop->pending_exc = PyErr_GetRaisedException();
     } else {
-        PyErr_WriteUnraisable((PyObject *)self);
+        PyErr_WriteUnraisable((PyObject *)loop);
     }
 }
 
 int
-pyr_loop_raise_kept(Loop *self)
+pyr_errors_raise(Loop *loop)
 {
-    if (self->pending_exc == NULL) {
+    PyObject *exc = loop->pending_exc;
+    if (exc == NULL) {
         return 0;
     }
-    PyObject *exc = self->pending_exc;
-    self->pending_exc = NULL;
+    loop->pending_exc = NULL;
     PyErr_SetRaisedException(exc);
     return -1;
 }

@@ -1,66 +1,87 @@
-/* Handling what is ready; see loop/poller.h. */
-#include "loop/poller.h"
+/* Handling what is ready; see event.h. */
+#include "loop/event.h"
 #include "loop/reactor_state.h"
 
 #include <poll.h>
 
-#include "loop/loop.h"
 #include "core/report.h"
-#include "transport/stream.h"
+#include "loop/errors.h"
 
-/* What the kernel said of a descriptor, in the terms of stock's _PollLikeMixin. */
-enum {
-    EVENT_IN = PYR_READ,
-    EVENT_OUT = PYR_WRITE,
-    EVENT_DISCONNECTED = 4,
-    EVENT_CLOSED = 8
-};
+/* ---- the end of a selectable ---- */
 
 /* The two ends of a healthy life, which need neither a new Failure nor a look at the
- * interfaces: what stock's _disconnectSelectable does for a stream. */
+ * interfaces: what stock's _disconnectSelectable does for a connection. */
 static int
-disconnect_stream(Loop *loop, PyObject *selectable, PyObject *failure, bool half)
+disconnect_plainly(Selectable *self, PyObject *failure, bool half)
 {
-    pyr_names *names = &loop->st->names;
-    StreamConnection *stream = (StreamConnection *)selectable;
-    if (pyr_stream_stop(stream, PYR_READ) < 0 ||
-        (!half && pyr_stream_stop(stream, PYR_WRITE) < 0)) {
+    pyr_names *names = &self->st->names;
+    if (self->ops->stop(self, PYR_READ) < 0 ||
+        (!half && self->ops->stop(self, PYR_WRITE) < 0)) {
         return -1;
     }
     PyObject *result = PyObject_CallMethodOneArg(
-        selectable, half ? names->readConnectionLost : names->connectionLost, failure);
+        (PyObject *)self, half ? names->readConnectionLost : names->connectionLost,
+        failure);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
 
-int
-pyr_disconnect(Loop *loop, PyObject *selectable, PyObject *why, bool in_read)
+/* reactor._disconnectSelectable(selectable, why, in_read) */
+static int
+disconnect(Loop *loop, PyObject *selectable, PyObject *why, bool in_read)
 {
     pyr_reactor_state *state = loop->st->reactor;
-    if (loop->plain_disconnect && pyr_stream_of(loop, selectable) != NULL) {
-        if (why == state->CONNECTION_DONE) {
-            return disconnect_stream(loop, selectable, state->done_failure, in_read);
-        }
-        if (why == state->CONNECTION_LOST) {
-            return disconnect_stream(loop, selectable, state->lost_failure, false);
-        }
+    Selectable *own = loop->plain_disconnect ? pyr_selectable_of(loop, selectable) : NULL;
+    if (own != NULL && why == state->CONNECTION_DONE) {
+        return disconnect_plainly(own, state->done_failure, in_read);
+    }
+    if (own != NULL && why == state->CONNECTION_LOST) {
+        return disconnect_plainly(own, state->lost_failure, false);
     }
     PyObject *args[] = {loop->reactor, selectable, why, in_read ? Py_True : Py_False};
     PyObject *result =
         PyObject_VectorcallMethod(loop->st->names._disconnectSelectable, args,
                                   4 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    if (result == NULL) {
-        return -1;
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* ---- one event ---- */
+
+/* What stock's _doReadOrWrite does. */
+static int
+handle(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops, int events)
+{
+    core_state *st = loop->st;
+    bool in_read = false;
+    PyObject *why;
+    if ((events & PYR_HANG_UP) && !(events & PYR_READ)) {
+        in_read = (events & PYR_HANG_UP_OF_READER) != 0;
+        why = Py_NewRef(in_read ? st->reactor->CONNECTION_DONE
+                                : st->reactor->CONNECTION_LOST);
+    } else {
+        why = ops->read_and_write(st, selectable, events, &in_read);
+        if (why == NULL && pyr_report_keep(st->reactor->event_error, NULL, &why) < 0) {
+            return -1;
+        }
     }
-    Py_DECREF(result);
-    return 0;
+    int status = PyObject_IsTrue(why);
+    if (status > 0) {
+        status = disconnect(loop, selectable, why, in_read);
+    }
+    Py_DECREF(why);
+    return status;
 }
 
 static PyObject *
-log_prefix_of(Loop *loop, PyObject *selectable)
+log_prefix_of(core_state *st, PyObject *selectable, const pyr_selectable_ops *ops)
 {
-    core_state *st = loop->st;
-    PyObject *prefix = PyObject_CallMethodNoArgs(selectable, st->names.logPrefix);
+    PyObject *prefix = ops->log_prefix == NULL ? NULL : ops->log_prefix(selectable);
+    if (prefix != NULL) {
+        return prefix;
+    }
+    PyErr_Clear(); /* its logPrefix() raises that again, and it is logged */
+    prefix = PyObject_CallMethodNoArgs(selectable, st->names.logPrefix);
     if (prefix != NULL || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
         return prefix;
     }
@@ -71,209 +92,111 @@ log_prefix_of(Loop *loop, PyObject *selectable)
 }
 
 void
-pyr_dispatch(Loop *loop, PyObject *selectable, PyObject *prefix, int events,
-             pyr_event_handler handler)
+pyr_event_dispatch(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops,
+                   int events)
 {
     core_state *st = loop->st;
-    PyObject *system =
-        prefix != NULL ? Py_NewRef(prefix) : log_prefix_of(loop, selectable);
-    if (system == NULL || pyr_logcontext_push(st, &loop->logcontext, system) < 0) {
-        Py_XDECREF(system);
-        pyr_loop_keep_exception(loop);
+    PyObject *prefix = log_prefix_of(st, selectable, ops);
+    if (prefix == NULL || pyr_logcontext_push(st, &loop->logcontext, prefix) < 0) {
+        Py_XDECREF(prefix);
+        pyr_errors_keep(loop);
         return;
     }
-    int status = handler(loop, selectable, events);
+    int status = handle(loop, selectable, ops, events);
     pyr_logcontext_pop(&loop->logcontext);
     if (status < 0 && (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) ||
-                       pyr_report_with(st->reactor->event_error, system) < 0)) {
-        pyr_loop_keep_exception(loop);
+                       pyr_report_with(st->reactor->event_error, prefix) < 0)) {
+        pyr_errors_keep(loop);
     }
-    Py_DECREF(system);
-}
-
-/* Call selectable.doRead or doWrite; its answer (why the connection ends, or a false
- * value), or NULL with an exception set. */
-static inline PyObject *
-call_io(PyObject *selectable, PyObject *name)
-{
-    return PyObject_CallMethodNoArgs(selectable, name);
-}
-
-/* Do what stock's _doReadOrWrite does inside its try; new reference or NULL. */
-static PyObject *
-read_and_write(core_state *st, PyObject *selectable, int events, bool *in_read)
-{
-    PyObject *why = Py_NewRef(Py_None);
-    int fd = pyr_descriptor_or_none(st, selectable);
-    if (fd < 0) {
-        Py_DECREF(why);
-        return fd == -2 ? NULL : Py_NewRef(st->reactor->no_descriptor);
-    }
-    if (events & EVENT_IN) {
-        Py_SETREF(why, call_io(selectable, st->names.doRead));
-        *in_read = true;
-        if (why == NULL) {
-            return NULL;
-        }
-    }
-    if (events & EVENT_OUT) {
-        int lost = PyObject_IsTrue(why);
-        if (lost != 0) {
-            if (lost < 0) {
-                Py_CLEAR(why);
-            }
-            return why;
-        }
-        Py_SETREF(why, call_io(selectable, st->names.doWrite));
-        *in_read = false;
-    }
-    return why;
-}
-
-static int
-handle_selectable(Loop *loop, PyObject *selectable, int events)
-{
-    core_state *st = loop->st;
-    bool in_read = false;
-    PyObject *why;
-    if ((events & EVENT_DISCONNECTED) && !(events & EVENT_IN)) {
-        in_read = (events & EVENT_CLOSED) != 0;
-        why = Py_NewRef(in_read ? st->reactor->CONNECTION_DONE
-                                : st->reactor->CONNECTION_LOST);
-    } else {
-        why = read_and_write(st, selectable, events, &in_read);
-        if (why == NULL && pyr_report_keep(st->reactor->event_error, NULL, &why) < 0) {
-            return -1;
-        }
-    }
-    int status = PyObject_IsTrue(why);
-    if (status > 0) {
-        status = pyr_disconnect(loop, selectable, why, in_read);
-    }
-    Py_DECREF(why);
-    return status;
-}
-
-/* libuv hides which events came with an error, so ask the kernel.  EVENT_CLOSED says
- * that the descriptor was watched for reading (stock then sees a clean end). */
-static int
-query_events(pyr_poller *poller, int otherwise)
-{
-    struct pollfd pfd = {.fd = poller->fd};
-    int events = 0;
-    if (poller->wanted & PYR_READ) {
-        pfd.events |= POLLIN;
-    }
-    if (poller->watching & PYR_WRITE) {
-        pfd.events |= POLLOUT;
-    }
-    if (poll(&pfd, 1, 0) <= 0) {
-        return otherwise;
-    }
-    if (pfd.revents & POLLIN) {
-        events |= EVENT_IN;
-    }
-    if (pfd.revents & POLLOUT) {
-        events |= EVENT_OUT;
-    }
-    if (pfd.revents & (POLLERR | POLLHUP)) {
-        events |= EVENT_DISCONNECTED;
-        if (poller->wanted & PYR_READ) {
-            events |= EVENT_CLOSED;
-        }
-    }
-    if (pfd.revents & POLLNVAL) {
-        events = (int)poller->wanted;
-    }
-    return events;
+    Py_DECREF(prefix);
 }
 
 static void
-dispatch_poller(pyr_poller *poller, int events)
+dispatch_watch(pyr_watch *watch, int events)
 {
-    PyObject *selectable = Py_NewRef(poller->selectable);
-    if (poller->is_stream) {
-        pyr_stream_dispatch((StreamConnection *)selectable,
-                            events & (EVENT_IN | EVENT_OUT),
-                            (events & EVENT_DISCONNECTED) != 0);
-    } else {
-        pyr_dispatch(poller->loop, selectable, NULL, events, handle_selectable);
-    }
+    PyObject *selectable = Py_NewRef(watch->selectable);
+    pyr_event_dispatch(watch->loop, selectable, watch->ops, events);
     Py_DECREF(selectable);
 }
 
 bool
-pyr_poller_dispatch_read(Loop *loop, PyObject *selectable)
+pyr_event_read_rest(Loop *loop)
 {
-    pyr_poller *poller = pyr_pollers_find(&loop->pollers, selectable);
-    if (poller == NULL || !(poller->wanted & PYR_READ)) {
+    PyObject *reader = loop->st->reactor->unread;
+    pyr_watch *watch = reader == NULL ? NULL : pyr_watches_find(&loop->watches, reader);
+    if (watch == NULL || !(watch->wanted & PYR_READ)) {
         return false;
     }
-    poller->uses++;
-    dispatch_poller(poller, EVENT_IN);
-    pyr_poller_release(poller);
+    watch->uses++;
+    dispatch_watch(watch, PYR_READ);
+    pyr_watch_release(watch);
     return true;
 }
 
-/* ---- handling ---- */
+/* ---- what happened ---- */
 
-/* A UNIX socket that could not be connected hangs up and is writable for ever.  A
- * terminal that hung up is writable, too; and readable, with what came before. */
-static inline bool
-may_have_hung_up(pyr_poller *poller, int uv_events)
+/* libuv hides which events came with an error, so ask the kernel. */
+static int
+query_events(pyr_watch *watch, int otherwise)
 {
-    if (poller->is_terminal) {
-        bool reads = (uv_events & UV_READABLE) && (poller->wanted & PYR_READ);
-        return (uv_events & UV_WRITABLE) && !reads;
+    struct pollfd pfd = {.fd = watch->fd};
+    bool reads = watch->wanted & PYR_READ;
+    pfd.events = (short)((reads ? POLLIN : 0) | (watch->asked & PYR_WRITE ? POLLOUT : 0));
+    if (poll(&pfd, 1, 0) <= 0) {
+        return otherwise;
     }
-    return poller->is_stream &&
-           pyr_stream_is_connecting((StreamConnection *)poller->selectable);
+    if (pfd.revents & POLLNVAL) {
+        return (int)watch->wanted;
+    }
+    int events =
+        (pfd.revents & POLLIN ? PYR_READ : 0) | (pfd.revents & POLLOUT ? PYR_WRITE : 0);
+    if (pfd.revents & (POLLERR | POLLHUP)) {
+        events |= PYR_HANG_UP | (reads ? PYR_HANG_UP_OF_READER : 0);
+    }
+    return events;
 }
 
 static int
-events_of(pyr_poller *poller, bool failed, int uv_events)
+events_of(pyr_watch *watch, bool failed, int uv_events)
 {
-    if (failed || may_have_hung_up(poller, uv_events)) {
-        /* Should the error have gone away: try, and see.  But to read a serial line that
-         * has nothing looks like its end. */
-        return query_events(poller, poller->is_terminal ? 0 : (int)poller->wanted);
+    const pyr_selectable_ops *ops = watch->ops;
+    int events = ((uv_events & UV_READABLE ? PYR_READ : 0) |
+                  (uv_events & UV_WRITABLE ? PYR_WRITE : 0)) &
+                 (int)watch->wanted;
+    if (failed || (ops->may_have_hung_up != NULL &&
+                   ops->may_have_hung_up(watch->selectable, events))) {
+        return query_events(watch, ops->tries_after_errors ? (int)watch->wanted : 0);
     }
-    if (uv_events & UV_DISCONNECT) {
-        return query_events(poller, 0);
-    }
-    return ((uv_events & UV_READABLE ? EVENT_IN : 0) |
-            (uv_events & UV_WRITABLE ? EVENT_OUT : 0)) &
-           (int)poller->wanted;
+    return uv_events & UV_DISCONNECT ? query_events(watch, 0) : events;
 }
 
 static void
-handle_ready(pyr_poller *poller)
+handle_ready(pyr_watch *watch)
 {
-    int uv_events = poller->ready, events = 0;
-    bool failed = poller->failed;
-    poller->ready = 0;
-    poller->failed = false;
-    if (!poller->closing && poller->wanted != 0) {
-        events = events_of(poller, failed, uv_events);
+    int uv_events = watch->ready, events = 0;
+    bool failed = watch->failed;
+    watch->ready = 0;
+    watch->failed = false;
+    if (!watch->closing && watch->wanted != 0) {
+        events = events_of(watch, failed, uv_events);
         if (events != 0) {
-            dispatch_poller(poller, events);
+            dispatch_watch(watch, events);
         }
     }
-    if (!poller->closing && (events == 0 || failed)) {
-        pyr_poller_ask(poller, poller->watching & poller->wanted);
+    if (!watch->closing && (events == 0 || failed)) {
+        pyr_watch_ask(watch, watch->asked & watch->wanted);
     }
 }
 
 bool
-pyr_pollers_dispatch(Loop *loop)
+pyr_event_dispatch_all(Loop *loop)
 {
-    pyr_pollers *self = &loop->pollers;
-    bool any = pyr_pollers_have_ready(self);
-    while (pyr_pollers_have_ready(self)) {
-        pyr_poller *poller = self->ready[self->ready_head++];
-        handle_ready(poller);
-        pyr_poller_release(poller);
+    bool any = false;
+    pyr_watch *watch;
+    while ((watch = pyr_watches_take_ready(&loop->watches)) != NULL) {
+        handle_ready(watch);
+        pyr_watch_release(watch);
+        any = true;
     }
-    self->ready_head = self->ready_end = 0;
     return any;
 }

@@ -18,26 +18,21 @@ typedef struct {
     uint64_t order; /* ties fire in the order they were made */
     uint64_t number;
     struct DelayedCall *call; /* strong */
-} pyr_timer_entry;
+} pyr_heap_entry;
 
 typedef struct {
-    pyr_timer_entry *heap;
+    pyr_heap_entry *entries;
     size_t count;
     size_t capacity;
-    size_t stale; /* entries of cancelled or moved calls */
-    uint64_t next_order;
-    uint64_t next_number;
-} pyr_timers;
+} pyr_heap;
 
-/* Make room for one more; -1 with an exception set. */
-int pyr_heap_reserve(pyr_timers *self);
+/* Add an entry with its reference; -1 with an exception set. */
+int pyr_heap_add(pyr_heap *self, pyr_heap_entry entry);
 
-void pyr_heap_sift_up(pyr_timer_entry *heap, size_t at);
+/* Take the first entry off, with its reference. */
+pyr_heap_entry pyr_heap_pop(pyr_heap *self);
 
-/* Take the first entry off; the caller owns its reference to the call. */
-pyr_timer_entry pyr_heap_pop(pyr_timers *self);
-
-/* Drop stale entries once they are many. */
-void pyr_heap_compact(pyr_timers *self);
+/* Make a heap again of what has just any order. */
+void pyr_heap_repair(pyr_heap *self);
 
 #endif

@@ -10,36 +10,33 @@
 
 #include <math.h>
 
-#include "transport/datagram.h"
-#include "transport/stream.h"
+#include "loop/errors.h"
+#include "loop/event.h"
+#include "loop/sleep.h"
 
 static bool
 has_work(Loop *self)
 {
-    return self->woken || self->flush_head != NULL || self->pending_exc != NULL;
+    return self->wake.woken || pyr_flush_is_due(&self->flush) ||
+           self->pending_exc != NULL;
 }
 
-/* Flush, sleep up to `delay` seconds (negative: without limit), handle events. */
 int
 pyr_loop_iterate(Loop *self, double delay)
 {
-    pyr_stream_flush(self);
+    pyr_flush_run(self);
     /* The rest of what the event that iterates here came with. */
-    bool handled = pyr_datagram_deliver_rest(self);
-    handled |= pyr_pollers_dispatch(self);
+    bool handled = pyr_event_read_rest(self);
+    handled |= pyr_event_dispatch_all(self);
     if (handled || has_work(self)) {
         delay = 0;
     }
-    self->woken = false;
-    if (delay > LONGEST_SLEEP) {
-        delay = LONGEST_SLEEP;
-    }
-    if (pyr_loop_make_whole(self) < 0) {
+    self->wake.woken = false;
+    if (pyr_sleep_until_ready(self, delay) < 0) {
         return -1;
     }
-    pyr_loop_wait(self, delay);
-    (void)pyr_pollers_dispatch(self);
-    return pyr_loop_raise_kept(self);
+    (void)pyr_event_dispatch_all(self);
+    return pyr_errors_raise(self);
 }
 
 static int
@@ -59,38 +56,48 @@ fire_shutdown(Loop *self)
 int
 pyr_loop_run_due(Loop *self)
 {
-    if (self->threadcalls.count > 0 && pyr_threadcalls_run(self) < 0) {
-        return -1;
+    if (self->threadcalls.count > 0) {
+        int more = pyr_threadcalls_run(&self->threadcalls, self->st);
+        if (more < 0) {
+            return -1;
+        }
+        if (more) {
+            pyr_wake_up(&self->wake);
+        }
     }
-    if (pyr_timers_run(self) < 0) {
+    if (pyr_timers_run(&self->timers) < 0) {
         return -1;
     }
     return self->just_stopped ? fire_shutdown(self) : 0;
 }
 
-int
-pyr_loop_iterate_once(Loop *self)
+static int
+turn_by_c(Loop *self)
 {
-    if (pyr_loop_run_due(self) < 0) {
+    double delay = 0;
+    if (pyr_loop_run_due(self) < 0 ||
+        (self->running && pyr_timers_delay(&self->timers, &delay) < 0)) {
         return -1;
     }
-    double delay = self->running ? pyr_timers_delay(self) : 0.0;
-    if (delay == -2.0) {
-        return -1;
-    }
-    if (delay > 0 && !pyr_clock_is_systems(self)) {
+    if (delay > 0 && !pyr_clock_is_systems(&self->clock)) {
         /* A clock that stands would be asked again and again: wait as long as stock. */
         delay = ceil(delay * 1000.0) / 1000.0;
     }
     return pyr_loop_iterate(self, delay);
 }
 
-/* The same by the reactor's methods, as somebody has replaced one of them. */
-int
-pyr_loop_iterate_by_methods(Loop *self)
+/* The same by the reactor's methods, as one of them was replaced. */
+static int
+turn_by_methods(Loop *self)
 {
     PyObject *result =
         PyObject_CallOneArg(self->st->reactor->iterate_by_methods, self->reactor);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
+}
+
+int
+pyr_loop_turn(Loop *self)
+{
+    return self->overridden ? turn_by_methods(self) : turn_by_c(self);
 }

@@ -1,11 +1,14 @@
-/* The type Loop; see loop/loop.h. */
+/* The type Loop; see loop.h. */
 #include "loop/loop.h"
 #include "loop/reactor_state.h"
-#include "loop/delayed_call.h"
+
+#include <math.h>
 
 #include "core/report.h"
-#include "transport/datagram.h"
-#include "transport/stream.h"
+#include "loop/delayed_call.h"
+#include "loop/selectable.h"
+#include "loop/sleep.h"
+#include "loop/whole.h"
 
 /* ---- running ---- */
 
@@ -20,8 +23,7 @@ loop_run(Loop *self, PyObject *Py_UNUSED(ignored))
     while (self->started) {
         int status = pyr_logcontext_enter(self->st, &self->logcontext);
         while (status == 0 && self->started) {
-            status = self->overridden ? pyr_loop_iterate_by_methods(self)
-                                      : pyr_loop_iterate_once(self);
+            status = pyr_loop_turn(self);
         }
         if (status < 0 && pyr_report(self->st->reactor->main_loop_error) < 0) {
             return NULL;
@@ -53,12 +55,12 @@ PyDoc_STRVAR(doIteration_doc,
 static PyObject *
 loop_doIteration(Loop *self, PyObject *delay)
 {
-    double seconds = -1.0;
-    if (delay != Py_None) {
-        seconds = PyFloat_AsDouble(delay);
-        if (seconds == -1.0 && PyErr_Occurred()) {
-            return NULL;
-        }
+    double seconds = delay == Py_None ? INFINITY : PyFloat_AsDouble(delay);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (!(seconds >= 0)) { /* as epoll has it */
+        seconds = INFINITY;
     }
     if (pyr_logcontext_enter(self->st, &self->logcontext) < 0 ||
         pyr_loop_iterate(self, seconds) < 0) {
@@ -74,15 +76,15 @@ PyDoc_STRVAR(timeout_doc, "timeout($self)\n--\n\n"
 static PyObject *
 loop_timeout(Loop *self, PyObject *Py_UNUSED(ignored))
 {
-    double delay = pyr_timers_delay(self);
-    if (delay == -2.0) {
+    double delay;
+    if (pyr_timers_delay(&self->timers, &delay) < 0) {
         return NULL;
     }
-    if (delay < 0) {
+    if (isinf(delay)) {
         Py_RETURN_NONE;
     }
-    if (delay == 0 || delay > LONGEST_SLEEP) { /* stock's limits are ints */
-        return PyLong_FromLong(delay == 0 ? 0 : (long)LONGEST_SLEEP);
+    if (delay == 0 || delay > PYR_LONGEST_SLEEP) { /* stock's limits are ints */
+        return PyLong_FromLong(delay == 0 ? 0 : (long)PYR_LONGEST_SLEEP);
     }
     return PyFloat_FromDouble(delay);
 }
@@ -98,7 +100,7 @@ PyDoc_STRVAR(callLater_doc,
 static PyObject *
 loop_callLater(Loop *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    return pyr_delayed_call_later(self, args, nargs, kwnames);
+    return pyr_delayed_call_later(&self->timers, args, nargs, kwnames);
 }
 
 PyDoc_STRVAR(getDelayedCalls_doc,
@@ -109,7 +111,7 @@ PyDoc_STRVAR(getDelayedCalls_doc,
 static PyObject *
 loop_getDelayedCalls(Loop *self, PyObject *Py_UNUSED(ignored))
 {
-    return pyr_timers_list(self);
+    return pyr_timers_list(&self->timers);
 }
 
 PyDoc_STRVAR(
@@ -136,7 +138,7 @@ loop_callFromThread(Loop *self, PyObject *const *args, Py_ssize_t nargs,
     if (pyr_threadcalls_add(&self->threadcalls, args, nargs, kwnames) < 0) {
         return NULL;
     }
-    pyr_loop_wake(self);
+    pyr_wake_up(&self->wake);
     Py_RETURN_NONE;
 }
 
@@ -147,7 +149,7 @@ PyDoc_STRVAR(wakeUp_doc, "wakeUp($self)\n--\n\n"
 static PyObject *
 loop_wakeUp(Loop *self, PyObject *Py_UNUSED(ignored))
 {
-    pyr_loop_wake(self);
+    pyr_wake_up(&self->wake);
     Py_RETURN_NONE;
 }
 
@@ -170,11 +172,11 @@ continuous(Loop *self, PyObject *method, PyObject *selectable)
 static PyObject *
 add_descriptor(Loop *self, PyObject *selectable, int event)
 {
-    int status = pyr_poller_add(self, selectable, event);
-    if (status < 0) {
+    pyr_watched status = pyr_selectable_add(self, selectable, event);
+    if (status == PYR_WATCH_ERROR) {
         return NULL;
     }
-    if (status > 0) {
+    if (status == PYR_NOT_WATCHED) {
         pyr_names *names = &self->st->names;
         self->has_continuous = true;
         return continuous(self, event == PYR_READ ? names->addReader : names->addWriter,
@@ -211,7 +213,7 @@ remove_descriptor(Loop *self, PyObject *selectable, int event)
                                           selectable);
         }
     }
-    if (pyr_poller_remove(self, selectable, event) < 0) {
+    if (pyr_selectable_remove(self, selectable, event) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -268,7 +270,7 @@ PyDoc_STRVAR(readers_doc, "readers($self)\n--\n\nThe polled readers: a new list.
 static PyObject *
 loop_readers(Loop *self, PyObject *Py_UNUSED(ignored))
 {
-    return pyr_poller_list(self, PYR_READ);
+    return pyr_selectable_list(self, PYR_READ);
 }
 
 PyDoc_STRVAR(writers_doc, "writers($self)\n--\n\nThe polled writers: a new list.");
@@ -276,7 +278,7 @@ PyDoc_STRVAR(writers_doc, "writers($self)\n--\n\nThe polled writers: a new list.
 static PyObject *
 loop_writers(Loop *self, PyObject *Py_UNUSED(ignored))
 {
-    return pyr_poller_list(self, PYR_WRITE);
+    return pyr_selectable_list(self, PYR_WRITE);
 }
 
 /* ---- what PyReactor tells the loop ---- */
@@ -331,7 +333,7 @@ loop_watch(Loop *self, PyObject *args)
     if (watch_flag(flag, value) < 0) {
         return NULL;
     }
-    pyr_loop_notice(self);
+    pyr_wake_notice(&self->wake);
     Py_RETURN_NONE;
 }
 
@@ -344,12 +346,12 @@ static PyObject *
 loop_forked(Loop *self, PyObject *Py_UNUSED(ignored))
 {
     self->forked = true;
-    if (self->asleep) { /* the sleeper is not in this process */
-        self->asleep = self->wake_sent = false;
+    self->st->reactor->unread = NULL; /* what it has received is the parent's */
+    if (self->wake.asleep) {          /* the sleeper is not in this process */
+        self->wake.asleep = self->wake.sent = false;
         self->engine_lost = true;
-        pyr_pollers_forget_ready(&self->pollers);
+        pyr_watches_forget_ready(&self->watches);
     }
-    pyr_datagram_forked(self->st);
     Py_RETURN_NONE;
 }
 
@@ -379,30 +381,6 @@ static PyMethodDef loop_methods[] = {
 
 /* ---- the type ---- */
 
-static void
-loop_close(Loop *self)
-{
-    if (self->closed) {
-        return;
-    }
-    if (self->forked && self->engine != NULL && pyr_loop_ready(self) < 0) {
-        PyErr_WriteUnraisable(NULL);
-    }
-    if (self->engine != NULL &&
-        (self->engine_lost || !pyr_engine_is_whole(self->engine))) {
-        pyr_loop_abandon_engine(self);
-    }
-    self->closed = true; /* first: destructors that run below must not add to it */
-    pyr_stream_flush_clear(self);
-    pyr_pollers_close_all(self);
-    if (self->engine != NULL) {
-        pyr_engine_close(self->engine);
-        self->engine = NULL;
-    }
-    pyr_pollers_settle(self);
-    pyr_pollers_free(&self->pollers);
-}
-
 static PyObject *
 loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -425,15 +403,11 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     self->st = st;
     self->reactor = Py_NewRef(reactor);
+    self->clock = (pyr_clock){.st = st, .reactor = reactor};
+    self->wake = (pyr_wake){.engine = &self->engine};
+    self->timers = (pyr_timers){
+        .st = st, .owner = (PyObject *)self, .clock = &self->clock, .wake = &self->wake};
     pyr_standin_remember(st, reactor, (PyObject *)self);
-    self->read_buffer = PyMem_Malloc(PYR_READ_BUFFER_SIZE);
-    if (self->read_buffer == NULL) {
-        PyErr_NoMemory();
-    }
-    if (self->read_buffer == NULL) {
-        Py_DECREF(self);
-        return NULL;
-    }
     return (PyObject *)self;
 }
 
@@ -449,22 +423,24 @@ loop_traverse(Loop *self, visitproc visit, void *arg)
         result = pyr_threadcalls_traverse(&self->threadcalls, visit, arg);
     }
     if (result == 0) {
-        result = pyr_pollers_traverse(&self->pollers, visit, arg);
+        result = pyr_watches_traverse(&self->watches, visit, arg);
     }
     if (result == 0) {
         result = pyr_logcontext_traverse(&self->logcontext, visit, arg);
     }
-    return result == 0 ? pyr_stream_flush_traverse(self, visit, arg) : result;
+    return result == 0 ? pyr_flush_traverse(&self->flush, visit, arg) : result;
 }
 
 static int
 loop_clear(Loop *self)
 {
-    loop_close(self);
+    pyr_whole_close(self);
+    pyr_flush_clear(&self->flush);
     pyr_timers_clear(&self->timers);
     pyr_threadcalls_clear(&self->threadcalls);
     pyr_logcontext_clear(&self->logcontext);
     pyr_standin_forget(self->st, (PyObject *)self);
+    self->clock.reactor = NULL;
     Py_CLEAR(self->reactor);
     Py_CLEAR(self->pending_exc);
     Py_CLEAR(self->clock.builtin);
@@ -480,7 +456,6 @@ loop_dealloc(Loop *self)
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     (void)loop_clear(self);
-    PyMem_Free(self->read_buffer);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);
 }
@@ -508,7 +483,7 @@ static PyType_Spec loop_spec = {
 };
 
 int
-pyr_loop_exec(PyObject *module, core_state *st)
+pyr_loop_type_exec(PyObject *module, core_state *st)
 {
     st->reactor->loop_type = pyr_add_type(module, &loop_spec, NULL);
     return st->reactor->loop_type == NULL ? -1 : 0;

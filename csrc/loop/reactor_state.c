@@ -9,6 +9,7 @@
 #include "transport/datagram.h"
 #include "transport/listener.h"
 #include "loop/loop.h"
+#include "loop/selectable.h"
 #include "transport/peers.h"
 #include "transport/pipe.h"
 #include "loop/reactor_concepts.h"
@@ -18,6 +19,7 @@
 
 const pyr_given pyr_reactor_objects[] = {
     PYR_MADE(pyr_reactor_state, loop_type),
+    PYR_MADE(pyr_reactor_state, selectable_type),
     PYR_MADE(pyr_reactor_state, delayed_call_base),
     PYR_MADE(pyr_reactor_state, delayed_call_type),
     PYR_MADE(pyr_reactor_state, stream_type),
@@ -66,10 +68,10 @@ static PyMethodDef reactor_functions[] = {
 int
 pyr_reactor_exec(PyObject *module, core_state *st)
 {
-    if (pyr_loop_exec(module, st) < 0 || pyr_delayed_call_exec(module, st) < 0 ||
-        pyr_stream_exec(module, st) < 0 || pyr_listener_exec(module, st) < 0 ||
-        pyr_datagram_exec(module, st) < 0 || pyr_pipe_exec(module, st) < 0 ||
-        pyr_terminal_exec(module, st) < 0) {
+    if (pyr_loop_type_exec(module, st) < 0 || pyr_selectable_exec(module, st) < 0 ||
+        pyr_delayed_call_exec(module, st) < 0 || pyr_stream_exec(module, st) < 0 ||
+        pyr_listener_exec(module, st) < 0 || pyr_datagram_exec(module, st) < 0 ||
+        pyr_pipe_exec(module, st) < 0 || pyr_terminal_exec(module, st) < 0) {
         return -1;
     }
     return PyModule_AddFunctions(module, reactor_functions);
@@ -78,8 +80,13 @@ pyr_reactor_exec(PyObject *module, core_state *st)
 void
 pyr_reactor_clear(core_state *st)
 {
-    pyr_batch_free(st->reactor->batch);
-    st->reactor->batch = NULL;
-    pyr_peers_free(st->reactor->peers);
-    st->reactor->peers = NULL;
+    pyr_reactor_state *state = st->reactor;
+    if (!state->read_buffer_busy) {
+        PyMem_RawFree(state->read_buffer);
+        state->read_buffer = NULL;
+    }
+    pyr_batch_free(state->batch);
+    state->batch = NULL;
+    pyr_peers_free(state->peers);
+    state->peers = NULL;
 }

@@ -7,6 +7,7 @@
 #define PYREACTOR_REACTOR_STATE_H
 
 #include <Python.h>
+#include <stdbool.h>
 
 /* Objects that configure_reactor must be given. */
 #define PYR_REACTOR_GIVEN(X)                                                 \
@@ -49,6 +50,10 @@
 
 typedef struct pyr_reactor_state {
     PyTypeObject *loop_type;
+    PyTypeObject *selectable_type;
+    PyObject
+        *unread; /* the reader that has received more than it has handed over, or NULL;
+                  * borrowed.  An iteration inside its handler lets it go on. */
     PyTypeObject *delayed_call_base; /* all of a timed call but Twisted's class */
     PyTypeObject *delayed_call_type; /* from that and Twisted's; NULL until configured */
     PyTypeObject *stream_type;
@@ -57,7 +62,9 @@ typedef struct pyr_reactor_state {
     PyObject *terminal_writeSomeData;
     PyCFunction time_function;  /* CPython's own time.time; NULL until it was seen */
     unsigned int debug_off_tag; /* base.DelayedCall's while its debug is False; or 0 */
-    struct pyr_batch *batch;    /* of datagram ports; made when first needed, as peers */
+    char *read_buffer;       /* shared by all streams; see transport/stream_internal.h */
+    bool read_buffer_busy;   /* it holds what is not yet handed over */
+    struct pyr_batch *batch; /* of datagram ports; made when first needed, as peers */
     struct pyr_peers *peers;
 #define X(name) PyObject *name;
     PYR_REACTOR_GIVEN(X)

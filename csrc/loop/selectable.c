@@ -1,19 +1,29 @@
-/* Readers and writers; see loop/poller.h. */
-#include "loop/poller.h"
+/* Selectables; see selectable.h. */
+#include "loop/selectable.h"
 #include "loop/reactor_state.h"
 
 #include <errno.h>
 
-#include "loop/loop.h"
-#include "transport/stream.h"
+#include "loop/errors.h"
+#include "loop/whole.h"
 
-/* ---- what a selectable says of itself ---- */
-
-/* selectable.fileno() as an int >= 0; -1 with an exception set. */
-static int
-descriptor_of(core_state *st, PyObject *selectable)
+Selectable *
+pyr_selectable_of(Loop *loop, PyObject *object)
 {
-    PyObject *number = PyObject_CallMethodNoArgs(selectable, st->names.fileno);
+    if (!PyObject_TypeCheck(object, loop->st->reactor->selectable_type)) {
+        return NULL;
+    }
+    Selectable *self = (Selectable *)object;
+    return self->loop == loop ? self : NULL;
+}
+
+/* ---- objects of any type ---- */
+
+/* object.fileno(), which must be a descriptor; -1 with an exception set. */
+static int
+descriptor_to_add(core_state *st, PyObject *object)
+{
+    PyObject *number = PyObject_CallMethodNoArgs(object, st->names.fileno);
     if (number == NULL) {
         return -1;
     }
@@ -22,42 +32,65 @@ descriptor_of(core_state *st, PyObject *selectable)
     return fd;
 }
 
-/* The same for removal and checks, where -1 is an answer; -2 with an exception set. */
-int
-pyr_descriptor_or_none(core_state *st, PyObject *selectable)
+/* object.fileno(), where *fd is -1 for what is no descriptor; -1 with an exception. */
+static int
+ask_descriptor(core_state *st, PyObject *object, int *fd)
 {
-    PyObject *number = PyObject_CallMethodNoArgs(selectable, st->names.fileno);
-    if (number == NULL) {
-        return -2;
-    }
-    long fd = PyLong_AsLong(number);
-    Py_DECREF(number);
-    if (fd == -1 && PyErr_Occurred()) {
-        return -2;
-    }
-    return fd < 0 || fd > INT_MAX ? -1 : (int)fd;
+    PyObject *number = PyObject_CallMethodNoArgs(object, st->names.fileno);
+    long value = number == NULL ? -1 : PyLong_AsLong(number);
+    Py_XDECREF(number);
+    *fd = value < 0 || value > INT_MAX ? -1 : (int)value;
+    return value == -1 && PyErr_Occurred() ? -1 : 0;
 }
 
-/* Was the descriptor closed, and its number given away, behind the reactor's back? */
-static bool
-poller_is_stale(pyr_poller *poller)
+static int
+object_descriptor(core_state *st, PyObject *object)
 {
-    if (poller->is_stream) {
-        return pyr_stream_descriptor((StreamConnection *)poller->selectable) !=
-               poller->fd;
-    }
-    PyObject *selectable = Py_NewRef(poller->selectable);
-    int fd = pyr_descriptor_or_none(poller->loop->st, selectable);
-    Py_DECREF(selectable);
-    if (fd == -2) {
+    int fd;
+    if (ask_descriptor(st, object, &fd) < 0) {
         PyErr_Clear();
     }
-    return fd != poller->fd;
+    return fd;
 }
+
+static PyObject *
+object_read_and_write(core_state *st, PyObject *object, int events, bool *in_read)
+{
+    int fd, lost = 0;
+    if (ask_descriptor(st, object, &fd) < 0) {
+        return NULL;
+    }
+    if (fd < 0) {
+        return Py_NewRef(st->reactor->no_descriptor);
+    }
+    PyObject *why = Py_NewRef(Py_None);
+    if (events & PYR_READ) {
+        *in_read = true;
+        Py_SETREF(why, PyObject_CallMethodNoArgs(object, st->names.doRead));
+        lost = why == NULL ? -1 : PyObject_IsTrue(why);
+    }
+    if (lost == 0 && (events & PYR_WRITE)) {
+        Py_SETREF(why, PyObject_CallMethodNoArgs(object, st->names.doWrite));
+        *in_read = false;
+    } else if (lost < 0) {
+        Py_CLEAR(why);
+    }
+    return why;
+}
+
+static const pyr_selectable_ops object_ops = {
+    .may_block = true,
+    .asks_for_hang_ups = true,
+    .tries_after_errors = true,
+    .descriptor = object_descriptor,
+    .read_and_write = object_read_and_write,
+};
+
+/* ---- descriptors that have another selectable ---- */
 
 /* A connection whose socket was closed behind its back is told so, soon. */
 static int
-lose_later(Loop *loop, PyObject *stream)
+lose_later(Loop *loop, Selectable *self)
 {
     core_state *st = loop->st;
     PyObject *disconnect =
@@ -65,159 +98,164 @@ lose_later(Loop *loop, PyObject *stream)
     if (disconnect == NULL) {
         return -1;
     }
-    PyObject *call[] = {disconnect, stream, st->reactor->no_descriptor, Py_False};
+    PyObject *call[] = {disconnect, (PyObject *)self, st->reactor->no_descriptor,
+                        Py_False};
     int status = pyr_threadcalls_add(&loop->threadcalls, call, 4, NULL);
     Py_DECREF(disconnect);
-    pyr_loop_wake(loop);
+    pyr_wake_up(&loop->wake);
     return status;
 }
 
-/* Make room in the table for a newcomer on `fd`: a stream that waits for nothing gives
- * its place to anybody (it may have handed its descriptor on), others if it is stale.
- * One that is no socket shares the descriptor, in the way that stock's selectables do. */
+/* Was the descriptor closed, and its number given away, behind the reactor's back? */
+static bool
+is_stale(pyr_watch *watch)
+{
+    PyObject *selectable = Py_NewRef(watch->selectable);
+    int fd = watch->ops->descriptor(watch->loop->st, selectable);
+    Py_DECREF(selectable);
+    return fd != watch->fd && !watch->closing;
+}
+
 static int
-evict_stale(Loop *loop, int fd)
+drop_stale(Loop *loop, pyr_watch *watch)
+{
+    if (!watch->ops->keeps_watch) {
+        pyr_watch_close(watch);
+        return 0;
+    }
+    Selectable *self = (Selectable *)Py_NewRef(watch->selectable);
+    self->ops->forget(self);
+    int status = lose_later(loop, self);
+    Py_DECREF(self);
+    return status;
+}
+
+static int
+make_leave(pyr_watch *watch)
+{
+    Selectable *self = (Selectable *)Py_NewRef(watch->selectable);
+    int status = self->ops->leave(self);
+    Py_DECREF(self);
+    return status;
+}
+
+/* Make room for a newcomer on `fd`: a Selectable that waits for nothing gives its place
+ * to anybody (it may have handed its descriptor on), others if they are stale, and one
+ * that shares the descriptor leaves the loop. */
+static int
+make_room(Loop *loop, int fd)
 {
     int status = 0;
-    pyr_poller *poller = pyr_pollers_get(&loop->pollers, fd);
-    if (poller == NULL) {
+    pyr_watch *watch = pyr_watches_get(&loop->watches, fd);
+    if (watch == NULL) {
         return 0;
     }
-    if (poller->is_stream && poller->wanted == 0) {
-        pyr_stream_forget_poller((StreamConnection *)poller->selectable);
+    if (watch->ops->keeps_watch && watch->wanted == 0) {
+        watch->ops->forget((Selectable *)watch->selectable);
         return 0;
     }
-    poller->uses++;
-    if (poller_is_stale(poller) && !poller->closing) {
-        if (!poller->is_stream) {
-            pyr_poller_close(poller);
-        } else {
-            PyObject *stream = Py_NewRef(poller->selectable);
-            pyr_stream_forget_poller((StreamConnection *)stream);
-            status = lose_later(loop, stream);
-            Py_DECREF(stream);
-        }
+    watch->uses++;
+    if (is_stale(watch)) {
+        status = drop_stale(loop, watch);
     }
-    if (!poller->closing && poller->is_stream &&
-        pyr_stream_is_foreign((StreamConnection *)poller->selectable)) {
-        PyObject *stream = Py_NewRef(poller->selectable);
-        status = pyr_stream_leave_loop((StreamConnection *)stream);
-        Py_DECREF(stream);
+    if (!watch->closing && watch->ops->leave != NULL) {
+        status = make_leave(watch);
     }
-    pyr_poller_release(poller);
+    pyr_watch_release(watch);
     return status;
+}
+
+/* A watch of a descriptor that has none, if the kernel polls such a file. */
+static pyr_watched
+watch_new(Loop *loop, int fd, const pyr_selectable_ops *ops, PyObject *selectable,
+          pyr_watch **watch)
+{
+    int error = pyr_whole_refuses(loop, fd);
+    if (error == EPERM && (!ops->keeps_watch || ops->leave != NULL)) {
+        return PYR_NOT_WATCHED;
+    }
+    if (error != 0) {
+        pyr_errors_set(error);
+        return PYR_WATCH_ERROR;
+    }
+    *watch = pyr_watch_new(loop, fd, ops, selectable);
+    return *watch == NULL ? PYR_WATCH_ERROR : PYR_WATCHED;
 }
 
 /* ---- adding and removing ---- */
 
-pyr_poller *
-pyr_pollers_find(pyr_pollers *self, PyObject *selectable)
+pyr_watched
+pyr_selectable_add(Loop *loop, PyObject *object, int event)
 {
-    for (int fd = 0; fd < self->capacity; fd++) {
-        if (self->by_fd[fd] != NULL && self->by_fd[fd]->selectable == selectable) {
-            return self->by_fd[fd];
+    Selectable *own = pyr_selectable_of(loop, object);
+    if (own != NULL) {
+        return own->ops->start(own, event) < 0 ? PYR_WATCH_ERROR : PYR_WATCHED;
+    }
+    int fd = descriptor_to_add(loop->st, object);
+    if (fd < 0 || pyr_whole_open(loop) < 0) {
+        return PYR_WATCH_ERROR;
+    }
+    pyr_watch *watch = pyr_watches_get(&loop->watches, fd);
+    if (watch != NULL && watch->selectable != object) {
+        if (make_room(loop, fd) < 0) {
+            return PYR_WATCH_ERROR;
+        }
+        watch = pyr_watches_get(&loop->watches, fd);
+    }
+    if (watch == NULL) {
+        pyr_watched status = watch_new(loop, fd, &object_ops, object, &watch);
+        if (status != PYR_WATCHED) {
+            return status;
         }
     }
-    return NULL;
-}
-
-static int
-add_to_poller(pyr_poller *poller, PyObject *selectable, int event)
-{
-    if (poller->wanted & event) {
-        return 0; /* as in stock, the first one keeps the event */
+    if (watch->wanted & event) {
+        return PYR_WATCHED; /* as in stock, the first one keeps the event */
     }
-    if (poller->is_stream) {
-        pyr_set_uv_error(UV_EEXIST);
-        return -1;
+    if (watch->ops->keeps_watch) {
+        pyr_errors_set(EEXIST);
+        return PYR_WATCH_ERROR;
     }
-    pyr_poller_ask_for(poller, poller->watching | event);
-    return pyr_poller_want(poller, selectable, poller->wanted | event);
-}
-
-static int
-add_new(Loop *loop, PyObject *selectable, int fd, int event)
-{
-    bool refused = false;
-    pyr_poller *poller = pyr_poller_new(loop, fd, &refused);
-    if (poller == NULL) {
-        if (refused) {
-            PyErr_Clear();
-            return 1;
-        }
-        return -1;
-    }
-    pyr_poller_ask_for(poller, event);
-    return pyr_poller_want(poller, selectable, event);
+    pyr_watch_want(watch, object, watch->wanted | event, watch->asked | event);
+    return PYR_WATCHED;
 }
 
 int
-pyr_poller_add(Loop *loop, PyObject *selectable, int event)
+pyr_selectable_remove(Loop *loop, PyObject *object, int event)
 {
-    struct StreamConnection *stream = pyr_stream_of(loop, selectable);
-    if (stream != NULL) {
-        return pyr_stream_start(stream, event);
+    Selectable *own = pyr_selectable_of(loop, object);
+    if (own != NULL) {
+        return own->ops->stop(own, event);
     }
-    int fd = descriptor_of(loop->st, selectable);
-    if (fd < 0 || pyr_loop_ready(loop) < 0) {
+    int fd;
+    if (ask_descriptor(loop->st, object, &fd) < 0) {
         return -1;
     }
-    pyr_poller *poller = pyr_pollers_get(&loop->pollers, fd);
-    if (poller != NULL && poller->selectable != selectable) {
-        if (evict_stale(loop, fd) < 0) {
-            return -1;
-        }
-        poller = pyr_pollers_get(&loop->pollers, fd);
+    pyr_watch *watch = fd < 0 ? pyr_watches_find(&loop->watches, object)
+                              : pyr_watches_get(&loop->watches, fd);
+    if (watch == NULL || watch->ops->keeps_watch || !(watch->wanted & event)) {
+        return 0;
     }
-    if (poller != NULL) {
-        return add_to_poller(poller, selectable, event);
-    }
-    return add_new(loop, selectable, fd, event);
-}
-
-static void
-remove_event(pyr_poller *poller, int event)
-{
-    unsigned wanted = poller->wanted & ~(unsigned)event;
+    unsigned wanted = watch->wanted & ~(unsigned)event;
     if (wanted == 0) {
-        pyr_poller_close(poller);
+        pyr_watch_close(watch);
     } else {
-        poller->wanted = wanted;
-        pyr_poller_ask_for(poller, poller->watching & wanted);
-    }
-}
-
-int
-pyr_poller_remove(Loop *loop, PyObject *selectable, int event)
-{
-    struct StreamConnection *stream = pyr_stream_of(loop, selectable);
-    if (stream != NULL) {
-        return pyr_stream_stop(stream, event);
-    }
-    int fd = pyr_descriptor_or_none(loop->st, selectable);
-    if (fd == -2) {
-        return -1;
-    }
-    pyr_poller *poller = fd == -1 ? pyr_pollers_find(&loop->pollers, selectable)
-                                  : pyr_pollers_get(&loop->pollers, fd);
-    if (poller != NULL && !poller->is_stream && (poller->wanted & event)) {
-        remove_event(poller, event);
+        pyr_watch_want(watch, watch->selectable, wanted, watch->asked & wanted);
     }
     return 0;
 }
 
 PyObject *
-pyr_poller_list(Loop *loop, int event)
+pyr_selectable_list(Loop *loop, int event)
 {
-    pyr_pollers *self = &loop->pollers;
+    pyr_watches *all = &loop->watches;
     PyObject *list = PyList_New(0);
     if (list == NULL) {
         return NULL;
     }
-    for (int fd = 0; fd < self->capacity; fd++) {
-        pyr_poller *poller = self->by_fd[fd];
-        if (poller != NULL && (poller->wanted & event) &&
-            PyList_Append(list, poller->selectable) < 0) {
+    for (int fd = 0; fd < all->capacity; fd++) {
+        pyr_watch *watch = all->by_fd[fd];
+        if (watch != NULL && (watch->wanted & event) &&
+            PyList_Append(list, watch->selectable) < 0) {
             Py_DECREF(list);
             return NULL;
         }
@@ -225,56 +263,58 @@ pyr_poller_list(Loop *loop, int event)
     return list;
 }
 
-/* A poller for a stream.  1 where one that is no socket can have none. */
-static int
-add_stream(Loop *loop, pyr_poller **poller, struct StreamConnection *stream, int fd)
+static pyr_watched
+first_want(Selectable *self, int fd)
 {
-    bool refused = false, foreign = pyr_stream_is_foreign(stream);
-    if (pyr_loop_ready(loop) < 0 || evict_stale(loop, fd) < 0) {
-        return -1;
+    if (pyr_whole_open(self->loop) < 0 || make_room(self->loop, fd) < 0) {
+        return PYR_WATCH_ERROR;
     }
-    if (*poller != NULL) { /* asking for a fileno() ran Python code */
-        return 0;
+    if (self->watch != NULL) { /* asking for a fileno() ran Python code */
+        return PYR_WATCHED;
     }
-    if (pyr_pollers_get(&loop->pollers, fd) != NULL) {
-        if (foreign) {
-            return 1;
-        }
-        pyr_set_uv_error(UV_EEXIST); /* as if the second were any other selectable */
-        return -1;
+    if (pyr_watches_get(&self->loop->watches, fd) == NULL) {
+        return watch_new(self->loop, fd, self->ops, (PyObject *)self, &self->watch);
     }
-    *poller = pyr_poller_new(loop, fd, foreign ? &refused : NULL);
-    if (*poller == NULL) {
-        if (refused) {
-            PyErr_Clear();
-        }
-        return refused ? 1 : -1;
+    if (self->ops->leave != NULL) {
+        return PYR_NOT_WATCHED;
     }
-    (*poller)->selectable = (PyObject *)stream;
-    (*poller)->is_stream = true;
-    (*poller)->is_terminal = pyr_stream_is_terminal(stream);
-    return 0;
+    pyr_errors_set(EEXIST); /* as if the second were an object of any type */
+    return PYR_WATCH_ERROR;
 }
 
-int
-pyr_poller_watch(Loop *loop, pyr_poller **poller, struct StreamConnection *stream, int fd,
-                 int wanted, int watching)
+pyr_watched
+pyr_selectable_want(Selectable *self, int fd, int wanted, int asked)
 {
-    if (*poller == NULL) {
-        int status = wanted == 0 ? 0 : add_stream(loop, poller, stream, fd);
-        if (status != 0 || wanted == 0) {
+    if (self->watch == NULL) {
+        pyr_watched status = wanted == 0 ? PYR_WATCHED : first_want(self, fd);
+        if (status != PYR_WATCHED || self->watch == NULL) {
             return status;
         }
     }
-    pyr_poller *self = *poller;
-    pyr_poller_ask_for(self, watching);
-    if ((unsigned)wanted == self->wanted) {
-        return 0;
-    }
-    if (wanted != 0) {
-        return pyr_poller_want(self, (PyObject *)stream, wanted);
-    }
-    PyObject *owned = pyr_poller_disown(self);
-    Py_XDECREF(owned);
-    return 0;
+    pyr_watch_want(self->watch, (PyObject *)self, (unsigned)wanted, (unsigned)asked);
+    return PYR_WATCHED;
+}
+
+/* ---- the base of the types ---- */
+
+PyDoc_STRVAR(selectable_doc,
+             "What the loop watches without calls into Python: a connection, a pipe.");
+
+static PyType_Slot selectable_slots[] = {
+    {Py_tp_doc, (void *)selectable_doc},
+    {0, NULL},
+};
+
+static PyType_Spec selectable_spec = {
+    .name = "pyreactor._core.Selectable",
+    .basicsize = sizeof(Selectable),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = selectable_slots,
+};
+
+int
+pyr_selectable_exec(PyObject *module, core_state *st)
+{
+    st->reactor->selectable_type = pyr_add_type(module, &selectable_spec, NULL);
+    return st->reactor->selectable_type == NULL ? -1 : 0;
 }

@@ -1,5 +1,5 @@
 /* reactor.callFromThread's queue; see loop/thread_calls.h. */
-#include "loop/loop.h"
+#include "loop/thread_calls.h"
 #include "loop/reactor_state.h"
 #include "core/call.h"
 #include "core/report.h"
@@ -61,24 +61,20 @@ threadcall_release(pyr_threadcall *call)
 }
 
 int
-pyr_threadcalls_run(Loop *loop)
+pyr_threadcalls_run(pyr_threadcalls *self, core_state *st)
 {
-    pyr_threadcalls *self = &loop->threadcalls;
     /* A call queued by one of these calls waits for the next iteration, as in stock. */
     for (size_t left = self->count; left > 0 && self->count > 0; left--) {
         pyr_threadcall call = ring_pop(self);
         PyObject *result = pyr_call_packed(call.func, call.args, call.kwargs);
-        if (result == NULL && pyr_report(loop->st->reactor->thread_call_error) < 0) {
+        if (result == NULL && pyr_report(st->reactor->thread_call_error) < 0) {
             threadcall_release(&call);
             return -1;
         }
         Py_XDECREF(result);
         threadcall_release(&call);
     }
-    if (self->count > 0) {
-        pyr_loop_wake(loop);
-    }
-    return 0;
+    return self->count > 0 ? 1 : 0;
 }
 
 int

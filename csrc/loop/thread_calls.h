@@ -17,14 +17,13 @@ typedef struct {
     size_t count;
 } pyr_threadcalls;
 
-struct Loop;
-
 /* Add a call made by METH_FASTCALL | METH_KEYWORDS arguments (func first). */
 int pyr_threadcalls_add(pyr_threadcalls *self, PyObject *const *args, Py_ssize_t nargs,
                         PyObject *kwnames);
 
-/* Run the calls that were queued when this began; errors are logged as stock does. */
-int pyr_threadcalls_run(struct Loop *loop);
+/* Run the calls that were queued when this began; errors are logged as stock does.  1 if
+ * more came meanwhile, -1 if the logging raised. */
+int pyr_threadcalls_run(pyr_threadcalls *self, core_state *st);
 
 int pyr_threadcalls_traverse(pyr_threadcalls *self, visitproc visit, void *arg);
 void pyr_threadcalls_clear(pyr_threadcalls *self);

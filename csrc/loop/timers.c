@@ -1,26 +1,77 @@
-/* Timed calls in the order of their time; see loop/timers.h. */
+/* Timed calls in the order of their time; see timers.h. */
 #include "loop/timers.h"
-#include "loop/delayed_call.h"
-#include "loop/heap.h"
-#include "loop/loop.h"
 #include "loop/reactor_state.h"
-#include "core/call.h"
-#include "core/report.h"
 
-/* Give `call` an entry for its present time; an older entry of its becomes stale. */
+#include <math.h>
+
+#include "core/attribute.h"
+#include "core/report.h"
+#include "core/call.h"
+
+/* ---- the entries ---- */
+
 int
-pyr_timers_push(pyr_timers *self, DelayedCall *call)
+pyr_timers_push(DelayedCall *call)
 {
-    if (pyr_heap_reserve(self) < 0) {
+    pyr_timers *self = call->timers;
+    pyr_heap_entry entry = {call->time, call->order, self->next_number, call};
+    if (pyr_heap_add(&self->heap, entry) < 0) {
         return -1;
     }
+    Py_INCREF(call);
     call->number = self->next_number++;
-    self->heap[self->count] = (pyr_timer_entry){call->time, call->order, call->number,
-                                                (DelayedCall *)Py_NewRef(call)};
-    self->count++;
-    pyr_heap_sift_up(self->heap, self->count - 1);
-    pyr_loop_notice(call->loop);
+    pyr_wake_notice(self->wake);
     return 0;
+}
+
+static inline bool
+is_stale(const pyr_heap_entry *entry)
+{
+    return entry->call->cancelled || entry->call->number != entry->number;
+}
+
+/* The first entry that counts, or NULL; what is stale before it is dropped. */
+static pyr_heap_entry *
+first_entry(pyr_timers *self)
+{
+    while (self->heap.count > 0 && is_stale(&self->heap.entries[0])) {
+        pyr_heap_entry entry = pyr_heap_pop(&self->heap);
+        if (self->stale > 0) {
+            self->stale--;
+        }
+        Py_DECREF(entry.call);
+    }
+    return self->heap.count > 0 ? &self->heap.entries[0] : NULL;
+}
+
+/* Drop stale entries once they are many, in time linear in the heap. */
+static void
+drop_stale(pyr_timers *self)
+{
+    if (self->stale <= 50 || self->stale <= self->heap.count / 2) {
+        return;
+    }
+    pyr_heap_entry *entries = self->heap.entries;
+    size_t kept = 0, dropped = 0;
+    DelayedCall **stale = PyMem_New(DelayedCall *, self->heap.count);
+    if (stale == NULL) {
+        return; /* merely a saving: try again later */
+    }
+    for (size_t i = 0; i < self->heap.count; i++) {
+        if (is_stale(&entries[i])) {
+            stale[dropped++] = entries[i].call;
+        } else {
+            entries[kept++] = entries[i];
+        }
+    }
+    self->heap.count = kept;
+    self->stale = 0;
+    pyr_heap_repair(&self->heap);
+    /* Only now, with the heap consistent again, may destructors run. */
+    for (size_t i = 0; i < dropped; i++) {
+        Py_DECREF(stale[i]);
+    }
+    PyMem_Free(stale);
 }
 
 /* ---- running ---- */
@@ -28,28 +79,25 @@ pyr_timers_push(pyr_timers *self, DelayedCall *call)
 static int
 report_timed_call(DelayedCall *call)
 {
-    core_state *st = call->loop->st;
     PyObject *creator = call->creator != NULL ? call->creator : Py_None;
-    return pyr_report_with(st->reactor->timed_call_error, creator);
+    return pyr_report_with(call->timers->st->reactor->timed_call_error, creator);
 }
 
 static int
 run_call(DelayedCall *call)
 {
-    if (call->func == NULL) { /* the garbage collector was here */
-        return 0;
+    call->called = 1;
+    if (call->func == NULL) {
+        pyr_attribute_absent((PyObject *)call, "func");
+        return report_timed_call(call);
     }
     PyObject *func = Py_NewRef(call->func), *args = Py_XNewRef(call->args),
              *kwargs = Py_XNewRef(call->kwargs);
-    call->called = 1;
     if (Py_REFCNT(call) > 1) { /* else it ends with this function */
-        pyr_delayed_call_tell(call);
+        pyr_timers_track(call);
     }
     PyObject *result = pyr_call_packed(func, args, kwargs);
-    int status = 0;
-    if (result == NULL) {
-        status = report_timed_call(call);
-    }
+    int status = result == NULL ? report_timed_call(call) : 0;
     Py_XDECREF(result);
     Py_DECREF(func);
     Py_XDECREF(args);
@@ -57,30 +105,16 @@ run_call(DelayedCall *call)
     return status;
 }
 
-/* Forget stale entries at the top, so that the first entry, if any, counts. */
-static void
-timers_trim(pyr_timers *self)
-{
-    while (self->count > 0 && pyr_entry_is_stale(&self->heap[0])) {
-        pyr_timer_entry entry = pyr_heap_pop(self);
-        if (self->stale > 0) {
-            self->stale--;
-        }
-        Py_DECREF(entry.call);
-    }
-}
-
 /* Run the first call, or put it back at the time it was delayed to. */
 static int
 run_first(pyr_timers *self)
 {
-    pyr_timer_entry entry = pyr_heap_pop(self);
-    DelayedCall *call = entry.call;
+    DelayedCall *call = pyr_heap_pop(&self->heap).call;
     int status;
     if (call->delayed_time > 0.0) {
         call->time += call->delayed_time;
         call->delayed_time = 0.0;
-        status = pyr_timers_push(self, call);
+        status = pyr_timers_push(call);
     } else {
         status = run_call(call);
     }
@@ -89,65 +123,62 @@ run_first(pyr_timers *self)
 }
 
 int
-pyr_timers_run(Loop *loop)
+pyr_timers_run(pyr_timers *self)
 {
-    pyr_timers *self = &loop->timers;
-    if (self->count == 0 && pyr_clock_is_systems(loop)) {
+    if (self->heap.count == 0 && pyr_clock_is_systems(self->clock)) {
         return 0; /* another clock may tell that it was read */
     }
     /* Calls made while this runs wait for the next iteration, as in stock. */
     uint64_t barrier = self->next_order;
-    double now = pyr_loop_seconds(loop);
-    if (now == -1.0 && PyErr_Occurred()) {
+    pyr_heap_entry *first;
+    double now;
+    if (pyr_clock_read(self->clock, &now) < 0) {
         return -1;
     }
-    for (;;) {
-        timers_trim(self);
-        if (self->count == 0 || self->heap[0].time > now ||
-            self->heap[0].order >= barrier) {
-            break;
-        }
+    while ((first = first_entry(self)) != NULL && !(first->time > now) &&
+           first->order < barrier) {
         if (run_first(self) < 0) {
             return -1;
         }
     }
-    pyr_heap_compact(self);
+    drop_stale(self);
     return 0;
 }
 
-double
-pyr_timers_delay(Loop *loop)
+int
+pyr_timers_delay(pyr_timers *self, double *delay)
 {
-    pyr_timers *self = &loop->timers;
-    timers_trim(self);
-    if (self->count == 0) {
-        return -1.0;
+    double now;
+    pyr_heap_entry *first = first_entry(self);
+    if (first == NULL) {
+        *delay = INFINITY;
+        return 0;
     }
-    if (self->heap[0].time <= loop->clock.last && pyr_clock_is_systems(loop)) {
-        return 0.0; /* due by a clock reading we have: a callLater(0), mostly */
+    if (first->time <= self->clock->last && pyr_clock_is_systems(self->clock)) {
+        *delay = 0.0; /* due by a clock reading we have: a callLater(0), mostly */
+        return 0;
     }
-    double now = pyr_loop_seconds(loop);
-    if (now == -1.0 && PyErr_Occurred()) {
-        return -2.0;
+    if (pyr_clock_read(self->clock, &now) < 0) {
+        return -1;
     }
-    if (self->count == 0) { /* a replaced clock may have cancelled calls */
-        return -1.0;
+    first = first_entry(self); /* a replaced clock may have changed the calls */
+    *delay = first == NULL ? INFINITY : first->time - now;
+    if (!(*delay > 0.0)) {
+        *delay = 0.0;
     }
-    double delay = self->heap[0].time - now;
-    return delay > 0.0 ? delay : 0.0;
+    return 0;
 }
 
 PyObject *
-pyr_timers_list(Loop *loop)
+pyr_timers_list(pyr_timers *self)
 {
-    pyr_timers *self = &loop->timers;
     PyObject *list = PyList_New(0);
     if (list == NULL) {
         return NULL;
     }
-    for (size_t i = 0; i < self->count; i++) {
-        if (!pyr_entry_is_stale(&self->heap[i]) &&
-            PyList_Append(list, (PyObject *)self->heap[i].call) < 0) {
+    for (size_t i = 0; i < self->heap.count; i++) {
+        pyr_heap_entry *entry = &self->heap.entries[i];
+        if (!is_stale(entry) && PyList_Append(list, (PyObject *)entry->call) < 0) {
             Py_DECREF(list);
             return NULL;
         }
@@ -157,18 +188,18 @@ pyr_timers_list(Loop *loop)
 
 /* ---- the collector ---- */
 
+/* A call that only the heap holds, and that the collector does not know of, is a part of
+ * the loop: what it refers to is what the loop refers to.  One that something else holds,
+ * too, is left out, and so keeps all of it alive. */
 int
 pyr_timers_traverse(pyr_timers *self, visitproc visit, void *arg)
 {
-    /* A call that only the heap holds, and that the collector does not know of, is a
-     * part of the loop: what it refers to is what the loop refers to.  One that somebody
-     * else holds, too, is left out, and so keeps all of it alive. */
-    for (size_t i = 0; i < self->count; i++) {
-        DelayedCall *call = self->heap[i].call;
-        if (PyObject_GC_IsTracked((PyObject *)call)) {
+    for (size_t i = 0; i < self->heap.count; i++) {
+        PyObject *call = (PyObject *)self->heap.entries[i].call;
+        if (PyObject_GC_IsTracked(call)) {
             Py_VISIT(call);
         } else if (Py_REFCNT(call) == 1) {
-            int result = delayed_call_traverse(call, visit, arg);
+            int result = Py_TYPE(call)->tp_traverse(call, visit, arg);
             if (result != 0) {
                 return result;
             }
@@ -180,12 +211,10 @@ pyr_timers_traverse(pyr_timers *self, visitproc visit, void *arg)
 void
 pyr_timers_clear(pyr_timers *self)
 {
-    while (self->count > 0) {
-        self->count--;
-        Py_DECREF(self->heap[self->count].call);
+    while (self->heap.count > 0) {
+        Py_DECREF(self->heap.entries[--self->heap.count].call);
     }
-    PyMem_Free(self->heap);
-    self->heap = NULL;
-    self->capacity = 0;
+    PyMem_Free(self->heap.entries);
+    self->heap = (pyr_heap){0};
     self->stale = 0;
 }

@@ -1,12 +1,12 @@
-/* Ending the sleep; see loop/loop.h. */
-#include "loop/loop.h"
+/* Ending the loop's sleep; see wake.h. */
+#include "loop/wake.h"
 
 void
-pyr_loop_wake(Loop *self)
+pyr_wake_up(pyr_wake *self)
 {
     self->woken = true;
-    if (self->asleep && !self->wake_sent) {
-        self->wake_sent = true;
-        pyr_engine_wake(self->engine);
+    if (self->asleep && !self->sent) {
+        self->sent = true;
+        pyr_engine_wake(*self->engine);
     }
 }

@@ -1,30 +1,18 @@
-/* That there is an engine, and that it is whole; see loop/loop.h. */
-#include "loop/loop.h"
+/* That a loop's engine is there and whole; see whole.h. */
+#include "loop/whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 
-/*
- * glibc gives the top of its heap back to the kernel as soon as 128 KiB of it are free,
- * so that a server of large messages takes a page fault for every 4 KiB of each of them.
- * The limit grows to twice the largest mapped block that was ever freed: free one.
- */
-static void
-keep_freed_memory(void)
-{
-    char *volatile block = malloc(1024 * 1024);
-    free(block);
-}
+#include "loop/errors.h"
 
 static int
 open_engine(Loop *self)
 {
     int error = 0;
-    keep_freed_memory();
     self->engine = pyr_engine_open(&error);
     if (self->engine == NULL) {
-        pyr_set_uv_error(-error);
+        pyr_errors_set(error);
         return -1;
     }
     return 0;
@@ -32,29 +20,34 @@ open_engine(Loop *self)
 
 /* The engine's descriptors are other files by now, which must not be closed: its memory
  * is left to libuv, and all is registered with the next engine. */
-void
-pyr_loop_abandon_engine(Loop *self)
+static void
+abandon_engine(Loop *self)
 {
     self->engine = NULL;
     self->forked = self->engine_lost = false;
-    pyr_pollers_renew(self, true);
+    pyr_watches_renew(self, true);
+}
+
+static inline bool
+is_whole(Loop *self)
+{
+    return !self->engine_lost && pyr_engine_is_whole(self->engine);
 }
 
 static int
 fork_engine(Loop *self)
 {
-    if (self->engine_lost || !pyr_engine_is_whole(self->engine) ||
-        pyr_engine_fork(self->engine) != 0) {
-        pyr_loop_abandon_engine(self);
+    if (!is_whole(self) || pyr_engine_fork(self->engine) != 0) {
+        abandon_engine(self);
         return open_engine(self);
     }
     self->forked = false;
-    pyr_pollers_renew(self, false);
+    pyr_watches_renew(self, false);
     return 0;
 }
 
 int
-pyr_loop_ready(Loop *self)
+pyr_whole_open(Loop *self)
 {
     if (self->closed) {
         PyErr_SetString(PyExc_RuntimeError, "the event loop is closed");
@@ -67,31 +60,52 @@ pyr_loop_ready(Loop *self)
     return self->forked ? fork_engine(self) : 0;
 }
 
-/* The same, and the engine has all its descriptors. */
 int
-pyr_loop_make_whole(Loop *self)
+pyr_whole_make(Loop *self)
 {
-    if (pyr_loop_ready(self) < 0) {
+    if (pyr_whole_open(self) < 0) {
         return -1;
     }
-    if (!self->engine_lost && pyr_engine_is_whole(self->engine)) {
+    if (is_whole(self)) {
         return 0;
     }
-    pyr_loop_abandon_engine(self);
+    abandon_engine(self);
     return open_engine(self);
 }
 
 int
-pyr_loop_refuses(Loop *self, int fd)
+pyr_whole_refuses(Loop *self, int fd)
 {
     int error = pyr_engine_refuses(self->engine, fd);
     if (error == 0 || pyr_engine_is_whole(self->engine)) {
         return error;
     }
     /* It was the engine that is not what it was.  A loop that sleeps will notice. */
-    if (!self->asleep && pyr_loop_make_whole(self) == 0) {
+    if (!self->wake.asleep && pyr_whole_make(self) == 0) {
         return pyr_engine_refuses(self->engine, fd);
     }
     PyErr_Clear();
     return fcntl(fd, F_GETFD) < 0 ? errno : 0;
+}
+
+void
+pyr_whole_close(Loop *self)
+{
+    if (self->closed) {
+        return;
+    }
+    if (self->engine != NULL && self->forked && fork_engine(self) < 0) {
+        PyErr_WriteUnraisable(NULL);
+    }
+    if (self->engine != NULL && !is_whole(self)) {
+        abandon_engine(self);
+    }
+    self->closed = true; /* first: destructors that run below must not add to it */
+    pyr_watches_close_all(self);
+    if (self->engine != NULL) {
+        pyr_engine_close(self->engine);
+        self->engine = NULL;
+    }
+    pyr_watches_settle(self);
+    pyr_watches_free(&self->watches);
 }

@@ -25,6 +25,7 @@ pyr_datagram_batch_of(core_state *st)
                                                      .msg_iov = &batch->pieces[i],
                                                      .msg_iovlen = 1};
     }
+    batch->st = st;
     state->batch = batch;
     return batch;
 }
@@ -32,7 +33,7 @@ pyr_datagram_batch_of(core_state *st)
 void
 pyr_datagram_batch_drop(pyr_batch *batch)
 {
-    batch->owner = NULL;
+    batch->st->reactor->unread = NULL;
     batch->next = batch->count = 0;
     Py_CLEAR(batch->socket);
 }
@@ -51,7 +52,7 @@ pyr_batch_free(pyr_batch *batch)
 bool
 pyr_datagram_batch_has_rest(pyr_batch *batch, DatagramPort *self)
 {
-    if (batch->owner != self || batch->next == batch->count) {
+    if (batch->st->reactor->unread != (PyObject *)self) {
         return false;
     }
     if (batch->socket == self->socket) {

@@ -34,9 +34,9 @@ struct mmsghdr {
 
 /* One for all ports: it is in use only while a port handles an event. */
 struct pyr_batch {
-    DatagramPort *owner; /* whose datagrams these are; borrowed, NULL for nobody's */
-    PyObject *socket;    /* where they came from, */
-    int fd;              /* and its descriptor */
+    core_state *st;   /* whose `unread` is the port that these datagrams are of */
+    PyObject *socket; /* where they came from, */
+    int fd;           /* and its descriptor */
     int next;
     int count;
     struct sockaddr_storage addresses[BATCH_MAX];
@@ -51,7 +51,7 @@ void pyr_datagram_batch_drop(pyr_batch *batch);
 static inline bool
 pyr_datagram_batch_is_free(pyr_batch *batch)
 {
-    return batch->owner == NULL || batch->next == batch->count;
+    return batch->st->reactor->unread == NULL;
 }
 
 /* Are there datagrams of this port?  Those of a socket that it gave up, or that somebody

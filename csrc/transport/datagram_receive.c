@@ -71,7 +71,8 @@ deliver_next(DatagramPort *self, pyr_batch *batch)
     if (pyr_datagram_packet_size(self, &limit) < 0) {
         return -1;
     }
-    if (batch->next != i || batch->owner != self || batch->socket != self->socket) {
+    if (batch->next != i || self->st->reactor->unread != (PyObject *)self ||
+        batch->socket != self->socket) {
         return 0; /* asking for the size ran Python code: look again */
     }
     /* Its place in the batch is used again as soon as the next one's turn has come, which
@@ -80,7 +81,9 @@ deliver_next(DatagramPort *self, pyr_batch *batch)
         PyBytes_FromStringAndSize(batch->pieces[i].iov_base, size < limit ? size : limit);
     struct sockaddr_storage addr = batch->addresses[i];
     socklen_t addr_size = batch->messages[i].msg_hdr.msg_namelen;
-    batch->next++;
+    if (++batch->next == batch->count) {
+        self->st->reactor->unread = NULL;
+    }
     PyObject *source = data == NULL ? NULL : source_of(self, &addr, addr_size);
     size = data == NULL ? 0 : PyBytes_GET_SIZE(data);
     return deliver(self, data, source) < 0 ? -1 : size;
@@ -151,7 +154,9 @@ receive(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, int *error)
         *error = errno;
         return 0;
     }
-    batch->owner = self;
+    if (received > 0) {
+        self->st->reactor->unread = (PyObject *)self;
+    }
     batch->fd = fd;
     batch->next = 0;
     batch->count = received;
@@ -230,7 +235,8 @@ pyr_datagram_read(DatagramPort *self, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     int status = read_datagrams(self, batch);
-    if (batch->owner == self && (status < 0 || batch->next == batch->count)) {
+    PyObject *unread = self->st->reactor->unread;
+    if (unread == NULL || (unread == (PyObject *)self && status < 0)) {
         pyr_datagram_batch_drop(batch);
     }
     if (status < 0) {
@@ -341,22 +347,4 @@ pyr_datagram_unix_connected_read(DatagramPort *self, PyObject *Py_UNUSED(ignored
         return NULL;
     }
     Py_RETURN_NONE;
-}
-
-bool
-pyr_datagram_deliver_rest(Loop *loop)
-{
-    pyr_batch *batch = loop->st->reactor->batch;
-    if (batch == NULL || pyr_datagram_batch_is_free(batch)) {
-        return false;
-    }
-    return pyr_poller_dispatch_read(loop, (PyObject *)batch->owner);
-}
-
-void
-pyr_datagram_forked(core_state *st)
-{
-    if (st->reactor->batch != NULL) {
-        pyr_datagram_batch_drop(st->reactor->batch);
-    }
 }

@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "loop/poller.h"
+#include "loop/watch.h"
 #include "transport/stream.h"
 
 /* ---- reading and writing ---- */
@@ -161,7 +161,7 @@ PyDoc_STRVAR(forgetDescriptor_doc,
 static PyObject *
 pipe_forgetDescriptor(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    pyr_stream_forget_poller(self);
+    pyr_stream_forget_watch(self);
     Py_RETURN_NONE;
 }
 

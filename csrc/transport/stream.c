@@ -182,7 +182,7 @@ stream_isOpen(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 PyDoc_STRVAR(
     closeDescriptor_doc,
     "_closeDescriptor($self, orderly, /)\n--\n\n"
-    "Give the poller back and, where no Python socket owns the descriptor, close\n"
+    "Give the watch back and, where no Python socket owns the descriptor, close\n"
     "it: with a shutdown if orderly (bool), else with a reset to the peer.\n\n"
     "Returns False if a Python socket is there, and must be closed by the caller.");
 
@@ -193,7 +193,7 @@ stream_closeDescriptor(StreamConnection *self, PyObject *orderly)
     if (is_orderly < 0) {
         return NULL;
     }
-    pyr_stream_forget_poller(self);
+    pyr_stream_forget_watch(self);
     if (self->socket != NULL || self->fd < 0) {
         Py_RETURN_FALSE;
     }
@@ -279,6 +279,7 @@ pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind)
     self->logstr = Py_NewRef(kind == NULL ? st->names.Uninitialized : st->names.dash);
     self->class_overrides = self->overrides = (char)overrides;
     self->kind = kind;
+    self->ops = kind == NULL ? &pyr_stream_socket_ops : &pyr_stream_pipe_ops;
     self->connected = kind != NULL && kind->connected;
     return (PyObject *)self;
 }
@@ -394,7 +395,8 @@ add_unix_type(PyObject *module, core_state *st)
 int
 pyr_stream_exec(PyObject *module, core_state *st)
 {
-    st->reactor->stream_type = pyr_add_type(module, &stream_spec, NULL);
+    st->reactor->stream_type =
+        pyr_add_type(module, &stream_spec, (PyObject *)st->reactor->selectable_type);
     if (st->reactor->stream_type == NULL || add_unix_type(module, st) < 0) {
         return -1;
     }

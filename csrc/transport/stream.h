@@ -38,17 +38,11 @@ int pyr_stream_deliver_to(StreamConnection *self, PyObject *protocol, const char
  * be asked; -1 with an exception set. */
 int pyr_stream_refresh_descriptor(StreamConnection *self);
 
-/* Is this such a stream? */
-bool pyr_stream_is_foreign(StreamConnection *self);
-
 /* Others have such a stream's open file, too, and may make it block: wait without the
  * GIL. */
 void pyr_stream_set_shared(StreamConnection *self);
 
-/* Is its descriptor a terminal, whose hang-up a read or write does not tell? */
-bool pyr_stream_is_terminal(StreamConnection *self);
-
-/* Such a stream cannot have its descriptor's poller for itself: from now on the reactor
+/* Such a stream cannot have its descriptor's watch for itself: from now on the reactor
  * treats it as any other selectable. */
 int pyr_stream_leave_loop(StreamConnection *self);
 
@@ -66,10 +60,6 @@ PyObject *pyr_stream_write_method(StreamConnection *self, PyObject *data);
 /* Start or stop through whatever reactor the stream has, or its class's own methods. */
 int pyr_stream_change(StreamConnection *self, int event, bool start);
 
-/* `selectable` as a stream of this loop, or NULL (no exception) if it is anything else.
- */
-StreamConnection *pyr_stream_of(struct Loop *loop, PyObject *selectable);
-
 /* Start or stop reading (PYR_READ) or writing (PYR_WRITE). */
 int pyr_stream_start(StreamConnection *self, int event);
 int pyr_stream_stop(StreamConnection *self, int event);
@@ -78,24 +68,11 @@ int pyr_stream_stop(StreamConnection *self, int event);
  */
 int pyr_stream_descriptor(StreamConnection *self);
 
-/* Is it a client that waits for its connection? */
-bool pyr_stream_is_connecting(StreamConnection *self);
-
 /* The flag `disconnecting`. */
 bool pyr_stream_disconnecting(StreamConnection *self);
 
-/* Handle readiness; `disconnected` says that the kernel reported an error or hang-up. */
-void pyr_stream_dispatch(StreamConnection *self, int events, bool disconnected);
-
-/* Send what was written since the last flush. */
-void pyr_stream_flush(struct Loop *loop);
-
-/* The loop goes away: give back the poller. */
-void pyr_stream_forget_poller(StreamConnection *self);
-
-/* The flush list holds strong references: for the loop's traverse and clear. */
-int pyr_stream_flush_traverse(struct Loop *loop, visitproc visit, void *arg);
-void pyr_stream_flush_clear(struct Loop *loop);
+/* Give back the watch. */
+void pyr_stream_forget_watch(StreamConnection *self);
 
 int pyr_stream_exec(PyObject *module, core_state *st);
 

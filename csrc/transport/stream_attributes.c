@@ -52,7 +52,7 @@ stream_set_reactor(StreamConnection *self, PyObject *reactor, void *Py_UNUSED(cl
         Py_CLEAR(loop);
     }
     if ((Loop *)loop != self->loop) {
-        pyr_stream_forget_poller(self);
+        pyr_stream_forget_watch(self);
         Py_XSETREF(self->loop, (Loop *)Py_XNewRef(loop));
     }
     Py_XDECREF(loop);

@@ -13,8 +13,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "core/report.h"
-#include "loop/loop.h"
+#include "loop/errors.h"
+#include "loop/event.h"
 #include "loop/reactor_state.h"
 
 static PyObject *
@@ -34,8 +34,9 @@ call_write(StreamConnection *self)
 }
 
 static PyObject *
-read_then_write(StreamConnection *self, int events, bool *in_read)
+stream_read_and_write(core_state *Py_UNUSED(st), PyObject *op, int events, bool *in_read)
 {
+    StreamConnection *self = (StreamConnection *)op;
     PyObject *why = Py_NewRef(Py_None);
     if (pyr_stream_descriptor(self) == -1) {
         Py_DECREF(why);
@@ -58,43 +59,12 @@ read_then_write(StreamConnection *self, int events, bool *in_read)
     return why;
 }
 
-#define EVENT_HANGUP 8
-
-static int
-handle_stream(Loop *loop, PyObject *selectable, int events)
+/* NULL: logPrefix() tells. */
+static PyObject *
+stream_log_prefix(PyObject *op)
 {
-    StreamConnection *self = (StreamConnection *)selectable;
-    core_state *st = self->st;
-    bool in_read = false;
-    PyObject *why;
-    if ((events & EVENT_HANGUP) && !(events & PYR_READ)) {
-        in_read = self->reading;
-        why = Py_NewRef(in_read ? st->reactor->CONNECTION_DONE
-                                : st->reactor->CONNECTION_LOST);
-    } else {
-        why = read_then_write(self, events, &in_read);
-        if (why == NULL && pyr_report_keep(st->reactor->event_error, NULL, &why) < 0) {
-            return -1;
-        }
-    }
-    int status = PyObject_IsTrue(why);
-    if (status > 0) {
-        status = pyr_disconnect(loop, selectable, why, in_read);
-    }
-    Py_DECREF(why);
-    return status;
-}
-
-void
-pyr_stream_dispatch(StreamConnection *self, int events, bool disconnected)
-{
-    PyObject *prefix = NULL;
-    if (!(self->overrides & OWN_PREFIX)) {
-        prefix = pyr_stream_log_string(self);
-        PyErr_Clear(); /* without one, logPrefix() is called, and its error logged */
-    }
-    pyr_dispatch(self->loop, (PyObject *)self, prefix,
-                 events | (disconnected ? EVENT_HANGUP : 0), handle_stream);
+    StreamConnection *self = (StreamConnection *)op;
+    return self->overrides & OWN_PREFIX ? NULL : Py_XNewRef(pyr_stream_log_string(self));
 }
 
 /* With nothing to do after the send, no Python code runs and no log context is needed. */
@@ -173,17 +143,19 @@ answer_at_once(StreamConnection *self)
     self->answered = 1;
 }
 
-static void
-flush_stream(StreamConnection *self)
+/* True if Python code may have run. */
+static bool
+stream_flush(Selectable *op)
 {
+    StreamConnection *self = (StreamConnection *)op;
     Loop *loop = self->loop;
     if (!self->writing || self->blocked || loop == NULL || self->fd < 0) {
-        return;
+        return false;
     }
     if (waits_for_input(self)) {
         self->put_off = 1;
-        pyr_stream_queue_flush(self);
-        return;
+        pyr_flush_add(op);
+        return false;
     }
     answer_at_once(self);
     self->put_off = 0;
@@ -191,9 +163,9 @@ flush_stream(StreamConnection *self)
     if (!(self->overrides & OWN_OUTPUT) && !takes_data(self)) {
         self->blocked = 1;
         if (pyr_stream_update_watch(self) < 0) {
-            pyr_loop_keep_exception(loop);
+            pyr_errors_keep(loop);
         }
-        return;
+        return false;
     }
     if (is_plain(self)) {
         enum pyr_send_result result = pyr_stream_send_pending(self);
@@ -201,61 +173,64 @@ flush_stream(StreamConnection *self)
             PyObject *why = pyr_stream_after_send(self, result);
             if (why != NULL) {
                 Py_DECREF(why);
-                return;
+                return false;
             }
         }
         /* It fails again below, where the error is logged and the connection lost. */
         PyErr_Clear();
     }
-    pyr_stream_dispatch(self, PYR_WRITE, false);
-    /* What ran may have stopped the reactor or made a timed call, and how long to sleep
-     * was settled before: come round once more instead. */
-    loop->woken = true;
+    pyr_event_dispatch(loop, (PyObject *)self, self->ops, PYR_WRITE);
+    return true;
 }
 
-/* Take the first off the flush list; the caller owns its reference. */
-static StreamConnection *
-unqueue_flush(Loop *loop)
+/* ---- what the loop asks of streams ---- */
+
+static int
+stream_descriptor(core_state *Py_UNUSED(st), PyObject *op)
 {
-    StreamConnection *self = loop->flush_head;
-    loop->flush_head = self->next_flush;
-    if (loop->flush_head == NULL) {
-        loop->flush_tail = NULL;
-    }
-    loop->flush_count--;
-    self->next_flush = NULL;
-    self->in_flush = 0;
-    return self;
+    return pyr_stream_descriptor((StreamConnection *)op);
 }
 
-void
-pyr_stream_flush(Loop *loop)
+/* A UNIX socket that could not be connected hangs up and is writable for ever. */
+static bool
+connecting_may_hang_up(PyObject *op, int Py_UNUSED(events))
 {
-    /* Who writes meanwhile waits for the next time.  The rest stay on the list, where an
-     * iterate() inside one of these flushes finds them. */
-    for (size_t left = loop->flush_count; left > 0 && loop->flush_head != NULL; left--) {
-        StreamConnection *stream = unqueue_flush(loop);
-        flush_stream(stream);
-        if (Py_REFCNT(stream) == 1) {
-            loop->woken = true; /* what goes with it may run code, see above */
-        }
-        Py_DECREF(stream);
-    }
+    StreamConnection *self = (StreamConnection *)op;
+    return !self->connected && (self->overrides & OWN_WRITE);
 }
 
-int
-pyr_stream_flush_traverse(Loop *loop, visitproc visit, void *arg)
+/* A terminal that hung up is writable, too; and readable, with what came before. */
+static bool
+terminal_may_hang_up(PyObject *Py_UNUSED(op), int events)
 {
-    for (StreamConnection *s = loop->flush_head; s != NULL; s = s->next_flush) {
-        Py_VISIT(s);
-    }
-    return 0;
+    return (events & PYR_WRITE) && !(events & PYR_READ);
 }
 
-void
-pyr_stream_flush_clear(Loop *loop)
-{
-    while (loop->flush_head != NULL) {
-        Py_DECREF(unqueue_flush(loop));
-    }
-}
+#define STREAM_OPS                                                            \
+    .keeps_watch = true, .descriptor = stream_descriptor,                     \
+    .log_prefix = stream_log_prefix, .read_and_write = stream_read_and_write, \
+    .start = (int (*)(Selectable *, int))(void (*)(void))pyr_stream_start,    \
+    .stop = (int (*)(Selectable *, int))(void (*)(void))pyr_stream_stop,      \
+    .flush = stream_flush,                                                    \
+    .forget = (void (*)(Selectable *))(void (*)(void))pyr_stream_forget_watch
+
+const pyr_selectable_ops pyr_stream_socket_ops = {
+    STREAM_OPS,
+    .tries_after_errors = true,
+    .may_have_hung_up = connecting_may_hang_up,
+};
+
+const pyr_selectable_ops pyr_stream_pipe_ops = {
+    STREAM_OPS,
+    .tries_after_errors = true,
+    .may_have_hung_up = connecting_may_hang_up,
+    .leave = (int (*)(Selectable *))(void (*)(void))pyr_stream_leave_loop,
+};
+
+/* To read a serial line that has nothing looks like its end. */
+const pyr_selectable_ops pyr_stream_terminal_ops = {
+    STREAM_OPS,
+    .asks_for_hang_ups = true,
+    .may_have_hung_up = terminal_may_hang_up,
+    .leave = (int (*)(Selectable *))(void (*)(void))pyr_stream_leave_loop,
+};

@@ -6,20 +6,15 @@
 
 #include <sys/uio.h>
 
-#include "loop/poller.h"
-
-struct Loop;
+#include "loop/selectable.h"
 
 /* Methods that a subclass or an instance may replace; then the hot path calls theirs. */
 enum { OWN_READ = 1, OWN_WRITE = 2, OWN_PREFIX = 4, OWN_SEND = 8, OWN_WATCH = 16 };
 #define OWN_OUTPUT (OWN_WRITE | OWN_SEND)
 
 struct StreamConnection {
-    PyObject_HEAD core_state *st;
+    PYR_SELECTABLE_HEAD;
     const pyr_stream_kind *kind; /* NULL: a socket */
-    struct Loop *loop;           /* of self->reactor, if that is a pyreactor; else NULL */
-    pyr_poller *poller;
-    StreamConnection *next_flush;
     PyObject *reactor;
     PyObject *protocol;
     PyObject *socket; /* made when somebody asks for it, or given; else NULL */
@@ -51,7 +46,6 @@ struct StreamConnection {
     char terminal; /* no socket, and a terminal */
     char shared;   /* others have the same open file, and may have made it block */
     char blocked;  /* the kernel's buffer is full: wait for writability */
-    char in_flush; /* on the flush list */
     char put_off;  /* its flush was put off, as input waited */
     char answered; /* a flush has sent what input had brought about */
     char no_delay; /* NO_DELAY_*: who has decided on TCP_NODELAY */
@@ -60,6 +54,7 @@ struct StreamConnection {
 
 enum { NO_DELAY_UNASKED, NO_DELAY_FOR_ANSWERS, NO_DELAY_BY_PROGRAM };
 
+#define PYR_READ_BUFFER_SIZE (256 * 1024)
 #define GATHER_MAX 128 /* items a send gathers */
 
 #define RETURN_NONE_OR_ERROR(status) \
@@ -73,7 +68,6 @@ enum { NO_DELAY_UNASKED, NO_DELAY_FOR_ANSWERS, NO_DELAY_BY_PROGRAM };
 /* ---- stream_watch.c ---- */
 
 int pyr_stream_update_watch(StreamConnection *self);
-void pyr_stream_queue_flush(StreamConnection *self);
 
 /* What Twisted's startReading, stopReading, startWriting and stopWriting do. */
 int pyr_stream_change_watch(StreamConnection *self, int event, bool start);
@@ -88,7 +82,7 @@ pyr_stream_call_method(StreamConnection *self, PyObject *name)
 /* ---- stream_read.c ---- */
 
 /*
- * Where a stream receives, and joins what it sends: in the loop's buffer, or where that
+ * Where a stream receives, and joins what it sends: in the module's buffer, or where that
  * is in use or too small, in memory of its own.  It is in use until what was received is
  * copied or handled, as whatever runs Python code meanwhile (a callback, another thread
  * while a read takes long, or the garbage collector in the middle of an allocation) may
@@ -96,7 +90,7 @@ pyr_stream_call_method(StreamConnection *self, PyObject *name)
  */
 typedef struct {
     char *data;
-    struct Loop *lender; /* owned: whose buffer it is; NULL for memory of its own */
+    core_state *lender; /* whose buffer it is; NULL for memory of its own */
 } pyr_receive_buffer;
 
 int pyr_stream_buffer_take(StreamConnection *self, Py_ssize_t limit,
@@ -107,6 +101,12 @@ void pyr_stream_buffer_give_back(pyr_receive_buffer *buffer);
 
 /* Why the connection ends, or None, or NULL with an exception set; new reference. */
 PyObject *pyr_stream_do_read(StreamConnection *self);
+
+/* ---- stream_event.c ---- */
+
+/* What the loop asks of a socket, a pipe, a terminal. */
+extern const pyr_selectable_ops pyr_stream_socket_ops, pyr_stream_pipe_ops,
+    pyr_stream_terminal_ops;
 
 /* ---- stream_queue.c ---- */
 

@@ -40,10 +40,14 @@ int
 pyr_stream_buffer_take(StreamConnection *self, Py_ssize_t limit,
                        pyr_receive_buffer *buffer)
 {
-    Loop *loop = self->loop;
-    if (loop != NULL && limit <= PYR_READ_BUFFER_SIZE && !loop->read_buffer_busy) {
-        loop->read_buffer_busy = true;
-        *buffer = (pyr_receive_buffer){loop->read_buffer, (Loop *)Py_NewRef(loop)};
+    pyr_reactor_state *state = self->st->reactor;
+    if (state->read_buffer == NULL) {
+        state->read_buffer = PyMem_RawMalloc(PYR_READ_BUFFER_SIZE);
+    }
+    if (limit <= PYR_READ_BUFFER_SIZE && !state->read_buffer_busy &&
+        state->read_buffer != NULL) {
+        state->read_buffer_busy = true;
+        *buffer = (pyr_receive_buffer){state->read_buffer, self->st};
         return 0;
     }
     *buffer = (pyr_receive_buffer){PyMem_Malloc(limit > 0 ? (size_t)limit : 1), NULL};
@@ -61,8 +65,8 @@ pyr_stream_buffer_give_back(pyr_receive_buffer *buffer)
     if (buffer->lender == NULL) {
         PyMem_Free(buffer->data);
     } else {
-        buffer->lender->read_buffer_busy = false;
-        Py_CLEAR(buffer->lender);
+        buffer->lender->reactor->read_buffer_busy = false;
+        buffer->lender = NULL;
     }
     buffer->data = NULL;
 }

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "loop/loop.h"
+#include "loop/errors.h"
 #include "loop/reactor_state.h"
 
 #define JOIN_FROM 8       /* from so many items on, small ones are joined */
@@ -63,7 +63,7 @@ send_shared(StreamConnection *self, struct iovec *iov, int count)
             if (loop == NULL) {
                 return -2;
             }
-            pyr_loop_keep_exception(loop);
+            pyr_errors_keep(loop);
         }
     }
     errno = error;

@@ -1,4 +1,4 @@
-/* Watching: what a stream wants of its descriptor's poller; see stream.h. */
+/* Watching: what a stream wants of its descriptor's watch; see stream.h. */
 #include "transport/stream_internal.h"
 
 #include <errno.h>
@@ -7,57 +7,33 @@
 #include "loop/loop.h"
 #include "loop/reactor_state.h"
 
-StreamConnection *
-pyr_stream_of(Loop *loop, PyObject *selectable)
-{
-    if (!PyObject_TypeCheck(selectable, loop->st->reactor->stream_type)) {
-        return NULL;
-    }
-    StreamConnection *self = (StreamConnection *)selectable;
-    return self->loop == loop ? self : NULL;
-}
-
 int
 pyr_stream_update_watch(StreamConnection *self)
 {
     bool poll_write = self->writing && (self->blocked || (self->overrides & OWN_OUTPUT));
     int reading = self->reading ? PYR_READ : 0;
-    int status = pyr_poller_watch(self->loop, &self->poller, self, self->fd,
-                                  reading | (self->writing ? PYR_WRITE : 0),
-                                  reading | (poll_write ? PYR_WRITE : 0));
-    return status == 1 ? pyr_stream_leave_loop(self) : status;
+    switch (pyr_selectable_want((Selectable *)self, self->fd,
+                                reading | (self->writing ? PYR_WRITE : 0),
+                                reading | (poll_write ? PYR_WRITE : 0))) {
+    case PYR_NOT_WATCHED:
+        return pyr_stream_leave_loop(self);
+    case PYR_WATCHED:
+        return 0;
+    default:
+        return -1;
+    }
 }
 
 /* libuv must let go of the descriptor before it is closed. */
 void
-pyr_stream_forget_poller(StreamConnection *self)
+pyr_stream_forget_watch(StreamConnection *self)
 {
-    pyr_poller *poller = self->poller;
-    self->poller = NULL;
+    pyr_watch *watch = self->watch;
+    self->watch = NULL;
     self->reading = self->writing = self->blocked = 0;
-    if (poller != NULL) {
-        pyr_poller_close(poller);
+    if (watch != NULL) {
+        pyr_watch_close(watch);
     }
-}
-
-void
-pyr_stream_queue_flush(StreamConnection *self)
-{
-    Loop *loop = self->loop;
-    if (self->in_flush) {
-        return;
-    }
-    self->in_flush = 1;
-    self->next_flush = NULL;
-    Py_INCREF(self);
-    if (loop->flush_tail == NULL) {
-        loop->flush_head = self;
-    } else {
-        loop->flush_tail->next_flush = self;
-    }
-    loop->flush_tail = self;
-    loop->flush_count++;
-    pyr_loop_notice(loop);
 }
 
 int
@@ -79,7 +55,7 @@ pyr_stream_refresh_descriptor(StreamConnection *self)
     return fd < 0 ? -1 : 0;
 }
 
-/* Stock's error for a descriptor that is gone.  The poller stays, so that a connection
+/* Stock's error for a descriptor that is gone.  The watch stays, so that a connection
  * whose socket was closed behind our back still is a reader, and is told at the end. */
 static int
 check_descriptor(StreamConnection *self)
@@ -115,7 +91,7 @@ pyr_stream_start(StreamConnection *self, int event)
         return -1;
     }
     if (event == PYR_WRITE && !(self->overrides & OWN_OUTPUT) && self->loop != NULL) {
-        pyr_stream_queue_flush(self);
+        pyr_flush_add((Selectable *)self);
     }
     return 0;
 }
@@ -138,7 +114,7 @@ pyr_stream_stop(StreamConnection *self, int event)
         self->blocked = 0;
     }
     if (may_be_closed(self) && !self->reading && !self->writing) {
-        pyr_stream_forget_poller(self);
+        pyr_stream_forget_watch(self);
         return 0;
     }
     return was_on ? pyr_stream_update_watch(self) : 0;
@@ -189,7 +165,7 @@ int
 pyr_stream_leave_loop(StreamConnection *self)
 {
     bool reading = self->reading, writing = self->writing;
-    pyr_stream_forget_poller(self);
+    pyr_stream_forget_watch(self);
     Py_CLEAR(self->loop);
     if ((reading && pyr_stream_change_watch(self, PYR_READ, true) < 0) ||
         (writing && pyr_stream_change_watch(self, PYR_WRITE, true) < 0)) {
@@ -198,28 +174,10 @@ pyr_stream_leave_loop(StreamConnection *self)
     return 0;
 }
 
-bool
-pyr_stream_is_foreign(StreamConnection *self)
-{
-    return self->kind != NULL;
-}
-
 void
 pyr_stream_set_shared(StreamConnection *self)
 {
     self->shared = 1;
-}
-
-bool
-pyr_stream_is_terminal(StreamConnection *self)
-{
-    return self->terminal;
-}
-
-bool
-pyr_stream_is_connecting(StreamConnection *self)
-{
-    return !self->connected && (self->overrides & OWN_WRITE);
 }
 
 bool
@@ -256,9 +214,10 @@ void
 pyr_stream_set_descriptor(StreamConnection *self, int fd)
 {
     if (fd != self->fd) {
-        pyr_stream_forget_poller(self);
+        pyr_stream_forget_watch(self);
         self->fd = fd;
         self->terminal = fd >= 0 && isatty(fd);
+        self->ops = self->terminal ? &pyr_stream_terminal_ops : &pyr_stream_pipe_ops;
     }
 }
 
@@ -266,7 +225,7 @@ void
 pyr_stream_close_descriptor(StreamConnection *self)
 {
     int fd = self->fd;
-    pyr_stream_forget_poller(self);
+    pyr_stream_forget_watch(self);
     self->fd = -1;
     if (fd >= 0 && self->socket == NULL && self->kind == NULL) {
         (void)close(fd);

@@ -1,0 +1,13 @@
+/* Collecting what is ready, and sleeping until something is. */
+#ifndef PYREACTOR_SLEEP_H
+#define PYREACTOR_SLEEP_H
+
+#include "loop/loop.h"
+
+#define PYR_LONGEST_SLEEP 2147483.0 /* seconds; stock's limit */
+
+/* Collect what is ready within `delay` seconds (infinite: without limit).  What fails is
+ * kept for the end of the iteration; -1 with an exception set if there is no engine. */
+int pyr_sleep_until_ready(Loop *loop, double delay);
+
+#endif

@@ -1,0 +1,31 @@
+/* Whether the loop sleeps, and what ends its sleep. */
+#ifndef PYREACTOR_WAKE_H
+#define PYREACTOR_WAKE_H
+
+#include "core/core.h"
+
+#include <stdbool.h>
+
+#include "loop/engine.h"
+
+typedef struct {
+    pyr_engine **engine; /* where the loop has its engine */
+    bool asleep;         /* from before the GIL is given up until it is taken back */
+    bool sent;           /* a wake-up is on its way to the sleeper */
+    bool woken;          /* the next iteration must not sleep */
+} pyr_wake;
+
+/* Make the iteration that runs or comes next return soon.  From any thread, with the GIL.
+ */
+void pyr_wake_up(pyr_wake *self);
+
+/* The loop got something to do: another thread's doing ends its sleep. */
+static inline void
+pyr_wake_notice(pyr_wake *self)
+{
+    if (self->asleep) {
+        pyr_wake_up(self);
+    }
+}
+
+#endif
