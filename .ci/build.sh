@@ -18,7 +18,7 @@ fi
 "$venv/bin/python" setup.py -q build_ext --inplace $force
 printf '%s\n' "$PYREACTOR_BUILD" >"$kind"
 # The console script and the plugin for --reactor=pyreactor.
-if [[ ! -x $venv/bin/pyreactor ]]; then
+if ! grep -qs 'from pyreactor.__main__ import main' "$venv/bin/pyreactor"; then
     "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
         --no-build-isolation --no-deps --editable .
 fi

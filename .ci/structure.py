@@ -44,21 +44,20 @@ PYTHON_ROOMS: dict[str, tuple[str, ...]] = {
     "_deferred": ("core", "_loop"),
     "public": ("core", "_loop", "_framing", "_transport", "_tls", "_deferred"),
     "_activation": ("core", "_loop", "_framing", "_transport", "_tls", "_deferred", "public"),
-    "_command": ("core", "_activation"),
-    "top": ("core", "_activation", "_command"),
+    "package": ("_activation",),
+    "_command": ("core", "_activation", "package"),
 }
 #: The modules of pyreactor that are in no package, and the rooms that they are counted to.
 MODULE_ROOMS = {
     "_core": "core",
     "_standin": "core",
     "_untouched": "core",
-    "_version": "core",
     "reactor": "public",
     "defer": "public",
     "basic": "public",
-    "_activate": "top",
-    "__init__": "top",
-    "__main__": "top",
+    "__init__": "package",
+    "_activate": "package",
+    "__main__": "_command",
 }
 
 MOST_FILE_LINES = 800
@@ -413,7 +412,7 @@ def draw(root: Path) -> str:
 
 def _draw_room(room: str, rooms: Rooms) -> Iterator[str]:
     """A line of names for each so many, the arrows behind the first."""
-    files = [name for name in rooms.concepts(room) if name != "__init__" or room == "top"]
+    files = [name for name in rooms.concepts(room) if name != "__init__" or room == "package"]
     if not files:
         return
     names = _wrapped([] if room == "module.c" else files, 52)

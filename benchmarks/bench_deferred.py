@@ -577,7 +577,7 @@ def measure(function, defer, count):
 def child(side, checkout):
     if side == "pyreactor":
         from pyreactor import defer
-        from pyreactor._activate import activate
+        from pyreactor._activation.hook import activate
 
         activate()
     elif side == "asyncio":

@@ -23,7 +23,7 @@ from twisted.spread import banana
 
 from pyreactor import basic as fast
 from pyreactor._core import FramingMethod
-from pyreactor._framing import MODULES, members
+from pyreactor._framing.members import MODULES, members
 
 Feed = Callable[[], None]
 

@@ -24,9 +24,9 @@ def install() -> None:
         from twisted.internet.error import ReactorAlreadyInstalledError
 
         raise ReactorAlreadyInstalledError("reactor already installed")
-    from pyreactor import _activate
+    from pyreactor._activation import hook
 
-    _activate.activate()
+    hook.activate()
     from twisted.internet import default
 
     default.install()

@@ -1,10 +1,10 @@
-"""``python -m pyreactor``; see ``pyreactor._cli``."""
+"""``python -m pyreactor``; see ``pyreactor._command.cli``."""
 
 from __future__ import annotations
 
 import sys
 
-from pyreactor._cli import main
+from pyreactor._command.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import FunctionType, MethodDescriptorType
 from typing import TypeVar
 
-from ._core import StandIn
+from pyreactor._core import StandIn
 
 _T = TypeVar("_T", bound=type)
 

@@ -24,8 +24,8 @@ from twisted.protocols.basic import (
     StringTooLongError,
 )
 
-from ._core import FramingAttribute, FramingMethod
-from ._framing import members, original
+from pyreactor._core import FramingAttribute, FramingMethod
+from pyreactor._framing.members import members, original
 
 __all__ = [
     "BatchInt8StringReceiver",

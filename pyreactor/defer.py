@@ -13,7 +13,7 @@ from types import FunctionType, GeneratorType
 from typing import Any
 
 from pyreactor import _core
-from pyreactor._defer_setup import stock as _stock
+from pyreactor._deferred.setup import stock as _stock
 
 Deferred = _core.Deferred
 DeferredList = _core.DeferredList

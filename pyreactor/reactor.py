@@ -40,8 +40,13 @@ try:
 except ImportError:
     from twisted.internet.selectreactor import SelectReactor as _Polling
 
-from pyreactor import _core, _process, _reports, _tcp, _udp, _unix
+from pyreactor import _core
+from pyreactor._loop import reports as _reports
 from pyreactor._standin import stand_in
+from pyreactor._transport import process as _process
+from pyreactor._transport import tcp as _tcp
+from pyreactor._transport import udp as _udp
+from pyreactor._transport import unix as _unix
 
 # The Failures that stock hands to every connection that ends in one of the two usual ways.
 _DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
@@ -93,7 +98,7 @@ for _name, _method in (("canceller", "_cancelCallLater"), ("resetter", "_moveCal
 _core.DelayedCall.__reduce_ex__ = _reports.reduce_delayed_call  # type: ignore[method-assign]
 
 if hasattr(_tcp.Connection, "startTLS"):  # there is pyOpenSSL
-    from pyreactor import _tls
+    from pyreactor._tls import records as _tls
 
     _tls.install()
 

@@ -15,7 +15,7 @@ from typing import Any
 from twisted.internet.testing import StringTransport
 from twisted.spread import banana
 
-from pyreactor._framing import members
+from pyreactor._framing.members import members
 from tests.framing_model import Chooser, chunks, pick
 
 #: What Twisted has, which must not be activated in this process.

@@ -13,7 +13,7 @@ from tests.support import PYREACTOR, check, python
 # What the tests below start with.  `ours` tells whose install function that is.
 SETUP = """
 import sys
-from pyreactor._activate import activate
+from pyreactor._activation.hook import activate
 def ours(function):
     return hasattr(function, "_pyreactor_install")
 """
@@ -86,7 +86,7 @@ class TestActivate:
             activate()
             from twisted.internet import default
             assert not ours(default.install.__wrapped__)
-            from pyreactor._activate import finder
+            from pyreactor._activation.hook import finder
             assert sys.meta_path.count(finder) == 1
             """
         )
@@ -242,7 +242,7 @@ class TestImportSystem:
             activate()
             from twisted import internet
             sys.meta_path.insert(1, object())
-            from pyreactor._activate import finder
+            from pyreactor._activation.hook import finder
             assert finder.find_spec("twisted.internet.default", internet.__path__) is not None
             """
         )
@@ -317,7 +317,7 @@ class TestImportSystem:
         fake_twisted(
             tmp_path,
             """
-            from pyreactor._activate import activate
+            from pyreactor._activation.hook import activate
             activate()
             def install(): pass
             """,
@@ -403,12 +403,12 @@ class TestFailingParts:
 
     FAILURE = """
     from types import SimpleNamespace
-    from pyreactor import _activate
+    from pyreactor._activation import hook
     calls = []
     def fail(module):
         calls.append(module.__name__)
         raise RuntimeError("no\\nluck")
-    _activate.current.parts["reactor"].module = SimpleNamespace(
+    hook.current.parts["reactor"].module = SimpleNamespace(
         TARGETS=("twisted.internet.default", "twisted.internet.epollreactor"),
         activate=fail,
         status=lambda: (True, "boasting"),
@@ -427,7 +427,7 @@ class TestFailingParts:
                 from twisted.internet import reactor
                 assert type(reactor).__qualname__ == "EPollReactor"
                 assert len(calls) == 1, calls
-                print(_activate.statuses()["reactor"])
+                print(hook.statuses()["reactor"])
                 """
             )
         )
@@ -455,8 +455,8 @@ class TestFailingParts:
     def test_reactor_that_cannot_be_imported(self) -> None:
         code = """if True:
             import sys
-            from pyreactor._activate import activate, statuses
-            sys.modules["pyreactor._tcp"] = None
+            from pyreactor._activation.hook import activate, statuses
+            sys.modules["pyreactor._transport.tcp"] = None
             activate()
             from twisted.internet import reactor
             print(type(reactor).__qualname__, statuses()["reactor"][0])
@@ -472,8 +472,8 @@ class TestFailingParts:
             sys.modules["OpenSSL"] = None
             activate()
             from twisted.internet import reactor
-            from pyreactor._activate import statuses
-            from pyreactor._tcp import Server
+            from pyreactor._activation.hook import statuses
+            from pyreactor._transport.tcp import Server
             assert statuses()["reactor"][0], statuses()
             assert not hasattr(Server, "startTLS")
             """
@@ -482,10 +482,10 @@ class TestFailingParts:
     def test_part_that_was_not_built(self) -> None:
         run(
             """
-            sys.modules["pyreactor._parts.framing"] = None
+            sys.modules["pyreactor._activation.framing"] = None
             activate()
             import twisted.protocols.basic
-            from pyreactor._activate import statuses
+            from pyreactor._activation.hook import statuses
             assert statuses()["framing"] == (False, "not built"), statuses()
             """
         )

@@ -98,7 +98,8 @@ class TestWhatAProgramSees:
         stock = python(flag, "script.py", cwd=folder)
         # -P and -I hide the checkout's directory; bring it back.
         code = (
-            "import sys; sys.path.append(sys.argv.pop(1)); from pyreactor._cli import main; main()"
+            "import sys; sys.path.append(sys.argv.pop(1));"
+            " from pyreactor.__main__ import main; main()"
         )
         checkout = str(Path(pyreactor.__file__).parent.parent)
         ours = python(flag, "-c", code, checkout, "script.py", cwd=folder)
@@ -371,7 +372,7 @@ class TestMistakes:
                     if name == "twisted":
                         raise ModuleNotFoundError("No module named 'twisted'", name="twisted")
             sys.meta_path.insert(0, NoTwisted())
-            from pyreactor._cli import main
+            from pyreactor._command.cli import main
             sys.exit(main(sys.argv[1:]))
             """
         )
@@ -468,7 +469,7 @@ class TestDoctor:
             import sys, sysconfig
             sysconfig.get_config_vars()["Py_GIL_DISABLED"] = 1
             sys._is_gil_enabled = lambda: {enabled}
-            from pyreactor._doctor import doctor
+            from pyreactor._command.doctor import doctor
             doctor(as_json=False)
             raise SystemExit(doctor(as_json=True))
             """
@@ -492,7 +493,7 @@ class TestDoctor:
             import asyncio
             from twisted.internet import asyncioreactor
             asyncioreactor.install(asyncio.new_event_loop())
-            from pyreactor._doctor import doctor
+            from pyreactor._command.doctor import doctor
             raise SystemExit(doctor(as_json=True))
             """
         )

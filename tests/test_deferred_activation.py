@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 EARLY = """
 import twisted.internet.defer
-from pyreactor._parts import deferred
+from pyreactor._activation import deferred
 deferred.activate(twisted.internet.defer)
 deferred.activate(twisted.internet.defer)
 from twisted.internet import defer
@@ -66,7 +66,7 @@ class MyList(DeferredList):
 instances = Stock(), keeper.Mine("before")
 made = [Stock() for _ in range(8)]
 
-from pyreactor._parts import deferred
+from pyreactor._activation import deferred
 deferred.activate(defer)
 from pyreactor import _core
 assert deferred.status()[0], deferred.status()
@@ -110,7 +110,7 @@ def test_early_activation_replaces_the_names() -> None:
 
 def test_status_before_activation_says_no() -> None:
     run(
-        "from pyreactor._parts import deferred\n",
+        "from pyreactor._activation import deferred\n",
         """
         assert deferred.status()[0] is False
         import twisted.internet.defer
@@ -314,7 +314,7 @@ def test_the_status_tells_of_what_is_replaced_in_vain() -> None:
     run(
         EARLY,
         """
-        from pyreactor._parts import deferred
+        from pyreactor._activation import deferred
         before = deferred.status()
         defer.Failure = type("Failure", (defer.Failure,), {})
         after = deferred.status()

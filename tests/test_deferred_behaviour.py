@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from pyreactor import _core
 from pyreactor import defer as ours
-from pyreactor._parts import deferred as part
+from pyreactor._activation import deferred as part
 from tests.deferred_logging import logged_failures
 
 T = TypeVar("T")

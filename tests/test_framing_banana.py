@@ -18,7 +18,7 @@ from twisted.spread import banana
 from twisted.spread.banana import BananaError
 
 from pyreactor import _core
-from pyreactor._framing import _RECEIVING
+from pyreactor._framing.members import _RECEIVING
 from tests.banana_model import Fast, Scenario, Stock, digits, scenario, trace
 from tests.support import PYREACTOR, check
 from tests.test_framing_differential import Drawn
@@ -739,7 +739,7 @@ LATE = """
 import twisted.protocols.basic
 from twisted.internet.testing import StringTransport
 from twisted.spread import banana, pb
-from pyreactor._parts import framing
+from pyreactor._activation import framing
 
 protocol = pb.Broker()
 got = []
@@ -767,7 +767,7 @@ import functools
 import twisted.protocols.basic
 from twisted.internet.testing import StringTransport
 from twisted.spread import banana
-from pyreactor._parts import framing
+from pyreactor._activation import framing
 
 stock = banana.Banana.{name}
 
@@ -809,7 +809,7 @@ import functools
 import re
 from twisted.internet.testing import StringTransport
 from twisted.protocols import basic
-from pyreactor._parts import framing
+from pyreactor._activation import framing
 
 stock = basic.{owner}.{name}
 called, got = [], []

@@ -380,7 +380,7 @@ def test_send_line_shows_as_stocks_method() -> None:
 SEND_LINES = """
 from twisted.internet import protocol, reactor
 from twisted.protocols.basic import LineReceiver
-from pyreactor._tcp import Connection
+from pyreactor._transport.tcp import Connection
 
 events = []
 base_write = Connection.write

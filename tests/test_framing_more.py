@@ -425,7 +425,7 @@ def shout(self, line):
     self.transport.write(line.upper() + self.delimiter)
 
 basic.LineReceiver.sendLine = shout
-from pyreactor._parts import framing
+from pyreactor._activation import framing
 framing.activate(basic)
 from pyreactor.basic import LineReceiver
 for side in (basic.LineReceiver, LineReceiver):
@@ -445,7 +445,7 @@ ACTIVATION = """
 import sys
 import twisted.protocols.basic as basic
 from twisted.internet.testing import StringTransport
-from pyreactor._parts import framing
+from pyreactor._activation import framing
 
 class Early(basic.LineReceiver):
     def lineReceived(self, line):
@@ -488,7 +488,7 @@ def test_activation_in_the_middle_of_a_callback() -> None:
 
 def test_a_class_that_somebody_else_has_patched_is_left_alone() -> None:
     code = (
-        "import twisted.protocols.basic as b; from pyreactor._parts import framing;"
+        "import twisted.protocols.basic as b; from pyreactor._activation import framing;"
         "patch = lambda self, data: None; b.LineReceiver.dataReceived = patch;"
         "framing.activate(b);"
         "assert b.LineReceiver.dataReceived is patch;"

@@ -106,7 +106,7 @@ print(type(reactor).__module__, type(defer.Deferred.callback).__name__)
 def test_doctor_says_why(whose: str) -> None:
     code = f"""
 {PUT_IN[whose]}
-from pyreactor._doctor import doctor
+from pyreactor._command.doctor import doctor
 raise SystemExit(doctor(as_json=True))
 """
     result = python("-c", code)
@@ -119,13 +119,13 @@ raise SystemExit(doctor(as_json=True))
 def test_what_would_be_installed() -> None:
     """Asked before the reactor is chosen, the status is of the one that would be."""
     code = """
-from pyreactor import _activate
-_activate.activate()
+from pyreactor._activation import hook
+hook.activate()
 from twisted.internet import default
-print(_activate.statuses()["reactor"])
+print(hook.statuses()["reactor"])
 import select
 del select.epoll
-print(_activate.statuses()["reactor"])
+print(hook.statuses()["reactor"])
 """
     before, after = check(code).splitlines()
     assert before.startswith("(True, ")

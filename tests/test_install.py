@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import pyreactor
-from pyreactor import _environment
+from pyreactor._command import environment as command
 from tests.support import CHECKOUT, environment
 
 SOURCES = (
@@ -282,7 +282,7 @@ class TestEnable:
         loaded = "import sys; print(repr(list(sys.modules)))"
         before = installed.run("python", "-c", loaded, PYREACTOR="0")
         output = installed.run("python", "-c", f"before = {before}\n{code}")
-        assert output == "['pyreactor', 'pyreactor._activate']"
+        assert output == ("['pyreactor', 'pyreactor._activation', 'pyreactor._activation.hook']")
 
     def test_silent_where_pyreactor_is_gone(self, installed: Environment) -> None:
         installed.run("pyreactor", "enable")
@@ -311,9 +311,9 @@ class TestEnable:
     ) -> None:
         # Nobody can make files there, root included.
         folder = Path("/proc")
-        monkeypatch.setattr(_environment, "site_folder", lambda: folder)
-        monkeypatch.setattr(_environment, "_installed_here", lambda: True)
-        assert _environment.enable() == 1
+        monkeypatch.setattr(command, "site_folder", lambda: folder)
+        monkeypatch.setattr(command, "_installed_here", lambda: True)
+        assert command.enable() == 1
         captured = capsys.readouterr()
         assert captured.out == ""
         path = folder / ENABLING[-1]
@@ -328,8 +328,8 @@ class TestEnable:
     ) -> None:
         path = tmp_path / "pyreactor.pth"
         path.mkdir()
-        monkeypatch.setattr(_environment, "site_folder", lambda: tmp_path)
-        assert _environment.disable() == 1
+        monkeypatch.setattr(command, "site_folder", lambda: tmp_path)
+        assert command.disable() == 1
         assert capsys.readouterr().err.startswith(f"pyreactor: cannot remove {path}: ")
 
 

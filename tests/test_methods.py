@@ -16,9 +16,10 @@ from unittest import mock
 import pytest
 from twisted.internet import base, tcp
 
-from pyreactor import _core, _tcp, defer
-from pyreactor._defer_setup import StockDeferred
+from pyreactor import _core, defer
+from pyreactor._deferred.setup import StockDeferred
 from pyreactor._standin import stand_in
+from pyreactor._transport import tcp as _tcp
 from tests.test_reactor import reactor
 
 __all__ = ["reactor"]  # a fixture

@@ -21,7 +21,8 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.task import LoopingCall
 from zope.interface.verify import verifyObject
 
-from pyreactor import _core, _tcp
+from pyreactor import _core
+from pyreactor._transport import tcp as _tcp
 from pyreactor.reactor import PyReactor
 
 

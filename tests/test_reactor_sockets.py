@@ -20,7 +20,8 @@ from twisted.python import log
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from pyreactor import _core, _udp, basic
+from pyreactor import _core, basic
+from pyreactor._transport import udp as _udp
 from pyreactor.reactor import PyReactor
 from tests.test_reactor import Recorder, no_leak, reactor, spin
 

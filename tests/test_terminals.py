@@ -133,6 +133,7 @@ reactor.run()
     ) == ("PTYProcess True True\nOwn True False\n")
 
 
+STDIO_IN_C = "pyreactor._transport.stdio"
 STDIO = """
 import os, sys
 from twisted.internet import process, protocol
@@ -162,9 +163,9 @@ process.ProcessReader = stock
 print(*once(before))
 """
     ) == (
-        "True pyreactor._stdio pyreactor._stdio pyreactor._stdio pyreactor._stdio\n"
-        "__main__ pyreactor._stdio\n"
-        "pyreactor._stdio pyreactor._stdio\n"
+        f"True {STDIO_IN_C} {STDIO_IN_C} {STDIO_IN_C} {STDIO_IN_C}\n"
+        f"__main__ {STDIO_IN_C}\n"
+        f"{STDIO_IN_C} {STDIO_IN_C}\n"
     )
 
 
@@ -226,9 +227,7 @@ def once(make, reactor):
 """
 
 
-@pytest.mark.parametrize(
-    "first", ["_activate.activate()", "from twisted.internet import serialport"]
-)
+@pytest.mark.parametrize("first", ["hook.activate()", "from twisted.internet import serialport"])
 @pytest.mark.parametrize(
     "install",
     [
@@ -243,10 +242,11 @@ def test_serial_ports_are_in_c(first: str, install: str) -> None:
             SERIAL
             + f"""
 import asyncio, sys
-from pyreactor import _activate, _core
+from pyreactor import _core
+from pyreactor._activation import hook
 {first}
 stock = getattr(sys.modules.get("twisted.internet.serialport"), "SerialPort", None)
-_activate.activate()
+hook.activate()
 from twisted.internet import asyncioreactor
 {install}
 from twisted.internet import reactor, serialport
@@ -289,7 +289,7 @@ def test_doctor_tells_whether_standard_io_is_in_c(spoil: str, told: bool) -> Non
         "-c",
         "import pyreactor; pyreactor.install()\n"
         f"{spoil}\n"
-        "from pyreactor._doctor import doctor; doctor(as_json=True)",
+        "from pyreactor._command.doctor import doctor; doctor(as_json=True)",
     )
     part = json.loads(result.stdout)["parts"]["reactor"]
     assert part["c"]

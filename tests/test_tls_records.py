@@ -34,7 +34,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 import pyreactor.reactor  # noqa: F401  (puts the C methods in)
-from pyreactor import _core, _tls
+from pyreactor import _core
+from pyreactor._tls import records as _tls
 from tests.support import check
 
 EXAMPLES = int(os.environ.get("PYREACTOR_TEST_EXAMPLES", "200"))
@@ -754,7 +755,7 @@ def recv(self, bufsiz, flags=None):
     return something_new(self)
 SSL.Connection.recv = FunctionType(recv.__code__, vars(SSL))
 import pyreactor.reactor
-from pyreactor import _tls
+from pyreactor._tls import records as _tls
 print(_tls.status())
 from twisted.protocols import tls
 print(type(vars(tls.TLSMemoryBIOProtocol)["write"]).__name__)
@@ -772,7 +773,7 @@ stock = SSL.Connection._raise_ssl_error.__code__
 names = stock.co_names + ("_new_helper",)
 SSL.Connection._raise_ssl_error.__code__ = stock.replace(co_names=names)
 import pyreactor.reactor
-from pyreactor import _tls
+from pyreactor._tls import records as _tls
 print(_tls.status())
 """
     assert check(code) == (
@@ -786,7 +787,7 @@ from twisted.protocols import tls
 def write(self, bytes): pass
 tls.TLSMemoryBIOProtocol.write = write
 import pyreactor.reactor
-from pyreactor import _tls
+from pyreactor._tls import records as _tls
 print(_tls.status())
 print(tls.TLSMemoryBIOProtocol.write is write)
 """

@@ -1,7 +1,7 @@
 """
 The accelerated parts, one module each: ``reactor``, ``deferred``, ``framing``.
 
-Every part module offers the same three names, which ``pyreactor._activate`` uses:
+Every part module offers the same three names, which ``pyreactor._activation.hook`` uses:
 
 ``TARGETS``
     tuple of str: names of the Twisted modules the part changes.

@@ -24,7 +24,8 @@ NAMES = (
 
 def activate(module: ModuleType) -> None:
     """Replace the names in ``module``, and wherever they have been imported to."""
-    from pyreactor import _defer_setup, defer
+    from pyreactor import defer
+    from pyreactor._deferred import setup
 
     if module.Deferred is defer.Deferred:
         return
@@ -38,9 +39,9 @@ def activate(module: ModuleType) -> None:
     _order_subclasses(module, defer)
     originals = {name: old for (old, _), name in zip(replaced.values(), NAMES, strict=False)}
     view = _stock_view(module, originals)
-    _keep_list_init(_defer_setup.StockDeferredList, view)
-    keepers = _modules_with_stock_subclasses(_defer_setup.StockDeferred)
-    skip = {defer.__name__, _defer_setup.__name__, __name__, module.__name__, *keepers}
+    _keep_list_init(setup.StockDeferredList, view)
+    keepers = _modules_with_stock_subclasses(setup.StockDeferred)
+    skip = {defer.__name__, setup.__name__, __name__, module.__name__, *keepers}
     _rebind_everywhere(replaced, skip)
     for name in keepers - {module.__name__}:
         _show_view(sys.modules.get(name), module, view)
@@ -153,7 +154,7 @@ def status() -> tuple[bool, str]:
 
 def _not_obeyed(module: ModuleType) -> str:
     """Which of what C code keeps using somebody has replaced, in vain."""
-    from pyreactor._defer_setup import USED_AS_THEY_WERE
+    from pyreactor._deferred.setup import USED_AS_THEY_WERE
 
     replaced = [
         name for name, used in USED_AS_THEY_WERE.items() if getattr(module, name, None) is not used

@@ -14,7 +14,7 @@ import sys
 from types import ModuleType
 
 from pyreactor._core import FramingMethod
-from pyreactor._framing import MODULES, members, untouched
+from pyreactor._framing.members import MODULES, members, untouched
 
 TARGETS = tuple(MODULES)
 

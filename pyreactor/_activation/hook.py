@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class PartModule(Protocol):
-        """What a module in ``pyreactor._parts`` offers; see the package's docstring."""
+        """What a module in ``pyreactor._activation`` offers; see the package's docstring."""
 
         TARGETS: tuple[str, ...]
         activate: Callable[[ModuleType], None]
@@ -66,7 +66,7 @@ class Part:
             return
         from importlib import import_module
 
-        qualified = "pyreactor._parts." + self.name
+        qualified = "pyreactor._activation." + self.name
         try:
             self.module = import_module(qualified)
         except ModuleNotFoundError as error:

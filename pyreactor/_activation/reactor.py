@@ -18,7 +18,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from pyreactor import _activate
+from pyreactor._activation import hook
 
 # Modules that install a reactor, and its class; the default one is another module's.
 _CLASSES = {
@@ -46,7 +46,7 @@ def _install_function(stock: Callable[[], None]) -> Callable[[], None]:
 
     @wraps(stock)
     def install() -> None:
-        part = _activate.current.parts["reactor"]
+        part = hook.current.parts["reactor"]
         replaced = why_cooperative()
         if replaced is not None:
             if part.why_stock is None:
@@ -100,14 +100,15 @@ def activate(module: ModuleType) -> None:
 def _replace_pipes(module: Any) -> None:
     from twisted.internet import process
 
-    from pyreactor._stdio import Pipes
+    from pyreactor._transport.stdio import Pipes
 
     if module.process is process:
         module.process = Pipes(process)
 
 
 def _replace_serial_port(module: Any) -> None:
-    from pyreactor._serial import accelerated, is_accelerated
+    import_module("pyreactor.reactor")  # which hands over to C what its streams need
+    from pyreactor._transport.serial import accelerated, is_accelerated
 
     found = module.SerialPort
     if found.__module__ == _SERIAL and not is_accelerated(found):
@@ -119,7 +120,7 @@ def _left_stock() -> str:
     stdio: Any = sys.modules.get("twisted.internet._posixstdio")
     serial: Any = sys.modules.get("twisted.internet.serialport")
     stock = []
-    if stdio is not None and type(stdio.process).__module__ != "pyreactor._stdio":
+    if stdio is not None and type(stdio.process).__module__ != "pyreactor._transport.stdio":
         stock.append("StandardIO")
     if serial is not None and not _is_accelerated(serial.SerialPort):
         stock.append("SerialPort")
@@ -127,7 +128,7 @@ def _left_stock() -> str:
 
 
 def _is_accelerated(found: Any) -> bool:
-    from pyreactor._serial import is_accelerated
+    from pyreactor._transport.serial import is_accelerated
 
     return is_accelerated(found)
 
@@ -153,5 +154,5 @@ def status() -> tuple[bool, str]:
 
 
 def _tls_status() -> str:
-    tls = sys.modules.get("pyreactor._tls")
+    tls = sys.modules.get("pyreactor._tls.records")
     return "" if tls is None else f"; {tls.status()}"

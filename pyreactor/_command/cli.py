@@ -11,11 +11,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from types import CodeType, ModuleType, TracebackType
-from typing import NoReturn
 
-from pyreactor import __version__, _activate
-
-OLDEST_TWISTED = (24, 7)
+from pyreactor import __version__
+from pyreactor._activation import hook
+from pyreactor._command.usage import UsageError, check_twisted
 
 TRIAL_WORKERS = "twisted.trial._dist.disttrial"  # what starts the workers of trial -j
 
@@ -34,7 +33,7 @@ Runs a Twisted program, unchanged, with Twisted's hot paths in C.
 
 options:
   --disable PARTS  leave these parts to stock Twisted, comma-separated:
-                   {", ".join(_activate.PARTS)}
+                   {", ".join(hook.PARTS)}
   -h, --help       show this help and exit
   -V, --version    show the version and exit
   --               end of options: what follows is the script, whatever its name
@@ -51,10 +50,6 @@ environment:
 """
 
 COMMANDS = ("doctor", "enable", "disable")
-
-
-class UsageError(Exception):
-    """Ends pyreactor with one line on stderr and exit code 2."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: UsageError) -> int:
-    _activate.warn(str(error))
+    hook.warn(str(error))
     return 2
 
 
@@ -114,10 +109,10 @@ def _parts_to_disable(argument: str, rest: list[str]) -> list[str]:
         if not rest:
             raise UsageError("option --disable needs the names of parts")
         value = rest.pop(0)
-    names = _activate.split_names(value)
-    unknown = _activate.unknown_parts(names)
+    names = hook.split_names(value)
+    unknown = hook.unknown_parts(names)
     if unknown:
-        known = ", ".join(_activate.PARTS)
+        known = ", ".join(hook.PARTS)
         raise UsageError(f"option --disable: unknown part {unknown[0]!r} (parts: {known})")
     return names
 
@@ -128,12 +123,12 @@ def _command(name: str, arguments: list[str]) -> Callable[[], int]:
         if argument not in allowed:
             raise UsageError(f"{name}: unknown argument {argument}")
     if name == "doctor":
-        from pyreactor._doctor import doctor
+        from pyreactor._command.doctor import doctor
 
         return lambda: doctor(as_json="--json" in arguments)
-    from pyreactor import _environment
+    from pyreactor._command import environment
 
-    return _environment.enable if name == "enable" else _environment.disable
+    return environment.enable if name == "enable" else environment.disable
 
 
 def _print(text: str) -> int:
@@ -169,10 +164,10 @@ def _program(
         sys.argv = argv
         try:
             execute = prepare()
-            if not _activate.bypassed():
+            if not hook.bypassed():
                 check_twisted()
-                _activate.current.also[TRIAL_WORKERS] = _accelerate_workers(disable)
-                _activate.activate(disable)
+                hook.current.also[TRIAL_WORKERS] = _accelerate_workers(disable)
+                hook.activate(disable)
         except UsageError as error:
             return _complain(error)
         return _execute(execute)
@@ -370,7 +365,7 @@ def _accelerate_workers(disable: Sequence[str]) -> Callable[[ModuleType], None]:
         pool = getattr(disttrial, "WorkerPool", None)
         launch = getattr(pool, "_launchWorkerProcesses", None)
         if launch is None:
-            _activate.warn("this Twisted is not known: the workers of trial -j stay stock")
+            hook.warn("this Twisted is not known: the workers of trial -j stay stock")
             return
 
         def _launchWorkerProcesses(
@@ -393,56 +388,3 @@ def _accelerate_workers(disable: Sequence[str]) -> Callable[[ModuleType], None]:
         pool._launchWorkerProcesses = _launchWorkerProcesses  # type: ignore[union-attr]
 
     return change
-
-
-# --- Is Twisted fit to run? ---------------------------------------------------------------
-
-
-def check_twisted() -> None:
-    """
-    Look whether Twisted is there, complete and not too old.
-
-    Imports the ``twisted`` package and none of its modules that do anything.
-    """
-    try:
-        import twisted
-
-        version = twisted.__version__
-        missing = _missing_module()
-    except ModuleNotFoundError as error:
-        if error.name != "twisted":
-            _twisted_is_broken(error)
-        raise UsageError(f"Twisted is not installed for {sys.executable}") from None
-    except Exception as error:
-        _twisted_is_broken(error)
-    if missing is not None:
-        raise UsageError(f"Twisted is broken: it has no {missing}")
-    if _version_numbers(version) < OLDEST_TWISTED:
-        oldest = ".".join(map(str, OLDEST_TWISTED))
-        raise UsageError(f"Twisted {version} is too old: pyreactor needs {oldest} or newer")
-
-
-def _twisted_is_broken(error: Exception) -> NoReturn:
-    raise UsageError(f"Twisted is broken: {type(error).__name__}: {error}") from None
-
-
-def _missing_module() -> str | None:
-    from importlib.util import find_spec
-
-    for name in ("zope.interface", "twisted.internet.default", "twisted.internet.defer"):
-        try:
-            found = find_spec(name) is not None
-        except ModuleNotFoundError:
-            found = False
-        if not found:
-            return name
-    return None
-
-
-def _version_numbers(version: str) -> tuple[int, ...]:
-    numbers = []
-    for field in version.split(".")[:2]:
-        if not field.isdigit():
-            break
-        numbers.append(int(field))
-    return tuple(numbers)

@@ -8,7 +8,10 @@ import platform
 import sys
 import sysconfig
 
-from pyreactor import __version__, _activate, _environment
+from pyreactor import __version__
+from pyreactor._activation import hook
+from pyreactor._command import environment
+from pyreactor._command.usage import UsageError, check_twisted
 
 # What a program imports that uses everything that is accelerated.
 PROGRAM = (
@@ -39,9 +42,9 @@ def examine() -> dict[str, object]:
     """What doctor knows, ready for JSON."""
     problem = _import_program()
     parts = {
-        name: {"c": in_c, "reason": reason} for name, (in_c, reason) in _activate.statuses().items()
+        name: {"c": in_c, "reason": reason} for name, (in_c, reason) in hook.statuses().items()
     }
-    expected = [name for name in parts if not _activate.switched_off(name)]
+    expected = [name for name in parts if not hook.switched_off(name)]
     gil = _gil()
     return {
         "python": f"{platform.python_version()} ({platform.python_implementation()})",
@@ -50,24 +53,22 @@ def examine() -> dict[str, object]:
         "twisted": _twisted_version(),
         "libuv": _libuv_version(),
         "gil": gil,
-        "enabled": _environment.enabled(),
-        "bypassed": _activate.bypassed(),
+        "enabled": environment.enabled(),
+        "bypassed": hook.bypassed(),
         "problem": problem,
         "parts": parts,
         "healthy": problem is None
         and gil != "off"
-        and not _activate.bypassed()
+        and not hook.bypassed()
         and all(parts[name]["c"] for name in expected),
     }
 
 
 def _import_program() -> str | None:
     """Do what a program does.  Gives back what went wrong."""
-    from pyreactor._cli import UsageError, check_twisted
-
     try:
         check_twisted()
-        _activate.activate()
+        hook.activate()
         for name in PROGRAM:
             importlib.import_module(name)
     except UsageError as error:

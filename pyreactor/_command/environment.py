@@ -23,7 +23,7 @@ MODULE = "_pyreactor_start"
 # All of it has to be cheap, and silent where pyreactor was uninstalled; PYREACTOR=0 makes it do
 # nothing.
 LINE = (
-    'import os; exec("try:\\n from pyreactor._activate import activate; activate()\\n'
+    'import os; exec("try:\\n from pyreactor._activation.hook import activate; activate()\\n'
     'except ImportError:\\n pass") if os.environ.get("PYREACTOR") != "0" else None\n'
 )
 ENTRY = f"{MODULE}:start\n"
@@ -36,7 +36,7 @@ import os
 def start():
     if os.environ.get("PYREACTOR") != "0":
         try:
-            from pyreactor._activate import activate
+            from pyreactor._activation.hook import activate
 
             activate()
         except ImportError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._core import FramingAttribute, FramingMethod
-from ._untouched import defined_by
+from pyreactor._core import FramingAttribute, FramingMethod
+from pyreactor._untouched import defined_by
 
 #: Framing, then the attributes over its state with what the stock class has there.
 _Attributes = dict[str, tuple[Any, ...]]

@@ -10,10 +10,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import pyreactor.reactor  # noqa: F401  hands over to C what its streams need
 from pyreactor import _core
-from pyreactor._process import Hot
 from pyreactor._standin import stand_in
+from pyreactor._transport.process import Hot
 
 
 @cache

@@ -13,7 +13,8 @@ from typing import Any
 
 from twisted.internet import process
 
-from pyreactor import _core, _process
+from pyreactor import _core
+from pyreactor._transport import process as _process
 
 
 def _runs_in_c(reactor: object) -> bool:

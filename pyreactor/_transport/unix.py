@@ -14,8 +14,9 @@ from typing import Any
 from twisted.internet import unix
 from twisted.python import log
 
-from pyreactor import _core, _tcp
+from pyreactor import _core
 from pyreactor._standin import stand_in
+from pyreactor._transport import tcp as _tcp
 
 
 @stand_in

@@ -74,10 +74,10 @@ def describe(writer: Writer) -> None:
     import twisted
     from twisted.internet import reactor
 
-    from pyreactor import _activate
+    from pyreactor._activation import hook
 
     kind = type(reactor)
-    parts = {name: in_c for name, (in_c, _) in _activate.statuses().items()}
+    parts = {name: in_c for name, (in_c, _) in hook.statuses().items()}
     writer.event(
         event="environment",
         reactor=f"{kind.__module__}.{kind.__qualname__}",

@@ -14,7 +14,7 @@ import sys
 
 def facts():
     reactor = sys.modules.get("twisted.internet.reactor")
-    activation = sys.modules.get("pyreactor._activate")
+    activation = sys.modules.get("pyreactor._activation.hook")
     kind = type(reactor)
     return {
         "reactor": f"{kind.__module__}.{kind.__qualname__}",

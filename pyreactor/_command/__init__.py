@@ -1,0 +1,1 @@
+"""The command line: running programs, ``doctor``, ``enable`` and ``disable``."""

@@ -1,0 +1,1 @@
+"""What ``Deferred`` in C needs of Twisted."""

@@ -1,0 +1,1 @@
+"""What puts framing in C into Twisted's protocols."""

@@ -1,0 +1,1 @@
+"""What the loop calls in Python."""

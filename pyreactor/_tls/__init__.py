@@ -1,0 +1,1 @@
+"""What puts TLS records in C into Twisted's protocol."""

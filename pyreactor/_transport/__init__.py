@@ -1,0 +1,1 @@
+"""Twisted's transports over those in C."""
