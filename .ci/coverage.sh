@@ -19,7 +19,7 @@ say "running the tests"
 failed=0
 # Left out: the pools of multiprocessing and what coverage.py does in their processes wait for each other.
 "$venv/bin/coverage" run -m pytest -q -p no:cacheprovider -n 3 --ignore=tests/conformance \
-    --deselect tests/test_cli.py::TestMainModule::test_multiprocessing "$@" || failed=$?
+    --deselect tests/command/test_cli.py::TestMainModule::test_multiprocessing "$@" || failed=$?
 say "Python"
 "$venv/bin/coverage" combine -q
 "$venv/bin/coverage" report

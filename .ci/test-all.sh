@@ -7,19 +7,19 @@ source "$(dirname "$0")/common.sh"
 
 # What runs whole programs of Twisted's, the examples and the benchmarks takes minutes, and looks
 # at the whole rather than at what differs between Pythons: once is enough.
-ONCE=(--ignore-glob='tests/test_examples*' --ignore-glob='tests/test_programs_*'
-    --ignore=tests/test_benchmarks.py --ignore=tests/test_twistd.py
-    --ignore=tests/test_clocks.py --ignore=tests/test_greenlets.py)
+ONCE=(--ignore-glob='tests/system/test_examples*' --ignore-glob='tests/system/test_programs_*'
+    --ignore=tests/system/test_benchmarks.py --ignore=tests/system/test_twistd.py
+    --ignore=tests/loop/test_clock.py --ignore=tests/activation/test_greenlets.py)
 # Runs three files of tests again, by way of the dict.
-AGAIN=(--deselect='tests/test_inline_values.py::test_the_framings_work_by_way_of_the_dict_too')
+AGAIN=(--deselect='tests/framing/test_inline_values.py::test_the_framings_work_by_way_of_the_dict_too')
 
 # What looks closest at the interpreter: for the Pythons between the newest and the oldest, which get
 # all but the above.
-INTERPRETER=(tests/test_activation.py tests/test_cli.py tests/test_deferred_behaviour.py
-    tests/test_depth.py tests/test_engine.py tests/test_framing_banana.py tests/test_framing_more.py
-    tests/test_framing_stock.py tests/test_inline_values.py tests/test_methods.py
-    tests/test_reactor.py tests/test_reactor_sockets.py tests/test_references.py
-    tests/test_tls_records.py)
+INTERPRETER=(tests/core tests/activation/test_hook.py tests/command/test_cli.py
+    tests/deferred/test_behaviour.py tests/framing/test_banana.py tests/framing/test_inline_values.py
+    tests/framing/test_more.py tests/framing/test_stock.py tests/loop/test_engine.py
+    tests/loop/test_reactor.py tests/system/test_references.py tests/tls/test_records.py
+    tests/transport/test_ports.py)
 
 main=$(version_of .venv/bin/python)
 for python in $(other_pythons "$main"); do
@@ -40,10 +40,9 @@ debug=$(.ci/private-python.sh 3.15d)
 make_venv .venvs/debug "$debug" tests/requirements.txt
 say "references, on a debug build of CPython $(version_of "$debug")"
 .ci/build.sh .venvs/debug
-.venvs/debug/bin/python -m pytest -q -p no:cacheprovider -n 3 "${AGAIN[@]}" tests/test_references.py \
-    tests/test_deferred_leaks.py tests/test_deferred_behaviour.py tests/test_framing_*.py \
-    tests/test_inline_values.py tests/test_reactor.py tests/test_reactor_sockets.py \
-    tests/test_tls_records.py
+.venvs/debug/bin/python -m pytest -q -p no:cacheprovider -n 3 "${AGAIN[@]}" \
+    tests/system/test_references.py tests/deferred/test_leaks.py tests/deferred/test_behaviour.py \
+    tests/framing tests/loop/test_reactor.py tests/transport/test_ports.py tests/tls/test_records.py
 
 # 20,000 programs for Deferred, 50,000 for framing; and the descriptors that a
 # server is let use up, as far as the machine's limit allows.
@@ -51,8 +50,8 @@ say "random programs, many of them"
 .ci/build.sh .venv
 PYREACTOR_EXAMPLES=10000 PYREACTOR_FRAMING_EXAMPLES=12500 PYREACTOR_TEST_EXAMPLES=1000 \
     PYREACTOR_DESCRIPTORS=20000 .venv/bin/python -m pytest -q -p no:cacheprovider -n 3 \
-    tests/test_*_differential.py tests/test_framing_banana.py tests/test_tls_records.py \
-    tests/test_reactor_programs.py
+    tests/*/test_differential.py tests/framing/test_banana.py tests/tls/test_records.py \
+    tests/system/test_reactor_programs.py
 
 for version in $FETCHED; do
     if [[ $version != "$main" && -x .venvs/$version/bin/python ]]; then

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+# Unchanged Twisted programs.
+PROGRAMS = CHECKOUT / "tests" / "programs"
 
 STOCK: tuple[str, ...] = ()
 PYREACTOR = ("-m", "pyreactor")

@@ -6,13 +6,10 @@ import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
-from tests.support import TIMEOUT
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import CHECKOUT, TIMEOUT
 
 EARLY = """
 import twisted.internet.defer
@@ -76,7 +73,7 @@ assert deferred.status()[0], deferred.status()
 def run(prelude: str, body: str) -> None:
     """Run the body after the prelude; what is logged or printed as an error fails it."""
     script = prelude + textwrap.dedent(body)
-    env = dict(os.environ, PYTHONPATH=f"{ROOT}", PYREACTOR="0")
+    env = dict(os.environ, PYTHONPATH=f"{CHECKOUT}", PYREACTOR="0")
     done = subprocess.run(
         check=False,
         args=[sys.executable, "-c", script],

@@ -12,8 +12,7 @@ import json
 
 import pytest
 
-from tests.support import PYREACTOR, STOCK, check, python
-from tests.test_reactor_programs import PROGRAMS
+from tests.support import PROGRAMS, PYREACTOR, STOCK, check, python
 
 SELECT = {"gevent": "gevent.select", "eventlet": "eventlet.green.select"}
 PUT_IN = {

@@ -9,13 +9,12 @@ then is that nothing does here, and that what fits into the stack is reached on 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.support import PYREACTOR, STOCK, outcome, python
+from tests.support import PROGRAMS, PYREACTOR, STOCK, outcome, python
 
-PROGRAM = Path(__file__).resolve().parent / "programs" / "deep.py"
+PROGRAM = PROGRAMS / "deep.py"
 
 NESTED = (
     "callback",

@@ -20,7 +20,7 @@ from pyreactor import _core, defer
 from pyreactor._deferred.setup import StockDeferred
 from pyreactor._standin import stand_in
 from pyreactor._transport import tcp as _tcp
-from tests.test_reactor import reactor
+from tests.loop.test_reactor import reactor
 
 __all__ = ["reactor"]  # a fixture
 

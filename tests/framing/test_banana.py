@@ -20,8 +20,8 @@ from twisted.spread.banana import BananaError
 from pyreactor import _core
 from pyreactor._framing.members import _RECEIVING
 from tests.banana_model import Fast, Scenario, Stock, digits, scenario, trace
+from tests.framing.test_differential import Drawn
 from tests.support import PYREACTOR, check
-from tests.test_framing_differential import Drawn
 
 EXAMPLES = int(os.environ.get("PYREACTOR_FRAMING_EXAMPLES", "300"))
 SIDES = pytest.mark.parametrize("side", [Stock, Fast], ids=["stock", "pyreactor"])

@@ -84,12 +84,12 @@ def test_this_interpreter_is_recognised_and_can_be_distrusted() -> None:
 @pytest.mark.parametrize(
     "files",
     [
-        ("test_framing_stock.py", "test_framing_more.py", "test_inline_values.py"),
-        ("test_framing_differential.py",),
+        ("test_stock.py", "test_more.py", "test_inline_values.py"),
+        ("test_differential.py",),
     ],
 )
 def test_the_framings_work_by_way_of_the_dict_too(files: tuple[str, ...]) -> None:
-    output = python("-m", "pytest", "-q", *(f"tests/{name}" for name in files), **OFF)
+    output = python("-m", "pytest", "-q", *(f"tests/framing/{name}" for name in files), **OFF)
     assert " passed" in output
 
 

@@ -15,8 +15,8 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols import basic as stock
 
 from pyreactor import basic
+from tests.framing.test_stock import SIDES, connect, split
 from tests.support import check
-from tests.test_framing_stock import SIDES, connect, split
 
 Frame = Callable[[bytes], bytes]
 

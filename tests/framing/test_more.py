@@ -20,8 +20,8 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols import basic as stock
 
 from pyreactor import _core, basic
+from tests.framing.test_stock import connect, split
 from tests.support import check
-from tests.test_framing_stock import connect, split
 
 # ---- batches
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import PYREACTOR, STOCK, outcome, python
-from tests.test_reactor_programs import PROGRAMS
+from tests.support import PROGRAMS, PYREACTOR, STOCK, outcome, python
 
 HEEDED, IGNORED = "first True True", "first False True"
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import PYREACTOR, STOCK, TIMEOUT, check, environment, outcome, python
-
-PROGRAMS = Path(__file__).resolve().parent / "programs"
+from tests.support import PROGRAMS, PYREACTOR, STOCK, TIMEOUT, check, environment, outcome, python
 
 STOP_SOON = """if True:
     import os, sys

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import PYREACTOR, STOCK, check, outcome, python
-
-PROGRAMS = Path(__file__).resolve().parent / "programs"
+from tests.support import PROGRAMS, PYREACTOR, STOCK, check, outcome, python
 
 
 def test_wake_up_while_the_loop_falls_asleep() -> None:

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks import harness, interrupt
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import CHECKOUT
 
 STOCK = harness.ALL_SIDES["stock"]
 MODULES = {
@@ -41,7 +40,7 @@ def run_benchmark(
         check=False,
         capture_output=True,
         text=True,
-        cwd=ROOT,
+        cwd=CHECKOUT,
         env={**os.environ, **(env or {})},
         timeout=300,
     )

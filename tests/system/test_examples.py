@@ -19,7 +19,7 @@ FILES = sorted(
     if path.suffix in (".py", ".tac") and NATIVE not in path.parents
 )
 
-# These need more than to be run; tests/test_examples_started.py has some of them.
+# These need more than to be run; tests/system/test_examples_started.py has some of them.
 NOT_ALONE = {
     "calculator/calculation.py",
     "calculator/test_calculation.py",

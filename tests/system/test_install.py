@@ -264,6 +264,13 @@ class TestEnable:
         installed.run("pyreactor", "enable")
         assert installed.run("python", "-c", WHICH_REACTOR) == "PyReactor"
 
+    def test_line_of_an_earlier_version_works(self, installed: Environment) -> None:
+        """It names a module by the name that this had then."""
+        line = command.LINE.replace("pyreactor._activation.hook", "pyreactor._activate")
+        assert line != command.LINE
+        (installed.site / "pyreactor.pth").write_text(line)
+        assert installed.run("python", "-c", WHICH_REACTOR) == "PyReactor"
+
     def test_switches(self, installed: Environment) -> None:
         installed.run("pyreactor", "enable")
         for variables in ({"PYREACTOR": "0"}, {"PYREACTOR_DISABLE": "reactor"}):

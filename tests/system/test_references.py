@@ -21,8 +21,8 @@ from twisted.protocols.policies import ProtocolWrapper
 
 from pyreactor import basic
 from pyreactor.reactor import PyReactor
-from tests.test_deferred_leaks import OPERATIONS
-from tests.test_tls_records import Pair
+from tests.deferred.test_leaks import OPERATIONS
+from tests.tls.test_records import Pair
 
 MOST_ROUNDS = 40
 TIMES = 40

@@ -577,7 +577,7 @@ def test_ends_that_answer_each_other_for_ever() -> None:
     """A RecursionError, though there is no Python function between them."""
     code = """
 from types import SimpleNamespace
-from tests.test_tls_records import connected, tls
+from tests.tls.test_records import connected, tls
 pair = connected(kind=tls.TLSMemoryBIOProtocol)
 ends = list(pair.ends.values())
 for end, peer in (ends, reversed(ends)):
@@ -717,7 +717,7 @@ def test_threads_go_on_while_much_is_written() -> None:
     code = """
 import sys, threading, time
 sys.setswitchinterval(1e-6)
-from tests.test_tls_records import connected
+from tests.tls.test_records import connected
 pair = connected()
 records, seen, stop = [], set(), False
 def work():
@@ -831,7 +831,7 @@ def test_a_deep_recursion_ends_in_an_error() -> None:
     """Python code that runs while a record is read finds stack left: CPython keeps some KB free."""
     code = """
         import sys, threading
-        from tests.test_tls_records import Pair
+        from tests.tls.test_records import Pair
         pair = Pair()
         pair.settle()
         client = pair.ends["client"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.test_reactor_programs import check_same_on_both, each_of
+from tests.both import check_same_on_both, each_of
 
 CLOSED = "lost ConnectionLost"
 CASES = [

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import PYREACTOR, STOCK, check, outcome, python
-
-PROGRAMS = Path(__file__).resolve().parent / "programs"
+from tests.support import PROGRAMS, PYREACTOR, STOCK, check, outcome, python
 
 
 @pytest.mark.parametrize("kind", [(), ("unix",)], ids=["tcp", "unix"])

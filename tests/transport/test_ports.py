@@ -23,7 +23,7 @@ from zope.interface.verify import verifyObject
 from pyreactor import _core, basic
 from pyreactor._transport import udp as _udp
 from pyreactor.reactor import PyReactor
-from tests.test_reactor import Recorder, no_leak, reactor, spin
+from tests.loop.test_reactor import Recorder, no_leak, reactor, spin
 
 __all__ = ["reactor"]  # a fixture
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import PYREACTOR, STOCK, TIMEOUT, check, environment
-from tests.test_reactor_programs import PROGRAMS, check_same_on_both, each_of
+from tests.both import check_same_on_both, each_of
+from tests.support import PROGRAMS, PYREACTOR, STOCK, TIMEOUT, check, environment
 
 CASES = [
     ("processes.py", ("child_descriptors",), "from 4 8 b'to five"),

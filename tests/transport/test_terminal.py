@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from tests.both import check_same_on_both, each_of
 from tests.support import PYREACTOR, check, python
-from tests.test_reactor_programs import check_same_on_both, each_of
 
 CASES = [
     *(
