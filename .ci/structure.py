@@ -89,6 +89,13 @@ PAGE = "docs/architecture.md"
 BEGIN = "<!-- drawn by .ci/structure.py -->"
 END = "<!-- end of what is drawn -->"
 
+#: Where the files are that pages name.
+SOURCES = ("csrc", "pyreactor", "tests", "benchmarks", "examples", ".ci")
+#: How they name a file of C, or one of Python that is in a folder or private.
+NAMED_FILE = re.compile(
+    r"`((?:[\w.-]+/)*(?!Python\.h)\w+\.[ch]|(?:[\w.-]+/)+\w+\.pyi?|_\w+\.pyi?)`"
+)
+
 
 @dataclass(frozen=True, order=True)
 class Finding:
@@ -456,6 +463,19 @@ def check_page(root: Path) -> Iterator[Finding]:
             yield Finding(PAGE, line, "the picture is out of date: .ci/structure.py --write")
 
 
+def check_named_files(root: Path) -> Iterator[Finding]:
+    """Files of the project that its pages for developers name, and that are not there."""
+    there = ["/" + path.relative_to(root).as_posix() for path in root.glob("*")]
+    for folder in SOURCES:
+        there += ["/" + path.relative_to(root).as_posix() for path in (root / folder).rglob("*")]
+    for page in sorted([*root.glob("docs/*.md"), *root.glob("CONTRIBUTING.md")]):
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            for name in NAMED_FILE.findall(line):
+                if not any(path.endswith("/" + name) for path in there):
+                    where = page.relative_to(root).as_posix()
+                    yield Finding(where, number, f"there is no {name}")
+
+
 def findings(root: Path) -> list[Finding]:
     """All that is wrong, in the order of the files."""
     found: list[Finding] = []
@@ -467,7 +487,7 @@ def findings(root: Path) -> list[Finding]:
     for module in python:
         if not module.name.endswith(".pyi"):
             found += check_public(module)
-    found += [*python_rooms(python).findings(), *check_page(root)]
+    found += [*python_rooms(python).findings(), *check_page(root), *check_named_files(root)]
     return sorted(set(found))
 
 

@@ -231,6 +231,17 @@ WRONG: dict[str, tuple[Tree, list[str]]] = {
         },
         ["docs/architecture.md:2: the picture is out of date: .ci/structure.py --write"],
     ),
+    "files that a page names and that are not there": (
+        {
+            "CONTRIBUTING.md": "`loop/heap.c`, `heap.c`, `heap/loop.c`\n`_loop/hook.py`, `hook.py`,"
+            " `_hook.py`, `csrc/core/core.h`, `_activation/hook.py`, `Python.h`, `it.c()`\n"
+        },
+        [
+            "CONTRIBUTING.md:1: there is no heap/loop.c",
+            "CONTRIBUTING.md:2: there is no _hook.py",
+            "CONTRIBUTING.md:2: there is no _loop/hook.py",
+        ],
+    ),
     "no place for the picture": (
         {"docs/architecture.md": "Text\n"},
         [
