@@ -346,7 +346,6 @@ def python_rooms(files: list[Module]) -> Rooms:
 
 def check_public(module: Module) -> Iterator[Finding]:
     """Public functions and classes without types or docstring."""
-    private = any(part.startswith("_") for part in module.name.split("/"))
     for owner, node in _public(module.tree.body, ""):
         where, name = f"pyreactor/{module.name}", owner + node.name
         if isinstance(node, ast.ClassDef):
@@ -355,7 +354,7 @@ def check_public(module: Module) -> Iterator[Finding]:
             continue
         if missing := _without_type(node, bool(owner)):
             yield Finding(where, node.lineno, f"{name} has no type for {', '.join(missing)}")
-        if ast.get_docstring(node) is None and not (owner and private):
+        if ast.get_docstring(node) is None:
             yield Finding(where, node.lineno, f"{name} has no docstring")
 
 

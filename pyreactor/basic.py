@@ -191,12 +191,20 @@ class BatchLineReceiver(_Receiver):
         return self._close()
 
     def sendLine(self, line: bytes) -> None:
-        """Send a line, with the delimiter added."""
+        """
+        Send a line.  Mirrors :meth:`twisted.protocols.basic.LineReceiver.sendLine`.
+
+        :param line: the line without a delimiter, which is added.
+        """
         transport: Any = self.transport
         transport.write(line + self.delimiter)
 
     def sendLines(self, lines: Sequence[bytes]) -> None:
-        """Send lines in one write, with the delimiter added to each."""
+        """
+        Send lines in one write.
+
+        :param lines: each without a delimiter, which is added; if there is none, nothing is sent.
+        """
         if lines:
             transport: Any = self.transport
             transport.write(self.delimiter.join([*lines, b""]))
@@ -280,7 +288,11 @@ class BatchNetstringReceiver(_BatchStringReceiver):
         dataReceived = FramingMethod("batch_netstring", _Receiver.dataReceived)
 
     def sendString(self, string: bytes) -> None:
-        """Send a string as a netstring."""
+        """
+        Send a netstring.  Mirrors :meth:`twisted.protocols.basic.NetstringReceiver.sendString`.
+
+        :param string: what it is to hold.
+        """
         original(_stock.NetstringReceiver, "sendString")(self, string)
 
     def _handleParseError(self) -> None:
@@ -345,7 +357,12 @@ class HeaderReceiver(_Receiver):
         dataReceived = FramingMethod("header", _Receiver.dataReceived)
 
     def packetReceived(self, header: tuple[Any, ...], payload: bytes) -> Any:
-        """Override this: a packet came.  ``header`` has all fields, the length included."""
+        """
+        Override this: a packet came.
+
+        :param header: all fields of the header, the length included.
+        :param payload: what follows the header.
+        """
         raise NotImplementedError
 
     def headerInvalid(self, header: tuple[Any, ...], reason: str) -> None:

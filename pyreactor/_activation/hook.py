@@ -57,6 +57,11 @@ class Part:
         self.switched_off = False
 
     def switch_off(self, by: str) -> None:
+        """
+        Leave the part to stock Twisted, as the user wishes.
+
+        @param by: the option or variable that says so.
+        """
         self.switched_off = True
         self.why_stock = f"switched off by {by}"
 
@@ -87,10 +92,15 @@ class Part:
             self.fail(error)
 
     def fail(self, error: Exception) -> None:
+        """Leave the part to stock Twisted, as its activation raised `error`, and say so."""
         self.stay_stock(f"activation failed: {type(error).__name__}: {error}")
 
     def stay_stock(self, why: str) -> None:
-        """Leave the part to stock Twisted, and say so."""
+        """
+        Leave the part to stock Twisted, and say so.
+
+        @param why: the reason, for the line on stderr and for ``pyreactor doctor``.
+        """
         self.why_stock = why
         warn(f"the {self.name} part stays stock: {why}")
 
@@ -154,6 +164,11 @@ class Activation:
         return table
 
     def module_executed(self, module: ModuleType, name: str) -> None:
+        """
+        Have the parts change a module, now that it was executed.
+
+        @param name: the name by which it was imported.
+        """
         for part in self.by_target().get(name, ()):
             part.apply(module)
         if name in self.also:
@@ -201,10 +216,12 @@ class HookedLoader:
         return getattr(self._pyreactor_loader, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """As the real loader does; None, for a module of the ordinary kind, if it cannot."""
         create = getattr(self._pyreactor_loader, "create_module", None)
         return None if create is None else create(spec)
 
     def exec_module(self, module: ModuleType) -> None:
+        """Execute the module by the real loader, and have the parts change it then."""
         loader = self._pyreactor_loader
         spec = module.__spec__
         if spec is not None and isinstance(spec.loader, HookedLoader):
@@ -237,6 +254,11 @@ class Finder:
         path: Sequence[str] | None = None,
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
+        """
+        What the finders after this one find, with a `HookedLoader`; None for most modules.
+
+        Mirrors ``importlib.abc.MetaPathFinder.find_spec``.
+        """
         if not fullname.startswith("twisted.") or fullname not in current.by_target():
             return None
         for finder in self._others():

@@ -54,7 +54,14 @@ TracePoint = tuple[CodeType, dict[str, Any], int, int]
 
 
 def call_with(callback: Callable[..., Any], result: Any, args: Any, keywords: Any) -> Any:
-    """Unpack arguments that are not simply a tuple and a dict."""
+    """
+    Call a callback whose arguments are not simply a tuple and a dict.
+
+    :param result: the first argument.
+    :param args: more of them, any iterable.
+    :param keywords: any mapping.
+    :raise TypeError: they are no such things; in the words of the interpreter.
+    """
     return callback(result, *args, **keywords)
 
 

@@ -147,7 +147,11 @@ _CALL_STATE = (
 
 
 def reduce_delayed_call(call: Any, protocol: Any) -> tuple[Any, ...]:
-    """Copy and pickle a timed call as stock's: the copy is one that no reactor will make."""
+    """
+    Copy and pickle a timed call as stock's: the copy is one that no reactor will make.
+
+    Mirrors what ``object.__reduce_ex__`` gives for a ``twisted.internet.base.DelayedCall``.
+    """
     state = {name: getattr(call, name) for name in _CALL_STATE if hasattr(call, name)}
     for name in ("creator", "_repr"):
         if state[name] is None:
@@ -165,7 +169,12 @@ def iterate_by_methods(reactor: Any) -> None:
 
 
 def make_socket(family: int, descriptor: int) -> socket.socket:
-    """The Python socket of an accepted connection."""
+    """
+    The Python socket of an accepted connection, which does not block.
+
+    :param family: such as ``socket.AF_INET``.
+    :param descriptor: its number, which is the socket's from now on.
+    """
     skt = socket.socket(family, socket.SOCK_STREAM, 0, fileno=descriptor)
     skt.setblocking(False)
     return skt

@@ -79,6 +79,9 @@ class Hook:
     """A hook."""
 
     def loseConnection(self, why: object = None) -> None:
+        """Mirrors Twisted's."""
+
+    def _later(self):
         pass
 ''',
     "pyreactor/_standin.py": "def put() -> None:\n    'Puts.'\n",
@@ -214,13 +217,14 @@ WRONG: dict[str, tuple[Tree, list[str]]] = {
             "pyreactor/_loop/a.py:1: put has no type for one, three, rest, return",
         ],
     ),
-    "a class without docstring, a public one's method": (
+    "a class and methods without docstring": (
         {
             "pyreactor/_loop/a.py": "class A:\n    def f(self) -> None:\n        pass\n",
             "pyreactor/basic.py": "class B:\n    'One.'\n    def f(self) -> None:\n        pass\n",
         },
         [
             "pyreactor/_loop/a.py:1: class A has no docstring",
+            "pyreactor/_loop/a.py:2: A.f has no docstring",
             "pyreactor/basic.py:3: B.f has no docstring",
         ],
     ),
