@@ -118,16 +118,12 @@ class DatagramPort:
     socket: Any
     maxPacketSize: int
     _connectedAddr: tuple[str, int] | None
+    _kind: str
     def doRead(self) -> None: ...
-    def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> int | None: ...
+    def write(
+        self, datagram: bytes, addr: tuple[str, int] | str | bytes | None = None
+    ) -> int | None: ...
     def logPrefix(self) -> str: ...
-
-class UNIXDatagramPort(DatagramPort):
-    def write(self, datagram: bytes, address: str | bytes) -> int | None: ...  # type: ignore[override]
-
-class UNIXConnectedDatagramPort(DatagramPort):
-    def doRead(self) -> None: ...
-    def write(self, data: bytes) -> int | None: ...  # type: ignore[override]
 
 class UNIXConnection(StreamConnection):
     _sendmsgQueue: list[int]

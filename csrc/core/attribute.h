@@ -27,14 +27,21 @@ pyr_attribute_absent(PyObject *self, const char *name)
                  Py_TYPE(self)->tp_name, name);
 }
 
+/* `value`, which self has under `name`, or NULL with that raised; a new reference. */
+static inline PyObject *
+pyr_attribute_value(PyObject *self, PyObject *value, const char *name)
+{
+    if (value == NULL) {
+        pyr_attribute_absent(self, name);
+    }
+    return Py_XNewRef(value);
+}
+
 static inline PyObject *
 pyr_attribute_get(PyObject *self, void *closure)
 {
-    PyObject *value = *pyr_attribute_slot(self, closure);
-    if (value == NULL) {
-        pyr_attribute_absent(self, ((pyr_attribute *)closure)->name);
-    }
-    return Py_XNewRef(value);
+    return pyr_attribute_value(self, *pyr_attribute_slot(self, closure),
+                               ((pyr_attribute *)closure)->name);
 }
 
 static inline int

@@ -47,8 +47,6 @@ pyr_batch_free(pyr_batch *batch)
     }
 }
 
-/* Are there datagrams of this port?  Those of a socket that it gave up, or that somebody
- * closed, are dropped: stock would not have received them. */
 bool
 pyr_datagram_batch_has_rest(pyr_batch *batch, DatagramPort *self)
 {
@@ -79,7 +77,6 @@ recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, void *time
 }
 #endif
 
-/* Receive up to `count` datagrams; how many, or -1 with errno. */
 int
 pyr_datagram_receive_some(int fd, struct mmsghdr *messages, int count)
 {
@@ -91,15 +88,4 @@ pyr_datagram_receive_some(int fd, struct mmsghdr *messages, int count)
         received = recvmmsg(fd, messages, (unsigned)count, MSG_DONTWAIT, NULL);
     } while (received < 0 && errno == EINTR);
     return received;
-}
-
-/* Receive one datagram; its size, or -1 with errno. */
-ssize_t
-pyr_datagram_receive_into(int fd, char *data, size_t limit)
-{
-    ssize_t size;
-    do {
-        size = recv(fd, data, limit, MSG_DONTWAIT);
-    } while (size < 0 && errno == EINTR);
-    return size;
 }

@@ -10,15 +10,51 @@
 #include "loop/reactor_state.h"
 #include "transport/peers.h"
 
+/* What stock has a class for each; connected only is a UNIX port that was made so. */
+enum { DATAGRAM_UDP, DATAGRAM_UNIX, DATAGRAM_UNIX_CONNECTED };
+
 typedef struct {
     PyObject_HEAD core_state *st;
     PyObject *protocol;
     PyObject *socket;
-    PyObject *connected_address; /* _connectedAddr */
+    PyObject *connected_address; /* _connectedAddr, of a UDP port */
     PyObject *packet_size;       /* maxPacketSize */
+    int kind;                    /* DATAGRAM_* */
 } DatagramPort;
 
-/* ---- datagram_batch.c ---- */
+/* ---- datagram_port.c: what a port says of itself ---- */
+
+/* The descriptor of the Python socket now, which a program may have closed or taken away.
+ * -1 with an exception set. */
+int pyr_datagram_descriptor(DatagramPort *self);
+
+/* maxPacketSize; -1 with an exception set. */
+int pyr_datagram_packet_size(DatagramPort *self, Py_ssize_t *size);
+
+/* maxThroughput into *bytes: 1, or 0 if it is not an int, which stock takes too; -1 with
+ * an exception set. */
+int pyr_datagram_throughput_limit(DatagramPort *self, Py_ssize_t *bytes);
+
+/* addressFamily; -1 with an exception set, perhaps. */
+int pyr_datagram_address_family(DatagramPort *self);
+
+/* Has the port one peer?  1, 0, or -1 with an exception set. */
+int pyr_datagram_is_connected(DatagramPort *self);
+
+/* protocol.connectionRefused(); -1 with an exception set. */
+int pyr_datagram_tell_refused(DatagramPort *self);
+
+/* The addresses that all ports remember; NULL with MemoryError set. */
+pyr_peers *pyr_datagram_peers(core_state *st);
+
+static inline bool
+pyr_datagram_has_plain_socket(DatagramPort *self)
+{
+    return self->socket != NULL &&
+           (PyObject *)Py_TYPE(self->socket) == self->st->reactor->socket_class;
+}
+
+/* ---- datagram_batch.c: many datagrams by one system call ---- */
 
 #define BATCH_MAX 32
 #define SLOT_SIZE 65536 /* no UDP datagram is larger */
@@ -45,6 +81,7 @@ struct pyr_batch {
     char data[]; /* BATCH_MAX slots; memory that was never used costs nothing */
 };
 
+/* The batch, made when it is first asked for; NULL with MemoryError set. */
 pyr_batch *pyr_datagram_batch_of(core_state *st);
 void pyr_datagram_batch_drop(pyr_batch *batch);
 
@@ -61,39 +98,10 @@ bool pyr_datagram_batch_has_rest(pyr_batch *batch, DatagramPort *self);
 /* Receive up to `count` datagrams; how many, or -1 with errno. */
 int pyr_datagram_receive_some(int fd, struct mmsghdr *messages, int count);
 
-/* Receive one datagram; its size, or -1 with errno. */
-ssize_t pyr_datagram_receive_into(int fd, char *data, size_t limit);
+/* ---- the methods: datagram_receive.c and datagram_send.c ---- */
 
-/* ---- datagram_port.c ---- */
-
-int pyr_datagram_descriptor(DatagramPort *self);
-int pyr_datagram_packet_size(DatagramPort *self, Py_ssize_t *size);
-int pyr_datagram_throughput_limit(DatagramPort *self, Py_ssize_t *bytes);
-int pyr_datagram_address_family(DatagramPort *self);
-int pyr_datagram_is_connected(DatagramPort *self);
-pyr_peers *pyr_datagram_peers(core_state *st);
-PyObject *pyr_datagram_call_protocol(DatagramPort *self, PyObject *name);
-
-static inline bool
-pyr_datagram_has_plain_socket(DatagramPort *self)
-{
-    return self->socket != NULL &&
-           (PyObject *)Py_TYPE(self->socket) == self->st->reactor->socket_class;
-}
-
-/* ---- datagram_receive.c ---- */
-
-PyObject *pyr_datagram_read(DatagramPort *self, PyObject *Py_UNUSED(ignored));
-PyObject *pyr_datagram_unix_connected_read(DatagramPort *self,
-                                           PyObject *Py_UNUSED(ignored));
-
-/* ---- datagram_send.c ---- */
-
+PyObject *pyr_datagram_read(DatagramPort *self, PyObject *ignored);
 PyObject *pyr_datagram_write(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs,
                              PyObject *kwnames);
-PyObject *pyr_datagram_unix_write(DatagramPort *self, PyObject *const *args,
-                                  Py_ssize_t nargs, PyObject *kwnames);
-PyObject *pyr_datagram_unix_connected_write(DatagramPort *self, PyObject *const *args,
-                                            Py_ssize_t nargs, PyObject *kwnames);
 
 #endif

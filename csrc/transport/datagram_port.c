@@ -6,8 +6,6 @@
 #include "core/attribute.h"
 #include "transport/peers.h"
 
-/* The descriptor of the Python socket now: somebody may have closed it, or taken it away.
- * -1 with an exception set. */
 int
 pyr_datagram_descriptor(DatagramPort *self)
 {
@@ -32,29 +30,21 @@ pyr_datagram_descriptor(DatagramPort *self)
 int
 pyr_datagram_packet_size(DatagramPort *self, Py_ssize_t *size)
 {
-    if (self->packet_size != NULL && PyLong_CheckExact(self->packet_size)) {
-        *size = PyLong_AsSsize_t(self->packet_size);
-    } else {
-        PyObject *value =
-            PyObject_GetAttr((PyObject *)self, self->st->names.maxPacketSize);
-        if (value == NULL) {
-            return -1;
-        }
-        *size = PyNumber_AsSsize_t(value, PyExc_OverflowError);
-        Py_DECREF(value);
-    }
-    if (*size == -1 && PyErr_Occurred()) {
+    bool is_int = self->packet_size != NULL && PyLong_CheckExact(self->packet_size);
+    PyObject *value =
+        is_int ? Py_NewRef(self->packet_size)
+               : PyObject_GetAttr((PyObject *)self, self->st->names.maxPacketSize);
+    if (value == NULL) {
         return -1;
     }
-    if (*size < 0) {
+    *size = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+    Py_DECREF(value);
+    if (*size < 0 && !PyErr_Occurred()) {
         PyErr_SetString(PyExc_ValueError, "negative buffersize in recvfrom");
-        return -1;
     }
-    return 0;
+    return *size < 0 ? -1 : 0;
 }
 
-/* maxThroughput into *bytes: 1, or 0 if it is not an int, which stock takes too; -1 with
- * an exception set. */
 int
 pyr_datagram_throughput_limit(DatagramPort *self, Py_ssize_t *bytes)
 {
@@ -81,10 +71,12 @@ pyr_datagram_address_family(DatagramPort *self)
     return (int)number;
 }
 
-/* 1, 0, or -1 with an exception set. */
 int
 pyr_datagram_is_connected(DatagramPort *self)
 {
+    if (self->kind != DATAGRAM_UDP) {
+        return self->kind == DATAGRAM_UNIX_CONNECTED;
+    }
     if (self->connected_address == NULL || self->connected_address == Py_None) {
         return 0;
     }
@@ -100,15 +92,17 @@ pyr_datagram_peers(core_state *st)
     return st->reactor->peers;
 }
 
-PyObject *
-pyr_datagram_call_protocol(DatagramPort *self, PyObject *name)
+int
+pyr_datagram_tell_refused(DatagramPort *self)
 {
-    if (self->protocol == NULL) {
-        pyr_attribute_absent((PyObject *)self, "protocol");
-        return NULL;
+    PyObject *protocol =
+        pyr_attribute_value((PyObject *)self, self->protocol, "protocol");
+    if (protocol == NULL) {
+        return -1;
     }
-    PyObject *protocol = Py_NewRef(self->protocol);
-    PyObject *result = PyObject_CallMethodNoArgs(protocol, name);
+    PyObject *result =
+        PyObject_CallMethodNoArgs(protocol, self->st->names.connectionRefused);
     Py_DECREF(protocol);
-    return result;
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
 }

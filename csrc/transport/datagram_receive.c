@@ -7,6 +7,9 @@
  * connected port takes one by one, because an error that its peer causes in between must
  * come in between.  What was received stays in the batch until it is handled: an
  * iteration of the reactor inside a handler goes on with it.
+ *
+ * Each step tells whether to go on: GO_ON, STOP, or -1 with an exception set, by which
+ * the port is lost.
  */
 #include "transport/datagram_internal.h"
 
@@ -14,9 +17,9 @@
 
 #include "core/attribute.h"
 #include "core/report.h"
-#include "loop/loop.h"
 #include "transport/address.h"
-#include "transport/peers.h"
+
+enum { STOP = 0, GO_ON = 1 };
 
 /* Where a datagram came from, as stock tells it: with IPv6 without flow and scope. */
 static PyObject *
@@ -37,82 +40,135 @@ source_of(DatagramPort *self, const struct sockaddr_storage *addr, socklen_t siz
     return peers == NULL ? NULL : pyr_peers_pair(peers, addr);
 }
 
-/* protocol.datagramReceived(data, source); what it raises is logged.  Steals both, which
- * may be NULL with an exception set. */
-static int
-deliver(DatagramPort *self, PyObject *data, PyObject *source)
+/* protocol.datagramReceived(data, source), or (data) from the peer of a UNIX port. */
+static PyObject *
+call_datagramReceived(DatagramPort *self, PyObject *data,
+                      const struct sockaddr_storage *addr, socklen_t size)
 {
-    int status = -1;
-    if (data != NULL && source != NULL) {
-        PyObject *result = NULL;
-        PyObject *protocol = Py_XNewRef(self->protocol);
-        if (protocol == NULL) {
-            pyr_attribute_absent((PyObject *)self, "protocol");
-        } else {
-            PyObject *args[] = {protocol, data, source};
-            result = PyObject_VectorcallMethod(self->st->names.datagramReceived, args, 3,
-                                               NULL);
-            Py_DECREF(protocol);
-        }
-        status = result != NULL ? 0 : pyr_report(self->st->reactor->event_error);
-        Py_XDECREF(result);
+    bool tells_source = self->kind != DATAGRAM_UNIX_CONNECTED;
+    PyObject *result = NULL;
+    PyObject *source = tells_source ? source_of(self, addr, size) : Py_NewRef(Py_None);
+    PyObject *protocol = source == NULL ? NULL
+                                        : pyr_attribute_value((PyObject *)self,
+                                                              self->protocol, "protocol");
+    if (protocol != NULL) {
+        PyObject *args[] = {protocol, data, source};
+        result = PyObject_VectorcallMethod(self->st->names.datagramReceived, args,
+                                           tells_source ? 3 : 2, NULL);
+        Py_DECREF(protocol);
     }
-    Py_XDECREF(data);
     Py_XDECREF(source);
-    return status;
+    return result;
 }
 
-/* Handle the next datagram of the batch; how many bytes of it counted, or -1. */
-static Py_ssize_t
-deliver_next(DatagramPort *self, pyr_batch *batch)
+/* What stock's doRead of a connected UNIX port does with any OSError. */
+static int
+handle_connected_error(DatagramPort *self)
+{
+    return pyr_report_ask(self->st->reactor->connected_datagram_error, (PyObject *)self);
+}
+
+/* Hand over one datagram; what that raises is logged. */
+static int
+hand_over(DatagramPort *self, PyObject *data, const struct sockaddr_storage *addr,
+          socklen_t size)
+{
+    PyObject *result = call_datagramReceived(self, data, addr, size);
+    if (result != NULL) {
+        Py_DECREF(result);
+        return GO_ON;
+    }
+    if (self->kind == DATAGRAM_UNIX_CONNECTED) {
+        return handle_connected_error(self);
+    }
+    return pyr_report(self->st->reactor->event_error) < 0 ? -1 : GO_ON;
+}
+
+/* The port could not receive, for the exception that is set. */
+static int
+handle_failure(DatagramPort *self)
+{
+    if (self->kind != DATAGRAM_UNIX_CONNECTED) {
+        return -1;
+    }
+    if (PyErr_ExceptionMatches(PyExc_OSError)) {
+        return handle_connected_error(self);
+    }
+    /* No socket, or no size: stock would try, and log, for ever. */
+    return pyr_report(self->st->reactor->event_error) < 0 ? -1 : STOP;
+}
+
+/* The system call failed. */
+static int
+handle_errno(DatagramPort *self)
+{
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        return STOP;
+    }
+    if (errno != ECONNREFUSED || self->kind == DATAGRAM_UNIX_CONNECTED) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return handle_failure(self);
+    }
+    int connected = pyr_datagram_is_connected(self);
+    return connected <= 0 ? connected : pyr_datagram_tell_refused(self);
+}
+
+/* Handle the next datagram of the batch, and add to *total what of it counted. */
+static int
+deliver_next(DatagramPort *self, pyr_batch *batch, Py_ssize_t *total)
 {
     int i = batch->next;
     Py_ssize_t limit, size = (Py_ssize_t)batch->messages[i].msg_len;
     if (pyr_datagram_packet_size(self, &limit) < 0) {
-        return -1;
+        return handle_failure(self);
     }
     if (batch->next != i || self->st->reactor->unread != (PyObject *)self ||
         batch->socket != self->socket) {
-        return 0; /* asking for the size ran Python code: look again */
+        return GO_ON; /* asking for the size ran Python code: look again */
     }
     /* Its place in the batch is used again as soon as the next one's turn has come, which
      * may be when the garbage collector runs in the middle of an allocation. */
-    PyObject *data =
-        PyBytes_FromStringAndSize(batch->pieces[i].iov_base, size < limit ? size : limit);
+    size = size < limit ? size : limit;
+    PyObject *data = PyBytes_FromStringAndSize(batch->pieces[i].iov_base, size);
     struct sockaddr_storage addr = batch->addresses[i];
     socklen_t addr_size = batch->messages[i].msg_hdr.msg_namelen;
     if (++batch->next == batch->count) {
         self->st->reactor->unread = NULL;
     }
-    PyObject *source = data == NULL ? NULL : source_of(self, &addr, addr_size);
-    size = data == NULL ? 0 : PyBytes_GET_SIZE(data);
-    return deliver(self, data, source) < 0 ? -1 : size;
+    if (data == NULL) {
+        return handle_failure(self);
+    }
+    *total += size;
+    int more = hand_over(self, data, &addr, addr_size);
+    Py_DECREF(data);
+    return more;
 }
 
 /* Receive and handle one datagram in memory of its own: while the batch is another
  * port's, or if datagrams may be larger than its slots. */
-static Py_ssize_t
-receive_one(DatagramPort *self, int fd, Py_ssize_t limit, int *error)
+static int
+receive_one(DatagramPort *self, int fd, Py_ssize_t limit, Py_ssize_t *total)
 {
     struct sockaddr_storage addr;
     PyObject *data = PyBytes_FromStringAndSize(NULL, limit);
     if (data == NULL) {
-        return -1;
+        return handle_failure(self);
     }
     struct iovec piece = {.iov_base = PyBytes_AS_STRING(data), .iov_len = (size_t)limit};
     struct mmsghdr message = {
         .msg_hdr = {.msg_name = &addr, .msg_iov = &piece, .msg_iovlen = 1}};
     if (pyr_datagram_receive_some(fd, &message, 1) < 0) {
-        *error = errno;
+        int more = handle_errno(self);
         Py_DECREF(data);
-        return 0;
+        return more;
     }
-    Py_ssize_t size = (Py_ssize_t)message.msg_len;
-    if (_PyBytes_Resize(&data, size) < 0) {
-        return -1;
+    if (_PyBytes_Resize(&data, (Py_ssize_t)message.msg_len) < 0) {
+        return handle_failure(self);
     }
-    PyObject *source = source_of(self, &addr, message.msg_hdr.msg_namelen);
-    return deliver(self, data, source) < 0 ? -1 : size;
+    *total += PyBytes_GET_SIZE(data);
+    int more = hand_over(self, data, &addr, message.msg_hdr.msg_namelen);
+    Py_DECREF(data);
+    return more;
 }
 
 /* How many datagrams to receive at once, such that all of them are still within
@@ -128,31 +184,28 @@ batch_size(DatagramPort *self, Py_ssize_t limit, Py_ssize_t room)
     return count < BATCH_MAX ? (int)count : BATCH_MAX;
 }
 
-/* Receive into the batch, or receive and handle one datagram.  *error is set to errno if
- * there is none.  How many bytes were handled, or -1. */
-static Py_ssize_t
-receive(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, int *error)
+/* Receive into the batch, or receive and handle one datagram. */
+static int
+fill_batch(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, Py_ssize_t *total)
 {
     Py_ssize_t limit;
     if (pyr_datagram_packet_size(self, &limit) < 0) {
-        return -1;
+        return handle_failure(self);
     }
     int count = batch_size(self, limit, room);
     if (count < 0) {
         return -1;
     }
-    int fd =
-        pyr_datagram_descriptor(self); /* last: asking for the size may run Python code */
+    int fd = pyr_datagram_descriptor(self); /* last: those may run Python code */
     if (fd < 0) {
-        return -1;
+        return handle_failure(self);
     }
     if (!pyr_datagram_batch_is_free(batch) || limit > SLOT_SIZE) {
-        return receive_one(self, fd, limit, error);
+        return receive_one(self, fd, limit, total);
     }
     int received = pyr_datagram_receive_some(fd, batch->messages, count);
     if (received < 0) {
-        *error = errno;
-        return 0;
+        return handle_errno(self);
     }
     if (received > 0) {
         self->st->reactor->unread = (PyObject *)self;
@@ -161,70 +214,48 @@ receive(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, int *error)
     batch->next = 0;
     batch->count = received;
     Py_XSETREF(batch->socket, Py_XNewRef(self->socket));
-    return 0;
-}
-
-/* recvfrom() failed: what stock does then. */
-static int
-handle_error(DatagramPort *self, int error)
-{
-    if (error == EAGAIN || error == EWOULDBLOCK) {
-        return 0;
-    }
-    if (error != ECONNREFUSED) {
-        errno = error;
-        PyErr_SetFromErrno(PyExc_OSError);
-        return -1;
-    }
-    int connected = pyr_datagram_is_connected(self);
-    if (connected <= 0) {
-        return connected;
-    }
-    PyObject *result =
-        pyr_datagram_call_protocol(self, self->st->names.connectionRefused);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return GO_ON;
 }
 
 /* What is not a plain socket, or is not there, is for stock to use, and what is not an
  * int for stock to compare with. */
 static int
-read_by_stock(DatagramPort *self, PyObject *stock)
+read_by_stock(DatagramPort *self)
 {
+    pyr_reactor_state *state = self->st->reactor;
+    PyObject *stock = self->kind == DATAGRAM_UNIX_CONNECTED
+                          ? state->stock_unix_connected_doRead
+                          : state->stock_datagram_doRead;
     PyObject *result = PyObject_CallOneArg(stock, (PyObject *)self);
     Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return result == NULL ? -1 : STOP;
 }
 
 static int
 read_datagrams(DatagramPort *self, pyr_batch *batch)
 {
-    Py_ssize_t throughput, handled, total = 0;
-    int error = 0;
-    for (;;) {
+    Py_ssize_t throughput, total = 0;
+    int more = GO_ON;
+    while (more == GO_ON) {
         if (pyr_datagram_batch_has_rest(batch, self)) {
-            handled = deliver_next(self, batch);
-        } else {
-            int is_int = pyr_datagram_throughput_limit(self, &throughput);
-            if (is_int < 0) {
-                return -1;
-            }
-            if (is_int && total >= throughput) {
-                return 0;
-            }
-            if (!is_int || !pyr_datagram_has_plain_socket(self)) {
-                return read_by_stock(self, self->st->reactor->stock_datagram_doRead);
-            }
-            handled = receive(self, batch, throughput - total, &error);
+            more = deliver_next(self, batch, &total);
+            continue;
         }
-        if (handled < 0) {
+        int is_int = pyr_datagram_throughput_limit(self, &throughput);
+        if (is_int < 0) {
             return -1;
         }
-        if (error != 0) {
-            return handle_error(self, error);
+        if (is_int && total >= throughput) {
+            return STOP;
         }
-        total += handled;
+        bool no_socket =
+            self->socket == NULL && self->kind == DATAGRAM_UNIX_CONNECTED; /* is told */
+        if (!no_socket && (!is_int || !pyr_datagram_has_plain_socket(self))) {
+            return read_by_stock(self);
+        }
+        more = fill_batch(self, batch, throughput - total, &total);
     }
+    return more;
 }
 
 PyObject *
@@ -240,110 +271,6 @@ pyr_datagram_read(DatagramPort *self, PyObject *Py_UNUSED(ignored))
         pyr_datagram_batch_drop(batch);
     }
     if (status < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-/* One datagram, as bytes; NULL with errno in *error, or with an exception set. */
-static PyObject *
-receive_bytes(DatagramPort *self, pyr_batch *batch, int *error)
-{
-    Py_ssize_t limit;
-    PyObject *data = NULL;
-    if (pyr_datagram_packet_size(self, &limit) < 0) {
-        return NULL;
-    }
-    int fd = pyr_datagram_descriptor(self);
-    if (fd < 0) {
-        return NULL;
-    }
-    bool in_batch = pyr_datagram_batch_is_free(batch) && limit <= SLOT_SIZE;
-    if (!in_batch && (data = PyBytes_FromStringAndSize(NULL, limit)) == NULL) {
-        return NULL;
-    }
-    ssize_t size = pyr_datagram_receive_into(
-        fd, in_batch ? batch->data : PyBytes_AS_STRING(data), (size_t)limit);
-    if (size < 0) {
-        *error = errno;
-        Py_XDECREF(data);
-        return NULL;
-    }
-    if (in_batch) {
-        return PyBytes_FromStringAndSize(batch->data, size);
-    }
-    (void)_PyBytes_Resize(&data, size);
-    return data;
-}
-
-/* protocol.datagramReceived(data) */
-static int
-deliver_connected(DatagramPort *self, PyObject *data)
-{
-    if (self->protocol == NULL) {
-        pyr_attribute_absent((PyObject *)self, "protocol");
-        return -1;
-    }
-    PyObject *protocol = Py_NewRef(self->protocol);
-    PyObject *result =
-        PyObject_CallMethodOneArg(protocol, self->st->names.datagramReceived, data);
-    Py_DECREF(protocol);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
-/* Receive and handle one datagram, and add its size to *total.  1: there may be more,
- * 0: there is none, -1 with an exception set: the port is lost. */
-static int
-read_one_connected(DatagramPort *self, pyr_batch *batch, Py_ssize_t *total)
-{
-    int error = 0;
-    PyObject *data = receive_bytes(self, batch, &error);
-    if (data != NULL) {
-        *total += PyBytes_GET_SIZE(data);
-        int status = deliver_connected(self, data);
-        Py_DECREF(data);
-        if (status == 0) {
-            return 1;
-        }
-    } else if (error == EAGAIN || error == EWOULDBLOCK) {
-        return 0;
-    } else if (error != 0) {
-        errno = error;
-        PyErr_SetFromErrno(PyExc_OSError);
-    } else if (!PyErr_ExceptionMatches(PyExc_OSError)) {
-        /* No socket, or no size: stock would try, and log, for ever. */
-        return pyr_report(self->st->reactor->event_error);
-    }
-    return pyr_report_ask(self->st->reactor->connected_datagram_error, (PyObject *)self);
-}
-
-static int
-read_connected(DatagramPort *self, pyr_batch *batch)
-{
-    Py_ssize_t throughput, total = 0;
-    int more = 1;
-    while (more > 0) {
-        int is_int = pyr_datagram_throughput_limit(self, &throughput);
-        if (is_int < 0) {
-            return -1;
-        }
-        if (is_int && total >= throughput) {
-            return 0;
-        }
-        if (self->socket != NULL && (!is_int || !pyr_datagram_has_plain_socket(self))) {
-            return read_by_stock(self, self->st->reactor->stock_unix_connected_doRead);
-        }
-        more = read_one_connected(self, batch, &total);
-    }
-    return more;
-}
-
-PyObject *
-pyr_datagram_unix_connected_read(DatagramPort *self, PyObject *Py_UNUSED(ignored))
-{
-    pyr_batch *batch = pyr_datagram_batch_of(self->st);
-    if (batch == NULL || read_connected(self, batch) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

@@ -16,24 +16,17 @@
 
 typedef struct {
     PyObject *pair; /* or NULL */
-    sa_family_t family;
-    in_port_t port;
-    unsigned char host[16];
-} sender;
-
-typedef struct {
-    PyObject *pair; /* or NULL */
     socklen_t size;
     union {
         struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
     } addr;
-} receiver;
+} peer;
 
 struct pyr_peers {
-    sender senders[ENTRIES];
-    receiver receivers[ENTRIES];
+    peer senders[ENTRIES];   /* by the sockaddr */
+    peer receivers[ENTRIES]; /* by the tuple's identity */
 };
 
 pyr_peers *
@@ -49,91 +42,71 @@ pyr_peers_new(void)
 void
 pyr_peers_free(pyr_peers *self)
 {
-    if (self == NULL) {
-        return;
-    }
-    for (int i = 0; i < ENTRIES; i++) {
+    for (int i = 0; self != NULL && i < ENTRIES; i++) {
         Py_XDECREF(self->senders[i].pair);
         Py_XDECREF(self->receivers[i].pair);
     }
     PyMem_Free(self);
 }
 
+/* Put the tuple, a new reference, and its sockaddr into the place. */
 static void
-describe(const struct sockaddr_storage *addr, sender *found)
+remember(peer *place, PyObject *pair, const struct sockaddr_storage *addr, socklen_t size)
 {
-    memset(found, 0, sizeof(*found));
-    found->family = addr->ss_family;
-    if (addr->ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)addr;
-        found->port = v4->sin_port;
-        memcpy(found->host, &v4->sin_addr, sizeof(v4->sin_addr));
-    } else {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)addr;
-        found->port = v6->sin6_port;
-        memcpy(found->host, &v6->sin6_addr, sizeof(v6->sin6_addr));
+    PyObject *old = place->pair;
+    place->pair = pair;
+    place->size = size;
+    memcpy(&place->addr, addr, size);
+    Py_XDECREF(old);
+}
+
+/* What of a sockaddr tells the host and the port. */
+static peer *
+place_of_sender(pyr_peers *self, const struct sockaddr_storage *addr)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)addr;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)addr;
+    uint64_t low = v4->sin_addr.s_addr, high = 0;
+    if (addr->ss_family == AF_INET6) {
+        memcpy(&low, &v6->sin6_addr, sizeof(low));
+        memcpy(&high, (const char *)&v6->sin6_addr + sizeof(low), sizeof(high));
     }
-}
-
-static sender *
-place_of_sender(pyr_peers *self, const sender *wanted)
-{
-    uint64_t low, high;
-    memcpy(&low, wanted->host, sizeof(low));
-    memcpy(&high, wanted->host + sizeof(low), sizeof(high));
-    uint64_t mixed = (low ^ high ^ ((uint64_t)wanted->port << 32)) * 0x9E3779B97F4A7C15u;
+    /* The port lies at the same place in both. */
+    uint64_t mixed = (low ^ high ^ ((uint64_t)v4->sin_port << 32)) * 0x9E3779B97F4A7C15u;
     return &self->senders[mixed >> 56];
-}
-
-static bool
-is_same(const sender *one, const sender *other)
-{
-    return one->family == other->family && one->port == other->port &&
-           memcmp(one->host, other->host, sizeof(one->host)) == 0;
 }
 
 PyObject *
 pyr_peers_pair(pyr_peers *self, const struct sockaddr_storage *addr)
 {
-    sender wanted;
-    describe(addr, &wanted);
-    sender *place = place_of_sender(self, &wanted);
-    if (place->pair != NULL && is_same(place, &wanted)) {
+    peer *place = place_of_sender(self, addr);
+    socklen_t size = addr->ss_family == AF_INET ? sizeof(struct sockaddr_in)
+                                                : sizeof(struct sockaddr_in6);
+    if (place->pair != NULL && place->size == size &&
+        memcmp(&place->addr, addr, size) == 0) {
         return Py_NewRef(place->pair);
     }
-    PyObject *whole = pyr_address_to_python(addr, sizeof(*addr), false);
-    if (whole == NULL || PyTuple_GET_SIZE(whole) == 2) {
-        wanted.pair = whole;
-    } else {
-        wanted.pair = PyTuple_GetSlice(whole, 0, 2);
-        Py_DECREF(whole);
+    PyObject *whole = pyr_address_to_python(addr, size, false);
+    PyObject *pair = whole == NULL ? NULL : PyTuple_GetSlice(whole, 0, 2);
+    Py_XDECREF(whole);
+    if (pair != NULL) {
+        remember(place, Py_NewRef(pair), addr, size);
     }
-    if (wanted.pair == NULL) {
-        return NULL;
-    }
-    PyObject *old = place->pair;
-    *place = wanted;
-    Py_XDECREF(old);
-    return Py_NewRef(wanted.pair);
+    return pair;
 }
 
 socklen_t
 pyr_peers_sockaddr(pyr_peers *self, PyObject *pair, int family,
                    struct sockaddr_storage *addr)
 {
-    receiver *place = &self->receivers[((uintptr_t)pair >> 4) % ENTRIES];
-    if (place->pair != pair || place->addr.any.sa_family != family) {
-        socklen_t size = pyr_address_from_pair(pair, family, addr);
-        if (size == 0) {
-            return 0;
-        }
-        PyObject *old = place->pair;
-        place->pair = Py_NewRef(pair);
-        place->size = size;
-        memcpy(&place->addr, addr, size);
-        Py_XDECREF(old);
-        return size;
+    peer *place = &self->receivers[((uintptr_t)pair >> 4) % ENTRIES];
+    if (place->pair == pair && place->addr.any.sa_family == family) {
+        memcpy(addr, &place->addr, place->size);
+        return place->size;
     }
-    memcpy(addr, &place->addr, place->size);
-    return place->size;
+    socklen_t size = pyr_address_from_pair(pair, family, addr);
+    if (size > 0) {
+        remember(place, Py_NewRef(pair), addr, size);
+    }
+    return size;
 }

@@ -17,6 +17,8 @@ from pyreactor._standin import stand_in
 class Port(_core.DatagramPort, udp.Port):  # type: ignore[misc]
     """A UDP port.  Mirrors :class:`twisted.internet.udp.Port`."""
 
+    _kind = "UDP"
+
 
 @stand_in
 class MulticastPort(Port, udp.MulticastPort):  # type: ignore[misc]
@@ -24,16 +26,20 @@ class MulticastPort(Port, udp.MulticastPort):  # type: ignore[misc]
 
 
 @stand_in
-class UNIXDatagramPort(_core.UNIXDatagramPort, unix.DatagramPort):  # type: ignore[misc]
+class UNIXDatagramPort(_core.DatagramPort, unix.DatagramPort):  # type: ignore[misc]
     """A UNIX datagram port.  Mirrors :class:`twisted.internet.unix.DatagramPort`."""
+
+    _kind = "UNIX"
 
 
 @stand_in
 class UNIXConnectedDatagramPort(  # type: ignore[misc]
-    _core.UNIXConnectedDatagramPort, unix.ConnectedDatagramPort
+    _core.DatagramPort, unix.ConnectedDatagramPort
 ):
     """
     A connected UNIX datagram port.
 
     Mirrors :class:`twisted.internet.unix.ConnectedDatagramPort`.
     """
+
+    _kind = "connected UNIX"
