@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "core/class_watch.h"
 #include "core/given.h"
 #include "deferred/object.h"
 #include "framing/framing.h"

@@ -37,6 +37,7 @@
     X(_producer, "_producer")                                     \
     X(_raise_ssl_error, "_raise_ssl_error")                       \
     X(_ssl, "_ssl")                                               \
+    X(_stockWriteSomeData, "_stockWriteSomeData")                 \
     X(_tlsConnection, "_tlsConnection")                           \
     X(_unbufferPendingWrites, "_unbufferPendingWrites")           \
     X(_verify_helper, "_verify_helper")                           \
@@ -87,7 +88,6 @@
     X(maxThroughput, "maxThroughput")                             \
     X(name, "name")                                               \
     X(pause, "pause")                                             \
-    X(pauseProducing, "pauseProducing")                           \
     X(paused, "paused")                                           \
     X(pop, "pop")                                                 \
     X(proc, "proc")                                               \

@@ -11,10 +11,9 @@
 #include "loop/loop.h"
 #include "loop/selectable.h"
 #include "transport/peers.h"
-#include "transport/pipe.h"
+#include "transport/file_stream.h"
 #include "loop/reactor_concepts.h"
 #include "transport/stream.h"
-#include "transport/terminal.h"
 #include "loop/timers.h"
 
 const pyr_given pyr_reactor_objects[] = {
@@ -23,9 +22,6 @@ const pyr_given pyr_reactor_objects[] = {
     PYR_MADE(pyr_reactor_state, delayed_call_base),
     PYR_MADE(pyr_reactor_state, delayed_call_type),
     PYR_MADE(pyr_reactor_state, stream_type),
-    PYR_MADE(pyr_reactor_state, stream_doRead),
-    PYR_MADE(pyr_reactor_state, stream_doWrite),
-    PYR_MADE(pyr_reactor_state, terminal_writeSomeData),
 #define X(name) PYR_GIVEN(pyr_reactor_state, name),
     PYR_REACTOR_GIVEN(X)
 #undef X
@@ -71,7 +67,7 @@ pyr_reactor_exec(PyObject *module, core_state *st)
     if (pyr_loop_type_exec(module, st) < 0 || pyr_selectable_exec(module, st) < 0 ||
         pyr_delayed_call_exec(module, st) < 0 || pyr_stream_exec(module, st) < 0 ||
         pyr_listener_exec(module, st) < 0 || pyr_datagram_exec(module, st) < 0 ||
-        pyr_pipe_exec(module, st) < 0 || pyr_terminal_exec(module, st) < 0) {
+        pyr_file_stream_exec(module, st) < 0) {
         return -1;
     }
     return PyModule_AddFunctions(module, reactor_functions);

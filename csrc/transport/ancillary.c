@@ -18,30 +18,18 @@ data_size(struct msghdr *message, struct cmsghdr *header)
     return given < room ? given : room;
 }
 
-static int
-append_message(PyObject *list, struct msghdr *message, struct cmsghdr *header)
-{
-    PyObject *item = Py_BuildValue("iiy#", header->cmsg_level, header->cmsg_type,
-                                   (const char *)CMSG_DATA(header),
-                                   (Py_ssize_t)data_size(message, header));
-    if (item == NULL) {
-        return -1;
-    }
-    int status = PyList_Append(list, item);
-    Py_DECREF(item);
-    return status;
-}
-
 static PyObject *
 list_messages(struct msghdr *message)
 {
     PyObject *list = PyList_New(0);
-    if (list == NULL) {
-        return NULL;
-    }
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL;
-         header = CMSG_NXTHDR(message, header)) {
-        if (append_message(list, message, header) < 0) {
+    struct cmsghdr *header = list == NULL ? NULL : CMSG_FIRSTHDR(message);
+    for (; header != NULL; header = CMSG_NXTHDR(message, header)) {
+        PyObject *item = Py_BuildValue("iiy#", header->cmsg_level, header->cmsg_type,
+                                       (const char *)CMSG_DATA(header),
+                                       (Py_ssize_t)data_size(message, header));
+        int status = item == NULL ? -1 : PyList_Append(list, item);
+        Py_XDECREF(item);
+        if (status < 0) {
             Py_DECREF(list);
             return NULL;
         }

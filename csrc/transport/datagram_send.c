@@ -76,16 +76,22 @@ static PyObject *
 handle_send_error(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs,
                   bool connected)
 {
-    bool unix_socket = self->kind != DATAGRAM_UDP;
-    if (errno == EMSGSIZE) { /* fails again, with stock's error */
+    switch (errno) {
+    case EMSGSIZE: /* fails again, with stock's error */
         return write_by_stock(self, args, nargs, NULL);
-    }
-    if (errno == ECONNREFUSED && connected && pyr_datagram_tell_refused(self) < 0) {
-        return NULL;
-    }
-    if ((errno == ECONNREFUSED && (connected || !unix_socket)) ||
-        (errno == EAGAIN && unix_socket)) { /* it is dropped */
-        Py_RETURN_NONE;
+    case ECONNREFUSED:
+        if (connected && pyr_datagram_tell_refused(self) < 0) {
+            return NULL;
+        }
+        if (connected || self->kind == DATAGRAM_UDP) {
+            Py_RETURN_NONE;
+        }
+        break;
+    case EAGAIN:
+        if (self->kind != DATAGRAM_UDP) { /* it is dropped */
+            Py_RETURN_NONE;
+        }
+        break;
     }
     return PyErr_SetFromErrno(PyExc_OSError);
 }

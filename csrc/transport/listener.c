@@ -55,22 +55,7 @@ core_accept(PyObject *Py_UNUSED(module), PyObject *number)
     return Py_BuildValue("iN", fd, address);
 }
 
-PyDoc_STRVAR(close_doc,
-             "close(fd, /)\n--\n\nClose an accepted descriptor (int) that nobody wants.");
-
-static PyObject *
-core_close(PyObject *Py_UNUSED(module), PyObject *number)
-{
-    int fd = PyObject_AsFileDescriptor(number);
-    if (fd < 0) {
-        return NULL;
-    }
-    (void)close(fd);
-    Py_RETURN_NONE;
-}
-
 static PyMethodDef listener_functions[] = {
-    {"close", core_close, METH_O, close_doc},
     {"accept", core_accept, METH_O, accept_doc},
     {NULL},
 };

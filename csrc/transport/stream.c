@@ -15,21 +15,9 @@ PyDoc_STRVAR(startReading_doc,
              "Raises ValueError if the descriptor is closed.\n"
              "Mirrors twisted.internet.abstract.FileDescriptor.startReading.");
 
-static PyObject *
-stream_startReading(StreamConnection *self, PyObject *Py_UNUSED(ignored))
-{
-    RETURN_NONE_OR_ERROR(pyr_stream_change_watch(self, PYR_READ, true));
-}
-
 PyDoc_STRVAR(stopReading_doc,
              "stopReading($self)\n--\n\nStop calling doRead.\n\n"
              "Mirrors twisted.internet.abstract.FileDescriptor.stopReading.");
-
-static PyObject *
-stream_stopReading(StreamConnection *self, PyObject *Py_UNUSED(ignored))
-{
-    RETURN_NONE_OR_ERROR(pyr_stream_change_watch(self, PYR_READ, false));
-}
 
 PyDoc_STRVAR(startWriting_doc,
              "startWriting($self)\n--\n\n"
@@ -37,45 +25,21 @@ PyDoc_STRVAR(startWriting_doc,
              "Raises ValueError if the descriptor is closed.\n"
              "Mirrors twisted.internet.abstract.FileDescriptor.startWriting.");
 
-static PyObject *
-stream_startWriting(StreamConnection *self, PyObject *Py_UNUSED(ignored))
-{
-    RETURN_NONE_OR_ERROR(pyr_stream_change_watch(self, PYR_WRITE, true));
-}
-
 PyDoc_STRVAR(stopWriting_doc,
              "stopWriting($self)\n--\n\nStop calling doWrite.\n\n"
              "Mirrors twisted.internet.abstract.FileDescriptor.stopWriting.");
 
-static PyObject *
-stream_stopWriting(StreamConnection *self, PyObject *Py_UNUSED(ignored))
-{
-    RETURN_NONE_OR_ERROR(pyr_stream_change_watch(self, PYR_WRITE, false));
-}
-
-PyDoc_STRVAR(resumeProducing_doc,
-             "resumeProducing($self)\n--\n\n"
-             "Read again, unless the connection is closed or closing.\n\n"
-             "Mirrors twisted.internet.abstract.FileDescriptor.resumeProducing.");
-
-static PyObject *
-stream_resumeProducing(StreamConnection *self, PyObject *Py_UNUSED(ignored))
-{
-    if (self->connected && !self->disconnecting) {
-        RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_READ, true));
+#define WATCH_METHOD(name, event, start)                                      \
+    static PyObject *stream_##name(StreamConnection *self, PyObject *ignored) \
+    {                                                                         \
+        (void)ignored;                                                        \
+        RETURN_NONE_OR_ERROR(pyr_stream_change_watch(self, event, start));    \
     }
-    Py_RETURN_NONE;
-}
 
-PyDoc_STRVAR(pauseProducing_doc,
-             "pauseProducing($self)\n--\n\nStop reading.\n\n"
-             "Mirrors twisted.internet.abstract.FileDescriptor.pauseProducing.");
-
-static PyObject *
-stream_pauseProducing(StreamConnection *self, PyObject *Py_UNUSED(ignored))
-{
-    RETURN_NONE_OR_ERROR(pyr_stream_change(self, PYR_READ, false));
-}
+WATCH_METHOD(startReading, PYR_READ, true)
+WATCH_METHOD(stopReading, PYR_READ, false)
+WATCH_METHOD(startWriting, PYR_WRITE, true)
+WATCH_METHOD(stopWriting, PYR_WRITE, false)
 
 PyDoc_STRVAR(doRead_doc,
              "doRead($self)\n--\n\n"
@@ -212,10 +176,6 @@ static PyMethodDef stream_methods[] = {
     {"stopReading", (PyCFunction)stream_stopReading, METH_NOARGS, stopReading_doc},
     {"startWriting", (PyCFunction)stream_startWriting, METH_NOARGS, startWriting_doc},
     {"stopWriting", (PyCFunction)stream_stopWriting, METH_NOARGS, stopWriting_doc},
-    {"resumeProducing", (PyCFunction)stream_resumeProducing, METH_NOARGS,
-     resumeProducing_doc},
-    {"pauseProducing", (PyCFunction)stream_pauseProducing, METH_NOARGS,
-     pauseProducing_doc},
     {"doRead", (PyCFunction)stream_doRead, METH_NOARGS, doRead_doc},
     {"doWrite", (PyCFunction)stream_doWrite, METH_NOARGS, doWrite_doc},
     {"write", (PyCFunction)pyr_stream_write_method, METH_O, write_doc},
@@ -234,26 +194,6 @@ static PyMethodDef stream_methods[] = {
 };
 
 /* ---- the type ---- */
-
-static int
-stream_setattro(PyObject *op, PyObject *name, PyObject *value)
-{
-    StreamConnection *self = (StreamConnection *)op;
-    if (PyObject_GenericSetAttr(op, name, value) < 0) {
-        return -1;
-    }
-    int bit = pyr_stream_override_bit(self->st, name) |
-              pyr_stream_watch_override_bit(self, name);
-    if (bit != 0) {
-        self->overrides = (char)(value != NULL ? self->overrides | bit
-                                               : (self->overrides & ~bit) |
-                                                     (self->class_overrides & bit));
-    }
-    if ((bit & OWN_OUTPUT) && self->writing && self->loop != NULL) {
-        return pyr_stream_update_watch(self); /* theirs waits for writability */
-    }
-    return 0;
-}
 
 PyObject *
 pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind)
@@ -351,7 +291,7 @@ PyDoc_STRVAR(
 static PyType_Slot stream_slots[] = {
     {Py_tp_doc, (void *)stream_doc},   {Py_tp_new, stream_new},
     {Py_tp_dealloc, stream_dealloc},   {Py_tp_traverse, stream_traverse},
-    {Py_tp_clear, stream_clear},       {Py_tp_setattro, stream_setattro},
+    {Py_tp_clear, stream_clear},       {Py_tp_setattro, pyr_stream_setattro},
     {Py_tp_methods, stream_methods},   {Py_tp_members, pyr_stream_members},
     {Py_tp_getset, pyr_stream_getset}, {0, NULL},
 };
@@ -400,9 +340,5 @@ pyr_stream_exec(PyObject *module, core_state *st)
     if (st->reactor->stream_type == NULL || add_unix_type(module, st) < 0) {
         return -1;
     }
-    PyObject *type = (PyObject *)st->reactor->stream_type;
-    st->reactor->stream_doRead = PyObject_GetAttr(type, st->names.doRead);
-    st->reactor->stream_doWrite = PyObject_GetAttr(type, st->names.doWrite);
-    return st->reactor->stream_doRead == NULL || st->reactor->stream_doWrite == NULL ? -1
-                                                                                     : 0;
+    return 0;
 }

@@ -14,17 +14,20 @@ struct Loop;
 struct iovec;
 typedef struct StreamConnection StreamConnection;
 
-/* How a stream that is no socket is read and written; its descriptor is somebody else's
- * to close, and attributes of Twisted's class stand in for a socket's. */
+/* A system call that reads into the items, or writes them. */
+typedef ssize_t (*pyr_transfer)(int fd, struct iovec *items, int count);
+
+/* How a stream that is no socket is read and written.  Its descriptor is its Python
+ * side's to close, and attributes of Twisted's class stand in for a socket's. */
 typedef struct {
-    ssize_t (*receive)(int fd, char *data, size_t size);
-    ssize_t (*send)(int fd, const struct iovec *items, int count);
+    pyr_transfer receive; /* into one item */
+    pyr_transfer send;
     /* Hand over what was read, which stays there meanwhile; NULL for
      * protocol.dataReceived.  -1 with an exception set. */
-    int (*deliver)(core_state *st, StreamConnection *stream, const char *data,
-                   Py_ssize_t size);
+    int (*deliver)(StreamConnection *stream, const char *data, Py_ssize_t size);
     bool asks_fileno; /* the descriptor is whatever fileno() says at the time */
     bool connected;   /* from the beginning */
+    bool write_stops_reading;
 } pyr_stream_kind;
 
 /* tp_new of a type for such streams: without a descriptor. */
@@ -38,19 +41,12 @@ int pyr_stream_deliver_to(StreamConnection *self, PyObject *protocol, const char
  * be asked; -1 with an exception set. */
 int pyr_stream_refresh_descriptor(StreamConnection *self);
 
-/* Others have such a stream's open file, too, and may make it block: wait without the
- * GIL. */
-void pyr_stream_set_shared(StreamConnection *self);
-
 /* Such a stream cannot have its descriptor's watch for itself: from now on the reactor
  * treats it as any other selectable. */
 int pyr_stream_leave_loop(StreamConnection *self);
 
-/* For such streams: the descriptor to watch, -1 for none; whether to read once all is
- * written. */
+/* For such streams: the descriptor to watch, -1 for none. */
 void pyr_stream_set_descriptor(StreamConnection *self, int fd);
-bool pyr_stream_reads_when_sent(StreamConnection *self);
-void pyr_stream_set_reads_when_sent(StreamConnection *self, bool reads);
 
 /* write() without TLS; the reference is new. */
 PyObject *pyr_stream_write(StreamConnection *self, PyObject *data);

@@ -27,16 +27,6 @@ pyr_stream_log_string(StreamConnection *self)
     return self->logstr;
 }
 
-static PyObject *
-stream_get_reactor(StreamConnection *self, void *Py_UNUSED(closure))
-{
-    if (self->reactor == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "reactor");
-        return NULL;
-    }
-    return Py_NewRef(self->reactor);
-}
-
 /* A pyreactor offers its Loop as _loop; another reactor, or an object that only passes
  * calls on to one of ours, is driven by its methods. */
 static int
@@ -65,9 +55,7 @@ stream_get_socket(StreamConnection *self, void *Py_UNUSED(closure))
 {
     if (self->socket == NULL) {
         if (self->fd < 0 || self->kind != NULL) {
-            PyErr_Format(PyExc_AttributeError,
-                         "'%.100s' object has no attribute 'socket'",
-                         Py_TYPE(self)->tp_name);
+            pyr_attribute_absent((PyObject *)self, "socket");
             return NULL;
         }
         self->socket = PyObject_CallFunction(self->st->reactor->make_socket, "ii",
@@ -94,19 +82,6 @@ stream_set_socket(StreamConnection *self, PyObject *socket, void *Py_UNUSED(clos
     if (socket != NULL) {
         self->fd = pyr_stream_descriptor(self);
     }
-    return 0;
-}
-
-static PyObject *
-stream_get_producer(StreamConnection *self, void *Py_UNUSED(closure))
-{
-    return Py_NewRef(self->producer == NULL ? Py_None : self->producer);
-}
-
-static int
-stream_set_producer(StreamConnection *self, PyObject *producer, void *Py_UNUSED(closure))
-{
-    Py_XSETREF(self->producer, producer == Py_None ? NULL : Py_XNewRef(producer));
     return 0;
 }
 
@@ -138,152 +113,140 @@ stream_get_dataBuffer(StreamConnection *self, void *Py_UNUSED(closure))
 static int
 stream_set_dataBuffer(StreamConnection *self, PyObject *data, void *Py_UNUSED(closure))
 {
-    if (data == NULL || pyr_stream_check_bytes(data) < 0) {
-        if (data == NULL) {
-            PyErr_SetString(PyExc_AttributeError, "dataBuffer");
-        }
+    if (data == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "dataBuffer");
         return -1;
     }
-    if (self->offset > PyBytes_GET_SIZE(data)) {
-        self->offset = 0;
+    if (pyr_stream_check_bytes(data) < 0) {
+        return -1;
     }
     Py_XSETREF(self->data_buffer, Py_NewRef(data));
     return 0;
 }
 
+/* A list that is made when it is first needed; NULL stands for an empty one. */
 static PyObject *
-stream_get_offset(StreamConnection *self, void *Py_UNUSED(closure))
+get_list(PyObject *self, void *closure)
 {
-    return PyLong_FromSsize_t(self->offset);
+    PyObject **slot = pyr_attribute_slot(self, closure);
+    if (*slot == NULL) {
+        *slot = PyList_New(0);
+    }
+    return Py_XNewRef(*slot);
 }
 
 static int
-stream_set_offset(StreamConnection *self, PyObject *value, void *Py_UNUSED(closure))
+set_list(PyObject *self, PyObject *list, void *closure)
 {
-    Py_ssize_t offset = value == NULL ? -1 : PyNumber_AsSsize_t(value, PyExc_ValueError);
-    if (offset == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (offset < 0 || offset > pyr_stream_buffered_length(self)) {
-        PyErr_SetString(PyExc_ValueError, "offset lies outside dataBuffer");
-        return -1;
-    }
-    self->offset = offset;
-    return 0;
-}
-
-static PyObject *
-stream_get_tempDataBuffer(StreamConnection *self, void *Py_UNUSED(closure))
-{
-    if (self->temp_buffer == NULL) {
-        self->temp_buffer = PyList_New(0);
-    }
-    return Py_XNewRef(self->temp_buffer);
-}
-
-static int
-stream_set_tempDataBuffer(StreamConnection *self, PyObject *list,
-                          void *Py_UNUSED(closure))
-{
+    PyObject **slot = pyr_attribute_slot(self, closure);
     if (list == NULL || !PyList_CheckExact(list)) {
-        PyErr_SetString(PyExc_TypeError, "_tempDataBuffer must be a list");
+        PyErr_Format(PyExc_TypeError, "%s must be a list",
+                     ((pyr_attribute *)closure)->name);
         return -1;
     }
-    if (PyList_GET_SIZE(list) == 0 && self->temp_buffer == NULL) {
-        return 0; /* the constructor's: made when needed */
+    if (PyList_GET_SIZE(list) > 0 || *slot != NULL) { /* else it is the constructor's */
+        Py_XSETREF(*slot, Py_NewRef(list));
     }
-    Py_XSETREF(self->temp_buffer, Py_NewRef(list));
     return 0;
+}
+
+/* Flags: stock has ints or bools; all of them are set to true or false values. */
+static PyObject *
+get_int_flag(PyObject *self, void *closure)
+{
+    return PyLong_FromLong(((char *)self)[(size_t)closure]);
 }
 
 static PyObject *
-stream_get_sendmsgQueue(StreamConnection *self, void *Py_UNUSED(closure))
+get_bool_flag(PyObject *self, void *closure)
 {
-    if (self->descriptors == NULL) {
-        self->descriptors = PyList_New(0);
-    }
-    return Py_XNewRef(self->descriptors);
+    return PyBool_FromLong(((char *)self)[(size_t)closure]);
 }
 
 static int
-stream_set_sendmsgQueue(StreamConnection *self, PyObject *list, void *Py_UNUSED(closure))
+set_flag(PyObject *self, PyObject *value, void *closure)
 {
-    if (list == NULL || !PyList_CheckExact(list)) {
-        PyErr_SetString(PyExc_TypeError, "_sendmsgQueue must be a list");
+    int truth = value == NULL ? 0 : PyObject_IsTrue(value);
+    if (truth >= 0) {
+        ((char *)self)[(size_t)closure] = (char)truth;
+    }
+    return truth < 0 ? -1 : 0;
+}
+
+static PyObject *
+stream_get_fd(StreamConnection *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLong(pyr_stream_descriptor(self));
+}
+
+static int
+stream_set_fd(StreamConnection *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "fd");
         return -1;
     }
-    if (PyList_GET_SIZE(list) == 0 && self->descriptors == NULL) {
-        return 0; /* the constructor's: made when needed */
+    long fd = PyLong_AsLong(value);
+    if (fd == -1 && PyErr_Occurred()) {
+        return -1;
     }
-    Py_XSETREF(self->descriptors, Py_NewRef(list));
+    pyr_stream_set_descriptor(self, fd < 0 || fd > INT_MAX ? -1 : (int)fd);
     return 0;
 }
 
-/* Flags: stock has ints and bools; all of them are set to true or false values. */
-#define FLAG_ACCESSORS(field, make)                                                \
-    static PyObject *get_##field(StreamConnection *self, void *Py_UNUSED(closure)) \
-    {                                                                              \
-        return make(self->field);                                                  \
-    }                                                                              \
-    static int set_##field(StreamConnection *self, PyObject *value,                \
-                           void *Py_UNUSED(closure))                               \
-    {                                                                              \
-        int truth = value == NULL ? 0 : PyObject_IsTrue(value);                    \
-        if (truth < 0) {                                                           \
-            return -1;                                                             \
-        }                                                                          \
-        self->field = (char)truth;                                                 \
-        return 0;                                                                  \
+#define FLAG(name, get, field)                                                      \
+    {                                                                               \
+        name, get, set_flag, NULL, (void *)offsetof(struct StreamConnection, field) \
     }
-
-FLAG_ACCESSORS(connected, PyLong_FromLong)
-FLAG_ACCESSORS(disconnected, PyLong_FromLong)
-FLAG_ACCESSORS(disconnecting, PyLong_FromLong)
-FLAG_ACCESSORS(streaming_producer, PyBool_FromLong)
-FLAG_ACCESSORS(producer_paused, PyBool_FromLong)
-FLAG_ACCESSORS(write_disconnecting, PyBool_FromLong)
-FLAG_ACCESSORS(write_disconnected, PyBool_FromLong)
-FLAG_ACCESSORS(tls, PyBool_FromLong)
-
-#define FLAG(name, field)                                          \
-    {                                                              \
-        name, (getter)get_##field, (setter)set_##field, NULL, NULL \
+#define LIST(name, field)                                  \
+    {                                                      \
+        name, get_list, set_list, NULL, &(pyr_attribute)   \
+        {                                                  \
+            name, offsetof(struct StreamConnection, field) \
+        }                                                  \
     }
 
 PyGetSetDef pyr_stream_getset[] = {
     PYR_ATTRIBUTE("protocol", StreamConnection, protocol),
-    {"reactor", (getter)stream_get_reactor, (setter)stream_set_reactor, NULL, NULL},
-    {"producer", (getter)stream_get_producer, (setter)stream_set_producer, NULL, NULL},
+    {"reactor", pyr_attribute_get, (setter)stream_set_reactor, NULL,
+     &(pyr_attribute){"reactor", offsetof(StreamConnection, reactor)}},
     {"socket", (getter)stream_get_socket, (setter)stream_set_socket,
      PyDoc_STR("The socket.socket of this connection; absent once closed."), NULL},
     {"logstr", (getter)stream_get_logstr, (setter)stream_set_logstr, NULL, NULL},
     {"dataBuffer", (getter)stream_get_dataBuffer, (setter)stream_set_dataBuffer, NULL,
      NULL},
-    {"offset", (getter)stream_get_offset, (setter)stream_set_offset, NULL, NULL},
-    {"_tempDataBuffer", (getter)stream_get_tempDataBuffer,
-     (setter)stream_set_tempDataBuffer, NULL, NULL},
-    FLAG("connected", connected),
-    FLAG("disconnected", disconnected),
-    FLAG("disconnecting", disconnecting),
-    FLAG("streamingProducer", streaming_producer),
-    FLAG("producerPaused", producer_paused),
-    FLAG("_writeDisconnecting", write_disconnecting),
-    FLAG("_writeDisconnected", write_disconnected),
-    FLAG("TLS", tls),
+    LIST("_tempDataBuffer", temp_buffer),
+    FLAG("connected", get_int_flag, connected),
+    FLAG("disconnected", get_int_flag, disconnected),
+    FLAG("disconnecting", get_int_flag, disconnecting),
+    FLAG("streamingProducer", get_bool_flag, streaming_producer),
+    FLAG("producerPaused", get_bool_flag, producer_paused),
+    FLAG("_writeDisconnecting", get_bool_flag, write_disconnecting),
+    FLAG("_writeDisconnected", get_bool_flag, write_disconnected),
+    FLAG("TLS", get_bool_flag, tls),
+    {NULL},
+};
+
+PyGetSetDef pyr_stream_unix_getset[] = {
+    LIST("_sendmsgQueue", descriptors),
+    {NULL},
+};
+
+PyGetSetDef pyr_stream_file_getset[] = {
+    {"_fd", (getter)stream_get_fd, (setter)stream_set_fd,
+     PyDoc_STR("The descriptor (int), also once it is closed."), NULL},
+    FLAG("_readsWhenSent", get_bool_flag, reads_when_sent),
+    FLAG("_shared", get_bool_flag, shared),
     {NULL},
 };
 
 PyMemberDef pyr_stream_members[] = {
+    {"offset", T_PYSSIZET, offsetof(StreamConnection, offset), 0, NULL},
+    {"producer", T_OBJECT, offsetof(StreamConnection, producer), 0, NULL},
     {"sessionno", T_LONG, offsetof(StreamConnection, session), 0, NULL},
     {"_tempDataLen", T_PYSSIZET, offsetof(StreamConnection, temp_length), 0, NULL},
     {"_noDelay", T_BYTE, offsetof(StreamConnection, no_delay), 0,
      PyDoc_STR("Who has decided on TCP_NODELAY (int): 0 nobody, 1 the loop, to answer\n"
                "at once, 2 the program.")},
-    {NULL},
-};
-
-PyGetSetDef pyr_stream_unix_getset[] = {
-    {"_sendmsgQueue", (getter)stream_get_sendmsgQueue, (setter)stream_set_sendmsgQueue,
-     NULL, NULL},
     {NULL},
 };

@@ -71,8 +71,8 @@ stream_log_prefix(PyObject *op)
 static bool
 is_plain(StreamConnection *self)
 {
-    return self->producer == NULL && !self->disconnecting && !self->write_disconnecting &&
-           !(self->overrides & (OWN_OUTPUT | OWN_WATCH)) &&
+    return !pyr_stream_has_producer(self) && !self->disconnecting &&
+           !self->write_disconnecting && !(self->overrides & (OWN_OUTPUT | OWN_WATCH)) &&
            !pyr_stream_has_descriptors(self) && pyr_stream_descriptor(self) == self->fd;
 }
 

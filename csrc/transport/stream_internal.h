@@ -17,8 +17,8 @@ struct StreamConnection {
     const pyr_stream_kind *kind; /* NULL: a socket */
     PyObject *reactor;
     PyObject *protocol;
-    PyObject *socket; /* made when somebody asks for it, or given; else NULL */
-    PyObject *producer;
+    PyObject *socket;      /* made when somebody asks for it, or given; else NULL */
+    PyObject *producer;    /* None or NULL for none */
     PyObject *data_buffer; /* bytes, or NULL for b"" */
     PyObject *temp_buffer; /* list of bytes, or NULL for [] */
     PyObject *descriptors; /* list: _sendmsgQueue, or NULL for []; UNIXConnection only */
@@ -99,6 +99,12 @@ int pyr_stream_buffer_take(StreamConnection *self, Py_ssize_t limit,
 /* No harm if it was given back before. */
 void pyr_stream_buffer_give_back(pyr_receive_buffer *buffer);
 
+/* `call` for the stream's descriptor.  One that the stream shares may take long, where
+ * another process made the descriptor block: other threads run meanwhile.  How many bytes
+ * it took, -1 with errno, or -2 with an exception set. */
+ssize_t pyr_stream_transfer(StreamConnection *self, pyr_transfer call,
+                            struct iovec *items, int count);
+
 /* Why the connection ends, or None, or NULL with an exception set; new reference. */
 PyObject *pyr_stream_do_read(StreamConnection *self);
 
@@ -110,16 +116,24 @@ extern const pyr_selectable_ops pyr_stream_socket_ops, pyr_stream_pipe_ops,
 
 /* ---- stream_queue.c ---- */
 
+/* How much of dataBuffer is left; a program may have set the offset to anything. */
 static inline Py_ssize_t
-pyr_stream_buffered_length(StreamConnection *self)
+pyr_stream_first_length(StreamConnection *self)
 {
-    return self->data_buffer == NULL ? 0 : PyBytes_GET_SIZE(self->data_buffer);
+    Py_ssize_t size = self->data_buffer == NULL ? 0 : PyBytes_GET_SIZE(self->data_buffer);
+    return self->offset >= 0 && self->offset < size ? size - self->offset : 0;
 }
 
 static inline Py_ssize_t
 pyr_stream_unsent(StreamConnection *self)
 {
-    return pyr_stream_buffered_length(self) - self->offset + self->temp_length;
+    return pyr_stream_first_length(self) + self->temp_length;
+}
+
+static inline bool
+pyr_stream_has_producer(StreamConnection *self)
+{
+    return self->producer != NULL && self->producer != Py_None;
 }
 
 static inline bool
@@ -144,16 +158,19 @@ PyObject *pyr_stream_do_write(StreamConnection *self);
 
 /* ---- stream_overrides.c ---- */
 
-int pyr_stream_override_bit(core_state *st, PyObject *name);
-int pyr_stream_watch_override_bit(StreamConnection *self, PyObject *name);
+/* OWN_*: what the class replaces; -1 with an exception set. */
 int pyr_stream_class_overrides(core_state *st, PyTypeObject *type,
                                const pyr_stream_kind *kind);
+
+/* tp_setattro: an instance may come to replace a method. */
+int pyr_stream_setattro(PyObject *op, PyObject *name, PyObject *value);
 
 /* ---- stream_attributes.c ---- */
 
 PyObject *pyr_stream_log_string(StreamConnection *self);
 
 extern PyGetSetDef pyr_stream_getset[], pyr_stream_unix_getset[];
+extern PyGetSetDef pyr_stream_file_getset[];
 extern PyMemberDef pyr_stream_members[];
 
 #endif

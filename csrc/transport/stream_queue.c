@@ -14,9 +14,10 @@ int
 pyr_stream_gather(StreamConnection *self, struct iovec *iov)
 {
     int count = 0;
-    if (pyr_stream_buffered_length(self) > self->offset) {
+    Py_ssize_t first = pyr_stream_first_length(self);
+    if (first > 0) {
         iov[count].iov_base = PyBytes_AS_STRING(self->data_buffer) + self->offset;
-        iov[count].iov_len = (size_t)(pyr_stream_buffered_length(self) - self->offset);
+        iov[count].iov_len = (size_t)first;
         count++;
     }
     if (self->temp_buffer == NULL) {
@@ -63,7 +64,7 @@ consume_list(StreamConnection *self, Py_ssize_t sent)
 int
 pyr_stream_consume(StreamConnection *self, Py_ssize_t sent)
 {
-    Py_ssize_t first = pyr_stream_buffered_length(self) - self->offset;
+    Py_ssize_t first = pyr_stream_first_length(self);
     if (sent < first) {
         self->offset += sent;
         return 0;
@@ -91,7 +92,7 @@ queue_bytes(StreamConnection *self, PyObject *data)
 {
     bool list_empty =
         self->temp_buffer == NULL || PyList_GET_SIZE(self->temp_buffer) == 0;
-    if (list_empty && pyr_stream_buffered_length(self) == self->offset) {
+    if (list_empty && pyr_stream_first_length(self) == 0) {
         self->offset = 0;
         Py_XSETREF(self->data_buffer, Py_NewRef(data));
         return 0;
@@ -109,45 +110,16 @@ queue_bytes(StreamConnection *self, PyObject *data)
     return 0;
 }
 
-/* Pause a streaming producer once more than bufferSize bytes wait. */
-static int
-maybe_pause_producer(StreamConnection *self)
-{
-    if (self->producer == NULL || !self->streaming_producer) {
-        return 0;
-    }
-    if (pyr_stream_has_descriptors(self)) { /* they count, too */
-        PyObject *paused =
-            pyr_stream_call_method(self, self->st->names._maybePauseProducer);
-        Py_XDECREF(paused);
-        return paused == NULL ? -1 : 0;
-    }
-    PyObject *limit = PyObject_GetAttr((PyObject *)self, self->st->names.bufferSize);
-    if (limit == NULL) {
-        return -1;
-    }
-    PyObject *length =
-        PyLong_FromSsize_t(pyr_stream_buffered_length(self) + self->temp_length);
-    int full = length == NULL ? -1 : PyObject_RichCompareBool(length, limit, Py_GT);
-    Py_XDECREF(length);
-    Py_DECREF(limit);
-    if (full <= 0 || self->producer == NULL) {
-        return full < 0 ? -1 : 0;
-    }
-    PyObject *producer = Py_NewRef(self->producer);
-    self->producer_paused = 1;
-    PyObject *result =
-        PyObject_CallMethodNoArgs(producer, self->st->names.pauseProducing);
-    Py_DECREF(producer);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
 static int
 after_queueing(StreamConnection *self)
 {
-    if (maybe_pause_producer(self) < 0) {
-        return -1;
+    if (pyr_stream_has_producer(self) && self->streaming_producer) {
+        PyObject *result =
+            pyr_stream_call_method(self, self->st->names._maybePauseProducer);
+        if (result == NULL) {
+            return -1;
+        }
+        Py_DECREF(result);
     }
     return pyr_stream_change(self, PYR_WRITE, true);
 }
@@ -169,13 +141,13 @@ pyr_stream_write(StreamConnection *self, PyObject *data)
 
 /* After startTLS, application data goes through the TLS protocol. */
 static PyObject *
-call_protocol(StreamConnection *self, PyObject *name, PyObject *data)
+write_through_tls(StreamConnection *self, PyObject *name, PyObject *data)
 {
-    if (self->protocol == NULL) {
-        pyr_attribute_absent((PyObject *)self, "protocol");
+    PyObject *protocol =
+        pyr_attribute_value((PyObject *)self, self->protocol, "protocol");
+    if (protocol == NULL) {
         return NULL;
     }
-    PyObject *protocol = Py_NewRef(self->protocol);
     PyObject *result = PyObject_CallMethodOneArg(protocol, name, data);
     Py_DECREF(protocol);
     if (result == NULL) {
@@ -188,13 +160,17 @@ call_protocol(StreamConnection *self, PyObject *name, PyObject *data)
 PyObject *
 pyr_stream_write_method(StreamConnection *self, PyObject *data)
 {
+    if (self->kind != NULL && self->kind->write_stops_reading &&
+        pyr_stream_change(self, PYR_READ, false) < 0) {
+        return NULL;
+    }
     if (!self->tls) {
         return pyr_stream_write(self, data);
     }
     if (!self->connected) {
         Py_RETURN_NONE;
     }
-    return call_protocol(self, self->st->names.write, data);
+    return write_through_tls(self, self->st->names.write, data);
 }
 
 bool
@@ -203,52 +179,31 @@ pyr_stream_disconnecting(StreamConnection *self)
     return self->disconnecting;
 }
 
-/* Stock checks all items before it queues any, and iterates anew for each step, so that
- * of a generator nothing is sent. */
+/* Check all items, or queue them.  Stock iterates anew for each of the two, so that of a
+ * generator nothing is sent. */
 static int
-queue_sequence(StreamConnection *self, PyObject *items)
+each_item(StreamConnection *self, PyObject *items, bool queue)
 {
-    if (!PyList_CheckExact(items) && !PyTuple_CheckExact(items)) {
-        PyObject *again = PySequence_List(items);
-        if (again == NULL) {
-            return -1;
+    PyObject *list = PyList_CheckExact(items) || PyTuple_CheckExact(items)
+                         ? Py_NewRef(items)
+                         : PySequence_List(items);
+    int status = list == NULL ? -1 : 0;
+    for (Py_ssize_t i = 0; status == 0 && i < PySequence_Fast_GET_SIZE(list); i++) {
+        PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(list, i));
+        status = pyr_stream_check_bytes(item);
+        if (status == 0 && queue && PyBytes_GET_SIZE(item) > 0) {
+            status = queue_bytes(self, item);
         }
-        int status = queue_sequence(self, again);
-        Py_DECREF(again);
-        return status;
-    }
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items); i++) {
-        PyObject *item = PySequence_Fast_GET_ITEM(items, i);
-        if (pyr_stream_check_bytes(item) < 0 ||
-            (PyBytes_GET_SIZE(item) > 0 && queue_bytes(self, item) < 0)) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int
-check_sequence(PyObject *items)
-{
-    PyObject *item, *iterator = PyObject_GetIter(items);
-    if (iterator == NULL) {
-        return -1;
-    }
-    while ((item = PyIter_Next(iterator)) != NULL) {
-        int status = pyr_stream_check_bytes(item);
         Py_DECREF(item);
-        if (status < 0) {
-            break;
-        }
     }
-    Py_DECREF(iterator);
-    return PyErr_Occurred() ? -1 : 0;
+    Py_XDECREF(list);
+    return status;
 }
 
 PyObject *
 pyr_stream_write_sequence(StreamConnection *self, PyObject *items)
 {
-    if (check_sequence(items) < 0) {
+    if (each_item(self, items, false) < 0) {
         return NULL;
     }
     int any = PyObject_IsTrue(items);
@@ -258,7 +213,7 @@ pyr_stream_write_sequence(StreamConnection *self, PyObject *items)
     if (!self->connected || !any || self->write_disconnected) {
         Py_RETURN_NONE;
     }
-    if (queue_sequence(self, items) < 0) {
+    if (each_item(self, items, true) < 0) {
         return NULL;
     }
     RETURN_NONE_OR_ERROR(after_queueing(self));
@@ -273,5 +228,5 @@ pyr_stream_write_sequence_method(StreamConnection *self, PyObject *items)
     if (!self->connected) {
         Py_RETURN_NONE;
     }
-    return call_protocol(self, self->st->names.writeSequence, items);
+    return write_through_tls(self, self->st->names.writeSequence, items);
 }

@@ -58,7 +58,6 @@ pyr_stream_buffer_take(StreamConnection *self, Py_ssize_t limit,
     return 0;
 }
 
-/* No harm if it was given back before. */
 void
 pyr_stream_buffer_give_back(pyr_receive_buffer *buffer)
 {
@@ -71,64 +70,74 @@ pyr_stream_buffer_give_back(pyr_receive_buffer *buffer)
     buffer->data = NULL;
 }
 
-/* A read that may take long: of a file, or where somebody made the descriptor block.  The
- * other threads run meanwhile. */
-static ssize_t
-receive_shared(StreamConnection *self, char *data, size_t limit)
+ssize_t
+pyr_stream_transfer(StreamConnection *self, pyr_transfer call, struct iovec *items,
+                    int count)
 {
+    ssize_t done;
     int fd = self->fd, error;
-    ssize_t count;
+    if (!self->shared) {
+        do {
+            done = call(fd, items, count);
+        } while (done < 0 && errno == EINTR);
+        return done;
+    }
     PyThreadState *thread = PyEval_SaveThread();
-    count = self->kind->receive(fd, data, limit);
+    done = call(fd, items, count);
     error = errno;
     PyEval_RestoreThread(thread);
-    if (count < 0 && error == EINTR) {
+    if (done < 0 && error == EINTR) {
         error = EAGAIN;
-        count = PyErr_CheckSignals() < 0 ? -2 : -1;
+        done = PyErr_CheckSignals() < 0 ? -2 : -1;
     }
     errno = error;
-    return count;
+    return done;
+}
+
+static ssize_t
+receive_from_socket(int fd, struct iovec *items, int Py_UNUSED(count))
+{
+    return recv(fd, items[0].iov_base, items[0].iov_len, 0);
 }
 
 /* How many bytes came, 0 at the end, -1 with errno, -2 with an exception set. */
 static ssize_t
-receive(StreamConnection *self, char *data, Py_ssize_t limit, pyr_ancillary *ancillary)
+receive_stream(StreamConnection *self, char *data, Py_ssize_t limit,
+               pyr_ancillary *ancillary)
 {
-    ssize_t count;
+    struct iovec place = {.iov_base = data, .iov_len = (size_t)limit};
     *ancillary = (pyr_ancillary){NULL, NULL};
     if (self->takes_ancillary) {
         return pyr_receive_ancillary(self->fd, data, (size_t)limit, ancillary);
     }
-    if (self->shared) {
-        return receive_shared(self, data, (size_t)limit);
-    }
-    do {
-        count = self->kind != NULL ? self->kind->receive(self->fd, data, (size_t)limit)
-                                   : recv(self->fd, data, (size_t)limit, 0);
-    } while (count < 0 && errno == EINTR);
-    return count;
+    return pyr_stream_transfer(
+        self, self->kind != NULL ? self->kind->receive : receive_from_socket, &place, 1);
 }
 
+/* protocol.dataReceived(data), or where that is a C framing, what lies at `data` to that.
+ * `bytes` is the same, or NULL: then a copy is made, and the buffer, if there is one,
+ * given back before what gets the copy is called. */
 static int
-deliver_bytes(StreamConnection *self, PyObject *protocol, PyObject *bytes)
+deliver_to(StreamConnection *self, PyObject *protocol, const char *data, Py_ssize_t size,
+           PyObject *bytes, pyr_receive_buffer *buffer)
 {
-    PyObject *result =
-        PyObject_CallMethodOneArg(protocol, self->st->names.dataReceived, bytes);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
-/* Give it to the framing where it lies, if that is what the protocol receives by: then 0,
- * or -1 with an exception set; 1 if it is not. */
-static int
-deliver_in_place(StreamConnection *self, PyObject *protocol, const char *data,
-                 Py_ssize_t size)
-{
+    PyObject *result = NULL;
+    Py_INCREF(protocol);
     pyr_framing_method *framing = pyr_framing_method_of(self->st, protocol);
-    if (framing == NULL) {
-        return 1;
+    if (framing != NULL) {
+        result = pyr_framing_feed(framing, protocol, data, size);
+    } else {
+        bytes = bytes != NULL ? Py_NewRef(bytes) : PyBytes_FromStringAndSize(data, size);
+        if (buffer != NULL) {
+            pyr_stream_buffer_give_back(buffer);
+        }
+        if (bytes != NULL) {
+            result =
+                PyObject_CallMethodOneArg(protocol, self->st->names.dataReceived, bytes);
+            Py_DECREF(bytes);
+        }
     }
-    PyObject *result = pyr_framing_feed(framing, protocol, data, size);
+    Py_DECREF(protocol);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -137,64 +146,19 @@ int
 pyr_stream_deliver_to(StreamConnection *self, PyObject *protocol, const char *data,
                       Py_ssize_t size)
 {
-    Py_INCREF(protocol);
-    int status = deliver_in_place(self, protocol, data, size);
-    if (status > 0) {
-        PyObject *bytes = PyBytes_FromStringAndSize(data, size);
-        status = bytes == NULL ? -1 : deliver_bytes(self, protocol, bytes);
-        Py_XDECREF(bytes);
-    }
-    Py_DECREF(protocol);
-    return status;
+    return deliver_to(self, protocol, data, size, NULL, NULL);
 }
 
-/* The protocol, or NULL with an exception set; new reference. */
-static PyObject *
-present_protocol(StreamConnection *self)
+/* The same for the stream's own protocol. */
+static int
+deliver_own(StreamConnection *self, const char *data, Py_ssize_t size, PyObject *bytes,
+            pyr_receive_buffer *buffer)
 {
     if (self->protocol == NULL) {
         pyr_attribute_absent((PyObject *)self, "protocol");
-    }
-    return Py_XNewRef(self->protocol);
-}
-
-/* Hand over what was received.  What the callback gets is a copy as a rule, and then the
- * buffer is given back before. */
-static int
-deliver(StreamConnection *self, pyr_receive_buffer *buffer, Py_ssize_t size)
-{
-    if (self->kind != NULL && self->kind->deliver != NULL) {
-        return self->kind->deliver(self->st, self, buffer->data, size);
-    }
-    PyObject *protocol = present_protocol(self);
-    if (protocol == NULL) {
         return -1;
     }
-    int status = deliver_in_place(self, protocol, buffer->data, size);
-    if (status > 0) {
-        PyObject *bytes = PyBytes_FromStringAndSize(buffer->data, size);
-        pyr_stream_buffer_give_back(buffer);
-        status = bytes == NULL ? -1 : deliver_bytes(self, protocol, bytes);
-        Py_XDECREF(bytes);
-    }
-    Py_DECREF(protocol);
-    return status;
-}
-
-static int
-deliver_copy(StreamConnection *self, PyObject *bytes)
-{
-    PyObject *protocol = present_protocol(self);
-    if (protocol == NULL) {
-        return -1;
-    }
-    int status = deliver_in_place(self, protocol, PyBytes_AS_STRING(bytes),
-                                  PyBytes_GET_SIZE(bytes));
-    if (status > 0) {
-        status = deliver_bytes(self, protocol, bytes);
-    }
-    Py_DECREF(protocol);
-    return status;
+    return deliver_to(self, self->protocol, data, size, bytes, buffer);
 }
 
 /* Hand over what came beside the bytes, then these; drops both. */
@@ -206,7 +170,8 @@ deliver_ancillary(StreamConnection *self, pyr_ancillary *ancillary)
         (PyObject *)self, self->st->names._ancillaryReceived, ancillary->messages);
     int status = result == NULL ? -1 : 0;
     if (status == 0 && PyBytes_GET_SIZE(bytes) > 0) {
-        status = deliver_copy(self, bytes);
+        status = deliver_own(self, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes),
+                             bytes, NULL);
     }
     Py_XDECREF(result);
     Py_CLEAR(ancillary->messages);
@@ -226,7 +191,7 @@ pyr_stream_do_read(StreamConnection *self)
         pyr_stream_buffer_take(self, limit, &buffer) < 0) {
         return NULL;
     }
-    ssize_t count = receive(self, buffer.data, limit, &ancillary);
+    ssize_t count = receive_stream(self, buffer.data, limit, &ancillary);
     int status = 0, error = errno;
     if (count < -1) {
         status = -1;
@@ -235,7 +200,9 @@ pyr_stream_do_read(StreamConnection *self)
         status = deliver_ancillary(self, &ancillary);
     } else if (count > 0) {
         self->received += count;
-        status = deliver(self, &buffer, count);
+        status = self->kind != NULL && self->kind->deliver != NULL
+                     ? self->kind->deliver(self, buffer.data, count)
+                     : deliver_own(self, buffer.data, count, NULL, &buffer);
     }
     pyr_stream_buffer_give_back(&buffer);
     if (status < 0) {

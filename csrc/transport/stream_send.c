@@ -29,59 +29,37 @@ join_small(struct iovec *iov, int count, Py_ssize_t total, char *joined)
 }
 
 static ssize_t
-send_to_socket(int fd, struct iovec *iov, int count)
+send_to_socket(int fd, struct iovec *items, int count)
 {
-    struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
-    return count == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
+    struct msghdr message = {.msg_iov = items, .msg_iovlen = (size_t)count};
+    return count == 1 ? send(fd, items[0].iov_base, items[0].iov_len, MSG_NOSIGNAL)
                       : sendmsg(fd, &message, MSG_NOSIGNAL);
-}
-
-/* A write that may take long, as receive_shared().  What is written stays alive. */
-static ssize_t
-send_shared(StreamConnection *self, struct iovec *iov, int count)
-{
-    Loop *loop = self->loop;
-    int fd = self->fd, error;
-    ssize_t sent;
-    PyObject *first = Py_XNewRef(self->data_buffer), *rest = NULL;
-    if (self->temp_buffer != NULL) {
-        rest = PyList_GetSlice(self->temp_buffer, 0, PyList_GET_SIZE(self->temp_buffer));
-        if (rest == NULL) {
-            Py_XDECREF(first);
-            return -2;
-        }
-    }
-    PyThreadState *thread = PyEval_SaveThread();
-    sent = self->kind->send(fd, iov, count);
-    error = errno;
-    PyEval_RestoreThread(thread);
-    Py_XDECREF(first);
-    Py_XDECREF(rest);
-    if (sent < 0 && error == EINTR) {
-        error = EAGAIN;
-        if (PyErr_CheckSignals() < 0) {
-            if (loop == NULL) {
-                return -2;
-            }
-            pyr_errors_keep(loop);
-        }
-    }
-    errno = error;
-    return sent;
 }
 
 /* -1 with errno, or -2 with an exception set. */
 static ssize_t
 send_pieces(StreamConnection *self, struct iovec *iov, int count)
 {
-    ssize_t sent;
-    if (self->shared) {
-        return send_shared(self, iov, count);
+    PyObject *first = NULL, *rest = NULL;
+    if (self->shared) { /* what is written stays alive while other threads run */
+        first = Py_XNewRef(self->data_buffer);
+        rest = self->temp_buffer == NULL ? NULL : PySequence_List(self->temp_buffer);
+        if (self->temp_buffer != NULL && rest == NULL) {
+            Py_XDECREF(first);
+            return -2;
+        }
     }
-    do {
-        sent = self->kind != NULL ? self->kind->send(self->fd, iov, count)
-                                  : send_to_socket(self->fd, iov, count);
-    } while (sent < 0 && errno == EINTR);
+    ssize_t sent = pyr_stream_transfer(
+        self, self->kind != NULL ? self->kind->send : send_to_socket, iov, count);
+    int error = errno;
+    Py_XDECREF(first);
+    Py_XDECREF(rest);
+    if (sent == -2 && self->loop != NULL) { /* a signal's handler raised it */
+        pyr_errors_keep(self->loop);
+        error = EAGAIN;
+        sent = -1;
+    }
+    errno = error;
     return sent;
 }
 
@@ -148,7 +126,8 @@ after_sending(StreamConnection *self)
         pyr_stream_change(self, PYR_WRITE, false) < 0) {
         return NULL;
     }
-    if (self->producer != NULL && (!self->streaming_producer || self->producer_paused)) {
+    if (pyr_stream_has_producer(self) &&
+        (!self->streaming_producer || self->producer_paused)) {
         PyObject *producer = Py_NewRef(self->producer);
         self->producer_paused = 0;
         PyObject *result = PyObject_CallMethodNoArgs(producer, st->names.resumeProducing);

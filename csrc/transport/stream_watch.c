@@ -174,24 +174,6 @@ pyr_stream_leave_loop(StreamConnection *self)
     return 0;
 }
 
-void
-pyr_stream_set_shared(StreamConnection *self)
-{
-    self->shared = 1;
-}
-
-bool
-pyr_stream_reads_when_sent(StreamConnection *self)
-{
-    return self->reads_when_sent;
-}
-
-void
-pyr_stream_set_reads_when_sent(StreamConnection *self, bool reads)
-{
-    self->reads_when_sent = reads;
-}
-
 int
 pyr_stream_descriptor(StreamConnection *self)
 {

@@ -1,6 +1,5 @@
 """
-Child processes: Twisted's own classes over the C half, :class:`_core.PipeReader`,
-:class:`_core.PipeWriter` and :class:`_core.PTYStream`.
+Child processes: Twisted's own classes over the C half, :class:`_core.FileStream`.
 
 Reading and writing the pipes or the pseudo-terminal is C.  Starting a process, signals,
 reaping and all else are Twisted's own :class:`twisted.internet.process.Process` and
@@ -46,10 +45,13 @@ class Hot:
 
 
 @stand_in
-class ProcessReader(_core.PipeReader, process.ProcessReader):  # type: ignore[misc]
+class ProcessReader(_core.FileStream, process.ProcessReader):  # type: ignore[misc]
     """Reads a child's output.  Mirrors :class:`twisted.internet.process.ProcessReader`."""
 
-    doRead = Hot(process.ProcessReader, "doRead", _core.PipeReader.doRead)
+    _kind = "reader"
+    _stockWriteSomeData = process.ProcessWriter.writeSomeData
+    fd = _core.FileStream._fd
+    doRead = Hot(process.ProcessReader, "doRead", _core.FileStream.doRead)
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -62,9 +64,13 @@ class ProcessReader(_core.PipeReader, process.ProcessReader):  # type: ignore[mi
 
 
 @stand_in
-class ProcessWriter(_core.PipeWriter, process.ProcessWriter):
+class ProcessWriter(_core.FileStream, process.ProcessWriter):
     """Writes a child's input.  Mirrors :class:`twisted.internet.process.ProcessWriter`."""
 
+    _kind = "writer"
+    _stockWriteSomeData = process.ProcessWriter.writeSomeData
+    fd = _core.FileStream._fd
+    enableReadHack = _core.FileStream._readsWhenSent
     doRead = process.ProcessWriter.doRead
 
     def connectionLost(self, reason: Failure) -> None:
@@ -98,12 +104,14 @@ class Process(process.Process):
 
 
 @stand_in
-class PTYProcess(_core.PTYStream, process.PTYProcess):
+class PTYProcess(_core.FileStream, process.PTYProcess):
     """
     A child process with a pseudo-terminal.
 
     Mirrors :class:`twisted.internet.process.PTYProcess`.
     """
 
-    doRead = Hot(process.PTYProcess, "doRead", _core.PTYStream.doRead)
-    writeSomeData = Hot(process.PTYProcess, "writeSomeData", _core.PTYStream.writeSomeData)
+    _kind = "terminal"
+    _stockWriteSomeData = process.PTYProcess.writeSomeData
+    fd = _core.FileStream._fd
+    doRead = Hot(process.PTYProcess, "doRead", _core.FileStream.doRead)

@@ -1,5 +1,5 @@
 """
-Serial ports: Twisted's own class over the C half, :class:`_core.SerialStream`.
+Serial ports: Twisted's own class over the C half, :class:`_core.FileStream`.
 
 Reading and writing is C, on any reactor; opening, closing and the line's settings are
 Twisted's and pyserial's.
@@ -25,13 +25,14 @@ def accelerated(stock: Any) -> type:
     """
 
     @stand_in
-    class SerialPort(_core.SerialStream, stock):
+    class SerialPort(_core.FileStream, stock):
         __doc__ = stock.__doc__
         __module__ = stock.__module__
         __qualname__ = stock.__qualname__
 
-        doRead = Hot(stock, "doRead", _core.SerialStream.doRead)
-        writeSomeData = Hot(stock, "writeSomeData", _core.SerialStream.writeSomeData)
+        _kind = "serial port"
+        _stockWriteSomeData = stock.writeSomeData
+        doRead = Hot(stock, "doRead", _core.FileStream.doRead)
         fileno = stock.fileno
 
     return SerialPort
@@ -39,4 +40,4 @@ def accelerated(stock: Any) -> type:
 
 def is_accelerated(found: object) -> bool:
     """Whether it is such a class."""
-    return isinstance(found, type) and issubclass(found, _core.SerialStream)
+    return isinstance(found, type) and issubclass(found, _core.FileStream)

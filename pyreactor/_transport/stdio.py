@@ -28,7 +28,7 @@ class ProcessReader(_process.ProcessReader):
         if not _runs_in_c(reactor) and cls is ProcessReader:
             return process.ProcessReader(reactor, *args, **kwargs)
         self = super().__new__(cls)
-        self._shareDescriptor()
+        self._shared = True
         return self
 
 
@@ -39,7 +39,7 @@ class ProcessWriter(_process.ProcessWriter):
         if not _runs_in_c(reactor) and cls is ProcessWriter:
             return process.ProcessWriter(reactor, *args, **kwargs)
         self = super().__new__(cls)
-        self._shareDescriptor()
+        self._shared = True
         return self
 
 

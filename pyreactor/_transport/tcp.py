@@ -7,6 +7,7 @@ half-close, connecting, TLS) is Twisted's own Python, with the few changes below
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.internet import abstract, address, error, tcp
@@ -33,6 +34,8 @@ class _BelowTLS(abstract.FileDescriptor):
 @stand_in
 class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
     """A connected TCP transport.  Mirrors :class:`twisted.internet.tcp.Connection`."""
+
+    _stockWriteSomeData = tcp.Connection.writeSomeData
 
     if _newtls is not None:
 
@@ -199,10 +202,10 @@ class AcceptingPort(tcp.Port):
         try:
             protocol: Any = self.factory.buildProtocol(self._buildAddr(addr))
         except BaseException:
-            _core.close(fd)
+            os.close(fd)
             raise
         if protocol is None:
-            _core.close(fd)
+            os.close(fd)
             return
         sessionno = self.sessionno
         self.sessionno = sessionno + 1

@@ -23,6 +23,7 @@ from pyreactor._transport import tcp as _tcp
 class Connection(_core.UNIXConnection, _tcp.Connection):  # type: ignore[misc]
     """A connected UNIX transport.  Mirrors :class:`twisted.internet.unix._SendmsgMixin`."""
 
+    _stockWriteSomeData = unix._SendmsgMixin.writeSomeData
     protocol: Any
     _ancillaryLevelSOLSOCKETTypeSCMRIGHTS: Any
 

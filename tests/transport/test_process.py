@@ -91,8 +91,8 @@ from pyreactor import _core
 
 class Teller(protocol.ProcessProtocol):
     def connectionMade(self):
-        print([isinstance(self.transport.pipes[0], _core.PipeWriter)]
-              + [isinstance(self.transport.pipes[fd], _core.PipeReader) for fd in (1, 2)])
+        print([isinstance(self.transport.pipes[0], _core.FileStream)]
+              + [isinstance(self.transport.pipes[fd], _core.FileStream) for fd in (1, 2)])
         print(type(self.transport).__name__, isinstance(self.transport, process.Process))
 
     def processEnded(self, reason):

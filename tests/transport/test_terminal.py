@@ -114,7 +114,7 @@ from pyreactor import _core
 class Teller(protocol.ProcessProtocol):
     def connectionMade(self):
         print(type(self.transport).__name__, isinstance(self.transport, process.PTYProcess),
-              isinstance(self.transport, _core.PTYStream))
+              isinstance(self.transport, _core.FileStream))
 
     def processEnded(self, reason):
         if process.PTYProcess is not stock:
@@ -254,8 +254,8 @@ from twisted.internet import reactor, serialport
 class Derived(serialport.SerialPort): ...
 
 port = once(Derived, reactor)
-print(isinstance(port, _core.SerialStream), isinstance(port, stock or serialport.SerialPort))
-print(issubclass(serialport.SerialPort, _core.SerialStream), serialport.SerialPort.__module__)
+print(isinstance(port, _core.FileStream), isinstance(port, stock or serialport.SerialPort))
+print(issubclass(serialport.SerialPort, _core.FileStream), serialport.SerialPort.__module__)
 """
         )
         == "ConnectionDone\nb'HELLO'\nTrue True\nTrue twisted.internet._posixserialport\n"
