@@ -205,17 +205,6 @@ fire_later(pyr_driver *self, PyObject *stolen, bool errback, pyr_firing *firing)
     firing->errback = errback;
 }
 
-/* Somebody else had fired the Deferred that stands for a generator which ends now. */
-void
-pyr_trace_end_of_generator(core_state *st, bool errback)
-{
-    const pyr_trace_point points[] = {
-        PYR_TRACE_got_result,
-        errback ? PYR_TRACE_errback_ended : PYR_TRACE_callback_ended,
-    };
-    pyr_trace_prepend(st, points, 2);
-}
-
 /* returnValue() was called: its value, after a look at who called it. */
 static PyObject *
 take_returned_value(pyr_driver *self, bool failed)
@@ -466,6 +455,7 @@ pyr_drive_coroutine(core_state *st, PyObject *coroutine)
 PyDoc_STRVAR(hand_over_doc,
              "_cancelled(failure)\n--\n\n"
              "Cancel what the generator waits for, and wait for the generator.");
+
 static PyObject *
 driver_hand_over(PyObject *op, PyObject *failure)
 {
@@ -554,6 +544,7 @@ pyr_driver_cancel(pyr_driver *self, PyObject *deferred)
 /* --- what Python code sees of it ------------------------------------------------- */
 
 PyDoc_STRVAR(resume_doc, "_resume(result)\n--\n\nResume the generator with a result.");
+
 static PyObject *
 driver_resume_method(PyObject *op, PyObject *value)
 {
@@ -565,6 +556,7 @@ driver_resume_method(PyObject *op, PyObject *value)
 
 PyDoc_STRVAR(cancel_doc,
              "_cancel(deferred)\n--\n\nThe canceller of the generator's Deferred.");
+
 static PyObject *
 driver_cancel_method(PyObject *op, PyObject *deferred)
 {
@@ -579,6 +571,7 @@ driver_cancel_method(PyObject *op, PyObject *deferred)
 }
 
 static PyMethodDef resume_def = {"_resume", driver_resume_method, METH_O, resume_doc};
+
 static PyMethodDef cancel_def = {"_cancel", driver_cancel_method, METH_O, cancel_doc};
 
 PyObject *

@@ -27,45 +27,6 @@ pyr_is_failure_slow(core_state *st, PyObject *value)
     return result == 1;
 }
 
-/* A traceback of `points`, outermost first, that ends in `tb` (stolen, may be NULL). */
-static PyObject *
-trace_before(core_state *st, const pyr_trace_point *points, int count, PyObject *tb)
-{
-    for (int i = count; i-- > 0;) {
-        const pyr_trace_entry *entry = &st->deferred->trace[points[i]];
-        if (entry->frame == NULL) {
-            continue;
-        }
-        PyObject *next = tb == NULL ? Py_NewRef(Py_None) : tb;
-        PyObject *args[] = {next, entry->frame, entry->lasti, entry->lineno};
-        tb = PyObject_Vectorcall((PyObject *)&PyTraceBack_Type, args, 4, NULL);
-        if (tb == NULL) {
-            /* Better a traceback without our entry than none. */
-            PyErr_Clear();
-            tb = next;
-            if (tb == Py_None) {
-                Py_DECREF(tb);
-                tb = NULL;
-            }
-            continue;
-        }
-        Py_DECREF(next);
-    }
-    return tb;
-}
-
-void
-pyr_trace_prepend(core_state *st, const pyr_trace_point *points, int count)
-{
-    PyObject *exc = PyErr_GetRaisedException();
-    PyObject *tb = trace_before(st, points, count, PyException_GetTraceback(exc));
-    if (tb != NULL) {
-        (void)PyException_SetTraceback(exc, tb);
-        Py_DECREF(tb);
-    }
-    PyErr_SetRaisedException(exc);
-}
-
 /* twisted.python.failure.count += 1, and give the new number back. */
 static PyObject *
 next_count(core_state *st)
@@ -212,7 +173,7 @@ pyr_failure_from_error(core_state *st, const pyr_trace_point *points, int count,
                        bool capture)
 {
     PyObject *exc = PyErr_GetRaisedException();
-    PyObject *tb = trace_before(st, points, count, PyException_GetTraceback(exc));
+    PyObject *tb = pyr_trace_before(st, points, count, PyException_GetTraceback(exc));
     if (tb != NULL && PyException_SetTraceback(exc, tb) < 0) {
         PyErr_Clear();
     }
@@ -318,87 +279,4 @@ pyr_failure_raise(core_state *st, PyObject *failure)
         Py_DECREF(result);
         PyErr_SetString(PyExc_RuntimeError, "Failure.raiseException did not raise");
     }
-}
-
-/* debug_info.failResult = value; an object that refuses is told about, not obeyed. */
-static void
-set_fail_result(pyr_deferred *self, PyObject *value)
-{
-    if (PyObject_SetAttr(self->debug_info, self->st->names.failResult, value) < 0) {
-        PyErr_WriteUnraisable(self->debug_info);
-    }
-}
-
-void
-pyr_note_failure(pyr_deferred *self, PyObject *failure)
-{
-    if (self->debug_info != NULL) {
-        set_fail_result(self, failure);
-        return;
-    }
-    self->had_debug_info = true;
-    Py_XSETREF(self->fail_result, Py_NewRef(failure));
-    if (Py_TYPE(self)->tp_finalize != pyr_deferred_finalize) {
-        /* A subclass has a __del__ of its own: the report needs another finalizer. */
-        PyObject *info = pyr_debug_info(self);
-        if (info == NULL) {
-            PyErr_WriteUnraisable((PyObject *)self);
-        }
-        Py_XDECREF(info);
-    }
-}
-
-void
-pyr_forget_failure_slow(pyr_deferred *self)
-{
-    if (self->debug_info != NULL) {
-        set_fail_result(self, Py_None);
-        return;
-    }
-    Py_CLEAR(self->fail_result);
-}
-
-/* `_debugInfo` as Python sees it: a DebugInfo, made now if stock would have one. */
-PyObject *
-pyr_debug_info(pyr_deferred *self)
-{
-    if (self->debug_info != NULL || !self->had_debug_info) {
-        return Py_NewRef(self->debug_info == NULL ? Py_None : self->debug_info);
-    }
-    PyObject *info = PyObject_CallNoArgs(self->st->deferred->debug_info_type);
-    if (info == NULL) {
-        return NULL;
-    }
-    self->debug_info = Py_NewRef(info);
-    if (self->fail_result != NULL) {
-        PyObject *failure = self->fail_result;
-        self->fail_result = NULL;
-        set_fail_result(self, failure);
-        Py_DECREF(failure);
-    }
-    return info;
-}
-
-/*
- * Report the failure nobody handled, if there is one.  Twisted's DebugInfo does it in its
- * __del__, so one is made for the purpose and dropped.  Keeps the current exception.
- */
-void
-pyr_report_unhandled(pyr_deferred *self)
-{
-    PyObject *failure = self->fail_result;
-    if (failure == NULL || !pyr_has_state(Py_TYPE(self)) ||
-        self->st->deferred->debug_info_type == NULL) {
-        return;
-    }
-    self->fail_result = NULL;
-    PyObject *type, *value, *tb;
-    PyErr_Fetch(&type, &value, &tb);
-    PyObject *info = PyObject_CallNoArgs(self->st->deferred->debug_info_type);
-    if (info == NULL || PyObject_SetAttr(info, self->st->names.failResult, failure) < 0) {
-        PyErr_WriteUnraisable(self->st->deferred->debug_info_type);
-    }
-    Py_XDECREF(info);
-    Py_DECREF(failure);
-    PyErr_Restore(type, value, tb);
 }

@@ -120,4 +120,12 @@ pyr_debug(pyr_deferred *self)
     return pyr_debug_slow(self);
 }
 
+static inline void
+pyr_set_result(pyr_deferred *self, PyObject *stolen)
+{
+    PyObject *old = self->result;
+    self->result = stolen;
+    Py_XDECREF(old);
+}
+
 #endif

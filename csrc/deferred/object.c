@@ -7,539 +7,6 @@
 
 #define SELF ((pyr_deferred *)op)
 
-static PyObject *deferred_tp_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
-static int deferred_tp_init(PyObject *op, PyObject *args, PyObject *kwargs);
-
-/* --- life and death -------------------------------------------------------------- */
-
-static void
-reset(pyr_deferred *self, core_state *st)
-{
-    memset((char *)self + offsetof(pyr_deferred, st), 0,
-           offsetof(pyr_deferred, inline_links) - offsetof(pyr_deferred, st));
-    self->st = st;
-    self->links = self->inline_links;
-    self->capacity = PYR_INLINE_LINKS;
-}
-
-/* An exact Deferred, tracked; only debug mode is left to the caller. */
-static pyr_deferred *
-make(core_state *st)
-{
-    pyr_deferred *self;
-    if (st->deferred->free_deferred_count > 0) {
-        /* Whole and empty, referred to by the free list alone: see keep(). */
-        PyObject *op = st->deferred->free_deferreds[--st->deferred->free_deferred_count];
-        self = SELF;
-    } else if (st->deferred->type == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
-        return NULL;
-    } else {
-        self = PyObject_GC_New(pyr_deferred, st->deferred->type);
-        if (self == NULL) {
-            return NULL;
-        }
-        reset(self, st);
-    }
-    PyObject_GC_Track(self);
-    return self;
-}
-
-/* An exact Deferred for C code's own use, which nobody else will see */
-pyr_deferred *
-pyr_deferred_bare(core_state *st)
-{
-    return make(st);
-}
-
-/* Did a program replace what makes a Deferred? */
-static bool
-is_made_otherwise(core_state *st)
-{
-    PyTypeObject *type = st->deferred->type;
-    return type != NULL && pyr_patched(st) &&
-           (type->tp_init != deferred_tp_init || type->tp_new != deferred_tp_new);
-}
-
-/* Deferred(canceller), or Deferred() for NULL, as Python code calls it */
-static pyr_deferred *
-make_by_call(core_state *st, PyObject *canceller)
-{
-    PyObject *type = Py_NewRef(st->deferred->type);
-    PyObject *op;
-    if (canceller == NULL) {
-        op = PyObject_CallNoArgs(type);
-    } else if (Py_TYPE(canceller) == st->deferred->driver_type) {
-        PyObject *method = pyr_driver_canceller((pyr_driver *)canceller);
-        op = method == NULL ? NULL : PyObject_CallOneArg(type, method);
-        Py_XDECREF(method);
-    } else {
-        op = PyObject_CallOneArg(type, canceller);
-    }
-    Py_DECREF(type);
-    if (op != NULL && !pyr_is_own(st, op)) {
-        PyErr_SetString(PyExc_TypeError, "Deferred.__new__ gave no Deferred");
-        Py_CLEAR(op);
-    }
-    return SELF;
-}
-
-pyr_deferred *
-pyr_deferred_new(core_state *st, PyObject *canceller)
-{
-    if (is_made_otherwise(st)) {
-        return make_by_call(st, canceller);
-    }
-    pyr_deferred *self = make(st);
-    if (self != NULL) {
-        self->canceller = Py_XNewRef(canceller);
-        /* Looked for a moment ago, with what makes one otherwise. */
-        if (st->deferred->debug && pyr_deferred_record_creator(self) < 0) {
-            Py_CLEAR(self);
-        }
-    }
-    return self;
-}
-
-static PyObject *
-deferred_tp_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
-                PyObject *Py_UNUSED(kwargs))
-{
-    core_state *st = pyr_state_of_type(type);
-    if (st == NULL || pyr_deferred_ready(st) < 0) {
-        return NULL;
-    }
-    if (type == st->deferred->type) {
-        return (PyObject *)make(st);
-    }
-    if (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) { /* let object.__new__ say why not */
-        return PyBaseObject_Type.tp_new(type, st->deferred->empty_tuple, NULL);
-    }
-    pyr_deferred *self = (pyr_deferred *)type->tp_alloc(type, 0);
-    if (self != NULL) {
-        reset(self, st);
-    }
-    return (PyObject *)self;
-}
-
-int
-pyr_deferred_init_base(pyr_deferred *self, PyObject *canceller)
-{
-    Py_CLEAR(self->listed);
-    pyr_links_clear(self);
-    canceller = canceller == Py_None ? NULL : canceller;
-    Py_XSETREF(self->canceller, Py_XNewRef(canceller));
-    return pyr_debug(self) ? pyr_deferred_record_creator(self) : 0;
-}
-
-/* Deferred.__init__(self), which a program may have replaced */
-int
-pyr_deferred_init_by_name(pyr_deferred *self)
-{
-    core_state *st = self->st;
-    if (!is_made_otherwise(st)) {
-        return pyr_deferred_init_base(self, NULL);
-    }
-    PyObject *init =
-        PyObject_GetAttr((PyObject *)st->deferred->type, st->names.dunder_init);
-    PyObject *none = init == NULL ? NULL : PyObject_CallOneArg(init, (PyObject *)self);
-    Py_XDECREF(init);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
-}
-
-/* Arguments do not suit, as is said already: say it in the words of stock's __init__; -1
- */
-int
-pyr_deferred_refuse(PyObject *op, PyObject *stock, PyObject *args, PyObject *kwargs)
-{
-    PyObject *error = PyErr_GetRaisedException();
-    PyObject *init = PyObject_GetAttr(stock, SELF->st->names.dunder_init);
-    PyObject *self = PyTuple_Pack(1, op);
-    PyObject *all = self == NULL ? NULL : PySequence_Concat(self, args);
-    PyObject *none =
-        init == NULL || all == NULL ? NULL : PyObject_Call(init, all, kwargs);
-    Py_XDECREF(init);
-    Py_XDECREF(self);
-    Py_XDECREF(all);
-    if (none == NULL) {
-        Py_DECREF(error);
-        return -1;
-    }
-    Py_DECREF(none);
-    PyErr_SetRaisedException(error);
-    return -1;
-}
-
-static int
-deferred_tp_init(PyObject *op, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {"canceller", NULL};
-    PyObject *canceller = NULL;
-    bool simple = kwargs == NULL && PyTuple_GET_SIZE(args) <= 1;
-    if (simple && PyTuple_GET_SIZE(args) == 1) {
-        canceller = PyTuple_GET_ITEM(args, 0);
-    }
-    if (!simple &&
-        !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Deferred", names, &canceller)) {
-        return pyr_deferred_refuse(op, SELF->st->deferred->stock_deferred, args, kwargs);
-    }
-    return pyr_deferred_init_base(SELF, canceller);
-}
-
-/* Deferred(...) by way of tuple and dict, for all but the simplest calls */
-static PyObject *
-call_slowly(PyObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
-    PyObject *tuple = PyTuple_New(nargs);
-    PyObject *kwargs = PyDict_New();
-    PyObject *result = NULL;
-    if (tuple == NULL || kwargs == NULL) {
-        goto done;
-    }
-    for (Py_ssize_t i = 0; i < nargs; i++) {
-        PyTuple_SET_ITEM(tuple, i, Py_NewRef(args[i]));
-    }
-    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    for (Py_ssize_t i = 0; i < named; i++) {
-        if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0) {
-            goto done;
-        }
-    }
-    result = PyType_Type.tp_call(type, tuple, kwargs);
-done:
-    Py_XDECREF(tuple);
-    Py_XDECREF(kwargs);
-    return result;
-}
-
-static PyObject *
-deferred_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf,
-                    PyObject *kwnames)
-{
-    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-    if (kwnames == NULL && nargs <= 1 &&
-        ((PyTypeObject *)type)->tp_init == deferred_tp_init &&
-        ((PyTypeObject *)type)->tp_new == deferred_tp_new) {
-        /* No class inherits this, so it is the type that the module made. */
-        core_state *st = PyType_GetModuleState((PyTypeObject *)type);
-        if (st == NULL || (!st->deferred->ready && pyr_deferred_ready(st) < 0)) {
-            return NULL;
-        }
-        PyObject *canceller = nargs == 0 || args[0] == Py_None ? NULL : args[0];
-        return (PyObject *)pyr_deferred_new(st, canceller);
-    }
-    return call_slowly(type, args, nargs, kwnames);
-}
-
-int
-pyr_deferred_traverse_base(pyr_deferred *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->result);
-    Py_VISIT(self->canceller);
-    Py_VISIT(self->chained_to);
-    Py_VISIT(self->fail_result);
-    Py_VISIT(self->debug_info);
-    Py_VISIT(self->listed);
-    Py_VISIT(self->dict);
-    return pyr_links_traverse(self, visit, arg);
-}
-
-static int
-deferred_traverse(PyObject *op, visitproc visit, void *arg)
-{
-    return pyr_deferred_traverse_base(SELF, visit, arg);
-}
-
-void
-pyr_deferred_clear_base(pyr_deferred *self)
-{
-    /* A subclass that got a __del__ of its own later has kept us from reporting there. */
-    if (self->fail_result != NULL) {
-        pyr_report_unhandled(self);
-    }
-    Py_CLEAR(self->listed);
-    pyr_links_clear(self);
-    Py_CLEAR(self->canceller);
-    Py_CLEAR(self->result);
-    Py_CLEAR(self->chained_to);
-    Py_CLEAR(self->dict);
-    Py_CLEAR(self->debug_info);
-    Py_CLEAR(self->fail_result);
-}
-
-static int
-deferred_tp_clear(PyObject *op)
-{
-    pyr_deferred_clear_base(SELF);
-    return 0;
-}
-
-void
-pyr_deferred_finalize(PyObject *op)
-{
-    pyr_report_unhandled(SELF);
-}
-
-/*
- * The free list takes an exact Deferred that was cleared, unless that is full or going
- * away with the module, which lets go of the type before it empties the list.
- */
-static bool
-keep(pyr_deferred *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    if (((PyHeapTypeObject *)type)->ht_module == NULL) {
-        return false;
-    }
-    pyr_deferred_state *state = self->st->deferred;
-    if (type != state->type || state->free_deferred_count == PYR_FREE_DEFERREDS ||
-        PyObject_GC_IsFinalized((PyObject *)self)) {
-        return false;
-    }
-    self->called = self->suppress_already_called = false;
-    self->running = self->had_debug_info = false;
-    self->paused = 0;
-#ifdef Py_REF_DEBUG
-    _Py_NewReference((PyObject *)self);
-#else
-    Py_SET_REFCNT((PyObject *)self, 1);
-#endif
-    state->free_deferreds[state->free_deferred_count++] = (PyObject *)self;
-    return true;
-}
-
-static void
-destroy(pyr_deferred *self)
-{
-    if (self->weakrefs != NULL) {
-        PyObject_ClearWeakRefs((PyObject *)self);
-    }
-    if (self->links != NULL) { /* NULL: tp_new failed half-way */
-        pyr_deferred_clear_base(self);
-        if (keep(self)) {
-            return;
-        }
-    }
-    PyTypeObject *type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
-/* Can clearing it end in a Deferred again, and so on?  Else it needs no care. */
-static inline bool
-is_shallow(pyr_deferred *self)
-{
-    return (self->result == NULL || !PyObject_IS_GC(self->result)) &&
-           self->head == self->tail && self->canceller == NULL &&
-           self->chained_to == NULL && self->fail_result == NULL &&
-           self->debug_info == NULL && self->listed == NULL && self->dict == NULL;
-}
-
-static void
-deferred_dealloc(PyObject *op)
-{
-    PyObject_GC_UnTrack(op);
-    if (is_shallow(SELF)) {
-        destroy(SELF);
-        return;
-    }
-    Py_TRASHCAN_BEGIN(op, deferred_dealloc);
-    destroy(SELF);
-    Py_TRASHCAN_END
-}
-
-/* --- methods: adding links ------------------------------------------------------- */
-
-bool
-pyr_debug_slow(pyr_deferred *self)
-{
-    PyObject *type, *value, *tb;
-    PyErr_Fetch(&type, &value, &tb);
-    PyObject *debug = PyObject_GetAttr((PyObject *)self, self->st->names.debug);
-    int truth = debug == NULL ? -1 : PyObject_IsTrue(debug);
-    Py_XDECREF(debug);
-    PyErr_Restore(type, value, tb);
-    return truth > 0;
-}
-
-/* After adding: self, having run the links if the result is there. */
-static PyObject *
-added(pyr_deferred *self)
-{
-    if (self->called && pyr_run_dynamic(self) < 0) {
-        return NULL;
-    }
-    return Py_NewRef(self);
-}
-
-static PyObject *
-add_links(pyr_deferred *self, pyr_link *stolen, int count)
-{
-    if (self->listed != NULL) {
-        return pyr_links_listed_add(self, stolen, count) < 0 ? NULL : added(self);
-    }
-    pyr_link *room = pyr_links_append(self, count);
-    if (room == NULL) {
-        for (int i = 0; i < count; i++) {
-            pyr_link_clear(&stolen[i]);
-        }
-        return NULL;
-    }
-    memcpy(room, stolen, sizeof(pyr_link) * count);
-    return added(self);
-}
-
-/* Store the arguments after the callable in the link. */
-static int
-keep_arguments(pyr_link *link, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
-    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    if (nargs + named == 0) {
-        return 0;
-    }
-    link->args = PyTuple_New(nargs + named);
-    if (link->args == NULL) {
-        return -1;
-    }
-    for (Py_ssize_t i = 0; i < nargs + named; i++) {
-        PyTuple_SET_ITEM(link->args, i, Py_NewRef(args[i]));
-    }
-    link->named = named > 0;
-    link->keywords = named > 0 ? Py_NewRef(kwnames) : NULL;
-    return 0;
-}
-
-/* As add_one, for calls that are not the plainest. */
-static PYR_NO_INLINE PyObject *
-add_one_with(pyr_deferred *self, pyr_link_kind kind, PyObject *const *args,
-             Py_ssize_t nargs, PyObject *kwnames)
-{
-    if (nargs < 1) {
-        PyErr_SetString(PyExc_TypeError, "a callable is missing");
-        return NULL;
-    }
-    pyr_link link = {.kind = (uint8_t)kind};
-    link.target = Py_NewRef(args[0]);
-    if (keep_arguments(&link, args + 1, nargs - 1, kwnames) < 0) {
-        pyr_link_clear(&link);
-        return NULL;
-    }
-    return add_links(self, &link, 1);
-}
-
-/* addCallback, addErrback, addBoth: (callable, *args, **kwargs) */
-static inline PyObject *
-add_one(pyr_deferred *self, pyr_link_kind kind, PyObject *const *args, Py_ssize_t nargs,
-        PyObject *kwnames)
-{
-    if (nargs != 1 || kwnames != NULL || self->listed != NULL) {
-        return add_one_with(self, kind, args, nargs, kwnames);
-    }
-    pyr_link *room = pyr_links_append(self, 1);
-    if (room == NULL) {
-        return NULL;
-    }
-    room->kind = (uint8_t)kind;
-    room->target = Py_NewRef(args[0]);
-    return self->called ? added(self) : Py_NewRef(self);
-}
-
-PyDoc_STRVAR(
-    addCallback_doc,
-    "addCallback(callback, *args, **kwargs)\n--\n\n"
-    "Run callback(result, *args, **kwargs) once there is a result that is no Failure.\n\n"
-    "Returns self.  Mirrors twisted.internet.defer.Deferred.addCallback.");
-static PyObject *
-deferred_addCallback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                     PyObject *kwnames)
-{
-    return add_one(SELF, PYR_LINK_CALLBACK, args, nargs, kwnames);
-}
-
-PyDoc_STRVAR(addErrback_doc,
-             "addErrback(errback, *args, **kwargs)\n--\n\n"
-             "Run errback(failure, *args, **kwargs) once the result is a Failure.\n\n"
-             "Returns self.  Mirrors twisted.internet.defer.Deferred.addErrback.");
-static PyObject *
-deferred_addErrback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                    PyObject *kwnames)
-{
-    return add_one(SELF, PYR_LINK_ERRBACK, args, nargs, kwnames);
-}
-
-PyDoc_STRVAR(
-    addBoth_doc,
-    "addBoth(callback, *args, **kwargs)\n--\n\n"
-    "Run callback(result, *args, **kwargs) once there is a result or a Failure.\n\n"
-    "Returns self.  Mirrors twisted.internet.defer.Deferred.addBoth.");
-static PyObject *
-deferred_addBoth(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
-    return add_one(SELF, PYR_LINK_BOTH, args, nargs, kwnames);
-}
-
-enum {
-    ADD_CALLBACK,
-    ADD_ERRBACK,
-    ADD_CB_ARGS,
-    ADD_CB_KW,
-    ADD_EB_ARGS,
-    ADD_EB_KW,
-    ADD_COUNT
-};
-
-/* addCallbacks' arguments into borrowed values[ADD_COUNT]; absent and None are NULL */
-static int
-take_add_callbacks(PyObject *const *args, Py_ssize_t nargs, PyObject **values)
-{
-    if (nargs < 1 || nargs > ADD_COUNT) {
-        PyErr_SetString(PyExc_TypeError, "addCallbacks() takes one to six arguments");
-        return -1;
-    }
-    for (Py_ssize_t i = 0; i < nargs; i++) {
-        values[i] = i > ADD_CALLBACK && args[i] == Py_None ? NULL : args[i];
-    }
-    return 0;
-}
-
-static void
-fill_side(pyr_link *link, PyObject *target, PyObject *args, PyObject *keywords)
-{
-    link->target = Py_XNewRef(target);
-    if (args != NULL && !(PyTuple_CheckExact(args) && PyTuple_GET_SIZE(args) == 0)) {
-        link->args = Py_NewRef(args);
-    }
-    link->keywords = Py_XNewRef(keywords);
-}
-
-PyDoc_STRVAR(addCallbacks_doc,
-             "addCallbacks(callback, errback=None, callbackArgs=(), callbackKeywords={}, "
-             "errbackArgs=(), errbackKeywords={})\n--\n\n"
-             "Add a callback and the errback that runs in its place if the result is a "
-             "Failure.\n\n"
-             "Returns self.  Mirrors twisted.internet.defer.Deferred.addCallbacks.");
-static PyObject *
-deferred_addCallbacks(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                      PyObject *Py_UNUSED(kwnames))
-{
-    PyObject *values[ADD_COUNT] = {NULL};
-    if (take_add_callbacks(args, nargs, values) < 0) {
-        return NULL;
-    }
-    PyObject *errback = values[ADD_ERRBACK];
-    PyObject *errback_args = values[ADD_EB_ARGS], *errback_keywords = values[ADD_EB_KW];
-    if (errback == NULL && (errback_args != NULL || errback_keywords != NULL)) {
-        /* Given to the pass-through as well, which may not like them. */
-        errback = SELF->st->deferred->failthru;
-    }
-    pyr_link links[2] = {{.kind = PYR_LINK_PAIR}, {.kind = PYR_LINK_ERRBACK}};
-    fill_side(&links[0], values[ADD_CALLBACK], values[ADD_CB_ARGS], values[ADD_CB_KW]);
-    fill_side(&links[1], errback, errback_args, errback_keywords);
-    return add_links(SELF, links, 2);
-}
-
 /* --- methods: firing ------------------------------------------------------------- */
 
 static PyObject *
@@ -577,6 +44,7 @@ start_run_dynamic(pyr_deferred *self, PyObject *result, pyr_trace_point caller)
 
 PyDoc_STRVAR(startRunCallbacks_doc, "_startRunCallbacks(result)\n--\n\n"
                                     "What callback and errback have in common.");
+
 static PyObject *
 deferred_startRunCallbacks(PyObject *op, PyObject *result)
 {
@@ -585,6 +53,7 @@ deferred_startRunCallbacks(PyObject *op, PyObject *result)
 
 PyDoc_STRVAR(runCallbacks_doc, "_runCallbacks()\n--\n\n"
                                "Give the result to the links that wait for it.");
+
 static PyObject *
 deferred_runCallbacks(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
@@ -597,44 +66,47 @@ deferred_runCallbacks(PyObject *op, PyObject *Py_UNUSED(ignored))
 PyDoc_STRVAR(continuation_doc,
              "_continuation()\n--\n\n"
              "What a Deferred this one waits for has in its _callbacks.");
+
 static PyObject *
 deferred_continuation(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return pyr_continuation(SELF->st, op);
 }
 
+PyDoc_STRVAR(
+    addCallback_doc,
+    "addCallback(callback, *args, **kwargs)\n--\n\n"
+    "Run callback(result, *args, **kwargs) once there is a result that is no Failure.\n\n"
+    "Returns self.  Mirrors twisted.internet.defer.Deferred.addCallback.");
+
+PyDoc_STRVAR(addErrback_doc,
+             "addErrback(errback, *args, **kwargs)\n--\n\n"
+             "Run errback(failure, *args, **kwargs) once the result is a Failure.\n\n"
+             "Returns self.  Mirrors twisted.internet.defer.Deferred.addErrback.");
+
+PyDoc_STRVAR(
+    addBoth_doc,
+    "addBoth(callback, *args, **kwargs)\n--\n\n"
+    "Run callback(result, *args, **kwargs) once there is a result or a Failure.\n\n"
+    "Returns self.  Mirrors twisted.internet.defer.Deferred.addBoth.");
+
+PyDoc_STRVAR(addCallbacks_doc,
+             "addCallbacks(callback, errback=None, callbackArgs=(), callbackKeywords={}, "
+             "errbackArgs=(), errbackKeywords={})\n--\n\n"
+             "Add a callback and the errback that runs in its place if the result is a "
+             "Failure.\n\n"
+             "Returns self.  Mirrors twisted.internet.defer.Deferred.addCallbacks.");
+
 PyDoc_STRVAR(chainDeferred_doc,
              "chainDeferred(d)\n--\n\n"
              "Fire d with the result this Deferred will have.\n\n"
              "Returns self.  Mirrors twisted.internet.defer.Deferred.chainDeferred.");
-static PyObject *
-deferred_chainDeferred(PyObject *op, PyObject *other)
-{
-    core_state *st = SELF->st;
-    if (pyr_is_native(st, op) && pyr_is_native(st, other)) {
-        Py_XSETREF(((pyr_deferred *)other)->chained_to, Py_NewRef(op));
-        return pyr_add_fire(SELF, other) < 0 ? NULL : Py_NewRef(op);
-    }
-    if (PyObject_SetAttr(other, st->names.chainedTo, op) < 0) {
-        return NULL;
-    }
-    PyObject *callback = PyObject_GetAttr(other, st->names.callback);
-    PyObject *errback =
-        callback == NULL ? NULL : PyObject_GetAttr(other, st->names.errback);
-    PyObject *result = NULL;
-    if (errback != NULL) {
-        result = PyObject_CallMethodObjArgs(op, st->names.addCallbacks, callback, errback,
-                                            NULL);
-    }
-    Py_XDECREF(callback);
-    Py_XDECREF(errback);
-    return result;
-}
 
 PyDoc_STRVAR(callback_doc, "callback(result)\n--\n\n"
                            "Fire with a result.\n\n"
                            "Raises AlreadyCalledError the second time.\n"
                            "Mirrors twisted.internet.defer.Deferred.callback.");
+
 static PyObject *
 deferred_callback(PyObject *op, PyObject *result)
 {
@@ -648,6 +120,7 @@ PyDoc_STRVAR(
     "exception that is being handled.\n\n"
     "Raises AlreadyCalledError the second time, NoCurrentExceptionError if there is\n"
     "no exception.  Mirrors twisted.internet.defer.Deferred.errback.");
+
 static PyObject *
 deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
                  PyObject *Py_UNUSED(kwnames))
@@ -674,6 +147,7 @@ PyDoc_STRVAR(pause_doc,
              "pause()\n--\n\n"
              "Run no callbacks until unpause() was called as often as this.\n\n"
              "Mirrors twisted.internet.defer.Deferred.pause.");
+
 static PyObject *
 deferred_pause(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
@@ -684,6 +158,7 @@ deferred_pause(PyObject *op, PyObject *Py_UNUSED(ignored))
 PyDoc_STRVAR(unpause_doc, "unpause()\n--\n\n"
                           "Undo one pause(), and run what has been waiting.\n\n"
                           "Mirrors twisted.internet.defer.Deferred.unpause.");
+
 static PyObject *
 deferred_unpause(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
@@ -694,119 +169,12 @@ deferred_unpause(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-static int
-call_canceller(pyr_deferred *self)
-{
-    core_state *st = self->st;
-    PyObject *canceller = self->canceller;
-    if (canceller == NULL) {
-        self->suppress_already_called = true;
-        return 0;
-    }
-    Py_INCREF(canceller);
-    int result = -1;
-    if (Py_TYPE(canceller) == st->deferred->driver_type) {
-        result = pyr_driver_cancel((pyr_driver *)canceller, (PyObject *)self);
-    } else {
-        int truth = PyObject_IsTrue(canceller);
-        if (truth == 0) {
-            self->suppress_already_called = true;
-            result = 0;
-        } else if (truth > 0) {
-            PyObject *ignored = PyObject_CallOneArg(canceller, (PyObject *)self);
-            result = ignored == NULL ? -1 : 0;
-            Py_XDECREF(ignored);
-        }
-    }
-    Py_DECREF(canceller);
-    return result;
-}
-
-static int
-cancel_unfired(pyr_deferred *self)
-{
-    static const pyr_trace_point point[] = {PYR_TRACE_cancel};
-    core_state *st = self->st;
-    /* A canceller may cancel the next Deferred, and so on. */
-    if (pyr_descend(&st->depth, " while cancelling") < 0) {
-        return -1;
-    }
-    int cancelled = call_canceller(self);
-    pyr_ascend(&st->depth);
-    if (cancelled < 0) {
-        pyr_trace_prepend(st, point, 1);
-        return -1;
-    }
-    if (self->called) {
-        return 0;
-    }
-    PyObject *error = PyObject_CallNoArgs(st->deferred->cancelled_error);
-    PyObject *failure = error == NULL ? NULL : pyr_failure_from_value(st, error);
-    Py_XDECREF(error);
-    int result = failure == NULL ? -1 : pyr_errback((PyObject *)self, failure);
-    Py_XDECREF(failure);
-    return result;
-}
-
-/* A canceller raised: a line for each Deferred that handed the request on. */
-static void
-trace_handing_on(core_state *st, size_t steps)
-{
-    static const pyr_trace_point point[] = {PYR_TRACE_cancel_other};
-    while (steps-- > 0) {
-        pyr_trace_prepend(st, point, 1);
-    }
-}
-
 PyDoc_STRVAR(
     cancel_doc,
     "cancel()\n--\n\n"
     "Call the canceller, and fire with a CancelledError if that did not fire; hand the\n"
     "request on to the Deferred this one waits for, if it waits for one.\n\n"
     "Mirrors twisted.internet.defer.Deferred.cancel.");
-static PyObject *
-deferred_cancel(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    core_state *st = SELF->st;
-    PyObject *current = Py_NewRef(op);
-    PyObject *milestone = NULL; /* borrowed, only compared: finds Deferreds in a circle */
-    int result = 0;
-    size_t steps = 0;
-    for (;; steps++) {
-        if (current == milestone) {
-            PyErr_SetString(PyExc_RecursionError, "maximum recursion depth exceeded");
-            Py_DECREF(current);
-            return NULL;
-        }
-        if ((steps & (steps - 1)) == 0) {
-            milestone = current;
-        }
-        pyr_deferred *self = (pyr_deferred *)current;
-        if (!self->called) {
-            result = cancel_unfired(self);
-            break;
-        }
-        PyObject *next = self->result;
-        if (next == NULL || !pyr_is_deferred(st, next)) {
-            break;
-        }
-        Py_INCREF(next);
-        Py_SETREF(current, next);
-        if (Py_TYPE(next) != st->deferred->type || !pyr_is_native(st, next)) {
-            PyObject *none = PyObject_CallMethodNoArgs(next, st->names.cancel);
-            result = none == NULL ? -1 : 0;
-            Py_XDECREF(none);
-            steps++;
-            break;
-        }
-    }
-    Py_DECREF(current);
-    if (result < 0) {
-        trace_handing_on(st, steps);
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
 
 PyDoc_STRVAR(
     fromCoroutine_doc,
@@ -815,6 +183,7 @@ PyDoc_STRVAR(
     "with what it returns or raises.\n\n"
     "Raises NotACoroutineError for anything else.\n"
     "Mirrors twisted.internet.defer.Deferred.fromCoroutine.");
+
 static PyObject *
 deferred_fromCoroutine(PyObject *cls, PyObject *coroutine)
 {
@@ -832,6 +201,7 @@ PyDoc_STRVAR(subclasshook_doc, "__subclasshook__(subclass)\n--\n\n"
 
 PyDoc_STRVAR(init_subclass_doc, "__init_subclass__(**kwargs)\n--\n\n"
                                 "Note the subclass where Twisted looks Deferreds up.");
+
 static PyObject *
 deferred_init_subclass(PyObject *cls, PyObject *Py_UNUSED(args),
                        PyObject *Py_UNUSED(kwargs))
@@ -852,6 +222,7 @@ deferred_iter(PyObject *op)
 
 /* `deferred.__await__()`, called by name: who knows what becomes of the iterator. */
 PyDoc_STRVAR(await_doc, "__await__()\n--\n\nAn iterator that waits for the result.");
+
 static PyObject *
 deferred_await(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
@@ -1070,16 +441,16 @@ static PyMemberDef deferred_members[] = {
 /* Called by way of StandIns, which know stock's parameters: what is optional and was not
  * given is NULL or left out. */
 static PyMethodDef deferred_methods[] = {
-    {"addCallback", CAST(deferred_addCallback), FAST, addCallback_doc},
-    {"addErrback", CAST(deferred_addErrback), FAST, addErrback_doc},
-    {"addBoth", CAST(deferred_addBoth), FAST, addBoth_doc},
-    {"addCallbacks", CAST(deferred_addCallbacks), FAST, addCallbacks_doc},
-    {"chainDeferred", deferred_chainDeferred, METH_O, chainDeferred_doc},
+    {"addCallback", CAST(pyr_add_callback), FAST, addCallback_doc},
+    {"addErrback", CAST(pyr_add_errback), FAST, addErrback_doc},
+    {"addBoth", CAST(pyr_add_both), FAST, addBoth_doc},
+    {"addCallbacks", CAST(pyr_add_callbacks), FAST, addCallbacks_doc},
+    {"chainDeferred", pyr_add_chained, METH_O, chainDeferred_doc},
     {"callback", deferred_callback, METH_O, callback_doc},
     {"errback", CAST(deferred_errback), FAST, errback_doc},
     {"pause", deferred_pause, METH_NOARGS, pause_doc},
     {"unpause", deferred_unpause, METH_NOARGS, unpause_doc},
-    {"cancel", deferred_cancel, METH_NOARGS, cancel_doc},
+    {"cancel", pyr_cancel, METH_NOARGS, cancel_doc},
     {"fromCoroutine", deferred_fromCoroutine, METH_O | METH_CLASS, fromCoroutine_doc},
     {"_startRunCallbacks", deferred_startRunCallbacks, METH_O, startRunCallbacks_doc},
     {"_runCallbacks", deferred_runCallbacks, METH_NOARGS, runCallbacks_doc},
@@ -1101,12 +472,12 @@ PyDoc_STRVAR(deferred_doc,
 
 static PyType_Slot deferred_slots[] = {
     {Py_tp_doc, (void *)deferred_doc},
-    {Py_tp_new, deferred_tp_new},
-    {Py_tp_init, deferred_tp_init},
-    {Py_tp_traverse, deferred_traverse},
-    {Py_tp_clear, deferred_tp_clear},
+    {Py_tp_new, pyr_create_tp_new},
+    {Py_tp_init, pyr_create_tp_init},
+    {Py_tp_traverse, pyr_create_tp_traverse},
+    {Py_tp_clear, pyr_create_tp_clear},
     {Py_tp_finalize, pyr_deferred_finalize},
-    {Py_tp_dealloc, deferred_dealloc},
+    {Py_tp_dealloc, pyr_create_tp_dealloc},
     {Py_tp_repr, deferred_repr},
     {Py_tp_str, deferred_repr},
     {Py_tp_iter, deferred_iter},
@@ -1133,7 +504,7 @@ pyr_deferred_add_type(PyObject *module, core_state *st)
     }
     st->deferred->type = type;
     type->tp_name = "Deferred"; /* the name a class made in Python has in messages */
-    type->tp_vectorcall = deferred_vectorcall;
+    type->tp_vectorcall = pyr_create_vectorcall;
     if (PyObject_SetAttrString((PyObject *)type, "debug", Py_False) < 0) {
         return -1;
     }

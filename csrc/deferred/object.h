@@ -2,16 +2,24 @@
  * What the files of the Deferred concept share: the object's layout, its links, the
  * module state and the few functions one file offers the others.
  *
- *   deferred.c        the type: attributes, methods, life and death
- *   links.c           the queue of callbacks and its Python shape (`_callbacks`)
- *   run.c             the run loop and firing
- *   failure.c         making Failures, traceback entries, unhandled-error reports
- *   awaiter.c         the iterator behind `await` and `yield from`
- *   coroutine.c       drives generators and coroutines
- *   deferred_list.c   DeferredList and gatherResults
- *   deferred_api.c    succeed, fail, maybeDeferred, ensureDeferred, set-up
- *   defer_globals.c   functions of twisted.internet.defer that a program replaced
- *   deferred_meta.c   the classes: isinstance across implementations, replaced methods
+ *   object.c     the type: attributes, methods
+ *   create.c     making one and taking it apart
+ *   add.c        addCallbacks and its like
+ *   cancel.c     cancel
+ *   links.c      the queue of callbacks; calling one
+ *   listed.c     that queue's shape in Python (`_callbacks`)
+ *   fire.c       a Deferred gets its result
+ *   run.c        the run loop
+ *   failure.c    making Failures
+ *   trace.c      traceback entries for Python frames that are not there
+ *   unhandled.c  failures that nobody handled
+ *   awaiter.c    the iterator behind `await` and `yield from`
+ *   driver.c     drives generators and coroutines
+ *   list.c       DeferredList and gatherResults
+ *   functions.c  succeed, fail, maybeDeferred, ensureDeferred
+ *   globals.c    functions of twisted.internet.defer that a program replaced
+ *   metaclass.c  the classes: isinstance across implementations, replaced methods
+ *   setup.c      the module state's life, and what Python code hands over
  */
 #ifndef PYREACTOR_DEFERRED_H
 #define PYREACTOR_DEFERRED_H
@@ -210,6 +218,7 @@ int pyr_deferred_ready(struct core_state *st);
 int pyr_deferred_add_type(PyObject *module, struct core_state *st);
 pyr_deferred *pyr_deferred_new(struct core_state *st, PyObject *canceller);
 pyr_deferred *pyr_deferred_bare(struct core_state *st);
+int pyr_unhandled_record(pyr_deferred *self, const char *name);
 int pyr_deferred_record_creator(pyr_deferred *self);
 int pyr_deferred_traverse_base(pyr_deferred *self, visitproc visit, void *arg);
 void pyr_deferred_clear_base(pyr_deferred *self);
@@ -217,6 +226,39 @@ int pyr_deferred_init_base(pyr_deferred *self, PyObject *canceller);
 int pyr_deferred_init_by_name(pyr_deferred *self);
 int pyr_deferred_refuse(PyObject *op, PyObject *stock, PyObject *args, PyObject *kwargs);
 void pyr_deferred_finalize(PyObject *op);
+
+PyObject *pyr_create_tp_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+int pyr_create_tp_init(PyObject *op, PyObject *args, PyObject *kwargs);
+int pyr_create_tp_traverse(PyObject *op, visitproc visit, void *arg);
+int pyr_create_tp_clear(PyObject *op);
+void pyr_create_tp_dealloc(PyObject *op);
+PyObject *pyr_create_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf,
+                                PyObject *kwnames);
+
+/* add.c: methods */
+PyObject *pyr_add_callback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                           PyObject *kwnames);
+PyObject *pyr_add_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                          PyObject *kwnames);
+PyObject *pyr_add_both(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames);
+PyObject *pyr_add_callbacks(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                            PyObject *kwnames);
+PyObject *pyr_add_chained(PyObject *op, PyObject *other);
+
+/* cancel.c */
+PyObject *pyr_cancel(PyObject *op, PyObject *ignored);
+
+/* functions.c */
+int pyr_functions_add(PyObject *module);
+
+/* setup.c */
+PyObject *pyr_setup(PyObject *module, PyObject *args);
+
+/* trace.c */
+PyObject *pyr_trace_before(struct core_state *st, const pyr_trace_point *points,
+                           int count, PyObject *tb);
+int pyr_trace_set(struct core_state *st, pyr_trace_point which, PyObject *value);
 
 /* deferred_meta.c */
 int pyr_deferred_note_pristine(struct core_state *st);
@@ -275,6 +317,8 @@ int pyr_run(pyr_deferred *self);
 int pyr_run_dynamic(pyr_deferred *self);
 /* Note the result: 1 set, now run the links; 0 nothing to do; -1 already called. */
 int pyr_fire_begin(pyr_deferred *self, PyObject *result);
+/* As pyr_run_firing, but only begun: 1 if the links of the Deferred are to be run now. */
+int pyr_fire_begin_firing(struct core_state *st, const pyr_firing *firing);
 /* deferred.callback(value), deferred.errback(failure) */
 int pyr_callback(PyObject *deferred, PyObject *value);
 int pyr_errback(PyObject *deferred, PyObject *failure);

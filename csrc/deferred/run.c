@@ -101,90 +101,6 @@ stack_free(run_stack *stack)
     }
 }
 
-static inline void
-set_result(pyr_deferred *self, PyObject *stolen)
-{
-    PyObject *old = self->result;
-    self->result = stolen;
-    Py_XDECREF(old);
-}
-
-/* --- firing ---------------------------------------------------------------------- */
-
-/* Debug mode: raise AlreadyCalledError with the places of creation and firing. */
-static void
-raise_already_called_debug(pyr_deferred *self)
-{
-    static const pyr_trace_point point[] = {PYR_TRACE_already_called_debug};
-    self->had_debug_info = true;
-    PyObject *info = pyr_debug_info(self);
-    PyObject *text =
-        info == NULL ? NULL : PyObject_CallMethod(info, "_getDebugTracebacks", NULL);
-    PyObject *extra = text == NULL ? NULL : PyUnicode_FromFormat("\n%S", text);
-    if (extra != NULL) {
-        PyErr_SetObject(self->st->deferred->already_called_error, extra);
-        pyr_trace_prepend(self->st, point, 1);
-    }
-    Py_XDECREF(info);
-    Py_XDECREF(text);
-    Py_XDECREF(extra);
-}
-
-static int
-already_called(pyr_deferred *self)
-{
-    static const pyr_trace_point point[] = {PYR_TRACE_already_called};
-    if (self->suppress_already_called) {
-        self->suppress_already_called = false;
-        return 0;
-    }
-    if (pyr_debug(self)) {
-        raise_already_called_debug(self);
-    } else {
-        PyErr_SetNone(self->st->deferred->already_called_error);
-        pyr_trace_prepend(self->st, point, 1);
-    }
-    return -1;
-}
-
-/* Debug mode: _debugInfo.<name> = traceback.format_stack() */
-static int
-record_stack(pyr_deferred *self, const char *name)
-{
-    self->had_debug_info = true;
-    PyObject *info = pyr_debug_info(self);
-    if (info == NULL) {
-        return -1;
-    }
-    PyObject *lines = PyObject_CallNoArgs(self->st->deferred->format_stack);
-    int result = lines == NULL ? -1 : PyObject_SetAttrString(info, name, lines);
-    Py_XDECREF(lines);
-    Py_DECREF(info);
-    return result;
-}
-
-int
-pyr_deferred_record_creator(pyr_deferred *self)
-{
-    return record_stack(self, "creator");
-}
-
-int
-pyr_fire_begin(pyr_deferred *self, PyObject *result)
-{
-    if (self->called) {
-        return already_called(self);
-    }
-    if (pyr_debug(self) && record_stack(self, "invoker") < 0) {
-        return -1;
-    }
-    self->called = true;
-    /* No longer of use, and it often refers back to us. */
-    Py_CLEAR(self->canceller);
-    set_result(self, Py_NewRef(result));
-    return 1;
-}
-
 /* self._runCallbacks(), which a subclass may have replaced */
 int
 pyr_run_dynamic(pyr_deferred *self)
@@ -199,35 +115,10 @@ pyr_run_dynamic(pyr_deferred *self)
 }
 
 static int
-call_one(PyObject *deferred, PyObject *method, PyObject *value)
-{
-    PyObject *none = PyObject_CallMethodOneArg(deferred, method, value);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
-}
-
-/* As pyr_fire, but only begun: 1 if the links of the Deferred are to be run now. */
-static int
-begin_firing(core_state *st, const pyr_firing *firing)
-{
-    if (!pyr_is_native(st, firing->deferred)) {
-        PyObject *method = firing->errback ? st->names.errback : st->names.callback;
-        return call_one(firing->deferred, method, firing->value);
-    }
-    int begun = pyr_fire_begin((pyr_deferred *)firing->deferred, firing->value);
-    if (begun < 0) {
-        const pyr_trace_point point[] = {firing->errback ? PYR_TRACE_errback
-                                                         : PYR_TRACE_callback};
-        pyr_trace_prepend(st, point, 1);
-    }
-    return begun;
-}
-
-static int
 fire_and_run(const pyr_firing *firing)
 {
     pyr_deferred *self = (pyr_deferred *)firing->deferred;
-    int begun = begin_firing(self->st, firing);
+    int begun = pyr_fire_begin_firing(self->st, firing);
     return begun <= 0 ? begun : pyr_run(self);
 }
 
@@ -241,14 +132,6 @@ pyr_fire(const pyr_firing *firing)
     int result = fire_and_run(firing);
     pyr_handling_end(outer);
     return result;
-}
-
-void
-pyr_firing_clear(pyr_firing *firing)
-{
-    Py_CLEAR(firing->deferred);
-    Py_CLEAR(firing->value);
-    Py_CLEAR(firing->handled);
 }
 
 int
@@ -332,7 +215,7 @@ result_from_error(pyr_deferred *outer, pyr_deferred *current)
     if (failure == NULL) {
         return RUN_ERROR;
     }
-    set_result(current, failure);
+    pyr_set_result(current, failure);
     return RUN_NEXT;
 }
 
@@ -421,7 +304,7 @@ adopt(pyr_deferred *current)
                      : steal_foreign(st, other, &result);
     run_outcome outcome = RUN_ERROR;
     if (stolen > 0) {
-        set_result(current, result);
+        pyr_set_result(current, result);
         outcome = RUN_NEXT;
     } else if (stolen == 0 && pause_dynamic(current) == 0) {
         Py_XSETREF(current->chained_to, Py_NewRef(other));
@@ -464,7 +347,7 @@ take_returned(pyr_deferred *outer, pyr_deferred *current, const pyr_link *link,
               bool failed, PyObject *value)
 {
     if (value != NULL) {
-        set_result(current, value);
+        pyr_set_result(current, value);
         if (current->result == (PyObject *)current &&
             warn_about_own(current->st, link, failed) < 0) {
             value = NULL;
@@ -490,7 +373,7 @@ continue_with(run_stack *stack, pyr_deferred *current, PyObject *waiting)
     pyr_forget_failure(current);
     if (pyr_is_own(st, waiting)) {
         pyr_deferred *other = (pyr_deferred *)waiting;
-        set_result(other, result);
+        pyr_set_result(other, result);
         other->paused--;
         return stack_push(stack, other) < 0 ? RUN_ERROR : RUN_ABOVE;
     }
@@ -522,7 +405,7 @@ fire_above(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
     pyr_deferred *target = (pyr_deferred *)firing->deferred;
     bool handling = firing->handled != NULL;
     PyObject *before = handling ? pyr_handling_begin(firing->handled) : NULL;
-    int begun = begin_firing(current->st, firing);
+    int begun = pyr_fire_begin_firing(current->st, firing);
     if (begun > 0 && !target->running) {
         run_entry *entry = &stack->entries[stack->size - 1];
         entry->firing = true;
@@ -617,7 +500,7 @@ run_links(run_stack *stack, pyr_deferred *outer, pyr_deferred *current)
     core_state *st = current->st;
     for (;;) {
         if (current->result == NULL) {
-            set_result(current, Py_NewRef(Py_None));
+            pyr_set_result(current, Py_NewRef(Py_None));
         }
         bool failed = pyr_is_failure(st, current->result);
         pyr_link link;
@@ -627,7 +510,7 @@ run_links(run_stack *stack, pyr_deferred *outer, pyr_deferred *current)
         }
         if (current->result == NULL) {
             /* Taking a link drops its other side, and that can run Python code. */
-            set_result(current, Py_NewRef(Py_None));
+            pyr_set_result(current, Py_NewRef(Py_None));
             failed = false;
         }
         if (taken == 0) {
@@ -677,7 +560,7 @@ end_firing(run_entry *top, pyr_deferred *outer, bool raised)
     if (raised) {
         return result_from_error(outer, current);
     }
-    set_result(current, Py_NewRef(Py_None));
+    pyr_set_result(current, Py_NewRef(Py_None));
     return RUN_NEXT;
 }
 

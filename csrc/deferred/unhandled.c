@@ -1,0 +1,117 @@
+/* Failures that nobody handled, and what debug mode notes: what stock has in a DebugInfo.
+ */
+#include "deferred/inline.h"
+#include "deferred/object.h"
+
+#define SELF ((pyr_deferred *)op)
+
+void
+pyr_deferred_finalize(PyObject *op)
+{
+    pyr_report_unhandled(SELF);
+}
+
+/* Debug mode: _debugInfo.<name> = traceback.format_stack() */
+int
+pyr_unhandled_record(pyr_deferred *self, const char *name)
+{
+    self->had_debug_info = true;
+    PyObject *info = pyr_debug_info(self);
+    if (info == NULL) {
+        return -1;
+    }
+    PyObject *lines = PyObject_CallNoArgs(self->st->deferred->format_stack);
+    int result = lines == NULL ? -1 : PyObject_SetAttrString(info, name, lines);
+    Py_XDECREF(lines);
+    Py_DECREF(info);
+    return result;
+}
+
+int
+pyr_deferred_record_creator(pyr_deferred *self)
+{
+    return pyr_unhandled_record(self, "creator");
+}
+
+/* debug_info.failResult = value; an object that refuses is told about, not obeyed. */
+static void
+set_fail_result(pyr_deferred *self, PyObject *value)
+{
+    if (PyObject_SetAttr(self->debug_info, self->st->names.failResult, value) < 0) {
+        PyErr_WriteUnraisable(self->debug_info);
+    }
+}
+
+void
+pyr_note_failure(pyr_deferred *self, PyObject *failure)
+{
+    if (self->debug_info != NULL) {
+        set_fail_result(self, failure);
+        return;
+    }
+    self->had_debug_info = true;
+    Py_XSETREF(self->fail_result, Py_NewRef(failure));
+    if (Py_TYPE(self)->tp_finalize != pyr_deferred_finalize) {
+        /* A subclass has a __del__ of its own: the report needs another finalizer. */
+        PyObject *info = pyr_debug_info(self);
+        if (info == NULL) {
+            PyErr_WriteUnraisable((PyObject *)self);
+        }
+        Py_XDECREF(info);
+    }
+}
+
+void
+pyr_forget_failure_slow(pyr_deferred *self)
+{
+    if (self->debug_info != NULL) {
+        set_fail_result(self, Py_None);
+        return;
+    }
+    Py_CLEAR(self->fail_result);
+}
+
+/* `_debugInfo` as Python sees it: a DebugInfo, made now if stock would have one. */
+PyObject *
+pyr_debug_info(pyr_deferred *self)
+{
+    if (self->debug_info != NULL || !self->had_debug_info) {
+        return Py_NewRef(self->debug_info == NULL ? Py_None : self->debug_info);
+    }
+    PyObject *info = PyObject_CallNoArgs(self->st->deferred->debug_info_type);
+    if (info == NULL) {
+        return NULL;
+    }
+    self->debug_info = Py_NewRef(info);
+    if (self->fail_result != NULL) {
+        PyObject *failure = self->fail_result;
+        self->fail_result = NULL;
+        set_fail_result(self, failure);
+        Py_DECREF(failure);
+    }
+    return info;
+}
+
+/*
+ * Report the failure nobody handled, if there is one.  Twisted's DebugInfo does it in its
+ * __del__, so one is made for the purpose and dropped.  Keeps the current exception.
+ */
+void
+pyr_report_unhandled(pyr_deferred *self)
+{
+    PyObject *failure = self->fail_result;
+    if (failure == NULL || !pyr_has_state(Py_TYPE(self)) ||
+        self->st->deferred->debug_info_type == NULL) {
+        return;
+    }
+    self->fail_result = NULL;
+    PyObject *type, *value, *tb;
+    PyErr_Fetch(&type, &value, &tb);
+    PyObject *info = PyObject_CallNoArgs(self->st->deferred->debug_info_type);
+    if (info == NULL || PyObject_SetAttr(info, self->st->names.failResult, failure) < 0) {
+        PyErr_WriteUnraisable(self->st->deferred->debug_info_type);
+    }
+    Py_XDECREF(info);
+    Py_DECREF(failure);
+    PyErr_Restore(type, value, tb);
+}
