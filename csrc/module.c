@@ -22,29 +22,11 @@ typedef struct {
     void (*clear)(core_state *st);                               /* or NULL */
 } concept;
 
-static int
-names_exec(PyObject *Py_UNUSED(module), core_state *st)
-{
-    return pyr_names_init(&st->names);
-}
-
-static int
-names_traverse(core_state *st, visitproc visit, void *arg)
-{
-    return pyr_names_traverse(&st->names, visit, arg);
-}
-
-static void
-names_clear(core_state *st)
-{
-    pyr_names_clear(&st->names);
-}
-
 #define ROOM(name) offsetof(core_state, name), sizeof(struct pyr_##name##_state)
 
 /* In order of need: a room may use what stands above it. */
 static const concept concepts[] = {
-    {0, 0, NULL, names_exec, names_traverse, names_clear},
+    {0, 0, NULL, pyr_names_exec, pyr_names_traverse, pyr_names_clear},
     {0, 0, NULL, pyr_standin_exec, pyr_standin_traverse_state, pyr_standin_clear_state},
     {0, 0, NULL, pyr_class_watch_exec, pyr_class_watch_traverse, pyr_class_watch_clear},
     {ROOM(framing), NULL, pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},

@@ -1,6 +1,8 @@
 /* Interned names; see names.h. */
 #include "core/names.h"
 
+#include "core/core.h"
+
 static const char *const spellings[PYR_NAME_COUNT] = {
 #define X(identifier, spelling) spelling,
     PYR_NAMES(X)
@@ -8,11 +10,12 @@ static const char *const spellings[PYR_NAME_COUNT] = {
 };
 
 int
-pyr_names_init(pyr_names *names)
+pyr_names_exec(PyObject *Py_UNUSED(module), core_state *st)
 {
+    PyObject **all = st->names.all;
     for (int i = 0; i < PYR_NAME_COUNT; i++) {
-        names->all[i] = PyUnicode_InternFromString(spellings[i]);
-        if (names->all[i] == NULL) {
+        all[i] = PyUnicode_InternFromString(spellings[i]);
+        if (all[i] == NULL) {
             return -1;
         }
     }
@@ -20,18 +23,18 @@ pyr_names_init(pyr_names *names)
 }
 
 int
-pyr_names_traverse(pyr_names *names, visitproc visit, void *arg)
+pyr_names_traverse(core_state *st, visitproc visit, void *arg)
 {
     for (int i = 0; i < PYR_NAME_COUNT; i++) {
-        Py_VISIT(names->all[i]);
+        Py_VISIT(st->names.all[i]);
     }
     return 0;
 }
 
 void
-pyr_names_clear(pyr_names *names)
+pyr_names_clear(core_state *st)
 {
     for (int i = 0; i < PYR_NAME_COUNT; i++) {
-        Py_CLEAR(names->all[i]);
+        Py_CLEAR(st->names.all[i]);
     }
 }

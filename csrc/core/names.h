@@ -8,6 +8,8 @@
 
 #include <Python.h>
 
+struct core_state;
+
 /* Keep sorted.  X(identifier, "spelling") */
 #define PYR_NAMES(X)                                              \
     X(Uninitialized, "Uninitialized")                             \
@@ -138,8 +140,8 @@ typedef union {
     };
 } pyr_names;
 
-int pyr_names_init(pyr_names *names);
-int pyr_names_traverse(pyr_names *names, visitproc visit, void *arg);
-void pyr_names_clear(pyr_names *names);
+int pyr_names_exec(PyObject *module, struct core_state *st);
+int pyr_names_traverse(struct core_state *st, visitproc visit, void *arg);
+void pyr_names_clear(struct core_state *st);
 
 #endif

@@ -7,16 +7,19 @@
 
 #define SELF ((pyr_standin *)op)
 
+/* Begin a call of C; -1 with RecursionError. */
 static inline int
 descend(core_state *st)
 {
     return pyr_descend(&st->depth, " while calling a Python object");
 }
 
-static inline void
-ascend(core_state *st)
+/* End it, and give back what it gave. */
+static inline PyObject *
+ascend(core_state *st, PyObject *result)
 {
     pyr_ascend(&st->depth);
+    return result;
 }
 
 /* Kept out of the plain calls, which so save and restore no registers for it. */
@@ -26,6 +29,12 @@ ascend(core_state *st)
 #define RARE
 #endif
 
+/*
+ * A call is *plain* if its arguments are as the C method takes them: by position, as many
+ * as the function takes, on an instance of the class that the C method is of.  All
+ * others are sorted by the function's parameters first.
+ */
+
 /* ---- calls that are not plain ---- */
 
 /* The arguments of a call, each in its place.  All but kwnames is borrowed. */
@@ -34,13 +43,6 @@ typedef struct {
     Py_ssize_t count;
     PyObject *kwnames; /* of what goes to **kwargs, whose values come last; or NULL */
 } bound_arguments;
-
-static void
-bound_clear(bound_arguments *bound)
-{
-    PyMem_Free(bound->values);
-    Py_CLEAR(bound->kwnames);
-}
 
 /* Place of a parameter among the function's, or -1. */
 static Py_ssize_t
@@ -57,12 +59,12 @@ parameter_place(pyr_standin *self, PyObject *name)
 
 /*
  * Put the arguments that came by name where they belong: those of parameters into their
- * places, the others behind all positional ones, their names into `rest` (a list).
- * 1: done, 0: the function would not take them, -1 with an exception set
+ * places, the others behind all positional ones, their names into bound->kwnames (a list
+ * as yet).  1: done, 0: the function would not take them, -1 with an exception set
  */
 static int
 bind_keywords(pyr_standin *self, PyObject *const *values, PyObject *kwnames,
-              bound_arguments *bound, PyObject *rest)
+              bound_arguments *bound)
 {
     Py_ssize_t extra = bound->count;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
@@ -71,10 +73,18 @@ bind_keywords(pyr_standin *self, PyObject *const *values, PyObject *kwnames,
         if (place < 0 ? !self->takes_keywords : bound->values[place] != NULL) {
             return 0;
         }
-        if (place < 0 && PyList_Append(rest, name) < 0) {
-            return -1;
+        if (place < 0) {
+            place = extra++;
+            if ((bound->kwnames == NULL && (bound->kwnames = PyList_New(0)) == NULL) ||
+                PyList_Append(bound->kwnames, name) < 0) {
+                return -1;
+            }
         }
-        bound->values[place < 0 ? extra++ : place] = values[i];
+        bound->values[place] = values[i];
+    }
+    if (bound->kwnames != NULL) {
+        Py_SETREF(bound->kwnames, PyList_AsTuple(bound->kwnames));
+        return bound->kwnames == NULL ? -1 : 1;
     }
     return 1;
 }
@@ -89,10 +99,8 @@ is_complete(pyr_standin *self, bound_arguments *bound)
             return false;
         }
     }
-    if (bound->kwnames == NULL) {
-        while (bound->values[bound->count - 1] == NULL) {
-            bound->count--;
-        }
+    while (bound->kwnames == NULL && bound->values[bound->count - 1] == NULL) {
+        bound->count--;
     }
     return true;
 }
@@ -119,15 +127,7 @@ bind(pyr_standin *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnam
     for (Py_ssize_t i = 0; i < nargs; i++) {
         bound->values[i] = args[i];
     }
-    PyObject *rest = named == 0 ? NULL : PyList_New(0);
-    int status = named == 0     ? 1
-                 : rest == NULL ? -1
-                                : bind_keywords(self, args + nargs, kwnames, bound, rest);
-    if (status > 0 && rest != NULL && PyList_GET_SIZE(rest) > 0) {
-        bound->kwnames = PyList_AsTuple(rest);
-        status = bound->kwnames == NULL ? -1 : 1;
-    }
-    Py_XDECREF(rest);
+    int status = named == 0 ? 1 : bind_keywords(self, args + nargs, kwnames, bound);
     return status <= 0 ? status : is_complete(self, bound);
 }
 
@@ -156,16 +156,15 @@ call_otherwise(pyr_standin *self, PyObject *const *args, size_t nargsf, PyObject
     } else if (status >= 0) {
         result = PyObject_Vectorcall(self->stock, args, nargsf, kwnames);
     }
-    bound_clear(&bound);
+    PyMem_Free(bound.values);
+    Py_XDECREF(bound.kwnames);
     return result;
 }
 
 /* ---- plain calls ---- */
 
-/*
- * These are as short as can be: what CPython does without a call for its own method
- * descriptors, it does by them for ours.
- */
+/* These are as short as can be: what CPython does without a call for its own method
+ * descriptors, it does by them for a StandIn. */
 
 static inline bool
 has_count(size_t nargsf, Py_ssize_t count, PyObject *kwnames)
@@ -180,12 +179,7 @@ noargs_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *
         return call_otherwise(SELF, args, nargsf, kwnames);
     }
     core_state *st = SELF->st;
-    if (descend(st) < 0) {
-        return NULL;
-    }
-    PyObject *result = SELF->function(args[0], NULL);
-    ascend(st);
-    return result;
+    return descend(st) < 0 ? NULL : ascend(st, SELF->function(args[0], NULL));
 }
 
 static PyObject *
@@ -195,12 +189,7 @@ one_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwn
         return call_otherwise(SELF, args, nargsf, kwnames);
     }
     core_state *st = SELF->st;
-    if (descend(st) < 0) {
-        return NULL;
-    }
-    PyObject *result = SELF->function(args[0], args[1]);
-    ascend(st);
-    return result;
+    return descend(st) < 0 ? NULL : ascend(st, SELF->function(args[0], args[1]));
 }
 
 /* Do all these names go to **kwargs? */
@@ -233,12 +222,9 @@ many_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kw
         return call_otherwise(SELF, args, nargsf, kwnames);
     }
     core_state *st = SELF->st;
-    if (descend(st) < 0) {
-        return NULL;
-    }
-    PyObject *result = FAST_FUNCTION(SELF)(args[0], args + 1, nargs, kwnames);
-    ascend(st);
-    return result;
+    return descend(st) < 0
+               ? NULL
+               : ascend(st, FAST_FUNCTION(SELF)(args[0], args + 1, nargs, kwnames));
 }
 
 void
@@ -287,19 +273,17 @@ through_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject 
         Py_XDECREF(object);
         return PyObject_Vectorcall(SELF->stock, args, nargsf, kwnames);
     }
-    PyObject *result = NULL;
     core_state *st = SELF->st;
-    if (descend(st) == 0) {
-        result = SELF->is_fast ? FAST_FUNCTION(SELF)(object, args + 1, nargs, kwnames)
-                               : SELF->function(object, nargs > 0 ? args[1] : NULL);
-        ascend(st);
-    }
+    PyObject *result =
+        descend(st) < 0 ? NULL
+        : SELF->is_fast
+            ? ascend(st, FAST_FUNCTION(SELF)(object, args + 1, nargs, kwnames))
+            : ascend(st, SELF->function(object, nargs > 0 ? args[1] : NULL));
     Py_DECREF(object);
     return result;
 }
 
-/* A function of this module that takes self first; NotImplemented: stock's code does it
- */
+/* A function of this module that takes self first; NotImplemented: stock's does it. */
 static PyObject *
 module_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
@@ -315,13 +299,13 @@ module_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *
         return NULL;
     }
     _PyCFunctionFast function = (_PyCFunctionFast)(void (*)(void))self->function;
-    Py_INCREF(self); /* somebody may replace the method, and so drop it, while it runs */
+    Py_INCREF(self); /* the method may be replaced, and so dropped, while it runs */
     PyObject *result = function(module, args, nargs);
     if (result == Py_NotImplemented) {
         Py_DECREF(result);
         result = PyObject_Vectorcall(self->stock, args, nargsf, NULL);
     }
-    ascend(st);
+    pyr_ascend(&st->depth);
     Py_DECREF(self);
     return result;
 }
@@ -374,8 +358,7 @@ pyr_standin_set_stock(pyr_standin *self, PyObject *stock)
 static vectorcallfunc
 vectorcall_for(const pyr_standin *self, int flags)
 {
-    bool exact =
-        self->required == self->most && !self->takes_args && !self->takes_keywords;
+    bool exact = self->spare == 0 && !self->takes_keywords;
     switch (flags & ~(METH_CLASS | METH_COEXIST)) {
     case METH_NOARGS:
         return exact && self->most == 0 ? noargs_vectorcall : NULL;

@@ -48,16 +48,13 @@ class_is_direct(core_state *st)
     return tls->class_is_direct;
 }
 
-/* The attributes that the object has itself: a new reference, or NULL without an
+/* The attributes that the object has itself: its __dict__, borrowed, or NULL without an
  * exception. */
 static inline PyObject *
 own_attributes(PyObject *object)
 {
-    PyObject *dict = PyObject_GenericGetDict(object, NULL);
-    if (dict == NULL) {
-        PyErr_Clear();
-    }
-    return dict;
+    PyObject **dict = _PyObject_GetDictPtr(object);
+    return dict == NULL ? NULL : *dict;
 }
 
 /* An entry of a dict; borrowed, or NULL without an exception. */
@@ -88,22 +85,20 @@ find_handle(core_state *st, PyObject *connection, PyObject *method, PyObject *ra
         return false;
     }
     PyObject *dict = own_attributes(connection);
-    if (dict == NULL) {
+    if (dict == NULL || entry_of(dict, method) != NULL ||
+        entry_of(dict, raiser) != NULL) {
         return false;
     }
-    PyObject *owner = NULL;
-    if (entry_of(dict, method) == NULL && entry_of(dict, raiser) == NULL) {
-        owner = Py_XNewRef(entry_of(dict, name));
+    PyObject *owner = entry_of(dict, name);
+    if (owner == NULL || owner == Py_None) {
+        return false;
     }
-    Py_DECREF(dict);
-    found->owner = owner;
-    found->pointer =
-        owner == NULL || owner == Py_None ? NULL : st->tls->to_pointer(owner, type);
+    found->pointer = st->tls->to_pointer(owner, type);
     if (found->pointer == NULL) {
         PyErr_Clear();
-        Py_XDECREF(owner);
         return false;
     }
+    found->owner = Py_NewRef(owner);
     return true;
 }
 
@@ -148,13 +143,11 @@ has_no_problem(core_state *st, PyObject *context, PyObject *name)
     }
     PyObject *dict = own_attributes(helper);
     PyObject *problems = dict == NULL ? NULL : entry_of(dict, st->names._problems);
-    bool none = problems != NULL && PyList_CheckExact(problems) &&
-                PyList_GET_SIZE(problems) == 0 &&
-                entry_of(dict, st->names.raise_if_problem) == NULL &&
-                pyr_class_has(st, Py_TYPE(helper), st->names.raise_if_problem,
-                              st->tls->raise_if_problem);
-    Py_XDECREF(dict);
-    return none;
+    return problems != NULL && PyList_CheckExact(problems) &&
+           PyList_GET_SIZE(problems) == 0 &&
+           entry_of(dict, st->names.raise_if_problem) == NULL &&
+           pyr_class_has(st, Py_TYPE(helper), st->names.raise_if_problem,
+                         st->tls->raise_if_problem);
 }
 
 static bool
@@ -163,13 +156,10 @@ has_no_problems(core_state *st, PyObject *connection)
     PyObject *dict = own_attributes(connection);
     PyObject *context = dict == NULL ? NULL : entry_of(dict, st->names._context);
     PyObject *attributes = context == NULL ? NULL : own_attributes(context);
-    bool none = attributes != NULL &&
-                has_no_problem(st, attributes, st->names._verify_helper) &&
-                has_no_problem(st, attributes, st->names._alpn_select_helper) &&
-                has_no_problem(st, attributes, st->names._ocsp_helper);
-    Py_XDECREF(attributes);
-    Py_XDECREF(dict);
-    return none;
+    return attributes != NULL &&
+           has_no_problem(st, attributes, st->names._verify_helper) &&
+           has_no_problem(st, attributes, st->names._alpn_select_helper) &&
+           has_no_problem(st, attributes, st->names._ocsp_helper);
 }
 
 /* connection.raiser(owner, result), which raises as a rule. */
