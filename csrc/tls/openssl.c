@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "core/class_watch.h"
 #include "core/objects.h"
 #include "core/override.h"
 #include "tls/state.h"
@@ -33,19 +34,18 @@ static const pyr_override connection_methods[] = {
     {0},
 };
 
-/* Whether the class has pyOpenSSL's methods; what was found is true while it has the same
- * stamp. */
+static const pyr_override helper_methods[] = {METHOD(raise_if_problem), {0}};
+
+/* Whether the class has pyOpenSSL's methods. */
 static inline bool
-class_is_direct(core_state *st)
+has_methods(core_state *st, pyr_tls_class *known, PyTypeObject *type,
+            const pyr_override *methods)
 {
-    pyr_tls_state *tls = st->tls;
-    unsigned int tag = pyr_type_tag(tls->Connection);
-    if (tag == 0 || tag != tls->class_tag) {
-        tls->class_tag = pyr_type_new_tag(tls->Connection, st->names.recv);
-        tls->class_is_direct =
-            pyr_class_overrides(st, tls->Connection, connection_methods, tls) == 0;
+    if (!pyr_class_is_as_seen(&known->seen, type)) {
+        pyr_class_see(st, &known->seen, type);
+        known->has_methods = pyr_class_overrides(st, type, methods, st->tls) == 0;
     }
-    return tls->class_is_direct;
+    return known->has_methods;
 }
 
 /* The attributes that the object has itself: its __dict__, borrowed, or NULL without an
@@ -81,7 +81,9 @@ static bool
 find_handle(core_state *st, PyObject *connection, PyObject *method, PyObject *raiser,
             PyObject *name, PyObject *type, handle *found)
 {
-    if (!Py_IS_TYPE(connection, st->tls->Connection) || !class_is_direct(st)) {
+    if (!Py_IS_TYPE(connection, st->tls->Connection) ||
+        !has_methods(st, &st->tls->connection_class, st->tls->Connection,
+                     connection_methods)) {
         return false;
     }
     PyObject *dict = own_attributes(connection);
@@ -117,25 +119,14 @@ find_bio(core_state *st, PyObject *connection, PyObject *method, PyObject *name,
                        st->tls->bio_type, found);
 }
 
-bool
-pyr_openssl_sends_directly(core_state *st, PyObject *connection)
-{
-    handle ssl;
-    if (!find_ssl(st, connection, st->names.send, &ssl)) {
-        return false;
-    }
-    Py_DECREF(ssl.owner);
-    return true;
-}
-
 /* ---- what follows a call ---- */
 
 /*
- * Whether a helper of the context's, which calls the application back for OpenSSL, keeps
- * no exception of that.  `context` has the context's own attributes.
+ * Whether one of the context's helpers, which call the application back for OpenSSL,
+ * keeps no exception of that.  `context` has the context's own attributes.
  */
 static bool
-has_no_problem(core_state *st, PyObject *context, PyObject *name)
+has_no_problem(core_state *st, PyObject *context, PyObject *name, pyr_tls_class *known)
 {
     PyObject *helper = entry_of(context, name);
     if (helper == NULL || helper == Py_None) {
@@ -146,20 +137,23 @@ has_no_problem(core_state *st, PyObject *context, PyObject *name)
     return problems != NULL && PyList_CheckExact(problems) &&
            PyList_GET_SIZE(problems) == 0 &&
            entry_of(dict, st->names.raise_if_problem) == NULL &&
-           pyr_class_has(st, Py_TYPE(helper), st->names.raise_if_problem,
-                         st->tls->raise_if_problem);
+           has_methods(st, known, Py_TYPE(helper), helper_methods);
 }
 
 static bool
 has_no_problems(core_state *st, PyObject *connection)
 {
+    const size_t helpers[PYR_TLS_HELPERS] = {
+        PYR_NAME(_verify_helper), PYR_NAME(_alpn_select_helper), PYR_NAME(_ocsp_helper)};
     PyObject *dict = own_attributes(connection);
     PyObject *context = dict == NULL ? NULL : entry_of(dict, st->names._context);
     PyObject *attributes = context == NULL ? NULL : own_attributes(context);
-    return attributes != NULL &&
-           has_no_problem(st, attributes, st->names._verify_helper) &&
-           has_no_problem(st, attributes, st->names._alpn_select_helper) &&
-           has_no_problem(st, attributes, st->names._ocsp_helper);
+    bool none = attributes != NULL;
+    for (int i = 0; none && i < PYR_TLS_HELPERS; i++) {
+        none = has_no_problem(st, attributes, pyr_name_at(st, helpers[i]),
+                              &st->tls->helper_classes[i]);
+    }
+    return none;
 }
 
 /* connection.raiser(owner, result), which raises as a rule. */
@@ -336,30 +330,6 @@ pyr_openssl_bio_write(core_state *st, PyObject *connection, PyObject *data)
     return outcome == PYR_TLS_RAISED ? -1 : 0;
 }
 
-static pyr_tls_outcome
-send_by_method(core_state *st, PyObject *connection, PyObject *bytes, Py_ssize_t offset,
-               Py_ssize_t size, Py_ssize_t *sent)
-{
-    PyObject *part = PyBytes_FromStringAndSize(PyBytes_AS_STRING(bytes) + offset, size);
-    if (part == NULL) {
-        return PYR_TLS_RAISED;
-    }
-    PyObject *given;
-    pyr_tls_outcome outcome = call_method(connection, st->names.send, part, &given);
-    Py_DECREF(part);
-    if (outcome == PYR_TLS_DONE) {
-        *sent = PyNumber_AsSsize_t(given, PyExc_OverflowError);
-        Py_DECREF(given);
-        if (*sent == -1 && PyErr_Occurred()) {
-            return PYR_TLS_RAISED;
-        }
-        /* A method of somebody's may give anything; `bytes` has no more than this. */
-        Py_ssize_t left = PyBytes_GET_SIZE(bytes) - offset;
-        *sent = *sent < -offset ? -offset : *sent > left ? left : *sent;
-    }
-    return outcome;
-}
-
 /* SSL_write; `bulk` says that more will follow at once, and other threads get a chance.
  */
 static int
@@ -382,7 +352,7 @@ pyr_openssl_send(core_state *st, PyObject *connection, PyObject *bytes, Py_ssize
     pyr_tls_state *tls = st->tls;
     handle ssl;
     if (!find_ssl(st, connection, st->names.send, &ssl)) {
-        return send_by_method(st, connection, bytes, offset, size, sent);
+        return PYR_TLS_INDIRECT;
     }
     bool bulk = offset + size < PyBytes_GET_SIZE(bytes);
     int result = write_record(tls, ssl.pointer, PyBytes_AS_STRING(bytes) + offset,
@@ -446,7 +416,7 @@ pyr_openssl_configure(core_state *st, PyObject *given)
 #undef X
     PyObject *want_read = given_item(given, "SSL_ERROR_WANT_READ");
     tls->want_read = want_read == NULL ? -1 : (int)PyLong_AsLong(want_read);
-    tls->class_tag = 0;
+    tls->connection_class.seen.stamp = 0; /* what is expected may be other methods now */
     return PyErr_Occurred() ? -1 : take_cffi(tls, given);
 }
 

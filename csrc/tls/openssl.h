@@ -2,7 +2,8 @@
  * pyOpenSSL's Connection over memory BIOs, without the Python in between: the functions
  * of OpenSSL that its methods call, called in the same order with the same arguments.
  *
- * Only for a direct connection (see state.h); any other object has its method called.
+ * Only for a direct connection (see state.h); any other object has its method called, or
+ * is left to the caller.
  * pyreactor/_tls.py finds the functions.
  */
 #ifndef PYREACTOR_OPENSSL_H
@@ -13,6 +14,7 @@
 typedef enum {
     PYR_TLS_RAISED, /* with the exception that the method raises */
     PYR_TLS_DONE,
+    PYR_TLS_INDIRECT,  /* nothing was done: the connection is not direct */
     PYR_TLS_WANT_READ, /* where the method raises WantReadError; no exception is set */
 } pyr_tls_outcome;
 
@@ -23,12 +25,10 @@ pyr_tls_outcome pyr_openssl_bio_read(core_state *st, PyObject *connection,
                                      PyObject **data);
 /* connection.bio_write(data).  -1 with an exception set. */
 int pyr_openssl_bio_write(core_state *st, PyObject *connection, PyObject *data);
-/* connection.send(bytes[offset:offset + size]); `sent` is what it gives. */
+/* connection.send(bytes[offset:offset + size]), which gives `sent`; of a direct one only.
+ */
 pyr_tls_outcome pyr_openssl_send(core_state *st, PyObject *connection, PyObject *bytes,
                                  Py_ssize_t offset, Py_ssize_t size, Py_ssize_t *sent);
-
-/* Is this a direct connection, whose send() is not called? */
-bool pyr_openssl_sends_directly(core_state *st, PyObject *connection);
 
 /* Take the functions of OpenSSL and cffi out of `given`, what configure_tls() got.
  * -1 with TypeError if one is missing. */

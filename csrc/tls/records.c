@@ -10,7 +10,12 @@
 #define RECORD_SIZE 16384
 
 /* What a round of a loop says of the next. */
-typedef enum { STEP_FAILED = -1, STEP_LAST, STEP_MORE } step;
+typedef enum {
+    STEP_FAILED,    /* with an exception set */
+    STEP_LAST,      /* there is none */
+    STEP_MORE,      /* there is one */
+    STEP_OTHERWISE, /* nothing was done: Python must do what is left */
+} step;
 
 /* None after a success (0), else NULL: the exception is set. */
 static PyObject *
@@ -196,6 +201,16 @@ buffer_rest(core_state *st, PyObject *self, PyObject *data, Py_ssize_t offset)
     return status < 0 ? STEP_FAILED : STEP_LAST;
 }
 
+/* What `send` could not do, and that says whether the bytes wait. */
+static step
+after_no_send(core_state *st, PyObject *self, PyObject *data, Py_ssize_t offset,
+              int waits)
+{
+    return waits < 0 ? STEP_FAILED
+           : waits   ? buffer_rest(st, self, data, offset)
+                     : STEP_LAST;
+}
+
 /* One round of the loop in _write: send the next record. */
 static step
 send_once(core_state *st, PyObject *self, PyObject *data, Py_ssize_t *offset)
@@ -209,55 +224,53 @@ send_once(core_state *st, PyObject *self, PyObject *data, Py_ssize_t *offset)
     pyr_tls_outcome outcome = pyr_openssl_send(
         st, connection, data, *offset, left < RECORD_SIZE ? left : RECORD_SIZE, &sent);
     Py_DECREF(connection);
-    int waits = outcome == PYR_TLS_WANT_READ;
-    if (outcome == PYR_TLS_RAISED) {
-        waits = handle_error(st->tls->sending_failed, self);
-    }
-    if (waits != 0 || outcome == PYR_TLS_RAISED) {
-        return waits < 0 ? STEP_FAILED
-               : waits   ? buffer_rest(st, self, data, *offset)
-                         : STEP_LAST;
+    switch (outcome) {
+    case PYR_TLS_INDIRECT:
+        return STEP_OTHERWISE;
+    case PYR_TLS_WANT_READ:
+        return after_no_send(st, self, data, *offset, 1);
+    case PYR_TLS_RAISED:
+        return after_no_send(st, self, data, *offset,
+                             handle_error(st->tls->sending_failed, self));
+    case PYR_TLS_DONE:
+        break;
     }
     *offset += sent;
     return pyr_call_dropping(self, st->names._flushSendBIO, NULL) < 0 ? STEP_FAILED
                                                                       : STEP_MORE;
 }
 
-/* Only bytes, and only to a direct connection: 1, 0 if Twisted's code does it, -1 with an
- * exception set. */
-static int
-writes_directly(core_state *st, PyObject *self, PyObject *data)
+/* The connection was direct and is not any more: Python does the rest of _write. */
+static PyObject *
+send_rest(core_state *st, PyObject *self, PyObject *data, Py_ssize_t offset)
 {
-    if (!PyBytes_CheckExact(data)) {
-        return 0;
-    }
-    PyObject *connection = PyObject_GetAttr(self, st->names._tlsConnection);
-    if (connection == NULL) {
-        return -1;
-    }
-    bool direct = pyr_openssl_sends_directly(st, connection);
-    Py_DECREF(connection);
-    return direct;
+    PyObject *number = PyLong_FromSsize_t(offset);
+    PyObject *result =
+        number == NULL
+            ? NULL
+            : PyObject_CallFunctionObjArgs(st->tls->send_rest, self, data, number, NULL);
+    Py_XDECREF(number);
+    return result;
 }
 
 static PyObject *
 write_records(core_state *st, PyObject *self, PyObject *data)
 {
+    if (!PyBytes_CheckExact(data)) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
     int lost = pyr_attribute_true(self, st->names._lostTLSConnection);
     if (lost != 0) {
         return none_or_error(lost);
-    }
-    if (PyBytes_CheckExact(data) && PyBytes_GET_SIZE(data) == 0) {
-        Py_RETURN_NONE; /* there need not even be a connection */
-    }
-    int direct = writes_directly(st, self, data);
-    if (direct <= 0) {
-        return direct < 0 ? NULL : Py_NewRef(Py_NotImplemented);
     }
     Py_ssize_t offset = 0;
     step next = STEP_MORE;
     while (next == STEP_MORE && offset < PyBytes_GET_SIZE(data)) {
         next = send_once(st, self, data, &offset);
+    }
+    if (next == STEP_OTHERWISE) {
+        return offset == 0 ? Py_NewRef(Py_NotImplemented)
+                           : send_rest(st, self, data, offset);
     }
     return next == STEP_FAILED ? NULL : Py_NewRef(Py_None);
 }

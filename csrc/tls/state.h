@@ -12,6 +12,8 @@
 #include <Python.h>
 #include <stdbool.h>
 
+#include "core/class_watch.h"
+
 /* Functions of OpenSSL, as cffi has them.  X(name, parameters); all give an int. */
 #define PYR_OPENSSL_FUNCTIONS(X)                    \
     X(SSL_read, (void *ssl, void *data, int size))  \
@@ -37,7 +39,17 @@
     X(ssl_type)         /* cffi's types for "SSL *" and "BIO *" */   \
     X(bio_type)                                                      \
     X(receiving_failed) /* of pyreactor/_tls.py */                   \
-    X(sending_failed)
+    X(sending_failed)                                                \
+    X(send_rest)
+
+/* Helpers of a context's that call the application back: _verify_helper and so on. */
+#define PYR_TLS_HELPERS 3
+
+/* A class last looked at. */
+typedef struct {
+    pyr_class_seen seen;
+    bool has_methods; /* those that pyOpenSSL gave it */
+} pyr_tls_class;
 
 typedef struct pyr_tls_state {
 #define X(name) PyObject *name;
@@ -47,8 +59,8 @@ typedef struct pyr_tls_state {
     PyObject *read_size;      /* int: what Twisted gives to recv and bio_read */
     char *read_buffer;        /* has room for that; see openssl.c */
     bool read_buffer_busy;
-    bool class_is_direct;   /* what was found when Connection was last looked at, */
-    unsigned int class_tag; /* and its stamp then */
+    pyr_tls_class connection_class;
+    pyr_tls_class helper_classes[PYR_TLS_HELPERS];
 #define X(name, parameters) int(*name) parameters;
     PYR_OPENSSL_FUNCTIONS(X)
 #undef X

@@ -150,6 +150,7 @@ def _configure() -> None:
         ),
         receiving_failed=_receivingFailed,
         sending_failed=_sendingFailed,
+        send_rest=_sendRest,
     )
 
 
@@ -193,6 +194,28 @@ def _sendingFailed(protocol: Any, error: BaseException) -> bool:
     except SSL.Error:
         protocol._tlsShutdownFinished(Failure())
     return False
+
+
+def _sendRest(protocol: Any, data: bytes, alreadySent: int) -> None:
+    """
+    Go on with ``_write`` where the connection, or its ``send``, became another meanwhile.
+
+    :param protocol: the ``TLSMemoryBIOProtocol``.
+    :param data: all that ``_write`` was given.
+    :param alreadySent: how many of these bytes OpenSSL has taken.
+    """
+    while alreadySent < len(data):
+        try:
+            sent = protocol._tlsConnection.send(data[alreadySent : alreadySent + 2**14])
+        except SSL.WantReadError:
+            protocol._bufferedWrite(data[alreadySent:])
+            break
+        except SSL.Error:
+            protocol._tlsShutdownFinished(Failure())
+            break
+        else:
+            alreadySent += sent
+            protocol._flushSendBIO()
 
 
 #: Why methods are Twisted's own, one reason for all or one for each.
