@@ -27,7 +27,7 @@ none_or_error(int status)
 /* The truth of `handler`(self, exception), for the exception that is set: the `except`
  * clauses of Twisted's method, in Python (pyreactor/_tls.py).  -1 with an exception. */
 static int
-handle_error(PyObject *handler, PyObject *self)
+run_except_clauses(PyObject *handler, PyObject *self)
 {
     PyObject *error = PyErr_GetRaisedException();
     PyObject *result = PyObject_CallFunctionObjArgs(handler, self, error, NULL);
@@ -41,7 +41,7 @@ handle_error(PyObject *handler, PyObject *self)
 
 /* ProtocolWrapper.dataReceived(self, data) */
 static int
-deliver(core_state *st, PyObject *self, PyObject *data)
+deliver_to_wrapped(core_state *st, PyObject *self, PyObject *data)
 {
     PyObject *target = NULL, *result = NULL;
     PyObject *method = PyObject_GetAttr(st->tls->ProtocolWrapper, st->names.dataReceived);
@@ -73,12 +73,12 @@ receive_once(core_state *st, PyObject *self)
         return STEP_LAST;
     }
     if (outcome == PYR_TLS_RAISED) {
-        int goes_on = handle_error(st->tls->receiving_failed, self);
+        int goes_on = run_except_clauses(st->tls->receiving_failed, self);
         return goes_on < 0 ? STEP_FAILED : goes_on ? STEP_MORE : STEP_LAST;
     }
     int status = pyr_attribute_true(self, st->names._aborted);
     if (status == 0) {
-        status = deliver(st, self, data);
+        status = deliver_to_wrapped(st, self, data);
     }
     Py_DECREF(data);
     return status < 0 ? STEP_FAILED : STEP_MORE;
@@ -231,7 +231,7 @@ send_once(core_state *st, PyObject *self, PyObject *data, Py_ssize_t *offset)
         return after_no_send(st, self, data, *offset, 1);
     case PYR_TLS_RAISED:
         return after_no_send(st, self, data, *offset,
-                             handle_error(st->tls->sending_failed, self));
+                             run_except_clauses(st->tls->sending_failed, self));
     case PYR_TLS_DONE:
         break;
     }
