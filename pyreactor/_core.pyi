@@ -89,6 +89,8 @@ class StreamConnection(Selectable):
     streamingProducer: bool
     producerPaused: bool
     TLS: bool
+    _kind: str
+    _descriptors: Any
     _tempDataBuffer: list[bytes]
     _tempDataLen: int
     _noDelay: int
@@ -122,9 +124,6 @@ class DatagramPort:
         self, datagram: bytes, addr: tuple[str, int] | str | bytes | None = None
     ) -> int | None: ...
     def logPrefix(self) -> str: ...
-
-class UNIXConnection(StreamConnection):
-    _sendmsgQueue: list[int]
 
 class FileStream(StreamConnection):
     _kind: str

@@ -30,6 +30,7 @@ struct core_state;
     X(_handshakeDone, "_handshakeDone")                           \
     X(_into_ssl, "_into_ssl")                                     \
     X(_justStopped, "_justStopped")                               \
+    X(_kind, "_kind")                                             \
     X(_loop, "_loop")                                             \
     X(_lostTLSConnection, "_lostTLSConnection")                   \
     X(_maybePauseProducer, "_maybePauseProducer")                 \

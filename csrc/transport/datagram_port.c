@@ -37,7 +37,8 @@ pyr_datagram_packet_size(DatagramPort *self, Py_ssize_t *size)
     if (value == NULL) {
         return -1;
     }
-    *size = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+    *size = is_int ? PyLong_AsSsize_t(value)
+                   : PyNumber_AsSsize_t(value, PyExc_OverflowError);
     Py_DECREF(value);
     if (*size < 0 && !PyErr_Occurred()) {
         PyErr_SetString(PyExc_ValueError, "negative buffersize in recvfrom");

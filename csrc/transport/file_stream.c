@@ -111,29 +111,24 @@ deliver_of_terminal(StreamConnection *self, const char *data, Py_ssize_t size)
 
 /* ---- the type ---- */
 
-/* As _kind (str) of a class names them. */
-static const char *const kind_names[] = {"reader", "writer", "terminal", "serial port",
-                                         NULL};
-static const pyr_stream_kind kinds[] = {
-    {.receive = read_file,
-     .send = write_file,
-     .deliver = deliver_of_pipe,
-     .connected = true},
-    {.receive = read_file,
-     .send = write_file,
-     .deliver = deliver_of_pipe,
-     .connected = true,
-     .write_stops_reading = true},
-    {.receive = read_file, .send = write_file, .deliver = deliver_of_terminal},
-    /* The port may be closed and opened anew by its owner. */
-    {.receive = read_file, .send = write_file, .asks_fileno = true, .connected = true},
-};
+#define FILE_KIND                                                        \
+    .ops = &pyr_stream_pipe_ops, .overrides = pyr_stream_file_overrides, \
+    .receive = read_file, .send = write_file
 
 static PyObject *
 file_stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
                 PyObject *Py_UNUSED(kwargs))
 {
-    int kind = pyr_kind_of(type, kind_names);
+    static const char *const names[] = {"reader", "writer", "terminal", "serial port",
+                                        NULL};
+    static const pyr_stream_kind kinds[] = {
+        {FILE_KIND, .deliver = deliver_of_pipe, .connected = true},
+        {FILE_KIND, .deliver = deliver_of_pipe, .connected = true,
+         .write_stops_reading = true},
+        {FILE_KIND, .deliver = deliver_of_terminal},
+        {FILE_KIND, .connected = true, .asks_fileno = true},
+    };
+    int kind = pyr_kind_of(type, names);
     return kind < 0 ? NULL : pyr_stream_new(type, &kinds[kind]);
 }
 

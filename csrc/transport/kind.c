@@ -4,7 +4,8 @@
 int
 pyr_kind_of(PyTypeObject *type, const char *const *names)
 {
-    PyObject *kind = PyObject_GetAttrString((PyObject *)type, "_kind");
+    PyObject *kind =
+        PyObject_GetAttr((PyObject *)type, pyr_state_of_type(type)->names._kind);
     if (kind == NULL) {
         return -1;
     }

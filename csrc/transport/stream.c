@@ -6,6 +6,7 @@
 
 #include "loop/loop.h"
 #include "loop/reactor_state.h"
+#include "transport/kind.h"
 
 /* ---- methods: reading and writing ---- */
 
@@ -206,38 +207,48 @@ pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind)
         PyErr_SetString(PyExc_RuntimeError, "import pyreactor.reactor first");
         return NULL;
     }
-    int overrides = pyr_stream_class_overrides(st, type, kind);
-    if (overrides < 0) {
-        return NULL;
-    }
-    StreamConnection *self = (StreamConnection *)type->tp_alloc(type, 0);
+    int overrides = pyr_stream_class_overrides(st, type, kind->overrides);
+    StreamConnection *self =
+        overrides < 0 ? NULL : (StreamConnection *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
     }
     self->st = st;
-    self->fd = -1;
-    self->logstr = Py_NewRef(kind == NULL ? st->names.Uninitialized : st->names.dash);
-    self->class_overrides = self->overrides = (char)overrides;
+    self->ops = kind->ops;
     self->kind = kind;
-    self->ops = kind == NULL ? &pyr_stream_socket_ops : &pyr_stream_pipe_ops;
-    self->connected = kind != NULL && kind->connected;
+    self->fd = -1;
+    self->logstr = Py_NewRef(kind->is_socket ? st->names.Uninitialized : st->names.dash);
+    self->class_overrides = self->overrides = (char)overrides;
+    self->connected = kind->connected;
     return (PyObject *)self;
 }
+
+static ssize_t
+receive_from_socket(int fd, struct iovec *items, int Py_UNUSED(count))
+{
+    return recv(fd, items[0].iov_base, items[0].iov_len, 0);
+}
+
+static ssize_t
+send_to_socket(int fd, struct iovec *items, int count)
+{
+    struct msghdr message = {.msg_iov = items, .msg_iovlen = (size_t)count};
+    return count == 1 ? send(fd, items[0].iov_base, items[0].iov_len, MSG_NOSIGNAL)
+                      : sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+#define SOCKET_KIND                                                          \
+    .ops = &pyr_stream_socket_ops, .overrides = pyr_stream_socket_overrides, \
+    .receive = receive_from_socket, .send = send_to_socket, .is_socket = true
 
 static PyObject *
 stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
-    return pyr_stream_new(type, NULL);
-}
-
-static PyObject *
-unix_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
-{
-    StreamConnection *self = (StreamConnection *)stream_new(type, args, kwargs);
-    if (self != NULL) {
-        self->takes_ancillary = 1;
-    }
-    return (PyObject *)self;
+    static const char *const names[] = {"TCP", "UNIX", NULL};
+    static const pyr_stream_kind kinds[] = {{SOCKET_KIND},
+                                            {SOCKET_KIND, .is_unix = true}};
+    int kind = pyr_kind_of(type, names);
+    return kind < 0 ? NULL : pyr_stream_new(type, &kinds[kind]);
 }
 
 static int
@@ -286,7 +297,11 @@ stream_dealloc(StreamConnection *self)
 PyDoc_STRVAR(
     stream_doc,
     "The hot half of a stream connection: receive, write queue, gathered send.\n\n"
-    "To be mixed in before twisted.internet.tcp.Connection.");
+    "To be mixed in before twisted.internet.tcp.Connection or unix.Server; _kind (str)\n"
+    "tells which: \"TCP\" or \"UNIX\".  With the latter descriptors may pass beside the\n"
+    "bytes: what comes is given to _ancillaryReceived, and what waits in _descriptors,\n"
+    "which stock calls _sendmsgQueue, goes by stock's doWrite.  That class's\n"
+    "writeSomeData is _stockWriteSomeData, to tell whether it was replaced.");
 
 static PyType_Slot stream_slots[] = {
     {Py_tp_doc, (void *)stream_doc},   {Py_tp_new, stream_new},
@@ -303,42 +318,10 @@ static PyType_Spec stream_spec = {
     .slots = stream_slots,
 };
 
-PyDoc_STRVAR(
-    unix_doc,
-    "A StreamConnection of a UNIX socket: descriptors may pass beside the bytes.\n\n"
-    "What comes is given to _ancillaryReceived; what waits in _sendmsgQueue goes\n"
-    "by stock's doWrite.  To be mixed in before twisted.internet.unix.Server.");
-
-static PyType_Slot unix_slots[] = {
-    {Py_tp_doc, (void *)unix_doc},
-    {Py_tp_new, unix_new},
-    {Py_tp_getset, pyr_stream_unix_getset},
-    {0, NULL},
-};
-
-static PyType_Spec unix_spec = {
-    .name = "pyreactor._core.UNIXConnection",
-    .basicsize = sizeof(StreamConnection),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-    .slots = unix_slots,
-};
-
-static int
-add_unix_type(PyObject *module, core_state *st)
-{
-    PyTypeObject *type =
-        pyr_add_type(module, &unix_spec, (PyObject *)st->reactor->stream_type);
-    Py_XDECREF(type);
-    return type == NULL ? -1 : 0;
-}
-
 int
 pyr_stream_exec(PyObject *module, core_state *st)
 {
     st->reactor->stream_type =
         pyr_add_type(module, &stream_spec, (PyObject *)st->reactor->selectable_type);
-    if (st->reactor->stream_type == NULL || add_unix_type(module, st) < 0) {
-        return -1;
-    }
-    return 0;
+    return st->reactor->stream_type == NULL ? -1 : 0;
 }

@@ -54,7 +54,7 @@ static PyObject *
 stream_get_socket(StreamConnection *self, void *Py_UNUSED(closure))
 {
     if (self->socket == NULL) {
-        if (self->fd < 0 || self->kind != NULL) {
+        if (self->fd < 0 || !self->kind->is_socket) {
             pyr_attribute_absent((PyObject *)self, "socket");
             return NULL;
         }
@@ -73,7 +73,7 @@ stream_set_socket(StreamConnection *self, PyObject *socket, void *Py_UNUSED(clos
     if (socket == self->socket && socket != NULL) {
         return 0;
     }
-    if (self->kind != NULL) { /* an attribute of the program's own */
+    if (!self->kind->is_socket) { /* an attribute of the program's own */
         Py_XSETREF(self->socket, Py_XNewRef(socket));
         return 0;
     }
@@ -216,6 +216,7 @@ PyGetSetDef pyr_stream_getset[] = {
     {"dataBuffer", (getter)stream_get_dataBuffer, (setter)stream_set_dataBuffer, NULL,
      NULL},
     LIST("_tempDataBuffer", temp_buffer),
+    LIST("_descriptors", descriptors),
     FLAG("connected", get_int_flag, connected),
     FLAG("disconnected", get_int_flag, disconnected),
     FLAG("disconnecting", get_int_flag, disconnecting),
@@ -224,11 +225,6 @@ PyGetSetDef pyr_stream_getset[] = {
     FLAG("_writeDisconnecting", get_bool_flag, write_disconnecting),
     FLAG("_writeDisconnected", get_bool_flag, write_disconnected),
     FLAG("TLS", get_bool_flag, tls),
-    {NULL},
-};
-
-PyGetSetDef pyr_stream_unix_getset[] = {
-    LIST("_sendmsgQueue", descriptors),
     {NULL},
 };
 

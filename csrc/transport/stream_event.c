@@ -83,8 +83,8 @@ static bool
 takes_data(StreamConnection *self)
 {
     struct pollfd pfd = {.fd = self->fd, .events = POLLOUT};
-    bool writing_tells = self->kind == NULL || (!self->terminal && !self->shared &&
-                                                pyr_stream_unsent(self) > 0);
+    bool writing_tells = self->kind->is_socket || (!self->terminal && !self->shared &&
+                                                   pyr_stream_unsent(self) > 0);
     if (writing_tells) {
         return true;
     }
@@ -103,8 +103,8 @@ static bool
 waits_for_input(StreamConnection *self)
 {
     int unread = 0;
-    if (self->kind != NULL || !self->reading || self->put_off || self->disconnecting ||
-        self->received / MUCH_INPUT <= pyr_stream_unsent(self)) {
+    if (!self->kind->is_socket || !self->reading || self->put_off ||
+        self->disconnecting || self->received / MUCH_INPUT <= pyr_stream_unsent(self)) {
         return false;
     }
     return ioctl(self->fd, FIONREAD, &unread) == 0 && unread > 0;
@@ -133,8 +133,8 @@ switch_nagle_off(int fd)
 static void
 answer_at_once(StreamConnection *self)
 {
-    if (self->received == 0 || self->no_delay != NO_DELAY_UNASKED || self->kind != NULL ||
-        self->takes_ancillary) {
+    if (self->received == 0 || self->no_delay != NO_DELAY_UNASKED ||
+        !self->kind->is_socket || self->kind->is_unix) {
         return;
     }
     if (self->answered) {

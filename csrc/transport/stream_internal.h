@@ -1,27 +1,50 @@
-/* What the files of StreamConnection share; see stream.h. */
+/* What the files of StreamConnection and FileStream share; see stream.h. */
 #ifndef PYREACTOR_STREAM_INTERNAL_H
 #define PYREACTOR_STREAM_INTERNAL_H
 
 #include "transport/stream.h"
 
+#include <sys/types.h>
 #include <sys/uio.h>
 
+#include "core/override.h"
 #include "loop/selectable.h"
 
-/* Methods that a subclass or an instance may replace; then the hot path calls theirs. */
+/* Methods that a subclass or an instance may replace; then that one is called. */
 enum { OWN_READ = 1, OWN_WRITE = 2, OWN_PREFIX = 4, OWN_SEND = 8, OWN_WATCH = 16 };
 #define OWN_OUTPUT (OWN_WRITE | OWN_SEND)
 
+/* A system call that reads into the items, or writes them. */
+typedef ssize_t (*pyr_transfer)(int fd, struct iovec *items, int count);
+
+/* What differs between the kinds of streams.  A class names its kind by _kind (str). */
+typedef struct {
+    const pyr_selectable_ops *ops;
+    const pyr_override *overrides; /* the methods that may be replaced */
+    pyr_transfer receive;          /* into one item */
+    pyr_transfer send;
+    /* Hand over what was read, which stays there meanwhile; NULL for
+     * protocol.dataReceived.  -1 with an exception set. */
+    int (*deliver)(StreamConnection *stream, const char *data, Py_ssize_t size);
+    /* A socket is the stream's own to close.  Another descriptor is its Python side's,
+     * and attributes of Twisted's class stand in for those of a socket. */
+    bool is_socket;
+    bool is_unix;     /* a UNIX socket: descriptors may pass beside the bytes */
+    bool asks_fileno; /* the descriptor is whatever fileno() says at the time */
+    bool connected;   /* from the beginning */
+    bool write_stops_reading;
+} pyr_stream_kind;
+
 struct StreamConnection {
     PYR_SELECTABLE_HEAD;
-    const pyr_stream_kind *kind; /* NULL: a socket */
+    const pyr_stream_kind *kind;
     PyObject *reactor;
     PyObject *protocol;
     PyObject *socket;      /* made when somebody asks for it, or given; else NULL */
     PyObject *producer;    /* None or NULL for none */
     PyObject *data_buffer; /* bytes, or NULL for b"" */
     PyObject *temp_buffer; /* list of bytes, or NULL for [] */
-    PyObject *descriptors; /* list: _sendmsgQueue, or NULL for []; UNIXConnection only */
+    PyObject *descriptors; /* list: _sendmsgQueue, or NULL for []; UNIX sockets only */
     PyObject *logstr;      /* or only its first part, see pyr_stream_log_string() */
     Py_ssize_t offset;
     Py_ssize_t temp_length;
@@ -39,12 +62,11 @@ struct StreamConnection {
     char write_disconnecting;
     char write_disconnected;
     char tls;
-    char takes_ancillary; /* a UNIXConnection: descriptors may come beside the bytes */
     char reading;
     char writing;
     char reads_when_sent;
     char terminal; /* no socket, and a terminal */
-    char shared;   /* others have the same open file, and may have made it block */
+    char shared;   /* other processes have the open file, and may have made it block */
     char blocked;  /* the kernel's buffer is full: wait for writability */
     char put_off;  /* its flush was put off, as input waited */
     char answered; /* a flush has sent what input had brought about */
@@ -65,12 +87,45 @@ enum { NO_DELAY_UNASKED, NO_DELAY_FOR_ANSWERS, NO_DELAY_BY_PROGRAM };
         Py_RETURN_NONE;              \
     } while (0)
 
+/* ---- stream.c ---- */
+
+/* tp_new of a type for streams: without a descriptor. */
+PyObject *pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind);
+
 /* ---- stream_watch.c ---- */
 
+/* Start or stop reading (PYR_READ) or writing (PYR_WRITE) on the stream's loop. */
+int pyr_stream_start(StreamConnection *self, int event);
+int pyr_stream_stop(StreamConnection *self, int event);
+
+/* What Twisted's startReading, stopReading, startWriting and stopWriting do, whatever
+ * reactor the stream has. */
+int pyr_stream_change_watch(StreamConnection *self, int event, bool start);
+
+/* The same by the methods of the class or the instance, if those are its own. */
+int pyr_stream_change(StreamConnection *self, int event, bool start);
+
+/* Have the loop watch for what is wanted now. */
 int pyr_stream_update_watch(StreamConnection *self);
 
-/* What Twisted's startReading, stopReading, startWriting and stopWriting do. */
-int pyr_stream_change_watch(StreamConnection *self, int event, bool start);
+/* Give back the watch: libuv must let go of the descriptor before it is closed. */
+void pyr_stream_forget_watch(StreamConnection *self);
+
+/* A stream that is no socket cannot have its descriptor's watch for itself: from now on
+ * the reactor treats it as any other selectable. */
+int pyr_stream_leave_loop(StreamConnection *self);
+
+/* The descriptor as the Python socket has it now, which a program may have closed, or as
+ * fileno() says where that is to be asked; or -1. */
+int pyr_stream_descriptor(StreamConnection *self);
+
+/* Ask fileno() for the descriptor where that is to be asked; -1 with an exception set. */
+int pyr_stream_refresh_descriptor(StreamConnection *self);
+
+/* Of what is no socket: the descriptor to watch, -1 for none. */
+void pyr_stream_set_descriptor(StreamConnection *self, int fd);
+
+/* Give back the watch and have no descriptor; what is the stream's own is closed. */
 void pyr_stream_close_descriptor(StreamConnection *self);
 
 static inline PyObject *
@@ -104,6 +159,10 @@ void pyr_stream_buffer_give_back(pyr_receive_buffer *buffer);
  * it took, -1 with errno, or -2 with an exception set. */
 ssize_t pyr_stream_transfer(StreamConnection *self, pyr_transfer call,
                             struct iovec *items, int count);
+
+/* protocol.dataReceived(data), or the C framing behind it; -1 with an exception set. */
+int pyr_stream_deliver_to(StreamConnection *self, PyObject *protocol, const char *data,
+                          Py_ssize_t size);
 
 /* Why the connection ends, or None, or NULL with an exception set; new reference. */
 PyObject *pyr_stream_do_read(StreamConnection *self);
@@ -145,6 +204,10 @@ pyr_stream_has_descriptors(StreamConnection *self)
 int pyr_stream_gather(StreamConnection *self, struct iovec *iov);
 int pyr_stream_consume(StreamConnection *self, Py_ssize_t sent);
 int pyr_stream_check_bytes(PyObject *data);
+
+/* write() and writeSequence(): below TLS, and as the methods, which go through TLS after
+ * startTLS.  The reference is new. */
+PyObject *pyr_stream_write(StreamConnection *self, PyObject *data);
 PyObject *pyr_stream_write_sequence(StreamConnection *self, PyObject *items);
 PyObject *pyr_stream_write_sequence_method(StreamConnection *self, PyObject *items);
 
@@ -158,9 +221,11 @@ PyObject *pyr_stream_do_write(StreamConnection *self);
 
 /* ---- stream_overrides.c ---- */
 
+extern const pyr_override pyr_stream_socket_overrides[], pyr_stream_file_overrides[];
+
 /* OWN_*: what the class replaces; -1 with an exception set. */
 int pyr_stream_class_overrides(core_state *st, PyTypeObject *type,
-                               const pyr_stream_kind *kind);
+                               const pyr_override *table);
 
 /* tp_setattro: an instance may come to replace a method. */
 int pyr_stream_setattro(PyObject *op, PyObject *name, PyObject *value);
@@ -169,8 +234,7 @@ int pyr_stream_setattro(PyObject *op, PyObject *name, PyObject *value);
 
 PyObject *pyr_stream_log_string(StreamConnection *self);
 
-extern PyGetSetDef pyr_stream_getset[], pyr_stream_unix_getset[];
-extern PyGetSetDef pyr_stream_file_getset[];
+extern PyGetSetDef pyr_stream_getset[], pyr_stream_file_getset[];
 extern PyMemberDef pyr_stream_members[];
 
 #endif

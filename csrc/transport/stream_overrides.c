@@ -1,7 +1,6 @@
 /* Which of a stream's methods its class or the instance replaces; see stream.h. */
 #include "transport/stream_internal.h"
 
-#include "core/override.h"
 #include "loop/reactor_state.h"
 
 /* A class stands for what it has under the name; nothing, for _stockWriteSomeData. */
@@ -11,7 +10,7 @@
     }
 #define C_METHOD EXPECTED(stream_type)
 
-static const pyr_override of_sockets[] = {
+const pyr_override pyr_stream_socket_overrides[] = {
     {PYR_NAME(doRead), C_METHOD, OWN_READ},
     {PYR_NAME(doWrite), C_METHOD, OWN_WRITE},
     {PYR_NAME(writeSomeData), {0}, OWN_SEND},
@@ -19,7 +18,7 @@ static const pyr_override of_sockets[] = {
     {0},
 };
 
-static const pyr_override of_files[] = {
+const pyr_override pyr_stream_file_overrides[] = {
     {PYR_NAME(doRead), C_METHOD, OWN_READ},
     {PYR_NAME(doWrite), C_METHOD, OWN_WRITE},
     {PYR_NAME(writeSomeData), {0}, OWN_SEND},
@@ -30,12 +29,6 @@ static const pyr_override of_files[] = {
     {PYR_NAME(stopWriting), C_METHOD, OWN_WATCH},
     {0},
 };
-
-static const pyr_override *
-table_of(const pyr_stream_kind *kind)
-{
-    return kind == NULL ? of_sockets : of_files;
-}
 
 /* A new reference. */
 static PyObject *
@@ -51,11 +44,10 @@ expected_method(core_state *st, PyTypeObject *type, const pyr_override *entry)
 }
 
 int
-pyr_stream_class_overrides(core_state *st, PyTypeObject *type,
-                           const pyr_stream_kind *kind)
+pyr_stream_class_overrides(core_state *st, PyTypeObject *type, const pyr_override *table)
 {
     unsigned int bits = 0;
-    for (const pyr_override *entry = table_of(kind); entry->bit != 0; entry++) {
+    for (const pyr_override *entry = table; entry->bit != 0; entry++) {
         /* By the class's own look-up, as Twisted's class may be asked at the time. */
         PyObject *found =
             PyObject_GetAttr((PyObject *)type, pyr_name_at(st, entry->name));
@@ -79,7 +71,7 @@ pyr_stream_setattro(PyObject *op, PyObject *name, PyObject *value)
     if (PyObject_GenericSetAttr(op, name, value) < 0) {
         return -1;
     }
-    unsigned int bit = pyr_override_bit(self->st, table_of(self->kind), name);
+    unsigned int bit = pyr_override_bit(self->st, self->kind->overrides, name);
     if (bit == 0) {
         return 0;
     }

@@ -160,8 +160,7 @@ write_through_tls(StreamConnection *self, PyObject *name, PyObject *data)
 PyObject *
 pyr_stream_write_method(StreamConnection *self, PyObject *data)
 {
-    if (self->kind != NULL && self->kind->write_stops_reading &&
-        pyr_stream_change(self, PYR_READ, false) < 0) {
+    if (self->kind->write_stops_reading && pyr_stream_change(self, PYR_READ, false) < 0) {
         return NULL;
     }
     if (!self->tls) {

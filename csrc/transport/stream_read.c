@@ -17,7 +17,7 @@
 static Py_ssize_t
 receive_limit(StreamConnection *self)
 {
-    if (self->kind != NULL) {
+    if (!self->kind->is_socket) {
         return PYR_READ_BUFFER_SIZE;
     }
     PyObject *size = PyObject_GetAttr((PyObject *)self, self->st->names.bufferSize);
@@ -94,12 +94,6 @@ pyr_stream_transfer(StreamConnection *self, pyr_transfer call, struct iovec *ite
     return done;
 }
 
-static ssize_t
-receive_from_socket(int fd, struct iovec *items, int Py_UNUSED(count))
-{
-    return recv(fd, items[0].iov_base, items[0].iov_len, 0);
-}
-
 /* How many bytes came, 0 at the end, -1 with errno, -2 with an exception set. */
 static ssize_t
 receive_stream(StreamConnection *self, char *data, Py_ssize_t limit,
@@ -107,11 +101,10 @@ receive_stream(StreamConnection *self, char *data, Py_ssize_t limit,
 {
     struct iovec place = {.iov_base = data, .iov_len = (size_t)limit};
     *ancillary = (pyr_ancillary){NULL, NULL};
-    if (self->takes_ancillary) {
+    if (self->kind->is_unix) {
         return pyr_receive_ancillary(self->fd, data, (size_t)limit, ancillary);
     }
-    return pyr_stream_transfer(
-        self, self->kind != NULL ? self->kind->receive : receive_from_socket, &place, 1);
+    return pyr_stream_transfer(self, self->kind->receive, &place, 1);
 }
 
 /* protocol.dataReceived(data), or where that is a C framing, what lies at `data` to that.
@@ -200,7 +193,7 @@ pyr_stream_do_read(StreamConnection *self)
         status = deliver_ancillary(self, &ancillary);
     } else if (count > 0) {
         self->received += count;
-        status = self->kind != NULL && self->kind->deliver != NULL
+        status = self->kind->deliver != NULL
                      ? self->kind->deliver(self, buffer.data, count)
                      : deliver_own(self, buffer.data, count, NULL, &buffer);
     }

@@ -28,14 +28,6 @@ join_small(struct iovec *iov, int count, Py_ssize_t total, char *joined)
     return 1;
 }
 
-static ssize_t
-send_to_socket(int fd, struct iovec *items, int count)
-{
-    struct msghdr message = {.msg_iov = items, .msg_iovlen = (size_t)count};
-    return count == 1 ? send(fd, items[0].iov_base, items[0].iov_len, MSG_NOSIGNAL)
-                      : sendmsg(fd, &message, MSG_NOSIGNAL);
-}
-
 /* -1 with errno, or -2 with an exception set. */
 static ssize_t
 send_pieces(StreamConnection *self, struct iovec *iov, int count)
@@ -49,8 +41,7 @@ send_pieces(StreamConnection *self, struct iovec *iov, int count)
             return -2;
         }
     }
-    ssize_t sent = pyr_stream_transfer(
-        self, self->kind != NULL ? self->kind->send : send_to_socket, iov, count);
+    ssize_t sent = pyr_stream_transfer(self, self->kind->send, iov, count);
     int error = errno;
     Py_XDECREF(first);
     Py_XDECREF(rest);

@@ -24,7 +24,6 @@ pyr_stream_update_watch(StreamConnection *self)
     }
 }
 
-/* libuv must let go of the descriptor before it is closed. */
 void
 pyr_stream_forget_watch(StreamConnection *self)
 {
@@ -39,7 +38,7 @@ pyr_stream_forget_watch(StreamConnection *self)
 int
 pyr_stream_refresh_descriptor(StreamConnection *self)
 {
-    if (self->kind == NULL || !self->kind->asks_fileno) {
+    if (!self->kind->asks_fileno) {
         return 0;
     }
     PyObject *number =
@@ -63,7 +62,7 @@ check_descriptor(StreamConnection *self)
     if (pyr_stream_refresh_descriptor(self) < 0) {
         return -1;
     }
-    if (self->kind != NULL ? self->fd < 0 : pyr_stream_descriptor(self) < 0) {
+    if (self->kind->is_socket ? pyr_stream_descriptor(self) < 0 : self->fd < 0) {
         PyErr_SetString(PyExc_ValueError,
                         "file descriptor cannot be a negative integer (-1)");
         return -1;
@@ -75,8 +74,7 @@ int
 pyr_stream_start(StreamConnection *self, int event)
 {
     char *flag = event == PYR_READ ? &self->reading : &self->writing;
-    bool may_have_moved = self->kind != NULL && self->kind->asks_fileno;
-    if (*flag && !may_have_moved) {
+    if (*flag && !self->kind->asks_fileno) {
         return 0;
     }
     if (check_descriptor(self) < 0) {
@@ -101,7 +99,7 @@ pyr_stream_start(StreamConnection *self, int event)
 static bool
 may_be_closed(StreamConnection *self)
 {
-    return self->kind != NULL && (self->disconnected || self->kind->asks_fileno);
+    return !self->kind->is_socket && (self->disconnected || self->kind->asks_fileno);
 }
 
 int
@@ -130,7 +128,6 @@ call_with_self(StreamConnection *self, PyObject *callee, PyObject *name)
     return result == NULL ? -1 : 0;
 }
 
-/* What Twisted's startReading, stopReading, startWriting and stopWriting do. */
 int
 pyr_stream_change_watch(StreamConnection *self, int event, bool start)
 {
@@ -177,7 +174,7 @@ pyr_stream_leave_loop(StreamConnection *self)
 int
 pyr_stream_descriptor(StreamConnection *self)
 {
-    PyObject *asked = self->kind == NULL        ? self->socket
+    PyObject *asked = self->kind->is_socket     ? self->socket
                       : self->kind->asks_fileno ? (PyObject *)self
                                                 : NULL;
     if (asked == NULL) {
@@ -209,7 +206,7 @@ pyr_stream_close_descriptor(StreamConnection *self)
     int fd = self->fd;
     pyr_stream_forget_watch(self);
     self->fd = -1;
-    if (fd >= 0 && self->socket == NULL && self->kind == NULL) {
+    if (fd >= 0 && self->socket == NULL && self->kind->is_socket) {
         (void)close(fd);
     }
 }

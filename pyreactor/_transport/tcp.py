@@ -35,6 +35,7 @@ class _BelowTLS(abstract.FileDescriptor):
 class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
     """A connected TCP transport.  Mirrors :class:`twisted.internet.tcp.Connection`."""
 
+    _kind = "TCP"
     _stockWriteSomeData = tcp.Connection.writeSomeData
 
     if _newtls is not None:

@@ -1,5 +1,5 @@
 """
-UNIX stream transports: Twisted's own classes over the C half, :class:`_core.UNIXConnection`.
+UNIX stream transports: Twisted's own classes over the C half, :class:`_core.StreamConnection`.
 
 Receiving, sending and accepting are C, as for TCP.  What descriptors that are passed need
 is Twisted's own Python: :class:`twisted.internet.unix._SendmsgMixin`.
@@ -20,10 +20,12 @@ from pyreactor._transport import tcp as _tcp
 
 
 @stand_in
-class Connection(_core.UNIXConnection, _tcp.Connection):  # type: ignore[misc]
+class Connection(_tcp.Connection):  # type: ignore[misc]
     """A connected UNIX transport.  Mirrors :class:`twisted.internet.unix._SendmsgMixin`."""
 
+    _kind = "UNIX"
     _stockWriteSomeData = unix._SendmsgMixin.writeSomeData
+    _sendmsgQueue = _core.StreamConnection._descriptors
     protocol: Any
     _ancillaryLevelSOLSOCKETTypeSCMRIGHTS: Any
 
