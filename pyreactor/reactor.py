@@ -44,6 +44,7 @@ from pyreactor import _core
 from pyreactor._loop import reports as _reports
 from pyreactor._standin import stand_in
 from pyreactor._transport import process as _process
+from pyreactor._transport import reports as _transport_reports
 from pyreactor._transport import tcp as _tcp
 from pyreactor._transport import udp as _udp
 from pyreactor._transport import unix as _unix
@@ -62,31 +63,32 @@ _core.configure_reactor(
     done_failure=_FAILURES[error.ConnectionDone],
     lost_failure=_FAILURES[error.ConnectionLost],
     no_descriptor=posixbase._NO_FILEDESC,
-    # What gevent and eventlet put in its place is no socket to C: stock's code uses it.
-    socket_class=socket.socket if issubclass(socket.socket, _socket.socket) else _socket.socket,
-    socket_fileno=_socket.socket.fileno,
-    stock_datagram_doRead=udp.Port.doRead,
-    stock_datagram_write=udp.Port.write,
     stock_delayed_call=base.DelayedCall,
-    stock_descriptor_logPrefix=abstract.FileDescriptor.logPrefix,
-    stock_doWrite=abstract.FileDescriptor.doWrite,
-    stock_logPrefix=tcp.Connection.logPrefix,
-    stock_pipe_dataReceived=process.ProcessReader.dataReceived,
-    stock_process_dataReceived=process.Process.childDataReceived,
-    stock_stdio_dataReceived=_posixstdio.StandardIO.childDataReceived,
-    stock_unix_connected_doRead=unix.ConnectedDatagramPort.doRead,
-    stock_unix_connected_write=unix.ConnectedDatagramPort.write,
-    stock_unix_write=unix.DatagramPort.write,
     format_stack=traceback.format_stack,
-    make_socket=_reports.make_socket,
     buggy_prefix=_reports.BUGGY_PREFIX,
-    connected_datagram_error=_reports.connected_datagram_error,
     event_error=_reports.event_error,
     iterate_by_methods=_reports.iterate_by_methods,
     main_loop_error=_reports.main_loop_error,
     repr_delayed_call=_reports.repr_delayed_call,
     thread_call_error=_reports.thread_call_error,
     timed_call_error=_reports.timed_call_error,
+)
+_core.configure_transport(
+    # What gevent and eventlet put in its place is no socket to C: stock's code uses it.
+    socket_class=socket.socket if issubclass(socket.socket, _socket.socket) else _socket.socket,
+    socket_fileno=_socket.socket.fileno,
+    make_socket=_transport_reports.make_socket,
+    connected_datagram_error=_transport_reports.connected_datagram_error,
+    stock_datagram_doRead=udp.Port.doRead,
+    stock_datagram_write=udp.Port.write,
+    stock_descriptor_logPrefix=abstract.FileDescriptor.logPrefix,
+    stock_doWrite=abstract.FileDescriptor.doWrite,
+    stock_logPrefix=tcp.Connection.logPrefix,
+    stock_pipe_dataReceived=process.ProcessReader.dataReceived,
+    stock_stdio_dataReceived=_posixstdio.StandardIO.childDataReceived,
+    stock_unix_connected_doRead=unix.ConnectedDatagramPort.doRead,
+    stock_unix_connected_write=unix.ConnectedDatagramPort.write,
+    stock_unix_write=unix.DatagramPort.write,
 )
 
 stand_in(_core.DelayedCall, base.DelayedCall)

@@ -22,6 +22,7 @@ typedef struct core_state {
     } class_watch;
     struct pyr_framing_state *framing;
     struct pyr_reactor_state *reactor;
+    struct pyr_transport_state *transport;
     struct pyr_tls_state *tls;
     struct pyr_deferred_state *deferred;
 } core_state;

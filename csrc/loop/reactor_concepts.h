@@ -1,4 +1,4 @@
-/* The reactor's part in the module's life: loop, timers, streams, listener. */
+/* The loop's part in the module's life. */
 #ifndef PYREACTOR_REACTOR_CONCEPTS_H
 #define PYREACTOR_REACTOR_CONCEPTS_H
 
@@ -8,6 +8,5 @@
 extern const pyr_given pyr_reactor_objects[];
 
 int pyr_reactor_exec(PyObject *module, core_state *st);
-void pyr_reactor_clear(core_state *st);
 
 #endif

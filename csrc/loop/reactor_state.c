@@ -6,14 +6,9 @@
 
 #include <uv.h>
 
-#include "transport/datagram.h"
-#include "transport/listener.h"
 #include "loop/loop.h"
 #include "loop/selectable.h"
-#include "transport/peers.h"
-#include "transport/file_stream.h"
 #include "loop/reactor_concepts.h"
-#include "transport/stream.h"
 #include "loop/timers.h"
 
 const pyr_given pyr_reactor_objects[] = {
@@ -65,24 +60,8 @@ int
 pyr_reactor_exec(PyObject *module, core_state *st)
 {
     if (pyr_loop_type_exec(module, st) < 0 || pyr_selectable_exec(module, st) < 0 ||
-        pyr_delayed_call_exec(module, st) < 0 || pyr_stream_exec(module, st) < 0 ||
-        pyr_listener_exec(module, st) < 0 || pyr_datagram_exec(module, st) < 0 ||
-        pyr_file_stream_exec(module, st) < 0) {
+        pyr_delayed_call_exec(module, st) < 0) {
         return -1;
     }
     return PyModule_AddFunctions(module, reactor_functions);
-}
-
-void
-pyr_reactor_clear(core_state *st)
-{
-    pyr_reactor_state *state = st->reactor;
-    if (!state->read_buffer_busy) {
-        PyMem_RawFree(state->read_buffer);
-        state->read_buffer = NULL;
-    }
-    pyr_batch_free(state->batch);
-    state->batch = NULL;
-    pyr_peers_free(state->peers);
-    state->peers = NULL;
 }

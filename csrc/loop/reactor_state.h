@@ -10,39 +10,24 @@
 #include <stdbool.h>
 
 /* Objects that configure_reactor must be given. */
-#define PYR_REACTOR_GIVEN(X)                                                \
-    X(AlreadyCalled) /* twisted.internet.error */                           \
-    X(AlreadyCancelled)                                                     \
-    X(CONNECTION_DONE) /* twisted.internet.main */                          \
-    X(CONNECTION_LOST)                                                      \
-    X(ILogContext)    /* twisted.python.log */                              \
-    X(context_module) /* twisted.python.context */                          \
-    X(done_failure)   /* posixbase's own Failures for those two */          \
-    X(lost_failure)                                                         \
-    X(no_descriptor)         /* posixbase._NO_FILEDESC */                   \
-    X(socket_class)          /* socket.socket */                            \
-    X(socket_fileno)         /* _socket.socket.fileno */                    \
-    X(stock_datagram_doRead) /* udp.Port.doRead */                          \
-    X(stock_datagram_write)                                                 \
-    X(stock_delayed_call)          /* base.DelayedCall */                   \
-    X(stock_descriptor_logPrefix)  /* abstract.FileDescriptor.logPrefix */  \
-    X(stock_doWrite)               /* abstract.FileDescriptor.doWrite */    \
-    X(stock_logPrefix)             /* tcp.Connection.logPrefix */           \
-    X(stock_pipe_dataReceived)     /* process.ProcessReader.dataReceived */ \
-    X(stock_process_dataReceived)  /* process.Process.childDataReceived */  \
-    X(stock_stdio_dataReceived)    /* stdio.StandardIO.childDataReceived */ \
-    X(stock_unix_connected_doRead) /* unix.ConnectedDatagramPort.doRead */  \
-    X(stock_unix_connected_write)  /* unix.ConnectedDatagramPort.write */   \
-    X(stock_unix_write)            /* unix.DatagramPort.write */            \
-    X(format_stack)                /* traceback.format_stack */             \
-    X(make_socket)                 /* and from pyreactor/_reports.py: */    \
-    X(buggy_prefix)                                                         \
-    X(connected_datagram_error)                                             \
-    X(event_error)                                                          \
-    X(iterate_by_methods)                                                   \
-    X(main_loop_error)                                                      \
-    X(repr_delayed_call)                                                    \
-    X(thread_call_error)                                                    \
+#define PYR_REACTOR_GIVEN(X)                                         \
+    X(AlreadyCalled) /* twisted.internet.error */                    \
+    X(AlreadyCancelled)                                              \
+    X(CONNECTION_DONE) /* twisted.internet.main */                   \
+    X(CONNECTION_LOST)                                               \
+    X(ILogContext)    /* twisted.python.log */                       \
+    X(context_module) /* twisted.python.context */                   \
+    X(done_failure)   /* posixbase's own Failures for those two */   \
+    X(lost_failure)                                                  \
+    X(no_descriptor)      /* posixbase._NO_FILEDESC */               \
+    X(stock_delayed_call) /* base.DelayedCall */                     \
+    X(format_stack)       /* traceback.format_stack */               \
+    X(buggy_prefix)       /* and from pyreactor/_loop/reports.py: */ \
+    X(event_error)                                                   \
+    X(iterate_by_methods)                                            \
+    X(main_loop_error)                                               \
+    X(repr_delayed_call)                                             \
+    X(thread_call_error)                                             \
     X(timed_call_error)
 
 typedef struct pyr_reactor_state {
@@ -56,10 +41,6 @@ typedef struct pyr_reactor_state {
     PyTypeObject *stream_type;
     PyCFunction time_function;  /* CPython's own time.time; NULL until it was seen */
     unsigned int debug_off_tag; /* base.DelayedCall's while its debug is False; or 0 */
-    char *read_buffer;       /* shared by all streams; see transport/stream_internal.h */
-    bool read_buffer_busy;   /* it holds what is not yet handed over */
-    struct pyr_batch *batch; /* of datagram ports; made when first needed, as peers */
-    struct pyr_peers *peers;
 #define X(name) PyObject *name;
     PYR_REACTOR_GIVEN(X)
 #undef X

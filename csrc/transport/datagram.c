@@ -67,7 +67,7 @@ datagram_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(
     if (st == NULL) {
         return NULL;
     }
-    if (st->reactor->stock_datagram_write == NULL) {
+    if (st->transport->stock_datagram_write == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "import pyreactor.reactor first");
         return NULL;
     }

@@ -8,7 +8,7 @@
 pyr_batch *
 pyr_datagram_batch_of(core_state *st)
 {
-    pyr_reactor_state *state = st->reactor;
+    pyr_transport_state *state = st->transport;
     if (state->batch != NULL) {
         return state->batch;
     }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "loop/reactor_state.h"
+#include "transport/state.h"
 #include "transport/peers.h"
 
 /* What stock has a class for each; connected only is a UNIX port that was made so. */
@@ -51,7 +52,7 @@ static inline bool
 pyr_datagram_has_plain_socket(DatagramPort *self)
 {
     return self->socket != NULL &&
-           (PyObject *)Py_TYPE(self->socket) == self->st->reactor->socket_class;
+           (PyObject *)Py_TYPE(self->socket) == self->st->transport->socket_class;
 }
 
 /* ---- datagram_batch.c: many datagrams by one system call ---- */

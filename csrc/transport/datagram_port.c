@@ -14,7 +14,7 @@ pyr_datagram_descriptor(DatagramPort *self)
         return -1;
     }
     PyObject *number =
-        PyObject_CallOneArg(self->st->reactor->socket_fileno, self->socket);
+        PyObject_CallOneArg(self->st->transport->socket_fileno, self->socket);
     if (number == NULL) {
         return -1;
     }
@@ -37,8 +37,8 @@ pyr_datagram_packet_size(DatagramPort *self, Py_ssize_t *size)
     if (value == NULL) {
         return -1;
     }
-    *size = is_int ? PyLong_AsSsize_t(value)
-                   : PyNumber_AsSsize_t(value, PyExc_OverflowError);
+    *size =
+        is_int ? PyLong_AsSsize_t(value) : PyNumber_AsSsize_t(value, PyExc_OverflowError);
     Py_DECREF(value);
     if (*size < 0 && !PyErr_Occurred()) {
         PyErr_SetString(PyExc_ValueError, "negative buffersize in recvfrom");
@@ -87,10 +87,10 @@ pyr_datagram_is_connected(DatagramPort *self)
 pyr_peers *
 pyr_datagram_peers(core_state *st)
 {
-    if (st->reactor->peers == NULL) {
-        st->reactor->peers = pyr_peers_new();
+    if (st->transport->peers == NULL) {
+        st->transport->peers = pyr_peers_new();
     }
-    return st->reactor->peers;
+    return st->transport->peers;
 }
 
 int

@@ -65,7 +65,8 @@ call_datagramReceived(DatagramPort *self, PyObject *data,
 static int
 handle_connected_error(DatagramPort *self)
 {
-    return pyr_report_ask(self->st->reactor->connected_datagram_error, (PyObject *)self);
+    return pyr_report_ask(self->st->transport->connected_datagram_error,
+                          (PyObject *)self);
 }
 
 /* Hand over one datagram; what that raises is logged. */
@@ -222,7 +223,7 @@ fill_batch(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, Py_ssize_t *to
 static int
 read_by_stock(DatagramPort *self)
 {
-    pyr_reactor_state *state = self->st->reactor;
+    pyr_transport_state *state = self->st->transport;
     PyObject *stock = self->kind == DATAGRAM_UNIX_CONNECTED
                           ? state->stock_unix_connected_doRead
                           : state->stock_datagram_doRead;

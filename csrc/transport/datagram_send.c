@@ -11,7 +11,7 @@ static PyObject *
 write_by_stock(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs,
                PyObject *kwnames)
 {
-    pyr_reactor_state *state = self->st->reactor;
+    pyr_transport_state *state = self->st->transport;
     PyObject *const stock[] = {
         [DATAGRAM_UDP] = state->stock_datagram_write,
         [DATAGRAM_UNIX] = state->stock_unix_write,

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/override.h"
-#include "loop/reactor_state.h"
+#include "transport/state.h"
 #include "transport/kind.h"
 #include "transport/stream_internal.h"
 
@@ -56,7 +56,7 @@ deliver_to_process(StreamConnection *self, PyObject *proc, const char *data,
     if (method == NULL) {
         return -1;
     }
-    if (pyr_is_bound(st, method, proc, st->reactor->stock_stdio_dataReceived)) {
+    if (pyr_is_bound(st, method, proc, st->transport->stock_stdio_dataReceived)) {
         argument = PyObject_GetAttr(proc, st->names.protocol);
         status =
             argument == NULL ? -1 : pyr_stream_deliver_to(self, argument, data, size);
@@ -75,7 +75,7 @@ static int
 deliver_of_pipe(StreamConnection *self, const char *data, Py_ssize_t size)
 {
     core_state *st = self->st;
-    PyObject *stock = st->reactor->stock_pipe_dataReceived, *proc = NULL;
+    PyObject *stock = st->transport->stock_pipe_dataReceived, *proc = NULL;
     PyObject *method = PyObject_GetAttr((PyObject *)self, st->names.dataReceived);
     int status = -1;
     if (method == NULL) {
@@ -111,9 +111,9 @@ deliver_of_terminal(StreamConnection *self, const char *data, Py_ssize_t size)
 
 /* ---- the type ---- */
 
-#define FILE_KIND                                                        \
-    .ops = &pyr_stream_pipe_ops, .overrides = pyr_stream_file_overrides, \
-    .receive = read_file, .send = write_file
+#define FILE_KIND                                                          \
+    .ops = &pyr_stream_pipe_ops, .terminal_ops = &pyr_stream_terminal_ops, \
+    .overrides = pyr_stream_file_overrides, .receive = read_file, .send = write_file
 
 static PyObject *
 file_stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
@@ -178,7 +178,7 @@ int
 pyr_file_stream_exec(PyObject *module, core_state *st)
 {
     PyTypeObject *type =
-        pyr_add_type(module, &file_stream_spec, (PyObject *)st->reactor->stream_type);
+        pyr_add_type(module, &file_stream_spec, (PyObject *)st->transport->stream_type);
     Py_XDECREF(type);
     return type == NULL ? -1 : 0;
 }

@@ -51,7 +51,8 @@ pyr_peers_free(pyr_peers *self)
 
 /* Put the tuple, a new reference, and its sockaddr into the place. */
 static void
-remember(peer *place, PyObject *pair, const struct sockaddr_storage *addr, socklen_t size)
+remember_peer(peer *place, PyObject *pair, const struct sockaddr_storage *addr,
+              socklen_t size)
 {
     PyObject *old = place->pair;
     place->pair = pair;
@@ -90,7 +91,7 @@ pyr_peers_pair(pyr_peers *self, const struct sockaddr_storage *addr)
     PyObject *pair = whole == NULL ? NULL : PyTuple_GetSlice(whole, 0, 2);
     Py_XDECREF(whole);
     if (pair != NULL) {
-        remember(place, Py_NewRef(pair), addr, size);
+        remember_peer(place, Py_NewRef(pair), addr, size);
     }
     return pair;
 }
@@ -106,7 +107,7 @@ pyr_peers_sockaddr(pyr_peers *self, PyObject *pair, int family,
     }
     socklen_t size = pyr_address_from_pair(pair, family, addr);
     if (size > 0) {
-        remember(place, Py_NewRef(pair), addr, size);
+        remember_peer(place, Py_NewRef(pair), addr, size);
     }
     return size;
 }

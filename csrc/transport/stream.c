@@ -6,6 +6,7 @@
 
 #include "loop/loop.h"
 #include "loop/reactor_state.h"
+#include "transport/state.h"
 #include "transport/kind.h"
 
 /* ---- methods: reading and writing ---- */
@@ -64,7 +65,7 @@ static PyObject *
 stream_doWrite(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
     if (self->overrides & OWN_SEND) { /* stock's doWrite calls writeSomeData */
-        return PyObject_CallOneArg(self->st->reactor->stock_doWrite, (PyObject *)self);
+        return PyObject_CallOneArg(self->st->transport->stock_doWrite, (PyObject *)self);
     }
     return pyr_stream_do_write(self);
 }
@@ -203,7 +204,7 @@ pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind)
     if (st == NULL) {
         return NULL;
     }
-    if (st->reactor->stock_doWrite == NULL) {
+    if (st->transport->stock_doWrite == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "import pyreactor.reactor first");
         return NULL;
     }
@@ -321,7 +322,8 @@ static PyType_Spec stream_spec = {
 int
 pyr_stream_exec(PyObject *module, core_state *st)
 {
-    st->reactor->stream_type =
+    st->transport->stream_type =
         pyr_add_type(module, &stream_spec, (PyObject *)st->reactor->selectable_type);
-    return st->reactor->stream_type == NULL ? -1 : 0;
+    st->reactor->stream_type = (PyTypeObject *)Py_XNewRef(st->transport->stream_type);
+    return st->transport->stream_type == NULL ? -1 : 0;
 }

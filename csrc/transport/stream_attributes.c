@@ -4,6 +4,7 @@
 #include "core/attribute.h"
 #include "loop/loop.h"
 #include "loop/reactor_state.h"
+#include "transport/state.h"
 
 /* A server's logstr, "Protocol,number,host".  An idle connection needs none, so it is put
  * together when it is first needed; borrowed reference. */
@@ -58,7 +59,7 @@ stream_get_socket(StreamConnection *self, void *Py_UNUSED(closure))
             pyr_attribute_absent((PyObject *)self, "socket");
             return NULL;
         }
-        self->socket = PyObject_CallFunction(self->st->reactor->make_socket, "ii",
+        self->socket = PyObject_CallFunction(self->st->transport->make_socket, "ii",
                                              (int)self->family, self->fd);
         if (self->socket == NULL) {
             return NULL;
@@ -164,7 +165,7 @@ get_bool_flag(PyObject *self, void *closure)
 }
 
 static int
-set_flag(PyObject *self, PyObject *value, void *closure)
+set_stream_flag(PyObject *self, PyObject *value, void *closure)
 {
     int truth = value == NULL ? 0 : PyObject_IsTrue(value);
     if (truth >= 0) {
@@ -194,9 +195,10 @@ stream_set_fd(StreamConnection *self, PyObject *value, void *Py_UNUSED(closure))
     return 0;
 }
 
-#define FLAG(name, get, field)                                                      \
-    {                                                                               \
-        name, get, set_flag, NULL, (void *)offsetof(struct StreamConnection, field) \
+#define FLAG(name, get, field)                               \
+    {                                                        \
+        name, get, set_stream_flag, NULL,                    \
+            (void *)offsetof(struct StreamConnection, field) \
     }
 #define LIST(name, field)                                  \
     {                                                      \

@@ -20,8 +20,9 @@ typedef ssize_t (*pyr_transfer)(int fd, struct iovec *items, int count);
 /* What differs between the kinds of streams.  A class names its kind by _kind (str). */
 typedef struct {
     const pyr_selectable_ops *ops;
-    const pyr_override *overrides; /* the methods that may be replaced */
-    pyr_transfer receive;          /* into one item */
+    const pyr_selectable_ops *terminal_ops; /* while the descriptor is a terminal */
+    const pyr_override *overrides;          /* the methods that may be replaced */
+    pyr_transfer receive;                   /* into one item */
     pyr_transfer send;
     /* Hand over what was read, which stays there meanwhile; NULL for
      * protocol.dataReceived.  -1 with an exception set. */

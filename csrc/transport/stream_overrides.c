@@ -1,12 +1,12 @@
 /* Which of a stream's methods its class or the instance replaces; see stream.h. */
 #include "transport/stream_internal.h"
 
-#include "loop/reactor_state.h"
+#include "transport/state.h"
 
 /* A class stands for what it has under the name; nothing, for _stockWriteSomeData. */
-#define EXPECTED(field)                    \
-    {                                      \
-        offsetof(pyr_reactor_state, field) \
+#define EXPECTED(field)                      \
+    {                                        \
+        offsetof(pyr_transport_state, field) \
     }
 #define C_METHOD EXPECTED(stream_type)
 
@@ -37,7 +37,7 @@ expected_method(core_state *st, PyTypeObject *type, const pyr_override *entry)
     if (entry->bit == OWN_SEND) {
         return PyObject_GetAttr((PyObject *)type, st->names._stockWriteSomeData);
     }
-    PyObject *expected = *(PyObject **)((char *)st->reactor + entry->expected[0]);
+    PyObject *expected = *(PyObject **)((char *)st->transport + entry->expected[0]);
     return PyType_Check(expected)
                ? PyObject_GetAttr(expected, pyr_name_at(st, entry->name))
                : Py_NewRef(expected);

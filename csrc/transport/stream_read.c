@@ -8,6 +8,7 @@
 #include "framing/framing.h"
 #include "loop/loop.h"
 #include "loop/reactor_state.h"
+#include "transport/state.h"
 #include "transport/ancillary.h"
 
 #define DEFAULT_BUFFER_SIZE 65536 /* stock's FileDescriptor.bufferSize */
@@ -40,7 +41,7 @@ int
 pyr_stream_buffer_take(StreamConnection *self, Py_ssize_t limit,
                        pyr_receive_buffer *buffer)
 {
-    pyr_reactor_state *state = self->st->reactor;
+    pyr_transport_state *state = self->st->transport;
     if (state->read_buffer == NULL) {
         state->read_buffer = PyMem_RawMalloc(PYR_READ_BUFFER_SIZE);
     }
@@ -64,7 +65,7 @@ pyr_stream_buffer_give_back(pyr_receive_buffer *buffer)
     if (buffer->lender == NULL) {
         PyMem_Free(buffer->data);
     } else {
-        buffer->lender->reactor->read_buffer_busy = false;
+        buffer->lender->transport->read_buffer_busy = false;
         buffer->lender = NULL;
     }
     buffer->data = NULL;

@@ -8,6 +8,7 @@
 
 #include "loop/errors.h"
 #include "loop/reactor_state.h"
+#include "transport/state.h"
 
 #define JOIN_FROM 8       /* from so many items on, small ones are joined */
 #define JOIN_MAX 16384    /* bytes, if that is all of them together */
@@ -164,7 +165,7 @@ static PyObject *
 send_descriptors(StreamConnection *self)
 {
     PyObject *why =
-        PyObject_CallOneArg(self->st->reactor->stock_doWrite, (PyObject *)self);
+        PyObject_CallOneArg(self->st->transport->stock_doWrite, (PyObject *)self);
     if (why == Py_None && self->writing && self->loop != NULL) {
         self->blocked = 1;
         if (pyr_stream_update_watch(self) < 0) {

@@ -8,10 +8,7 @@ words are stock Twisted's, logged in the name of the module that logs them in st
 from __future__ import annotations
 
 import copyreg
-import socket
-import sys
 from collections.abc import Sequence
-from errno import EAGAIN, ECONNREFUSED, EINTR, EWOULDBLOCK
 from typing import Any
 
 from twisted.internet import base
@@ -34,31 +31,6 @@ def event_error(prefix: str | None = None) -> None:
         log.err()
     else:
         log.err(system=prefix)
-
-
-def connected_datagram_error(port: Any) -> bool:
-    """
-    What stock's doRead of a connected UNIX datagram port does with any exception.
-
-    It takes an OSError for one of its socket, even if the protocol's ``datagramReceived``
-    raised it, and logs what is none.
-
-    :param port: the port that reads.
-    :returns: whether the port is to go on reading.
-    :raises OSError: the same, if it ends the port.
-    """
-    problem = sys.exc_info()[1]
-    if not isinstance(problem, OSError):
-        log.deferr()
-        return True
-    number = problem.args[0]
-    if number in (EAGAIN, EINTR, EWOULDBLOCK):
-        return False
-    if number != ECONNREFUSED:
-        del problem  # else it would hold this frame, which holds it, by its traceback
-        raise
-    port.protocol.connectionRefused()
-    return True
 
 
 def timed_call_error(creator: Sequence[str] | None) -> None:
@@ -166,15 +138,3 @@ def iterate_by_methods(reactor: Any) -> None:
     reactor.runUntilCurrent()
     delay = reactor.timeout()
     reactor.doIteration(reactor.running and delay)
-
-
-def make_socket(family: int, descriptor: int) -> socket.socket:
-    """
-    The Python socket of an accepted connection, which does not block.
-
-    :param family: such as ``socket.AF_INET``.
-    :param descriptor: its number, which is the socket's from now on.
-    """
-    skt = socket.socket(family, socket.SOCK_STREAM, 0, fileno=descriptor)
-    skt.setblocking(False)
-    return skt

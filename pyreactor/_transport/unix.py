@@ -20,7 +20,7 @@ from pyreactor._transport import tcp as _tcp
 
 
 @stand_in
-class Connection(_tcp.Connection):  # type: ignore[misc]
+class Connection(_tcp.Connection):
     """A connected UNIX transport.  Mirrors :class:`twisted.internet.unix._SendmsgMixin`."""
 
     _kind = "UNIX"
