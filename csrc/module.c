@@ -7,8 +7,7 @@
 #include "core/given.h"
 #include "deferred/object.h"
 #include "framing/framing.h"
-#include "loop/reactor_concepts.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 #include "tls/records.h"
 #include "tls/state.h"
 #include "transport/state.h"
@@ -31,7 +30,7 @@ static const concept concepts[] = {
     {0, 0, NULL, pyr_standin_exec, pyr_standin_traverse_state, pyr_standin_clear_state},
     {0, 0, NULL, pyr_class_watch_exec, pyr_class_watch_traverse, pyr_class_watch_clear},
     {ROOM(framing), NULL, pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
-    {ROOM(reactor), pyr_reactor_objects, pyr_reactor_exec, NULL, NULL},
+    {ROOM(loop), pyr_loop_objects, pyr_loop_exec, NULL, NULL},
     {ROOM(transport), pyr_transport_objects, pyr_transport_exec, NULL,
      pyr_transport_clear},
     {ROOM(tls), pyr_tls_objects, pyr_tls_exec, NULL, pyr_tls_clear},

@@ -53,7 +53,7 @@ from pyreactor._transport import unix as _unix
 _DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
 _FAILURES = _DISCONNECT.__defaults__[0]
 
-_core.configure_reactor(
+_core.configure_loop(
     AlreadyCalled=error.AlreadyCalled,
     AlreadyCancelled=error.AlreadyCancelled,
     CONNECTION_DONE=main.CONNECTION_DONE,
@@ -69,7 +69,9 @@ _core.configure_reactor(
     event_error=_reports.event_error,
     iterate_by_methods=_reports.iterate_by_methods,
     main_loop_error=_reports.main_loop_error,
+    poll_continuously=_reports.poll_continuously,
     repr_delayed_call=_reports.repr_delayed_call,
+    stop_polling=_reports.stop_polling,
     thread_call_error=_reports.thread_call_error,
     timed_call_error=_reports.timed_call_error,
 )
@@ -92,8 +94,8 @@ _core.configure_transport(
 )
 
 stand_in(_core.DelayedCall, base.DelayedCall)
-for _name, _method in (("canceller", "_cancelCallLater"), ("resetter", "_moveCallLaterSooner")):
-    setattr(_core.DelayedCall, _name, _reports.OfReactor(_name, _method))
+for _hook, _maker in (("canceller", "_cancelCallLater"), ("resetter", "_moveCallLaterSooner")):
+    setattr(_core.DelayedCall, _hook, _reports.OfReactor(_hook, _maker))
 _core.DelayedCall.__reduce_ex__ = _reports.reduce_delayed_call  # type: ignore[method-assign]
 
 if hasattr(_tcp.Connection, "startTLS"):  # there is pyOpenSSL
@@ -126,7 +128,7 @@ class _Waker(_UnixWaker):
 
 
 # Attributes of the reactor that the loop has to know of at once.
-_MIRRORED = frozenset({"_started", "running", "_justStopped"})
+_MIRRORED = {"_started": "started", "running": "running", "_justStopped": "just_stopped"}
 _CALLED_BY_MAIN_LOOP = ("runUntilCurrent", "timeout", "doIteration")
 _CALLED_BY_LOOP = frozenset({*_CALLED_BY_MAIN_LOOP, "_disconnectSelectable"})
 _CALLED_OFTEN = ("callLater", "callFromThread")
@@ -170,15 +172,19 @@ class PyReactor(posixbase.PosixReactorBase):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name in _MIRRORED or name == "seconds":
-            self._loop.watch(name, value)
+        if name in _MIRRORED:
+            setattr(self._loop, _MIRRORED[name], bool(value))
+            self._loop.changed()
+        elif name == "seconds":
+            self._loop.clock_known = False
+            self._loop.changed()
         elif name in _CALLED_BY_LOOP:
             self._checkOverrides()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name == "seconds":
-            self._loop.watch(name, None)
+            self._loop.clock_known = False
         elif name in _CALLED_BY_LOOP:
             self._checkOverrides()
 
@@ -188,12 +194,9 @@ class PyReactor(posixbase.PosixReactorBase):
             name in self.__dict__ or getattr(type(self), name) is not getattr(PyReactor, name)
             for name in _CALLED_BY_MAIN_LOOP
         )
-        self._loop.watch("overridden", overridden)
+        self._loop.overridden = overridden
         disconnect = self._disconnectSelectable
-        self._loop.watch(
-            "plain_disconnect",
-            getattr(disconnect, "__func__", None) is _DISCONNECT,
-        )
+        self._loop.plain_disconnect = getattr(disconnect, "__func__", None) is _DISCONNECT
 
     # ---- IReactorCore ----
 
@@ -216,12 +219,12 @@ class PyReactor(posixbase.PosixReactorBase):
         try:
             super().run(installSignalHandlers)
         finally:
-            self._loop.watch("signal_wakeup", False)
+            self._loop.signal_wakeup = False
 
     def _reallyStartRunning(self) -> None:
         super()._reallyStartRunning()
         # With Twisted's handlers a signal writes to a pipe that the loop polls.
-        self._loop.watch("signal_wakeup", self._installSignalHandlers)
+        self._loop.signal_wakeup = bool(self._installSignalHandlers)
 
     def runUntilCurrent(self) -> None:
         """Run the calls from threads and the timed calls that are due."""

@@ -21,7 +21,7 @@ typedef struct core_state {
         int watcher; /* what it knows this module by, then */
     } class_watch;
     struct pyr_framing_state *framing;
-    struct pyr_reactor_state *reactor;
+    struct pyr_loop_state *loop;
     struct pyr_transport_state *transport;
     struct pyr_tls_state *tls;
     struct pyr_deferred_state *deferred;

@@ -3,8 +3,8 @@
  * our own connections, whose class leaves these as they are, without attribute access.
  */
 #include "framing/parser.h"
-#include "loop/reactor_state.h"
 #include "framing/framing.h"
+#include "transport/state.h"
 #include "transport/stream.h"
 
 /* Whether an attribute of this class is the descriptor that StreamConnection was made
@@ -14,7 +14,7 @@ is_of_stream(core_state *st, PyTypeObject *type, PyObject *name, PyTypeObject *k
 {
     PyObject *found = pyr_standin_method(st, _PyType_Lookup(type, name));
     return found != NULL && Py_IS_TYPE(found, kind) &&
-           PyDescr_TYPE(found) == st->reactor->stream_type && PyDescr_NAME(found) == name;
+           PyDescr_TYPE(found) == st->transport->stream_type && PyDescr_NAME(found) == name;
 }
 
 /* What a class of transports has unchanged from StreamConnection. */
@@ -22,7 +22,7 @@ static const pyr_transport_class *
 look_at_class(core_state *st, PyTypeObject *type)
 {
     pyr_transport_class *known = &st->framing->transport_class;
-    PyTypeObject *stream = st->reactor->stream_type;
+    PyTypeObject *stream = st->transport->stream_type;
     memset(known, 0, sizeof(*known));
     if (PyType_IsSubtype(type, stream) && type->tp_getattro == stream->tp_getattro) {
         PyNumberMethods *number = type->tp_as_number;

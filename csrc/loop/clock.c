@@ -1,11 +1,12 @@
 /* The reactor's clock; see clock.h. */
 #include "loop/clock.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 
 #include <dlfcn.h>
 #include <time.h>
 
 #include "core/objects.h"
+#include "core/override.h"
 
 /* ---- whether time.time is CPython's function ---- */
 
@@ -35,7 +36,7 @@ builtin_is_systems(pyr_clock *self)
         return true;
     }
     PyCFunction function = PyCFunction_GET_FUNCTION(builtin);
-    PyCFunction *known = &self->st->reactor->time_function;
+    PyCFunction *known = &self->st->loop->time_function;
     if (function == *known) {
         return true;
     }
@@ -67,43 +68,22 @@ is_time_dot_time(PyObject *found)
     return is;
 }
 
-/* What the reactor's classes have under the name of seconds, out of its staticmethod; no
- * code of the application's runs.  A new reference, or NULL. */
-static PyObject *
-find_in_classes(PyTypeObject *type, PyObject *name)
-{
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_mro); i++) {
-        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(type->tp_mro, i);
-        PyObject *found =
-            base->tp_dict == NULL ? NULL : PyDict_GetItemWithError(base->tp_dict, name);
-        if (found != NULL) {
-            return Py_IS_TYPE(found, &PyStaticMethod_Type)
-                       ? PyObject_GetAttrString(found, "__func__")
-                       : Py_NewRef(found);
-        }
-        if (PyErr_Occurred()) {
-            break;
-        }
-    }
-    return NULL;
-}
-
-/* time.time if it is what reactor.seconds gives, else NULL; a new reference. */
+/* time.time if it is what reactor.seconds gives, else NULL; a new reference.  No code of
+ * the application's runs. */
 static PyObject *
 find_builtin(PyObject *reactor, PyObject *name)
 {
-    PyTypeObject *type = Py_TYPE(reactor);
-    if (type->tp_getattro != PyObject_GenericGetAttr) {
-        return NULL;
+    PyObject *own = NULL, *found = NULL;
+    if (Py_TYPE(reactor)->tp_getattro == PyObject_GenericGetAttr) {
+        own = PyObject_GenericGetDict(reactor, NULL);
     }
-    /* By this the class gets the tag that tells whether it was changed since. */
-    PyObject *own = PyObject_GetAttrString(reactor, "__dict__");
-    if (own == NULL || !PyDict_Check(own) || PyDict_Contains(own, name) != 0) {
-        Py_XDECREF(own);
-        return NULL;
+    if (own != NULL && PyDict_Contains(own, name) == 0) {
+        found = pyr_class_find(Py_TYPE(reactor), name);
     }
-    Py_DECREF(own);
-    PyObject *found = find_in_classes(type, name);
+    Py_XDECREF(own);
+    if (found != NULL && Py_IS_TYPE(found, &PyStaticMethod_Type)) {
+        Py_SETREF(found, PyObject_GetAttrString(found, "__func__"));
+    }
     if (found != NULL && !is_time_dot_time(found)) {
         Py_CLEAR(found);
     }
@@ -114,13 +94,14 @@ find_builtin(PyObject *reactor, PyObject *name)
 static void
 look_up(pyr_clock *self)
 {
+    pyr_class_see(self->st, &self->seen, Py_TYPE(self->reactor));
     PyObject *builtin = find_builtin(self->reactor, self->st->names.seconds);
     PyErr_Clear();
+    self->known = true;
     self->plain = builtin != NULL;
     if (builtin != NULL) {
         Py_XSETREF(self->builtin, builtin);
     }
-    self->class_tag = pyr_type_tag(Py_TYPE(self->reactor));
 }
 
 bool
@@ -129,17 +110,10 @@ pyr_clock_is_plain(pyr_clock *self)
     if (self->reactor == NULL) { /* collected; its calls may still be asked */
         return true;
     }
-    unsigned int tag = pyr_type_tag(Py_TYPE(self->reactor));
-    if (tag == 0 || tag != self->class_tag) {
+    if (!self->known || !pyr_class_is_as_seen(&self->seen, Py_TYPE(self->reactor))) {
         look_up(self);
     }
     return self->plain;
-}
-
-void
-pyr_clock_changed(pyr_clock *self)
-{
-    self->class_tag = 0;
 }
 
 bool

@@ -11,16 +11,17 @@
 
 #include <stdbool.h>
 
+#include "core/class_watch.h"
 #include "core/core.h"
 
 typedef struct {
     core_state *st;
-    PyObject *reactor; /* borrowed; NULL once it was collected */
-    PyObject *builtin; /* time.time, once reactor.seconds was found to be it */
-    unsigned int
-        class_tag; /* of the reactor's class when `plain` was found out; 0: never */
-    bool plain;    /* reactor.seconds is `builtin` */
-    double last;   /* the system's time when it was last read */
+    PyObject *reactor;   /* borrowed; NULL once it was collected */
+    PyObject *builtin;   /* time.time, once reactor.seconds was found to be it */
+    pyr_class_seen seen; /* the reactor's class, since when `plain` is known; */
+    bool known;          /* and the reactor itself neither got nor lost `seconds` */
+    bool plain;          /* reactor.seconds is `builtin` */
+    double last;         /* the system's time when it was last read */
 } pyr_clock;
 
 /* Whether reactor.seconds is time.time, whatever that does. */
@@ -34,8 +35,5 @@ int pyr_clock_read(pyr_clock *self, double *seconds);
 
 /* Read a clock of the application's, or the reactor's time.time if that is NULL. */
 int pyr_clock_read_other(pyr_clock *self, PyObject *other, double *seconds);
-
-/* An attribute of the reactor's by the name of seconds came or went. */
-void pyr_clock_changed(pyr_clock *self);
 
 #endif

@@ -1,6 +1,6 @@
 /* DelayedCall; see delayed_call.h. */
 #include "loop/delayed_call.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 
 #include "core/attribute.h"
 #include "core/objects.h"
@@ -8,28 +8,13 @@
 
 /* ---- making calls ---- */
 
-/* base.DelayedCall.debug, which programs switch on on the stock class.  A tag tells of
- * the next change while it is off. */
-static int
-look_at_debug(core_state *st, PyTypeObject *type)
-{
-    PyObject *debug = PyDict_GetItemWithError(type->tp_dict, st->names.debug);
-    if (debug == NULL) {
-        return PyErr_Occurred() ? -1 : 0;
-    }
-    if (debug == Py_False) {
-        st->reactor->debug_off_tag = pyr_type_new_tag(type, st->names.debug);
-        return 0;
-    }
-    return PyObject_IsTrue(debug);
-}
-
+/* base.DelayedCall.debug, which programs switch on on the stock class. */
 static inline int
 debug_is_on(core_state *st)
 {
-    PyTypeObject *type = (PyTypeObject *)st->reactor->stock_delayed_call;
-    unsigned int tag = pyr_type_tag(type);
-    return tag != 0 && tag == st->reactor->debug_off_tag ? 0 : look_at_debug(st, type);
+    PyTypeObject *type = (PyTypeObject *)st->loop->stock_delayed_call;
+    PyObject *debug = PyDict_GetItemWithError(type->tp_dict, st->names.debug);
+    return debug != NULL ? pyr_truth(debug) : PyErr_Occurred() ? -1 : 0;
 }
 
 static int
@@ -100,8 +85,7 @@ due_time(pyr_clock *clock, PyObject *delay, double *due)
 static DelayedCall *
 delayed_call_new(pyr_timers *timers, double time, PyObject *func)
 {
-    DelayedCall *self =
-        PyObject_GC_New(DelayedCall, timers->st->reactor->delayed_call_type);
+    DelayedCall *self = PyObject_GC_New(DelayedCall, timers->st->loop->delayed_call_type);
     if (self == NULL) {
         return NULL;
     }
@@ -129,7 +113,7 @@ keep_clock(DelayedCall *call)
 static int
 keep_creator(DelayedCall *call)
 {
-    call->creator = PyObject_CallNoArgs(call->timers->st->reactor->format_stack);
+    call->creator = PyObject_CallNoArgs(call->timers->st->loop->format_stack);
     return call->creator == NULL ? -1 : 0;
 }
 
@@ -172,11 +156,11 @@ check_pending(DelayedCall *self)
 {
     core_state *st = self->timers->st;
     if (self->cancelled) {
-        PyErr_SetNone(st->reactor->AlreadyCancelled);
+        PyErr_SetNone(st->loop->AlreadyCancelled);
         return -1;
     }
     if (self->called) {
-        PyErr_SetNone(st->reactor->AlreadyCalled);
+        PyErr_SetNone(st->loop->AlreadyCalled);
         return -1;
     }
     return 0;
@@ -184,7 +168,7 @@ check_pending(DelayedCall *self)
 
 /* What a program has put under `name` into this call; a new reference, or NULL. */
 static PyObject *
-own_value(DelayedCall *self, PyObject *name)
+value_in_call(DelayedCall *self, PyObject *name)
 {
     PyObject *value = NULL;
     if (self->dict != NULL) {
@@ -198,7 +182,7 @@ own_value(DelayedCall *self, PyObject *name)
 static int
 tell_hook(DelayedCall *self, PyObject *name)
 {
-    PyObject *hook = own_value(self, name);
+    PyObject *hook = value_in_call(self, name);
     if (hook == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
@@ -310,19 +294,6 @@ delayed_call_delay(DelayedCall *self, PyObject *seconds_later)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(activate_delay_doc,
-             "activate_delay($self)\n--\n\n"
-             "Add the pending delay to the time.\n\n"
-             "Mirrors twisted.internet.base.DelayedCall.activate_delay.");
-
-static PyObject *
-delayed_call_activate_delay(DelayedCall *self, PyObject *Py_UNUSED(ignored))
-{
-    self->time += self->delayed_time;
-    self->delayed_time = 0.0;
-    Py_RETURN_NONE;
-}
-
 PyDoc_STRVAR(active_doc, "active($self)\n--\n\n"
                          "True (bool) if this call was neither made nor cancelled.\n\n"
                          "Mirrors twisted.internet.base.DelayedCall.active.");
@@ -349,7 +320,7 @@ delayed_call_repr(DelayedCall *self)
     if (self->repr != NULL && self->repr != Py_None) {
         return Py_NewRef(self->repr);
     }
-    return PyObject_CallOneArg(self->timers->st->reactor->repr_delayed_call,
+    return PyObject_CallOneArg(self->timers->st->loop->repr_delayed_call,
                                (PyObject *)self);
 }
 
@@ -440,14 +411,6 @@ delayed_call_set_seconds(DelayedCall *self, PyObject *value, void *Py_UNUSED(clo
     return 0;
 }
 
-/* For what stock's reactor hands to each of its calls, see pyreactor/_reports.py. */
-static PyObject *
-delayed_call_get_reactor(DelayedCall *self, void *Py_UNUSED(closure))
-{
-    PyObject *reactor = self->timers->clock->reactor;
-    return Py_NewRef(reactor != NULL ? reactor : Py_None);
-}
-
 static PyGetSetDef delayed_call_getset[] = {
     PYR_ATTRIBUTE("func", DelayedCall, func),
     {"args", (getter)delayed_call_get_args, (setter)delayed_call_set_args,
@@ -457,8 +420,6 @@ static PyGetSetDef delayed_call_getset[] = {
     {"seconds", (getter)delayed_call_get_seconds, (setter)delayed_call_set_seconds,
      PyDoc_STR("The clock that reset() reads: a callable that returns float seconds."),
      NULL},
-    {"_reactor", (getter)delayed_call_get_reactor, NULL,
-     PyDoc_STR("The reactor that makes this call, or None once it is gone."), NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL},
 };
@@ -485,8 +446,6 @@ static PyMethodDef delayed_call_methods[] = {
     {"cancel", (PyCFunction)delayed_call_cancel, METH_NOARGS, cancel_doc},
     {"reset", (PyCFunction)delayed_call_reset, METH_O, reset_doc},
     {"delay", (PyCFunction)delayed_call_delay, METH_O, delay_doc},
-    {"activate_delay", (PyCFunction)delayed_call_activate_delay, METH_NOARGS,
-     activate_delay_doc},
     {"active", (PyCFunction)delayed_call_active, METH_NOARGS, active_doc},
     {"getTime", (PyCFunction)delayed_call_getTime, METH_NOARGS, getTime_doc},
     {NULL},
@@ -586,18 +545,41 @@ static PyType_Spec scheduled_spec = {
     .slots = scheduled_slots,
 };
 
+PyDoc_STRVAR(reactor_doc,
+             "reactor_of(call, /)\n--\n\n"
+             "The reactor that makes a timed call, or None once it is gone.\n\n"
+             "Raises TypeError for what is no DelayedCall of a reactor.");
+
+static PyObject *
+core_reactor_of(PyObject *module, PyObject *call)
+{
+    if (!PyObject_TypeCheck(call, pyr_module_state(module)->loop->delayed_call_base)) {
+        PyErr_SetString(PyExc_TypeError, "a DelayedCall is required");
+        return NULL;
+    }
+    PyObject *reactor = ((DelayedCall *)call)->timers->clock->reactor;
+    return Py_NewRef(reactor != NULL ? reactor : Py_None);
+}
+
+static PyMethodDef delayed_call_functions[] = {
+    {"reactor_of", core_reactor_of, METH_O, reactor_doc},
+    {NULL},
+};
+
 int
 pyr_delayed_call_exec(PyObject *module, core_state *st)
 {
-    st->reactor->delayed_call_base = pyr_add_type(module, &delayed_call_spec, NULL);
-    return st->reactor->delayed_call_base == NULL ? -1 : 0;
+    st->loop->delayed_call_base = pyr_add_type(module, &delayed_call_spec, NULL);
+    return st->loop->delayed_call_base == NULL
+               ? -1
+               : PyModule_AddFunctions(module, delayed_call_functions);
 }
 
 int
 pyr_delayed_call_configure(PyObject *module, core_state *st)
 {
     PyObject *bases =
-        PyTuple_Pack(2, st->reactor->delayed_call_base, st->reactor->stock_delayed_call);
+        PyTuple_Pack(2, st->loop->delayed_call_base, st->loop->stock_delayed_call);
     PyObject *type =
         bases == NULL ? NULL : PyType_FromModuleAndSpec(module, &scheduled_spec, bases);
     Py_XDECREF(bases);
@@ -605,6 +587,6 @@ pyr_delayed_call_configure(PyObject *module, core_state *st)
         return -1;
     }
     ((PyTypeObject *)type)->tp_name = "DelayedCall"; /* as messages of stock's have it */
-    Py_XSETREF(st->reactor->delayed_call_type, (PyTypeObject *)type);
+    Py_XSETREF(st->loop->delayed_call_type, (PyTypeObject *)type);
     return 0;
 }

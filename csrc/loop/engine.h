@@ -16,9 +16,10 @@ typedef struct {
     uv_loop_t uv;
     uv_timer_t alarm; /* bounds how long libuv may sleep */
     uv_poll_t waker;
-    int wake_fd;  /* readable once somebody woke the loop */
-    int wake_end; /* where that is written: on Linux the same, an eventfd */
-    bool fresh;   /* the kernel was told of nothing yet */
+    int wake_fd;   /* readable once somebody woke the loop */
+    int wake_end;  /* where that is written: on Linux the same, an eventfd */
+    bool fresh;    /* the kernel was told of nothing yet */
+    void *nowhere; /* NULL: where the kernel cannot write */
 } pyr_engine;
 
 /* A new one, which watches its wake-up already; NULL with an errno in *error. */
@@ -30,6 +31,10 @@ bool pyr_engine_is_whole(pyr_engine *self);
 /* In a forked child: a kernel queue and a wake-up of its own.  All handles are to be
  * proven before libuv runs.  0, or an errno: then it can only be abandoned. */
 int pyr_engine_fork(pyr_engine *self);
+
+/* May the kernel's queue have anything?  One cheap system call; false is certain if the
+ * engine is whole. */
+bool pyr_engine_may_have_events(pyr_engine *self);
 
 /* End the sleep; from any thread. */
 void pyr_engine_wake(pyr_engine *self);

@@ -1,6 +1,6 @@
 /* Handling what is ready; see event.h. */
 #include "loop/event.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 
 #include <poll.h>
 
@@ -30,7 +30,7 @@ disconnect_plainly(Selectable *self, PyObject *failure, bool half)
 static int
 disconnect(Loop *loop, PyObject *selectable, PyObject *why, bool in_read)
 {
-    pyr_reactor_state *state = loop->st->reactor;
+    pyr_loop_state *state = loop->st->loop;
     Selectable *own = loop->plain_disconnect ? pyr_selectable_of(loop, selectable) : NULL;
     if (own != NULL && why == state->CONNECTION_DONE) {
         return disconnect_plainly(own, state->done_failure, in_read);
@@ -57,11 +57,10 @@ handle(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops, int even
     PyObject *why;
     if ((events & PYR_HANG_UP) && !(events & PYR_READ)) {
         in_read = (events & PYR_HANG_UP_OF_READER) != 0;
-        why = Py_NewRef(in_read ? st->reactor->CONNECTION_DONE
-                                : st->reactor->CONNECTION_LOST);
+        why = Py_NewRef(in_read ? st->loop->CONNECTION_DONE : st->loop->CONNECTION_LOST);
     } else {
         why = ops->read_and_write(st, selectable, events, &in_read);
-        if (why == NULL && pyr_report_keep(st->reactor->event_error, NULL, &why) < 0) {
+        if (why == NULL && pyr_report_keep(st->loop->event_error, NULL, &why) < 0) {
             return -1;
         }
     }
@@ -85,10 +84,10 @@ log_prefix_of(core_state *st, PyObject *selectable, const pyr_selectable_ops *op
     if (prefix != NULL || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
         return prefix;
     }
-    if (pyr_report_with(st->reactor->event_error, st->reactor->buggy_prefix) < 0) {
+    if (pyr_report_with(st->loop->event_error, st->loop->buggy_prefix) < 0) {
         return NULL;
     }
-    return Py_NewRef(st->reactor->buggy_prefix);
+    return Py_NewRef(st->loop->buggy_prefix);
 }
 
 void
@@ -105,7 +104,7 @@ pyr_event_dispatch(Loop *loop, PyObject *selectable, const pyr_selectable_ops *o
     int status = handle(loop, selectable, ops, events);
     pyr_logcontext_pop(&loop->logcontext);
     if (status < 0 && (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) ||
-                       pyr_report_with(st->reactor->event_error, prefix) < 0)) {
+                       pyr_report_with(st->loop->event_error, prefix) < 0)) {
         pyr_errors_keep(loop);
     }
     Py_DECREF(prefix);
@@ -122,7 +121,7 @@ dispatch_watch(pyr_watch *watch, int events)
 bool
 pyr_event_read_rest(Loop *loop)
 {
-    PyObject *reader = loop->st->reactor->unread;
+    PyObject *reader = loop->st->loop->unread;
     pyr_watch *watch = reader == NULL ? NULL : pyr_watches_find(&loop->watches, reader);
     if (watch == NULL || !(watch->wanted & PYR_READ)) {
         return false;

@@ -6,13 +6,13 @@
  * hands the current context to the worker thread): then new ones are made.
  */
 #include "loop/logcontext.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 
 int
 pyr_logcontext_enter(core_state *st, pyr_logcontext *self)
 {
     PyObject *tracker = NULL, *current = NULL, *contexts = NULL;
-    tracker = PyObject_GetAttr(st->reactor->context_module, st->names.theContextTracker);
+    tracker = PyObject_GetAttr(st->loop->context_module, st->names.theContextTracker);
     if (tracker == NULL) {
         return -1;
     }
@@ -45,7 +45,7 @@ current_log_context(core_state *st, PyObject *contexts)
         if (!PyDict_CheckExact(context)) {
             continue;
         }
-        if (PyDict_GetItemRef(context, st->reactor->ILogContext, &found) < 0) {
+        if (PyDict_GetItemRef(context, st->loop->ILogContext, &found) < 0) {
             return NULL;
         }
         if (found != NULL) {
@@ -64,7 +64,7 @@ make_context(core_state *st, pyr_logcontext *self, PyObject *base)
         return -1;
     }
     outer = PyDict_New();
-    if (outer == NULL || PyDict_SetItem(outer, st->reactor->ILogContext, inner) < 0) {
+    if (outer == NULL || PyDict_SetItem(outer, st->loop->ILogContext, inner) < 0) {
         Py_DECREF(inner);
         Py_XDECREF(outer);
         return -1;

@@ -6,7 +6,7 @@
  * libuv has returned and the GIL is taken back, so it changes hands once an iteration.
  */
 #include "loop/loop.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 
 #include <math.h>
 
@@ -91,7 +91,7 @@ static int
 turn_by_methods(Loop *self)
 {
     PyObject *result =
-        PyObject_CallOneArg(self->st->reactor->iterate_by_methods, self->reactor);
+        PyObject_CallOneArg(self->st->loop->iterate_by_methods, self->reactor);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }

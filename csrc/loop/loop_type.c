@@ -1,6 +1,6 @@
 /* The type Loop; see loop.h. */
 #include "loop/loop.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 
 #include <math.h>
 
@@ -25,7 +25,7 @@ loop_run(Loop *self, PyObject *Py_UNUSED(ignored))
         while (status == 0 && self->started) {
             status = pyr_loop_turn(self);
         }
-        if (status < 0 && pyr_report(self->st->reactor->main_loop_error) < 0) {
+        if (status < 0 && pyr_report(self->st->loop->main_loop_error) < 0) {
             return NULL;
         }
     }
@@ -155,18 +155,14 @@ loop_wakeUp(Loop *self, PyObject *Py_UNUSED(ignored))
 
 /* ---- descriptors ---- */
 
-/* What the kernel cannot poll, stock polls continuously, and so do we. */
+/* What the kernel cannot poll, stock polls continuously, and so do we: `method` is a
+ * function of pyreactor/_reports.py. */
 static PyObject *
-continuous(Loop *self, PyObject *method, PyObject *selectable)
+continuously(Loop *self, PyObject *method, PyObject *selectable, int event)
 {
-    PyObject *polling =
-        PyObject_GetAttr(self->reactor, self->st->names._continuousPolling);
-    if (polling == NULL) {
-        return NULL;
-    }
-    PyObject *result = PyObject_CallMethodOneArg(polling, method, selectable);
-    Py_DECREF(polling);
-    return result;
+    PyObject *args[] = {self->reactor, selectable,
+                        event == PYR_WRITE ? Py_True : Py_False};
+    return PyObject_Vectorcall(method, args, 3, NULL);
 }
 
 static PyObject *
@@ -177,40 +173,24 @@ add_descriptor(Loop *self, PyObject *selectable, int event)
         return NULL;
     }
     if (status == PYR_NOT_WATCHED) {
-        pyr_names *names = &self->st->names;
         self->has_continuous = true;
-        return continuous(self, event == PYR_READ ? names->addReader : names->addWriter,
-                          selectable);
+        return continuously(self, self->st->loop->poll_continuously, selectable, event);
     }
     Py_RETURN_NONE;
-}
-
-static int
-is_continuous(Loop *self, PyObject *selectable, int event)
-{
-    pyr_names *names = &self->st->names;
-    PyObject *answer = continuous(
-        self, event == PYR_READ ? names->isReading : names->isWriting, selectable);
-    if (answer == NULL) {
-        return -1;
-    }
-    int result = PyObject_IsTrue(answer);
-    Py_DECREF(answer);
-    return result;
 }
 
 static PyObject *
 remove_descriptor(Loop *self, PyObject *selectable, int event)
 {
     if (self->has_continuous) {
-        pyr_names *names = &self->st->names;
-        int found = is_continuous(self, selectable, event);
-        if (found != 0) {
-            return found < 0 ? NULL
-                             : continuous(self,
-                                          event == PYR_READ ? names->removeReader
-                                                            : names->removeWriter,
-                                          selectable);
+        PyObject *found =
+            continuously(self, self->st->loop->stop_polling, selectable, event);
+        if (found == NULL) {
+            return NULL;
+        }
+        Py_DECREF(found);
+        if (found == Py_True) {
+            Py_RETURN_NONE;
         }
     }
     if (pyr_selectable_remove(self, selectable, event) < 0) {
@@ -283,56 +263,13 @@ loop_writers(Loop *self, PyObject *Py_UNUSED(ignored))
 
 /* ---- what PyReactor tells the loop ---- */
 
-static int
-watch_flag(bool *flag, PyObject *value)
-{
-    int truth = PyObject_IsTrue(value);
-    if (truth >= 0) {
-        *flag = truth != 0;
-    }
-    return truth < 0 ? -1 : 0;
-}
-
-PyDoc_STRVAR(
-    watch_doc,
-    "watch($self, name, value, /)\n--\n\n"
-    "Mirror the reactor's attribute name (str): _started, running, _justStopped,\n"
-    "signal_wakeup, overridden, plain_disconnect as flags; of seconds, only that it\n"
-    "came or went.\n\n"
-    "Raises ValueError for another name.");
+PyDoc_STRVAR(changed_doc, "changed($self)\n--\n\n"
+                          "An attribute of the loop's was set: a sleep that another\n"
+                          "thread is in ends, to look at it.");
 
 static PyObject *
-loop_watch(Loop *self, PyObject *args)
+loop_changed(Loop *self, PyObject *Py_UNUSED(ignored))
 {
-    const char *name;
-    PyObject *value;
-    bool *flag;
-    if (!PyArg_ParseTuple(args, "sO:watch", &name, &value)) {
-        return NULL;
-    }
-    if (strcmp(name, "seconds") == 0) {
-        pyr_clock_changed(&self->clock);
-        Py_RETURN_NONE;
-    }
-    if (strcmp(name, "_started") == 0) {
-        flag = &self->started;
-    } else if (strcmp(name, "running") == 0) {
-        flag = &self->running;
-    } else if (strcmp(name, "_justStopped") == 0) {
-        flag = &self->just_stopped;
-    } else if (strcmp(name, "signal_wakeup") == 0) {
-        flag = &self->signal_wakeup;
-    } else if (strcmp(name, "overridden") == 0) {
-        flag = &self->overridden;
-    } else if (strcmp(name, "plain_disconnect") == 0) {
-        flag = &self->plain_disconnect;
-    } else {
-        PyErr_Format(PyExc_ValueError, "%s is not watched", name);
-        return NULL;
-    }
-    if (watch_flag(flag, value) < 0) {
-        return NULL;
-    }
     pyr_wake_notice(&self->wake);
     Py_RETURN_NONE;
 }
@@ -346,8 +283,8 @@ static PyObject *
 loop_forked(Loop *self, PyObject *Py_UNUSED(ignored))
 {
     self->forked = true;
-    self->st->reactor->unread = NULL; /* what it has received is the parent's */
-    if (self->wake.asleep) {          /* the sleeper is not in this process */
+    self->st->loop->unread = NULL; /* what it has received is the parent's */
+    if (self->wake.asleep) {       /* the sleeper is not in this process */
         self->wake.asleep = self->wake.sent = false;
         self->engine_lost = true;
         pyr_watches_forget_ready(&self->watches);
@@ -374,7 +311,7 @@ static PyMethodDef loop_methods[] = {
     {"removeWriter", (PyCFunction)loop_removeWriter, METH_O, removeWriter_doc},
     {"readers", (PyCFunction)loop_readers, METH_NOARGS, readers_doc},
     {"writers", (PyCFunction)loop_writers, METH_NOARGS, writers_doc},
-    {"watch", (PyCFunction)loop_watch, METH_VARARGS, watch_doc},
+    {"changed", (PyCFunction)loop_changed, METH_NOARGS, changed_doc},
     {"forked", (PyCFunction)loop_forked, METH_NOARGS, forked_doc},
     {NULL},
 };
@@ -393,7 +330,7 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (st == NULL) {
         return NULL;
     }
-    if (st->reactor->timed_call_error == NULL) {
+    if (st->loop->timed_call_error == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "import pyreactor.reactor first");
         return NULL;
     }
@@ -460,7 +397,19 @@ loop_dealloc(Loop *self)
     Py_DECREF(type);
 }
 
+/* Mirrors of what the reactor's attributes say; see pyreactor/reactor.py. */
 static PyMemberDef loop_members[] = {
+    {"started", T_BOOL, offsetof(Loop, started), 0, PyDoc_STR("_started")},
+    {"running", T_BOOL, offsetof(Loop, running), 0, PyDoc_STR("running")},
+    {"just_stopped", T_BOOL, offsetof(Loop, just_stopped), 0, PyDoc_STR("_justStopped")},
+    {"signal_wakeup", T_BOOL, offsetof(Loop, signal_wakeup), 0,
+     PyDoc_STR("bool: a signal writes to a descriptor that the loop watches.")},
+    {"overridden", T_BOOL, offsetof(Loop, overridden), 0,
+     PyDoc_STR("bool: a method that the main loop calls was replaced.")},
+    {"plain_disconnect", T_BOOL, offsetof(Loop, plain_disconnect), 0,
+     PyDoc_STR("bool: _disconnectSelectable is Twisted's own.")},
+    {"clock_known", T_BOOL, offsetof(Loop, clock.known), 0,
+     PyDoc_STR("bool: set to False when the reactor itself gets or loses `seconds`.")},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Loop, weakrefs), READONLY, NULL},
     {NULL},
 };
@@ -485,6 +434,6 @@ static PyType_Spec loop_spec = {
 int
 pyr_loop_type_exec(PyObject *module, core_state *st)
 {
-    st->reactor->loop_type = pyr_add_type(module, &loop_spec, NULL);
-    return st->reactor->loop_type == NULL ? -1 : 0;
+    st->loop->loop_type = pyr_add_type(module, &loop_spec, NULL);
+    return st->loop->loop_type == NULL ? -1 : 0;
 }

@@ -1,6 +1,6 @@
 /* Selectables; see selectable.h. */
 #include "loop/selectable.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 
 #include <errno.h>
 
@@ -10,7 +10,7 @@
 Selectable *
 pyr_selectable_of(Loop *loop, PyObject *object)
 {
-    if (!PyObject_TypeCheck(object, loop->st->reactor->selectable_type)) {
+    if (!PyObject_TypeCheck(object, loop->st->loop->selectable_type)) {
         return NULL;
     }
     Selectable *self = (Selectable *)object;
@@ -61,7 +61,7 @@ object_read_and_write(core_state *st, PyObject *object, int events, bool *in_rea
         return NULL;
     }
     if (fd < 0) {
-        return Py_NewRef(st->reactor->no_descriptor);
+        return Py_NewRef(st->loop->no_descriptor);
     }
     PyObject *why = Py_NewRef(Py_None);
     if (events & PYR_READ) {
@@ -98,8 +98,7 @@ lose_later(Loop *loop, Selectable *self)
     if (disconnect == NULL) {
         return -1;
     }
-    PyObject *call[] = {disconnect, (PyObject *)self, st->reactor->no_descriptor,
-                        Py_False};
+    PyObject *call[] = {disconnect, (PyObject *)self, st->loop->no_descriptor, Py_False};
     int status = pyr_threadcalls_add(&loop->threadcalls, call, 4, NULL);
     Py_DECREF(disconnect);
     pyr_wake_up(&loop->wake);
@@ -315,6 +314,6 @@ static PyType_Spec selectable_spec = {
 int
 pyr_selectable_exec(PyObject *module, core_state *st)
 {
-    st->reactor->selectable_type = pyr_add_type(module, &selectable_spec, NULL);
-    return st->reactor->selectable_type == NULL ? -1 : 0;
+    st->loop->selectable_type = pyr_add_type(module, &selectable_spec, NULL);
+    return st->loop->selectable_type == NULL ? -1 : 0;
 }

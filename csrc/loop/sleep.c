@@ -82,18 +82,17 @@ tell_changes(Loop *self)
     }
 }
 
-/* Sleep on libuv's kernel queue with nanosecond resolution, ended also by a signal.  True
- * if the queue has something, or is none any more. */
-static bool
+/* Sleep on libuv's kernel queue with nanosecond resolution, ended also by a signal. */
+static void
 sleep_on_queue(Loop *self, double delay)
 {
     struct pollfd queue = {.fd = uv_backend_fd(&self->engine->uv), .events = POLLIN};
 #ifdef __linux__
     struct timespec limit = {.tv_sec = (time_t)delay};
     limit.tv_nsec = (long)((delay - (double)limit.tv_sec) * 1e9);
-    return ppoll(&queue, 1, &limit, NULL) > 0;
+    (void)ppoll(&queue, 1, &limit, NULL);
 #else
-    return poll(&queue, 1, (int)ceil(delay * 1000.0)) > 0;
+    (void)poll(&queue, 1, (int)ceil(delay * 1000.0));
 #endif
 }
 
@@ -110,15 +109,13 @@ may_look_shortly(Loop *self)
 static bool
 look_shortly(Loop *self)
 {
-    bool any;
     self->short_looks++;
     if (is_alone()) {
-        any = sleep_on_queue(self, 0);
-    } else {
-        PyThreadState *thread = fall_asleep(self);
-        any = sleep_on_queue(self, 0);
-        awake(self, thread);
+        return !pyr_engine_may_have_events(self->engine);
     }
+    PyThreadState *thread = fall_asleep(self);
+    bool any = pyr_engine_may_have_events(self->engine);
+    awake(self, thread);
     return !any;
 }
 
@@ -140,7 +137,7 @@ sleep_precisely(Loop *self, double delay)
         return;
     }
     PyThreadState *thread = fall_asleep(self);
-    (void)sleep_on_queue(self, fmin(delay, PYR_LONGEST_SLEEP));
+    sleep_on_queue(self, fmin(delay, PYR_LONGEST_SLEEP));
     awake(self, thread);
     if (pyr_engine_is_whole(self->engine)) {
         collect(self);

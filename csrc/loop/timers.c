@@ -1,6 +1,6 @@
 /* Timed calls in the order of their time; see timers.h. */
 #include "loop/timers.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 
 #include <math.h>
 
@@ -25,7 +25,7 @@ pyr_timers_push(DelayedCall *call)
 }
 
 static inline bool
-is_stale(const pyr_heap_entry *entry)
+entry_is_stale(const pyr_heap_entry *entry)
 {
     return entry->call->cancelled || entry->call->number != entry->number;
 }
@@ -34,7 +34,7 @@ is_stale(const pyr_heap_entry *entry)
 static pyr_heap_entry *
 first_entry(pyr_timers *self)
 {
-    while (self->heap.count > 0 && is_stale(&self->heap.entries[0])) {
+    while (self->heap.count > 0 && entry_is_stale(&self->heap.entries[0])) {
         pyr_heap_entry entry = pyr_heap_pop(&self->heap);
         if (self->stale > 0) {
             self->stale--;
@@ -46,7 +46,7 @@ first_entry(pyr_timers *self)
 
 /* Drop stale entries once they are many, in time linear in the heap. */
 static void
-drop_stale(pyr_timers *self)
+drop_stale_entries(pyr_timers *self)
 {
     if (self->stale <= 50 || self->stale <= self->heap.count / 2) {
         return;
@@ -58,7 +58,7 @@ drop_stale(pyr_timers *self)
         return; /* merely a saving: try again later */
     }
     for (size_t i = 0; i < self->heap.count; i++) {
-        if (is_stale(&entries[i])) {
+        if (entry_is_stale(&entries[i])) {
             stale[dropped++] = entries[i].call;
         } else {
             entries[kept++] = entries[i];
@@ -80,7 +80,7 @@ static int
 report_timed_call(DelayedCall *call)
 {
     PyObject *creator = call->creator != NULL ? call->creator : Py_None;
-    return pyr_report_with(call->timers->st->reactor->timed_call_error, creator);
+    return pyr_report_with(call->timers->st->loop->timed_call_error, creator);
 }
 
 static int
@@ -141,7 +141,7 @@ pyr_timers_run(pyr_timers *self)
             return -1;
         }
     }
-    drop_stale(self);
+    drop_stale_entries(self);
     return 0;
 }
 
@@ -178,7 +178,7 @@ pyr_timers_list(pyr_timers *self)
     }
     for (size_t i = 0; i < self->heap.count; i++) {
         pyr_heap_entry *entry = &self->heap.entries[i];
-        if (!is_stale(entry) && PyList_Append(list, (PyObject *)entry->call) < 0) {
+        if (!entry_is_stale(entry) && PyList_Append(list, (PyObject *)entry->call) < 0) {
             Py_DECREF(list);
             return NULL;
         }

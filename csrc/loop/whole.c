@@ -29,7 +29,7 @@ abandon_engine(Loop *self)
 }
 
 static inline bool
-is_whole(Loop *self)
+engine_is_whole(Loop *self)
 {
     return !self->engine_lost && pyr_engine_is_whole(self->engine);
 }
@@ -37,7 +37,7 @@ is_whole(Loop *self)
 static int
 fork_engine(Loop *self)
 {
-    if (!is_whole(self) || pyr_engine_fork(self->engine) != 0) {
+    if (!engine_is_whole(self) || pyr_engine_fork(self->engine) != 0) {
         abandon_engine(self);
         return open_engine(self);
     }
@@ -66,7 +66,7 @@ pyr_whole_make(Loop *self)
     if (pyr_whole_open(self) < 0) {
         return -1;
     }
-    if (is_whole(self)) {
+    if (engine_is_whole(self)) {
         return 0;
     }
     abandon_engine(self);
@@ -97,7 +97,7 @@ pyr_whole_close(Loop *self)
     if (self->engine != NULL && self->forked && fork_engine(self) < 0) {
         PyErr_WriteUnraisable(NULL);
     }
-    if (self->engine != NULL && !is_whole(self)) {
+    if (self->engine != NULL && !engine_is_whole(self)) {
         abandon_engine(self);
     }
     self->closed = true; /* first: destructors that run below must not add to it */

@@ -33,7 +33,7 @@ pyr_datagram_batch_of(core_state *st)
 void
 pyr_datagram_batch_drop(pyr_batch *batch)
 {
-    batch->st->reactor->unread = NULL;
+    batch->st->loop->unread = NULL;
     batch->next = batch->count = 0;
     Py_CLEAR(batch->socket);
 }
@@ -50,7 +50,7 @@ pyr_batch_free(pyr_batch *batch)
 bool
 pyr_datagram_batch_has_rest(pyr_batch *batch, DatagramPort *self)
 {
-    if (batch->st->reactor->unread != (PyObject *)self) {
+    if (batch->st->loop->unread != (PyObject *)self) {
         return false;
     }
     if (batch->socket == self->socket) {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 #include "transport/state.h"
 #include "transport/peers.h"
 
@@ -89,7 +89,7 @@ void pyr_datagram_batch_drop(pyr_batch *batch);
 static inline bool
 pyr_datagram_batch_is_free(pyr_batch *batch)
 {
-    return batch->st->reactor->unread == NULL;
+    return batch->st->loop->unread == NULL;
 }
 
 /* Are there datagrams of this port?  Those of a socket that it gave up, or that somebody

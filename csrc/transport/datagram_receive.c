@@ -82,7 +82,7 @@ hand_over(DatagramPort *self, PyObject *data, const struct sockaddr_storage *add
     if (self->kind == DATAGRAM_UNIX_CONNECTED) {
         return handle_connected_error(self);
     }
-    return pyr_report(self->st->reactor->event_error) < 0 ? -1 : GO_ON;
+    return pyr_report(self->st->loop->event_error) < 0 ? -1 : GO_ON;
 }
 
 /* The port could not receive, for the exception that is set. */
@@ -96,7 +96,7 @@ handle_failure(DatagramPort *self)
         return handle_connected_error(self);
     }
     /* No socket, or no size: stock would try, and log, for ever. */
-    return pyr_report(self->st->reactor->event_error) < 0 ? -1 : STOP;
+    return pyr_report(self->st->loop->event_error) < 0 ? -1 : STOP;
 }
 
 /* The system call failed. */
@@ -123,7 +123,7 @@ deliver_next(DatagramPort *self, pyr_batch *batch, Py_ssize_t *total)
     if (pyr_datagram_packet_size(self, &limit) < 0) {
         return handle_failure(self);
     }
-    if (batch->next != i || self->st->reactor->unread != (PyObject *)self ||
+    if (batch->next != i || self->st->loop->unread != (PyObject *)self ||
         batch->socket != self->socket) {
         return GO_ON; /* asking for the size ran Python code: look again */
     }
@@ -134,7 +134,7 @@ deliver_next(DatagramPort *self, pyr_batch *batch, Py_ssize_t *total)
     struct sockaddr_storage addr = batch->addresses[i];
     socklen_t addr_size = batch->messages[i].msg_hdr.msg_namelen;
     if (++batch->next == batch->count) {
-        self->st->reactor->unread = NULL;
+        self->st->loop->unread = NULL;
     }
     if (data == NULL) {
         return handle_failure(self);
@@ -209,7 +209,7 @@ fill_batch(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, Py_ssize_t *to
         return handle_errno(self);
     }
     if (received > 0) {
-        self->st->reactor->unread = (PyObject *)self;
+        self->st->loop->unread = (PyObject *)self;
     }
     batch->fd = fd;
     batch->next = 0;
@@ -267,7 +267,7 @@ pyr_datagram_read(DatagramPort *self, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     int status = read_datagrams(self, batch);
-    PyObject *unread = self->st->reactor->unread;
+    PyObject *unread = self->st->loop->unread;
     if (unread == NULL || (unread == (PyObject *)self && status < 0)) {
         pyr_datagram_batch_drop(batch);
     }

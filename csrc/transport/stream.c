@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "loop/loop.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 #include "transport/state.h"
 #include "transport/kind.h"
 
@@ -323,7 +323,6 @@ int
 pyr_stream_exec(PyObject *module, core_state *st)
 {
     st->transport->stream_type =
-        pyr_add_type(module, &stream_spec, (PyObject *)st->reactor->selectable_type);
-    st->reactor->stream_type = (PyTypeObject *)Py_XNewRef(st->transport->stream_type);
+        pyr_add_type(module, &stream_spec, (PyObject *)st->loop->selectable_type);
     return st->transport->stream_type == NULL ? -1 : 0;
 }

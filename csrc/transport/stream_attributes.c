@@ -3,7 +3,7 @@
 
 #include "core/attribute.h"
 #include "loop/loop.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 #include "transport/state.h"
 
 /* A server's logstr, "Protocol,number,host".  An idle connection needs none, so it is put
@@ -38,7 +38,7 @@ stream_set_reactor(StreamConnection *self, PyObject *reactor, void *Py_UNUSED(cl
         PyObject_GetOptionalAttr(reactor, self->st->names._loop, &loop) < 0) {
         return -1;
     }
-    if (loop != NULL && (!Py_IS_TYPE(loop, self->st->reactor->loop_type) ||
+    if (loop != NULL && (!Py_IS_TYPE(loop, self->st->loop->loop_type) ||
                          ((Loop *)loop)->reactor != reactor)) {
         Py_CLEAR(loop);
     }

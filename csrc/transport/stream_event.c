@@ -15,7 +15,7 @@
 
 #include "loop/errors.h"
 #include "loop/event.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 
 static PyObject *
 call_read(StreamConnection *self)
@@ -40,7 +40,7 @@ stream_read_and_write(core_state *Py_UNUSED(st), PyObject *op, int events, bool 
     PyObject *why = Py_NewRef(Py_None);
     if (pyr_stream_descriptor(self) == -1) {
         Py_DECREF(why);
-        return Py_NewRef(self->st->reactor->no_descriptor);
+        return Py_NewRef(self->st->loop->no_descriptor);
     }
     if (events & PYR_READ) {
         Py_SETREF(why, call_read(self));

@@ -7,7 +7,7 @@
 #include "core/attribute.h"
 #include "framing/framing.h"
 #include "loop/loop.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 #include "transport/state.h"
 #include "transport/ancillary.h"
 
@@ -205,6 +205,6 @@ pyr_stream_do_read(StreamConnection *self)
     if (count > 0 || (count < 0 && (error == EAGAIN || error == EWOULDBLOCK))) {
         Py_RETURN_NONE;
     }
-    return Py_NewRef(count < 0 ? st->reactor->CONNECTION_LOST
-                               : st->reactor->CONNECTION_DONE);
+    return Py_NewRef(count < 0 ? st->loop->CONNECTION_LOST
+                               : st->loop->CONNECTION_DONE);
 }

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "loop/errors.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 #include "transport/state.h"
 
 #define JOIN_FROM 8       /* from so many items on, small ones are joined */
@@ -154,7 +154,7 @@ pyr_stream_after_send(StreamConnection *self, enum pyr_send_result result)
         }
         Py_RETURN_NONE;
     case SEND_LOST:
-        return Py_NewRef(self->st->reactor->CONNECTION_LOST);
+        return Py_NewRef(self->st->loop->CONNECTION_LOST);
     default:
         return NULL;
     }

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "loop/loop.h"
-#include "loop/reactor_state.h"
+#include "loop/state.h"
 
 int
 pyr_stream_update_watch(StreamConnection *self)

@@ -16,6 +16,8 @@ from twisted.logger import Logger
 from twisted.python import log
 from twisted.python.failure import Failure
 
+from pyreactor import _core
+
 _log = Logger(namespace="twisted.internet.base")
 
 BUGGY_PREFIX = "(buggy logPrefix method)"
@@ -87,7 +89,7 @@ class OfReactor:
         try:
             return call.__dict__[self.name]
         except KeyError:
-            return getattr(call._reactor, self.method)
+            return getattr(_core.reactor_of(call), self.method)
 
     def __set__(self, call: Any, value: object) -> None:
         """Put another value there."""
@@ -138,3 +140,27 @@ def iterate_by_methods(reactor: Any) -> None:
     reactor.runUntilCurrent()
     delay = reactor.timeout()
     reactor.doIteration(reactor.running and delay)
+
+
+def poll_continuously(reactor: Any, selectable: Any, writes: bool) -> None:
+    """
+    Take in a reader or writer that the kernel cannot poll, as stock does.
+
+    :param selectable: what was given to ``addReader`` or ``addWriter``.
+    :param writes: whether it is a writer.
+    """
+    polling = reactor._continuousPolling
+    (polling.addWriter if writes else polling.addReader)(selectable)
+
+
+def stop_polling(reactor: Any, selectable: Any, writes: bool) -> bool:
+    """
+    Undo that.
+
+    :return: whether it was one of those.
+    """
+    polling = reactor._continuousPolling
+    found: bool = (polling.isWriting if writes else polling.isReading)(selectable)
+    if found:
+        (polling.removeWriter if writes else polling.removeReader)(selectable)
+    return found

@@ -607,8 +607,10 @@ def test_no_leak_in_connections(reactor: PyReactor, end: str) -> None:
 def test_the_types_are_made_by_the_reactor_only() -> None:
     with pytest.raises(TypeError):
         _core.DelayedCall()
-    with pytest.raises(ValueError):
-        PyReactor()._loop.watch("unknown", 1)
+    with pytest.raises(TypeError):
+        _core.Selectable()
+    with pytest.raises(TypeError):
+        _core.reactor_of(object())  # type: ignore[arg-type]
 
 
 # ---- descriptors that somebody closed, shares, or takes over ----
@@ -744,7 +746,7 @@ def test_thread_runs_while_a_nested_iterate_sleeps(reactor: PyReactor) -> None:
     def sleepInside() -> None:
         """In an event that was polled for without a sleep."""
         reader.stopReading()
-        reactor._loop.watch("signal_wakeup", True)  # as while the reactor runs
+        reactor._loop.signal_wakeup = True  # as while the reactor runs
         go.set()
         for _ in range(4):
             if not waking.reads:

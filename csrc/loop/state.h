@@ -1,16 +1,15 @@
 /*
- * What the reactor concepts keep in the module state: their types, and the objects of
- * Twisted's that they need.  pyreactor/reactor.py hands the latter over once, by name,
- * through _core.configure_reactor, so that importing _core imports nothing of Twisted.
+ * What the loop keeps in the module state: its types, and the objects of Twisted's that
+ * pyreactor/reactor.py hands over once, by name, through _core.configure_loop.
  */
-#ifndef PYREACTOR_REACTOR_STATE_H
-#define PYREACTOR_REACTOR_STATE_H
+#ifndef PYREACTOR_LOOP_STATE_H
+#define PYREACTOR_LOOP_STATE_H
 
-#include <Python.h>
-#include <stdbool.h>
+#include "core/core.h"
+#include "core/given.h"
 
-/* Objects that configure_reactor must be given. */
-#define PYR_REACTOR_GIVEN(X)                                         \
+/* Objects that configure_loop must be given. */
+#define PYR_LOOP_GIVEN(X)                                            \
     X(AlreadyCalled) /* twisted.internet.error */                    \
     X(AlreadyCancelled)                                              \
     X(CONNECTION_DONE) /* twisted.internet.main */                   \
@@ -26,24 +25,28 @@
     X(event_error)                                                   \
     X(iterate_by_methods)                                            \
     X(main_loop_error)                                               \
+    X(poll_continuously)                                             \
     X(repr_delayed_call)                                             \
+    X(stop_polling)                                                  \
     X(thread_call_error)                                             \
     X(timed_call_error)
 
-typedef struct pyr_reactor_state {
+typedef struct pyr_loop_state {
     PyTypeObject *loop_type;
     PyTypeObject *selectable_type;
-    PyObject
-        *unread; /* the reader that has received more than it has handed over, or NULL;
-                  * borrowed.  An iteration inside its handler lets it go on. */
     PyTypeObject *delayed_call_base; /* all of a timed call but Twisted's class */
     PyTypeObject *delayed_call_type; /* from that and Twisted's; NULL until configured */
-    PyTypeObject *stream_type;
-    PyCFunction time_function;  /* CPython's own time.time; NULL until it was seen */
-    unsigned int debug_off_tag; /* base.DelayedCall's while its debug is False; or 0 */
+    PyCFunction time_function;       /* CPython's own time.time; NULL until it was seen */
+    /* The reader that has received more than it has handed over, which an iteration
+     * inside its handler lets go on; borrowed, NULL if there is none. */
+    PyObject *unread;
 #define X(name) PyObject *name;
-    PYR_REACTOR_GIVEN(X)
+    PYR_LOOP_GIVEN(X)
 #undef X
-} pyr_reactor_state;
+} pyr_loop_state;
+
+extern const pyr_given pyr_loop_objects[];
+
+int pyr_loop_exec(PyObject *module, core_state *st);
 
 #endif
