@@ -56,3 +56,55 @@ pyr_call_packed(PyObject *func, PyObject *args, PyObject *kwargs)
     Py_DECREF(none);
     return result;
 }
+
+int
+pyr_keep_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                   PyObject **kept)
+{
+    Py_ssize_t count = nargs + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
+    *kept = count == 0 ? NULL : PyTuple_New(count);
+    if (*kept == NULL) {
+        return count == 0 ? 0 : -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyTuple_SET_ITEM(*kept, i, Py_NewRef(args[i]));
+    }
+    return 0;
+}
+
+#define SMALL_CALL 2
+
+PyObject *
+pyr_call_kept(PyObject *func, PyObject *first, PyObject *args, PyObject *keywords,
+              bool named)
+{
+    Py_ssize_t count = args == NULL ? 0 : PyTuple_GET_SIZE(args);
+    PyObject *small[SMALL_CALL + 2];
+    PyObject **stack = small;
+    if (count > SMALL_CALL) {
+        stack = PyMem_Malloc(sizeof(PyObject *) * (size_t)(count + 2));
+        if (stack == NULL) {
+            return PyErr_NoMemory();
+        }
+    }
+    stack[0] = NULL;
+    stack[1] = first;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        stack[i + 2] = PyTuple_GET_ITEM(args, i);
+    }
+    PyObject *returned;
+    if (keywords == NULL || named) {
+        Py_ssize_t names = keywords == NULL ? 0 : PyTuple_GET_SIZE(keywords);
+        size_t positional = (size_t)(count + 1 - names);
+        returned = PyObject_Vectorcall(
+            func, stack + 1, positional | PY_VECTORCALL_ARGUMENTS_OFFSET, keywords);
+    } else {
+        returned = PyObject_VectorcallDict(
+            func, stack + 1, (size_t)(count + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET,
+            keywords);
+    }
+    if (stack != small) {
+        PyMem_Free(stack);
+    }
+    return returned;
+}

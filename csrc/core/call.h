@@ -6,6 +6,7 @@
 #define PYREACTOR_CALL_H
 
 #include <Python.h>
+#include <stdbool.h>
 
 /* Split METH_FASTCALL arguments into a tuple and a dict; NULL where there are none. */
 int pyr_pack_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
@@ -13,5 +14,17 @@ int pyr_pack_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwname
 
 /* Call func with what pyr_pack_arguments made. */
 PyObject *pyr_call_packed(PyObject *func, PyObject *args, PyObject *kwargs);
+
+/* Keep METH_FASTCALL arguments as they come, values of keywords last; NULL for none. */
+int pyr_keep_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                       PyObject **kept);
+
+/*
+ * func(first, *args, **keywords).  args is a tuple or NULL.  With `named`, keywords is
+ * the tuple of names that the last of args, as pyr_keep_arguments keeps them, belong to;
+ * else it is a dict or NULL.
+ */
+PyObject *pyr_call_kept(PyObject *func, PyObject *first, PyObject *args,
+                        PyObject *keywords, bool named);
 
 #endif

@@ -3,6 +3,7 @@
 #define PYREACTOR_COMPAT_H
 
 #include <Python.h>
+#include <stddef.h>
 
 #if PY_VERSION_HEX < 0x030A0000
 #error "pyreactor needs CPython 3.10 or newer"
@@ -129,5 +130,52 @@ pyr_class_is_told_of(PyTypeObject *type)
 #define PYR_IGNORE_DEPRECATED_BEGIN
 #define PYR_IGNORE_DEPRECATED_END
 #endif
+
+/* Give an object that is being deallocated one reference again. */
+static inline void
+pyr_revive(PyObject *op)
+{
+#ifdef Py_REF_DEBUG
+    _Py_NewReference(op);
+#else
+    Py_SET_REFCNT(op, 1);
+#endif
+}
+
+/* Is the module of a heap type still there?  At the end of the interpreter the collector
+ * takes it away, and instances may outlive it for a moment. */
+static inline int
+pyr_type_has_module(PyTypeObject *type)
+{
+    return ((PyHeapTypeObject *)type)->ht_module != NULL;
+}
+
+#if PY_VERSION_HEX < 0x030C0000
+/* Changes with every change of the dict. */
+static inline uint64_t
+pyr_dict_stamp(PyObject *dict)
+{
+    return ((PyDictObject *)dict)->ma_version_tag;
+}
+#endif
+
+/*
+ * Calls of classes use their tp_vectorcall if their metaclass says that classes may have
+ * one; those that have none are called as ever.  From Python 3.12 on a metaclass inherits
+ * that from `type`.  Before, nothing but this makes calls of a class as fast whose
+ * metaclass was made in Python.
+ */
+static inline void
+pyr_type_allow_vectorcall(PyTypeObject *metaclass)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    if (metaclass->tp_call == PyType_Type.tp_call) {
+        metaclass->tp_vectorcall_offset = offsetof(PyTypeObject, tp_vectorcall);
+        metaclass->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+    }
+#else
+    (void)metaclass;
+#endif
+}
 
 #endif

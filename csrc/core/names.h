@@ -58,6 +58,7 @@ struct core_state;
     X(callback, "callback")                                       \
     X(callbacks, "_callbacks")                                    \
     X(cancel, "cancel")                                           \
+    X(cancellableInlineCallbacks, "_cancellableInlineCallbacks")  \
     X(canceller, "canceller")                                     \
     X(chainedTo, "_chainedTo")                                    \
     X(childDataReceived, "childDataReceived")                     \
