@@ -34,7 +34,7 @@ static const concept concepts[] = {
     {ROOM(transport), pyr_transport_objects, pyr_transport_exec, NULL,
      pyr_transport_clear},
     {ROOM(tls), pyr_tls_objects, pyr_tls_exec, NULL, pyr_tls_clear},
-    {ROOM(deferred), NULL, pyr_deferred_exec, pyr_deferred_traverse, pyr_deferred_clear},
+    {ROOM(deferred), pyr_deferred_objects, pyr_deferred_exec, pyr_deferred_traverse, pyr_deferred_clear},
 };
 
 #define CONCEPT_COUNT (sizeof(concepts) / sizeof(concepts[0]))

@@ -13,16 +13,19 @@ from types import FunctionType, GeneratorType
 from typing import Any
 
 from pyreactor import _core
+from pyreactor._deferred.setup import namespace as _namespace
+from pyreactor._deferred.setup import rebound
 from pyreactor._deferred.setup import stock as _stock
 
 Deferred = _core.Deferred
 DeferredList = _core.DeferredList
 succeed = _core.succeed
-fail = _core.fail
+fail: Any = _namespace["fail"]
 maybeDeferred = _core.maybeDeferred
 ensureDeferred = _core.ensureDeferred
-gatherResults = _core.gatherResults
+gatherResults: Any = _namespace["gatherResults"]
 _cancellableInlineCallbacks = _core._cancellableInlineCallbacks
+_parseDeferredListResult = _core._parseDeferredListResult
 
 AlreadyCalledError = _stock.AlreadyCalledError
 AlreadyTryingToLockError = _stock.AlreadyTryingToLockError
@@ -78,28 +81,13 @@ def getDebugging() -> bool:
     return Deferred.debug
 
 
-def _rebound(function: Any) -> Any:
-    """A copy of one of stock's functions that finds its global names in this module."""
-    copy = FunctionType(
-        function.__code__,
-        _namespace,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    copy.__kwdefaults__ = function.__kwdefaults__
-    copy.__doc__ = function.__doc__
-    copy.__qualname__ = function.__qualname__
-    return copy
-
-
 def _rebound_class(cls: type) -> Any:
     """A subclass of one of stock's classes whose methods are rebound."""
     members: dict[str, Any] = {"__module__": __name__, "__doc__": cls.__doc__}
     for base in reversed(cls.__mro__):
         if base.__module__ == _stock.__name__:
             members.update(
-                (name, _rebound(member))
+                (name, rebound(member))
                 for name, member in vars(base).items()
                 if isinstance(member, FunctionType)
             )
@@ -107,11 +95,11 @@ def _rebound_class(cls: type) -> Any:
 
 
 # Stock's functions look names up here first, then among stock's own.
-_namespace: dict[str, Any] = {**vars(_stock), "__name__": __name__}
+_namespace["__name__"] = __name__
 _namespace.update((name, value) for name, value in globals().items() if not name.startswith("__"))
 
-execute: Any = _rebound(_stock.execute)
-race: Any = _rebound(_stock.race)
+execute: Any = rebound(_stock.execute)
+race: Any = rebound(_stock.race)
 timeout: Any = _stock.timeout
 DeferredFilesystemLock: Any = _rebound_class(_stock.DeferredFilesystemLock)
 DeferredLock: Any = _rebound_class(_stock.DeferredLock)

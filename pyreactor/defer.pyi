@@ -1,6 +1,6 @@
 """Types of ``pyreactor.defer``: those of ``twisted.internet.defer`` with our classes."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import FAILURE as FAILURE
@@ -29,8 +29,6 @@ from pyreactor._core import Deferred as Deferred
 from pyreactor._core import DeferredList as DeferredList
 from pyreactor._core import _cancellableInlineCallbacks as _cancellableInlineCallbacks
 from pyreactor._core import ensureDeferred as ensureDeferred
-from pyreactor._core import fail as fail
-from pyreactor._core import gatherResults as gatherResults
 from pyreactor._core import maybeDeferred as maybeDeferred
 from pyreactor._core import succeed as succeed
 
@@ -40,6 +38,10 @@ _P = ParamSpec("_P")
 def inlineCallbacks(
     f: Callable[_P, Generator[Any, Any, _T]],
 ) -> Callable[_P, Deferred[_T]]: ...
+def fail(result: Failure | BaseException | None = None) -> Deferred[Any]: ...
+def gatherResults(
+    deferredList: Iterable[Deferred[_T]], consumeErrors: bool = False
+) -> Deferred[list[_T]]: ...
 def execute(callable: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]: ...
 def race(ds: Sequence[Deferred[_T]]) -> Deferred[tuple[int, _T]]: ...
 def setDebugging(on: bool) -> None: ...

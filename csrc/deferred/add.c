@@ -1,4 +1,5 @@
 /* addCallbacks and its like: adding links to a Deferred. */
+#include "core/call.h"
 #include "core/depth.h"
 #include "deferred/inline.h"
 #include "deferred/object.h"
@@ -9,7 +10,7 @@
 static PyObject *
 added(pyr_deferred *self)
 {
-    if (self->called && pyr_run_dynamic(self) < 0) {
+    if (self->called && pyr_run_by_name(self) < 0) {
         return NULL;
     }
     return Py_NewRef(self);
@@ -19,12 +20,12 @@ static PyObject *
 add_links(pyr_deferred *self, pyr_link *stolen, int count)
 {
     if (self->listed != NULL) {
-        return pyr_links_listed_add(self, stolen, count) < 0 ? NULL : added(self);
+        return pyr_listed_add(self, stolen, count) < 0 ? NULL : added(self);
     }
     pyr_link *room = pyr_links_append(self, count);
     if (room == NULL) {
         for (int i = 0; i < count; i++) {
-            pyr_link_clear(&stolen[i]);
+            pyr_links_clear_one(&stolen[i]);
         }
         return NULL;
     }
@@ -32,48 +33,28 @@ add_links(pyr_deferred *self, pyr_link *stolen, int count)
     return added(self);
 }
 
-/* Store the arguments after the callable in the link. */
-static int
-keep_arguments(pyr_link *link, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
-    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    if (nargs + named == 0) {
-        return 0;
-    }
-    link->args = PyTuple_New(nargs + named);
-    if (link->args == NULL) {
-        return -1;
-    }
-    for (Py_ssize_t i = 0; i < nargs + named; i++) {
-        PyTuple_SET_ITEM(link->args, i, Py_NewRef(args[i]));
-    }
-    link->named = named > 0;
-    link->keywords = named > 0 ? Py_NewRef(kwnames) : NULL;
-    return 0;
-}
-
 /* As add_one, for calls that are not the plainest. */
 static PYR_NO_INLINE PyObject *
-add_one_with(pyr_deferred *self, pyr_link_kind kind, PyObject *const *args,
+add_one_with(pyr_deferred *self, const pyr_link_kind *kind, PyObject *const *args,
              Py_ssize_t nargs, PyObject *kwnames)
 {
     if (nargs < 1) {
         PyErr_SetString(PyExc_TypeError, "a callable is missing");
         return NULL;
     }
-    pyr_link link = {.kind = (uint8_t)kind};
-    link.target = Py_NewRef(args[0]);
-    if (keep_arguments(&link, args + 1, nargs - 1, kwnames) < 0) {
-        pyr_link_clear(&link);
+    pyr_link link = {.kind = kind, .named = kwnames != NULL};
+    if (pyr_keep_arguments(args + 1, nargs - 1, kwnames, &link.args) < 0) {
         return NULL;
     }
+    link.target = Py_NewRef(args[0]);
+    link.keywords = Py_XNewRef(kwnames);
     return add_links(self, &link, 1);
 }
 
 /* addCallback, addErrback, addBoth: (callable, *args, **kwargs) */
 static inline PyObject *
-add_one(pyr_deferred *self, pyr_link_kind kind, PyObject *const *args, Py_ssize_t nargs,
-        PyObject *kwnames)
+add_one(pyr_deferred *self, const pyr_link_kind *kind, PyObject *const *args,
+        Py_ssize_t nargs, PyObject *kwnames)
 {
     if (nargs != 1 || kwnames != NULL || self->listed != NULL) {
         return add_one_with(self, kind, args, nargs, kwnames);
@@ -82,7 +63,7 @@ add_one(pyr_deferred *self, pyr_link_kind kind, PyObject *const *args, Py_ssize_
     if (room == NULL) {
         return NULL;
     }
-    room->kind = (uint8_t)kind;
+    room->kind = kind;
     room->target = Py_NewRef(args[0]);
     return self->called ? added(self) : Py_NewRef(self);
 }
@@ -90,19 +71,19 @@ add_one(pyr_deferred *self, pyr_link_kind kind, PyObject *const *args, Py_ssize_
 PyObject *
 pyr_add_callback(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    return add_one(SELF, PYR_LINK_CALLBACK, args, nargs, kwnames);
+    return add_one(SELF, &pyr_link_callback, args, nargs, kwnames);
 }
 
 PyObject *
 pyr_add_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    return add_one(SELF, PYR_LINK_ERRBACK, args, nargs, kwnames);
+    return add_one(SELF, &pyr_link_errback, args, nargs, kwnames);
 }
 
 PyObject *
 pyr_add_both(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    return add_one(SELF, PYR_LINK_BOTH, args, nargs, kwnames);
+    return add_one(SELF, &pyr_link_both, args, nargs, kwnames);
 }
 
 enum {
@@ -153,32 +134,33 @@ pyr_add_callbacks(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         /* Given to the pass-through as well, which may not like them. */
         errback = SELF->st->deferred->failthru;
     }
-    pyr_link links[2] = {{.kind = PYR_LINK_PAIR}, {.kind = PYR_LINK_ERRBACK}};
+    pyr_link links[2] = {{.kind = &pyr_link_pair}, {.kind = &pyr_link_errback}};
     fill_side(&links[0], values[ADD_CALLBACK], values[ADD_CB_ARGS], values[ADD_CB_KW]);
     fill_side(&links[1], errback, errback_args, errback_keywords);
     return add_links(SELF, links, 2);
 }
 
+/* --- chainDeferred --------------------------------------------------------------- */
+
+static PyObject *
+fire_target(const pyr_link *link, PyObject *result, bool failed, pyr_firing *firing)
+{
+    firing->deferred = Py_NewRef(link->target);
+    firing->value = Py_NewRef(result);
+    firing->errback = failed;
+    return NULL;
+}
+
+/* Fire the Deferred `target` with the result. */
+static const pyr_link_kind fire_kind = {.name = "fire", .run = fire_target};
+
 PyObject *
 pyr_add_chained(PyObject *op, PyObject *other)
 {
     core_state *st = SELF->st;
-    if (pyr_is_native(st, op) && pyr_is_native(st, other)) {
-        Py_XSETREF(((pyr_deferred *)other)->chained_to, Py_NewRef(op));
-        return pyr_add_fire(SELF, other) < 0 ? NULL : Py_NewRef(op);
+    if (!pyr_is_native(st, op) || !pyr_is_native(st, other)) {
+        return PyObject_CallFunctionObjArgs(st->deferred->stock_chain, op, other, NULL);
     }
-    if (PyObject_SetAttr(other, st->names.chainedTo, op) < 0) {
-        return NULL;
-    }
-    PyObject *callback = PyObject_GetAttr(other, st->names.callback);
-    PyObject *errback =
-        callback == NULL ? NULL : PyObject_GetAttr(other, st->names.errback);
-    PyObject *result = NULL;
-    if (errback != NULL) {
-        result = PyObject_CallMethodObjArgs(op, st->names.addCallbacks, callback, errback,
-                                            NULL);
-    }
-    Py_XDECREF(callback);
-    Py_XDECREF(errback);
-    return result;
+    Py_XSETREF(((pyr_deferred *)other)->chained_to, Py_NewRef(op));
+    return pyr_links_add(SELF, &fire_kind, other, 0) < 0 ? NULL : added(SELF);
 }

@@ -13,20 +13,18 @@ typedef struct {
 
 /*
  * An awaiter lives for one `await`, most often, and for one that does not even wait, so
- * making one must cost next to nothing.  Those in the free list are whole, referred to by
- * it alone, and unknown to the garbage collector, which `await` makes them known to only
- * when it waits.
+ * making one must cost next to nothing.  `await` makes it known to the garbage collector
+ * only when it waits.
  */
 static awaiter *
-make(core_state *st, PyObject *deferred)
+make_awaiter(core_state *st, PyObject *deferred)
 {
-    awaiter *self;
-    if (st->deferred->free_awaiter_count > 0) {
-        self = (awaiter *)st->deferred->free_awaiters[--st->deferred->free_awaiter_count];
-    } else if (st->deferred->awaiter_type == NULL) {
+    awaiter *self = (awaiter *)pyr_freelist_take(&st->deferred->free_awaiters);
+    if (self == NULL && st->deferred->awaiter_type == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
         return NULL;
-    } else {
+    }
+    if (self == NULL) {
         self = PyObject_GC_New(awaiter, st->deferred->awaiter_type);
         if (self == NULL) {
             return NULL;
@@ -51,13 +49,13 @@ track(awaiter *self)
 PyObject *
 pyr_awaiter_of_await(PyObject *deferred)
 {
-    return (PyObject *)make(((pyr_deferred *)deferred)->st, deferred);
+    return (PyObject *)make_awaiter(((pyr_deferred *)deferred)->st, deferred);
 }
 
 PyObject *
 pyr_awaiter_new(PyObject *deferred)
 {
-    awaiter *self = make(((pyr_deferred *)deferred)->st, deferred);
+    awaiter *self = make_awaiter(((pyr_deferred *)deferred)->st, deferred);
     if (self != NULL) {
         track(self);
     }
@@ -81,23 +79,11 @@ awaiter_clear(PyObject *op)
 
 /* The free list takes it, unless that is full or going away with the module. */
 static bool
-keep(PyObject *op)
+keep_awaiter(PyObject *op)
 {
-    if (((PyHeapTypeObject *)Py_TYPE(op))->ht_module == NULL) {
-        return false;
-    }
-    pyr_deferred_state *state = SELF->st->deferred;
-    if (state->awaiter_type != Py_TYPE(op) ||
-        state->free_awaiter_count == PYR_FREE_AWAITERS) {
-        return false;
-    }
-#ifdef Py_REF_DEBUG
-    _Py_NewReference(op);
-#else
-    Py_SET_REFCNT(op, 1);
-#endif
-    state->free_awaiters[state->free_awaiter_count++] = op;
-    return true;
+    return pyr_type_has_module(Py_TYPE(op)) &&
+           SELF->st->deferred->awaiter_type == Py_TYPE(op) &&
+           pyr_freelist_keep(&SELF->st->deferred->free_awaiters, op);
 }
 
 static void
@@ -107,43 +93,24 @@ awaiter_dealloc(PyObject *op)
         PyObject_GC_UnTrack(op);
     }
     Py_CLEAR(SELF->deferred);
-    if (!keep(op)) {
+    if (!keep_awaiter(op)) {
         PyTypeObject *type = Py_TYPE(op);
         type->tp_free(op);
         Py_DECREF(type);
     }
 }
 
-/* A StopIteration must not leave a generator as an error: it would say that it ended. */
-static void
-replace_stop_iteration(void)
-{
-    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
-        return;
-    }
-    PyObject *stop = PyErr_GetRaisedException();
-    PyErr_SetString(PyExc_RuntimeError, "generator raised StopIteration");
-    PyObject *error = PyErr_GetRaisedException();
-    PyException_SetCause(error, Py_NewRef(stop));
-    PyException_SetContext(error, stop);
-    PyErr_SetRaisedException(error);
-}
-
-/* Raise the failure's exception at the place where the Deferred is awaited. */
+/* The Deferred has failed: raised as stock's generator raises it. */
 static PySendResult
-raise_failure(core_state *st, pyr_deferred *deferred, PyObject *failure)
+raise_failure(core_state *st, PyObject *deferred, PyObject **result)
 {
-    static const pyr_trace_point point[] = {PYR_TRACE_await_raise};
-    if (!deferred->had_debug_info) {
-        /* Somebody put a Failure into `result` by hand. */
-        PyErr_SetNone(PyExc_AssertionError);
+    PyObject *generator = PyObject_CallOneArg(st->deferred->stock_iter, deferred);
+    if (generator == NULL) {
         return PYGEN_ERROR;
     }
-    pyr_forget_failure(deferred);
-    pyr_failure_raise(st, failure);
-    pyr_trace_prepend(st, point, 1);
-    replace_stop_iteration();
-    return PYGEN_ERROR;
+    PySendResult outcome = PyIter_Send(generator, Py_None, result);
+    Py_DECREF(generator);
+    return outcome;
 }
 
 static PySendResult
@@ -169,8 +136,8 @@ awaiter_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
         value = PyObject_GetAttr((PyObject *)deferred, self->st->names.result);
         outcome = value == NULL ? PYGEN_ERROR : PYGEN_RETURN;
     } else if (pyr_is_failure(self->st, value)) {
-        outcome = raise_failure(self->st, deferred, value);
         Py_CLEAR(value);
+        outcome = raise_failure(self->st, (PyObject *)deferred, &value);
     }
     *result = value;
     Py_DECREF(deferred);
@@ -216,42 +183,17 @@ awaiter_next(PyObject *op)
     return awaiter_send_method(op, Py_None);
 }
 
-/* Can throw(type, value, tb) raise that?  Else a TypeError, and nothing is thrown. */
+/* Keeps the current exception. */
 static bool
-is_throwable(PyObject *type, PyObject *value, PyObject *tb)
+is_finished(PyObject *generator)
 {
-    if (tb != NULL && !PyTraceBack_Check(tb)) {
-        PyErr_SetString(PyExc_TypeError,
-                        "throw() third argument must be a traceback object");
-    } else if (PyExceptionInstance_Check(type) && value != NULL && value != Py_None) {
-        PyErr_SetString(PyExc_TypeError,
-                        "instance exception may not have a separate value");
-    } else if (!PyExceptionInstance_Check(type) && !PyExceptionClass_Check(type)) {
-        PyErr_Format(
-            PyExc_TypeError,
-            "exceptions must be classes or instances deriving from BaseException, "
-            "not %s",
-            Py_TYPE(type)->tp_name);
-    } else {
-        return true;
-    }
-    return false;
-}
-
-/* Raise what throw(type, value, tb) was given, as the raise statement would. */
-static void
-raise_thrown(PyObject *type, PyObject *value, PyObject *tb)
-{
-    if (PyExceptionInstance_Check(type)) {
-        PyErr_SetObject((PyObject *)Py_TYPE(type), type);
-    } else {
-        PyErr_SetObject(type, value);
-    }
-    if (tb != NULL) {
-        PyObject *exc = PyErr_GetRaisedException();
-        (void)PyException_SetTraceback(exc, tb);
-        PyErr_SetRaisedException(exc);
-    }
+    PyObject *type, *value, *tb;
+    PyErr_Fetch(&type, &value, &tb);
+    PyObject *frame = PyObject_GetAttrString(generator, "gi_frame");
+    bool finished = frame == NULL || frame == Py_None;
+    Py_XDECREF(frame);
+    PyErr_Restore(type, value, tb);
+    return finished;
 }
 
 PyDoc_STRVAR(throw_doc, "throw(type, value=None, traceback=None, /)\n--\n\n"
@@ -259,27 +201,19 @@ PyDoc_STRVAR(throw_doc, "throw(type, value=None, traceback=None, /)\n--\n\n"
 static PyObject *
 awaiter_throw(PyObject *op, PyObject *args)
 {
-    static const pyr_trace_point point[] = {PYR_TRACE_await_yield};
-    PyObject *type, *value = NULL, *tb = NULL;
-    if (!PyArg_ParseTuple(args, "O|OO:throw", &type, &value, &tb)) {
-        return NULL;
+    /* One of stock's generators in the same state throws it, or refuses to. */
+    PyObject *generator = PyObject_CallFunctionObjArgs(
+        SELF->st->deferred->generator_at, SELF->started ? Py_True : Py_False,
+        SELF->deferred == NULL ? Py_True : Py_False, NULL);
+    PyObject *throw =
+        generator == NULL ? NULL : PyObject_GetAttr(generator, SELF->st->names.throw);
+    PyObject *result = throw == NULL ? NULL : PyObject_Call(throw, args, NULL);
+    Py_XDECREF(throw);
+    if (generator != NULL && is_finished(generator)) {
+        Py_CLEAR(SELF->deferred);
     }
-    tb = tb == Py_None ? NULL : tb;
-    if (!is_throwable(type, value, tb)) {
-        return NULL;
-    }
-    bool finished = SELF->deferred == NULL;
-    Py_CLEAR(SELF->deferred);
-    raise_thrown(type, value, tb);
-    if (!finished && SELF->started) {
-        pyr_trace_prepend(SELF->st, point, 1);
-    }
-    /* Since 3.12 it is code of the generator that does so: one not started has run none.
-     */
-    if (!finished && (SELF->started || PY_VERSION_HEX < 0x030C0000)) {
-        replace_stop_iteration();
-    }
-    return NULL;
+    Py_XDECREF(generator);
+    return result;
 }
 
 PyDoc_STRVAR(close_doc, "close()\n--\n\nFinish.");

@@ -1,10 +1,26 @@
 /* Making Deferreds, and taking them apart. */
+#include "core/call.h"
 #include "deferred/inline.h"
 #include "deferred/object.h"
 
 #include <stddef.h>
 
 #define SELF ((pyr_deferred *)op)
+
+/* Twisted has been handed over, or is now. */
+int
+pyr_create_ready(core_state *st)
+{
+    if (st->deferred->ready) {
+        return 0;
+    }
+    PyObject *module = PyImport_ImportModule("pyreactor.defer");
+    Py_XDECREF(module);
+    if (module != NULL && !st->deferred->ready) {
+        PyErr_SetString(PyExc_RuntimeError, "pyreactor.defer has not been set up");
+    }
+    return module == NULL || !st->deferred->ready ? -1 : 0;
+}
 
 static void
 reset(pyr_deferred *self, core_state *st)
@@ -18,12 +34,11 @@ reset(pyr_deferred *self, core_state *st)
 
 /* An exact Deferred, tracked; only debug mode is left to the caller. */
 static pyr_deferred *
-make(core_state *st)
+make_bare(core_state *st)
 {
     pyr_deferred *self;
-    if (st->deferred->free_deferred_count > 0) {
-        /* Whole and empty, referred to by the free list alone: see keep(). */
-        PyObject *op = st->deferred->free_deferreds[--st->deferred->free_deferred_count];
+    PyObject *op = pyr_freelist_take(&st->deferred->free_deferreds);
+    if (op != NULL) {
         self = SELF;
     } else if (st->deferred->type == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
@@ -39,37 +54,13 @@ make(core_state *st)
     return self;
 }
 
-/* An exact Deferred for C code's own use, which nobody else will see */
-pyr_deferred *
-pyr_deferred_bare(core_state *st)
-{
-    return make(st);
-}
-
-/* Did a program replace what makes a Deferred? */
-static bool
-is_made_otherwise(core_state *st)
-{
-    PyTypeObject *type = st->deferred->type;
-    return type != NULL && pyr_patched(st) &&
-           (type->tp_init != pyr_create_tp_init || type->tp_new != pyr_create_tp_new);
-}
-
-/* Deferred(canceller), or Deferred() for NULL, as Python code calls it */
+/* The class, called as Python code calls it: a program replaced something in it. */
 static pyr_deferred *
 make_by_call(core_state *st, PyObject *canceller)
 {
     PyObject *type = Py_NewRef(st->deferred->type);
-    PyObject *op;
-    if (canceller == NULL) {
-        op = PyObject_CallNoArgs(type);
-    } else if (Py_TYPE(canceller) == st->deferred->driver_type) {
-        PyObject *method = pyr_driver_canceller((pyr_driver *)canceller);
-        op = method == NULL ? NULL : PyObject_CallOneArg(type, method);
-        Py_XDECREF(method);
-    } else {
-        op = PyObject_CallOneArg(type, canceller);
-    }
+    PyObject *op = canceller == NULL ? PyObject_CallNoArgs(type)
+                                     : PyObject_CallOneArg(type, canceller);
     Py_DECREF(type);
     if (op != NULL && !pyr_is_own(st, op)) {
         PyErr_SetString(PyExc_TypeError, "Deferred.__new__ gave no Deferred");
@@ -78,21 +69,34 @@ make_by_call(core_state *st, PyObject *canceller)
     return SELF;
 }
 
-pyr_deferred *
-pyr_deferred_new(core_state *st, PyObject *canceller)
+/* Debug mode: note where it was made. */
+static int
+note_creator(pyr_deferred *self)
 {
-    if (is_made_otherwise(st)) {
-        return make_by_call(st, canceller);
-    }
-    pyr_deferred *self = make(st);
+    PyObject *none =
+        PyObject_CallOneArg(self->st->deferred->note_creator, (PyObject *)self);
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
+}
+
+static pyr_deferred *
+make_plain(core_state *st, PyObject *canceller)
+{
+    pyr_deferred *self = make_bare(st);
     if (self != NULL) {
         self->canceller = Py_XNewRef(canceller);
-        /* Looked for a moment ago, with what makes one otherwise. */
-        if (st->deferred->debug && pyr_deferred_record_creator(self) < 0) {
+        if (st->deferred->debug && note_creator(self) < 0) {
             Py_CLEAR(self);
         }
     }
     return self;
+}
+
+pyr_deferred *
+pyr_create(core_state *st, PyObject *canceller)
+{
+    return st->deferred->type != NULL && pyr_patched(st) ? make_by_call(st, canceller)
+                                                         : make_plain(st, canceller);
 }
 
 PyObject *
@@ -100,13 +104,14 @@ pyr_create_tp_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
                   PyObject *Py_UNUSED(kwargs))
 {
     core_state *st = pyr_state_of_type(type);
-    if (st == NULL || pyr_deferred_ready(st) < 0) {
+    if (st == NULL || pyr_create_ready(st) < 0) {
         return NULL;
     }
     if (type == st->deferred->type) {
-        return (PyObject *)make(st);
+        return (PyObject *)make_bare(st);
     }
-    if (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) { /* let object.__new__ say why not */
+    if (PyType_HasFeature(type,
+                          Py_TPFLAGS_IS_ABSTRACT)) { /* let object.__new__ say why not */
         return PyBaseObject_Type.tp_new(type, st->deferred->empty_tuple, NULL);
     }
     pyr_deferred *self = (pyr_deferred *)type->tp_alloc(type, 0);
@@ -117,91 +122,52 @@ pyr_create_tp_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
 }
 
 int
-pyr_deferred_init_base(pyr_deferred *self, PyObject *canceller)
+pyr_create_init(pyr_deferred *self, PyObject *canceller)
 {
     Py_CLEAR(self->listed);
     pyr_links_clear(self);
     canceller = canceller == Py_None ? NULL : canceller;
     Py_XSETREF(self->canceller, Py_XNewRef(canceller));
-    return pyr_debug(self) ? pyr_deferred_record_creator(self) : 0;
+    return pyr_debug(self) ? note_creator(self) : 0;
 }
 
-/* Deferred.__init__(self), which a program may have replaced */
-int
-pyr_deferred_init_by_name(pyr_deferred *self)
+/* stock(op, *args, **kwargs) */
+static int
+init_by_stock(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    core_state *st = self->st;
-    if (!is_made_otherwise(st)) {
-        return pyr_deferred_init_base(self, NULL);
-    }
-    PyObject *init =
-        PyObject_GetAttr((PyObject *)st->deferred->type, st->names.dunder_init);
-    PyObject *none = init == NULL ? NULL : PyObject_CallOneArg(init, (PyObject *)self);
-    Py_XDECREF(init);
+    PyObject *self = PyTuple_Pack(1, op);
+    PyObject *all = self == NULL ? NULL : PySequence_Concat(self, args);
+    PyObject *none =
+        all == NULL ? NULL : PyObject_Call(SELF->st->deferred->stock_init, all, kwargs);
+    Py_XDECREF(self);
+    Py_XDECREF(all);
     Py_XDECREF(none);
     return none == NULL ? -1 : 0;
 }
 
-/* Arguments do not suit, as is said already: say it in the words of stock's __init__; -1
- */
-int
-pyr_deferred_refuse(PyObject *op, PyObject *stock, PyObject *args, PyObject *kwargs)
-{
-    PyObject *error = PyErr_GetRaisedException();
-    PyObject *init = PyObject_GetAttr(stock, SELF->st->names.dunder_init);
-    PyObject *self = PyTuple_Pack(1, op);
-    PyObject *all = self == NULL ? NULL : PySequence_Concat(self, args);
-    PyObject *none =
-        init == NULL || all == NULL ? NULL : PyObject_Call(init, all, kwargs);
-    Py_XDECREF(init);
-    Py_XDECREF(self);
-    Py_XDECREF(all);
-    if (none == NULL) {
-        Py_DECREF(error);
-        return -1;
-    }
-    Py_DECREF(none);
-    PyErr_SetRaisedException(error);
-    return -1;
-}
-
+/* Deferred.__init__(self, canceller=None) */
 int
 pyr_create_tp_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"canceller", NULL};
-    PyObject *canceller = NULL;
-    bool simple = kwargs == NULL && PyTuple_GET_SIZE(args) <= 1;
-    if (simple && PyTuple_GET_SIZE(args) == 1) {
-        canceller = PyTuple_GET_ITEM(args, 0);
+    Py_ssize_t count = PyTuple_GET_SIZE(args);
+    if (kwargs != NULL || count > 1) {
+        return init_by_stock(op, args, kwargs);
     }
-    if (!simple &&
-        !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Deferred", names, &canceller)) {
-        return pyr_deferred_refuse(op, SELF->st->deferred->stock_deferred, args, kwargs);
-    }
-    return pyr_deferred_init_base(SELF, canceller);
+    return pyr_create_init(SELF, count == 0 ? NULL : PyTuple_GET_ITEM(args, 0));
 }
 
-/* Deferred(...) by way of tuple and dict, for all but the simplest calls */
+/* A call that is not the plainest */
 static PyObject *
-call_slowly(PyObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+call_type(PyObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    PyObject *tuple = PyTuple_New(nargs);
-    PyObject *kwargs = PyDict_New();
-    PyObject *result = NULL;
-    if (tuple == NULL || kwargs == NULL) {
-        goto done;
+    PyObject *tuple, *kwargs;
+    if (pyr_pack_arguments(args, nargs, kwnames, &tuple, &kwargs) < 0) {
+        return NULL;
     }
-    for (Py_ssize_t i = 0; i < nargs; i++) {
-        PyTuple_SET_ITEM(tuple, i, Py_NewRef(args[i]));
+    if (tuple == NULL) {
+        tuple = PyTuple_New(0);
     }
-    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    for (Py_ssize_t i = 0; i < named; i++) {
-        if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0) {
-            goto done;
-        }
-    }
-    result = PyType_Type.tp_call(type, tuple, kwargs);
-done:
+    PyObject *result = tuple == NULL ? NULL : PyType_Type.tp_call(type, tuple, kwargs);
     Py_XDECREF(tuple);
     Py_XDECREF(kwargs);
     return result;
@@ -212,22 +178,22 @@ pyr_create_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf,
                       PyObject *kwnames)
 {
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-    if (kwnames == NULL && nargs <= 1 &&
-        ((PyTypeObject *)type)->tp_init == pyr_create_tp_init &&
-        ((PyTypeObject *)type)->tp_new == pyr_create_tp_new) {
-        /* No class inherits this, so it is the type that the module made. */
-        core_state *st = PyType_GetModuleState((PyTypeObject *)type);
-        if (st == NULL || (!st->deferred->ready && pyr_deferred_ready(st) < 0)) {
-            return NULL;
-        }
-        PyObject *canceller = nargs == 0 || args[0] == Py_None ? NULL : args[0];
-        return (PyObject *)pyr_deferred_new(st, canceller);
+    if (kwnames != NULL || nargs > 1 ||
+        ((PyTypeObject *)type)->tp_init != pyr_create_tp_init ||
+        ((PyTypeObject *)type)->tp_new != pyr_create_tp_new) {
+        return call_type(type, args, nargs, kwnames);
     }
-    return call_slowly(type, args, nargs, kwnames);
+    /* No class inherits this, so it is the type that the module made. */
+    core_state *st = PyType_GetModuleState((PyTypeObject *)type);
+    if (st == NULL || (!st->deferred->ready && pyr_create_ready(st) < 0)) {
+        return NULL;
+    }
+    pyr_see_changes(st); /* for debug mode */
+    return (PyObject *)make_plain(st, nargs == 0 || args[0] == Py_None ? NULL : args[0]);
 }
 
 int
-pyr_deferred_traverse_base(pyr_deferred *self, visitproc visit, void *arg)
+pyr_create_traverse(pyr_deferred *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->result);
@@ -240,18 +206,12 @@ pyr_deferred_traverse_base(pyr_deferred *self, visitproc visit, void *arg)
     return pyr_links_traverse(self, visit, arg);
 }
 
-int
-pyr_create_tp_traverse(PyObject *op, visitproc visit, void *arg)
-{
-    return pyr_deferred_traverse_base(SELF, visit, arg);
-}
-
 void
-pyr_deferred_clear_base(pyr_deferred *self)
+pyr_create_clear(pyr_deferred *self)
 {
     /* A subclass that got a __del__ of its own later has kept us from reporting there. */
     if (self->fail_result != NULL) {
-        pyr_report_unhandled(self);
+        pyr_unhandled_report(self);
     }
     Py_CLEAR(self->listed);
     pyr_links_clear(self);
@@ -263,38 +223,22 @@ pyr_deferred_clear_base(pyr_deferred *self)
     Py_CLEAR(self->fail_result);
 }
 
-int
-pyr_create_tp_clear(PyObject *op)
-{
-    pyr_deferred_clear_base(SELF);
-    return 0;
-}
-
 /*
  * The free list takes an exact Deferred that was cleared, unless that is full or going
  * away with the module, which lets go of the type before it empties the list.
  */
 static bool
-keep(pyr_deferred *self)
+keep_deferred(pyr_deferred *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    if (((PyHeapTypeObject *)type)->ht_module == NULL) {
-        return false;
-    }
-    pyr_deferred_state *state = self->st->deferred;
-    if (type != state->type || state->free_deferred_count == PYR_FREE_DEFERREDS ||
-        PyObject_GC_IsFinalized((PyObject *)self)) {
+    if (!pyr_type_has_module(type) || type != self->st->deferred->type ||
+        PyObject_GC_IsFinalized((PyObject *)self) ||
+        !pyr_freelist_keep(&self->st->deferred->free_deferreds, (PyObject *)self)) {
         return false;
     }
     self->called = self->suppress_already_called = false;
     self->running = self->had_debug_info = false;
     self->paused = 0;
-#ifdef Py_REF_DEBUG
-    _Py_NewReference((PyObject *)self);
-#else
-    Py_SET_REFCNT((PyObject *)self, 1);
-#endif
-    state->free_deferreds[state->free_deferred_count++] = (PyObject *)self;
     return true;
 }
 
@@ -305,8 +249,8 @@ destroy(pyr_deferred *self)
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     if (self->links != NULL) { /* NULL: tp_new failed half-way */
-        pyr_deferred_clear_base(self);
-        if (keep(self)) {
+        pyr_create_clear(self);
+        if (keep_deferred(self)) {
             return;
         }
     }
@@ -336,16 +280,4 @@ pyr_create_tp_dealloc(PyObject *op)
     Py_TRASHCAN_BEGIN(op, pyr_create_tp_dealloc);
     destroy(SELF);
     Py_TRASHCAN_END
-}
-
-bool
-pyr_debug_slow(pyr_deferred *self)
-{
-    PyObject *type, *value, *tb;
-    PyErr_Fetch(&type, &value, &tb);
-    PyObject *debug = PyObject_GetAttr((PyObject *)self, self->st->names.debug);
-    int truth = debug == NULL ? -1 : PyObject_IsTrue(debug);
-    Py_XDECREF(debug);
-    PyErr_Restore(type, value, tb);
-    return truth > 0;
 }

@@ -7,35 +7,42 @@
  */
 #include "deferred/inline.h"
 #include "deferred/object.h"
+
+#include <stddef.h>
 #include "core/depth.h"
 
-#define SELF ((pyr_driver *)op)
+#define SELF ((driver *)op)
+
+typedef struct {
+    PyObject_HEAD core_state *st;
+    PyObject *generator;
+    PyObject *deferred;    /* fired when the generator ends */
+    PyObject *waiting_on;  /* the last Deferred it waited for, or NULL */
+    PyObject *context;     /* contextvars context of its own */
+    PyObject *sync_result; /* result that came while we were still adding the link */
+    bool adding;           /* a link is being added: a result now is synchronous */
+} driver;
 
 /* --- life and death -------------------------------------------------------------- */
 
-static pyr_driver *
+static driver *
 driver_new(core_state *st, PyObject *generator)
 {
-    pyr_driver *self;
-    if (st->deferred->free_driver_count > 0) {
-        PyObject *op = st->deferred->free_drivers[--st->deferred->free_driver_count];
-        self = (pyr_driver *)PyObject_Init(op, st->deferred->driver_type);
-    } else if (st->deferred->driver_type == NULL) {
+    driver *self = (driver *)pyr_freelist_take(&st->deferred->free_drivers);
+    if (self == NULL && st->deferred->driver_type == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
         return NULL;
-    } else {
-        self = PyObject_GC_New(pyr_driver, st->deferred->driver_type);
+    }
+    if (self == NULL) {
+        self = PyObject_GC_New(driver, st->deferred->driver_type);
         if (self == NULL) {
             return NULL;
         }
+        self->st = st;
+        self->deferred = self->waiting_on = self->context = self->sync_result = NULL;
+        self->adding = false;
     }
-    self->st = st;
     self->generator = Py_NewRef(generator);
-    self->deferred = NULL;
-    self->waiting_on = NULL;
-    self->context = NULL;
-    self->sync_result = NULL;
-    self->adding = false;
     PyObject_GC_Track(self);
     return self;
 }
@@ -63,20 +70,26 @@ driver_clear(PyObject *op)
     return 0;
 }
 
+static bool
+keep_driver(driver *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    return pyr_type_has_module(type) && type == self->st->deferred->driver_type &&
+           pyr_freelist_keep(&self->st->deferred->free_drivers, (PyObject *)self);
+}
+
 static void
 driver_dealloc(PyObject *op)
 {
     PyTypeObject *type = Py_TYPE(op);
-    pyr_deferred_state *state = pyr_has_state(type) ? SELF->st->deferred : NULL;
     PyObject_GC_UnTrack(op);
     Py_TRASHCAN_BEGIN(op, driver_dealloc);
     (void)driver_clear(op);
-    if (state != NULL && state->free_driver_count < PYR_FREE_DRIVERS) {
-        state->free_drivers[state->free_driver_count++] = op;
-    } else {
+    SELF->adding = false;
+    if (!keep_driver(SELF)) {
         type->tp_free(op);
+        Py_DECREF(type);
     }
-    Py_DECREF(type);
     Py_TRASHCAN_END
 }
 
@@ -107,7 +120,7 @@ outcome_of_call(PyObject *returned, PyObject **result)
 }
 
 static PySendResult
-send_value(pyr_driver *self, PyObject *value, PyObject **result)
+send_value(driver *self, PyObject *value, PyObject **result)
 {
     PyObject *generator = self->generator;
     if (PyGen_CheckExact(generator) || PyCoro_CheckExact(generator)) {
@@ -117,67 +130,18 @@ send_value(pyr_driver *self, PyObject *value, PyObject **result)
         PyObject_CallMethodOneArg(generator, self->st->names.send, value), result);
 }
 
-/* Does the failure throw itself as Twisted's own Failure does? */
-static bool
-throws_as_usual(core_state *st, PyObject *failure)
-{
-    if ((PyObject *)Py_TYPE(failure) != st->deferred->failure_type) {
-        return false;
-    }
-    PyObject *method = PyObject_GetAttr(st->deferred->failure_type,
-                                        st->names.throwExceptionIntoGenerator);
-    if (method == NULL) {
-        PyErr_Clear();
-        return false;
-    }
-    bool same = method == st->deferred->failure_throw;
-    Py_DECREF(method);
-    return same;
-}
-
-/* generator.throw(failure.value.with_traceback(failure.tb)) */
-static PyObject *
-throw_natively(pyr_driver *self, PyObject *failure, bool *thrown)
-{
-    PyObject *value, *tb, *returned = NULL;
-    if (pyr_failure_value(failure, &value, &tb) < 0) {
-        return NULL;
-    }
-    if (PyExceptionInstance_Check(value) && PyException_SetTraceback(value, tb) == 0) {
-        *thrown = true;
-        returned =
-            PyObject_CallMethodOneArg(self->generator, self->st->names.throw, value);
-    }
-    Py_DECREF(value);
-    Py_DECREF(tb);
-    return returned;
-}
-
 static PySendResult
-throw_failure(pyr_driver *self, PyObject *failure, PyObject **result)
+throw_failure(driver *self, PyObject *failure, PyObject **result)
 {
-    static const pyr_trace_point point[] = {PYR_TRACE_throw_into};
-    core_state *st = self->st;
-    PyObject *returned = NULL;
-    bool thrown = false;
-    if (throws_as_usual(st, failure)) {
-        returned = throw_natively(self, failure, &thrown);
-    }
-    if (!thrown) {
-        PyErr_Clear();
-        returned = PyObject_CallMethodOneArg(
-            failure, st->names.throwExceptionIntoGenerator, self->generator);
-    }
-    PySendResult outcome = outcome_of_call(returned, result);
-    if (outcome == PYGEN_ERROR && thrown) {
-        pyr_trace_prepend(st, point, 1);
-    }
-    return outcome;
+    return outcome_of_call(
+        PyObject_CallMethodOneArg(failure, self->st->names.throwExceptionIntoGenerator,
+                                  self->generator),
+        result);
 }
 
 /* One step of the generator, in its own context. */
 static PySendResult
-step(pyr_driver *self, PyObject *value, bool failed, PyObject **result)
+step(driver *self, PyObject *value, bool failed, PyObject **result)
 {
     *result = NULL;
     PyObject *context = Py_NewRef(self->context);
@@ -198,16 +162,27 @@ step(pyr_driver *self, PyObject *value, bool failed, PyObject **result)
 /* --- ending ---------------------------------------------------------------------- */
 
 static void
-fire_later(pyr_driver *self, PyObject *stolen, bool errback, pyr_firing *firing)
+fire_later(driver *self, PyObject *stolen, bool errback, pyr_firing *firing)
 {
     firing->deferred = Py_NewRef(self->deferred);
     firing->value = stolen;
     firing->errback = errback;
 }
 
+/* Somebody else had fired the Deferred that stands for a generator which ends now. */
+static void
+trace_end(core_state *st, bool errback)
+{
+    const pyr_trace_point points[] = {
+        PYR_TRACE_got_result,
+        errback ? PYR_TRACE_errback_ended : PYR_TRACE_callback_ended,
+    };
+    pyr_trace_prepend(st, points, 2);
+}
+
 /* returnValue() was called: its value, after a look at who called it. */
 static PyObject *
-take_returned_value(pyr_driver *self, bool failed)
+take_returned_value(driver *self, bool failed)
 {
     core_state *st = self->st;
     PyObject *exc = PyErr_GetRaisedException();
@@ -227,7 +202,7 @@ take_returned_value(pyr_driver *self, bool failed)
 
 /* The generator raised. */
 static int
-end_with_error(pyr_driver *self, bool failed, pyr_firing *firing)
+end_with_error(driver *self, bool failed, pyr_firing *firing)
 {
     core_state *st = self->st;
     if (PyErr_ExceptionMatches(st->deferred->returned)) {
@@ -241,7 +216,8 @@ end_with_error(pyr_driver *self, bool failed, pyr_firing *firing)
     const pyr_trace_point points[] = {failed ? PYR_TRACE_throw : PYR_TRACE_send};
     PyObject *exc = PyErr_GetRaisedException();
     PyErr_SetRaisedException(Py_NewRef(exc));
-    bool capture = pyr_debug((pyr_deferred *)self->deferred);
+    bool capture =
+        pyr_is_own(st, self->deferred) && pyr_debug((pyr_deferred *)self->deferred);
     PyObject *failure = pyr_failure_from_error(st, points, 1, capture);
     if (failure == NULL) {
         Py_DECREF(exc);
@@ -254,8 +230,9 @@ end_with_error(pyr_driver *self, bool failed, pyr_firing *firing)
 
 /* --- waiting --------------------------------------------------------------------- */
 
-int
-pyr_is_coroutine(core_state *st, PyObject *value)
+/* Does a driver accept it? 1 yes, 0 no, -1 error */
+static int
+is_coroutine(core_state *st, PyObject *value)
 {
     if (PyGen_CheckExact(value) || PyCoro_CheckExact(value) ||
         Py_TYPE(value) == st->deferred->awaiter_type) {
@@ -278,31 +255,44 @@ static inline bool
 is_settled(pyr_deferred *deferred)
 {
     return deferred->called && deferred->paused == 0 && !deferred->running &&
-           deferred->listed == NULL && deferred->head == deferred->tail &&
-           deferred->result != NULL;
+           deferred->head == deferred->tail && deferred->result != NULL;
 }
 
+static const pyr_link_kind resume_kind;
+
+/* deferred.addBoth(driver._resume) */
 static int
-add_dynamic(core_state *st, PyObject *deferred, pyr_driver *driver)
+add_by_name(core_state *st, PyObject *deferred, driver *self)
 {
-    PyObject *resumer = pyr_driver_resumer(driver);
-    if (resumer == NULL) {
-        return -1;
-    }
-    PyObject *ignored = PyObject_CallMethodOneArg(deferred, st->names.addBoth, resumer);
-    Py_DECREF(resumer);
+    PyObject *resume = PyObject_GetAttrString((PyObject *)self, "_resume");
+    PyObject *ignored =
+        resume == NULL ? NULL
+                       : PyObject_CallMethodOneArg(deferred, st->names.addBoth, resume);
+    Py_XDECREF(resume);
     Py_XDECREF(ignored);
     return ignored == NULL ? -1 : 0;
 }
 
+static int
+add_link(core_state *st, PyObject *deferred, driver *self)
+{
+    if (!pyr_is_native(st, deferred)) {
+        return add_by_name(st, deferred, self);
+    }
+    pyr_deferred *own = (pyr_deferred *)deferred;
+    if (pyr_links_add(own, &resume_kind, (PyObject *)self, 0) < 0) {
+        return -1;
+    }
+    return own->called ? pyr_run(own) : 0;
+}
+
 /* 1: *result is there already; 0: the driver will be resumed; -1: error */
 static int
-wait_for(pyr_driver *self, PyObject *deferred, PyObject **result)
+await_deferred(driver *self, PyObject *deferred, PyObject **result)
 {
     core_state *st = self->st;
-    bool native = pyr_is_native(st, deferred);
     pyr_deferred *own = (pyr_deferred *)deferred;
-    if (native && is_settled(own)) {
+    if (pyr_is_native(st, deferred) && is_settled(own)) {
         /* What adding a link would come to: it takes the result and leaves None. */
         *result = own->result;
         own->result = Py_NewRef(Py_None);
@@ -311,9 +301,7 @@ wait_for(pyr_driver *self, PyObject *deferred, PyObject **result)
         return 1;
     }
     self->adding = true;
-    int added =
-        native ? pyr_add_resume(own, (PyObject *)self) : add_dynamic(st, deferred, self);
-    if (added < 0) {
+    if (add_link(st, deferred, self) < 0) {
         self->adding = false;
         return -1;
     }
@@ -327,32 +315,35 @@ wait_for(pyr_driver *self, PyObject *deferred, PyObject **result)
     return 0;
 }
 
-/* As wait_for, for whatever the generator yielded; what is not awaited comes back itself.
+static PyObject *start_by_name(core_state *st, PyObject *generator);
+
+/* As await_deferred, for whatever the generator yielded; what is not awaited comes back
+ * itself.
  */
 static int
-take_yielded(pyr_driver *self, PyObject *yielded, PyObject **result)
+take_yielded(driver *self, PyObject *yielded, PyObject **result)
 {
     core_state *st = self->st;
     if (pyr_is_deferred(st, yielded)) {
-        return wait_for(self, yielded, result);
+        return await_deferred(self, yielded, result);
     }
-    int coroutine = pyr_is_coroutine(st, yielded);
+    int coroutine = is_coroutine(st, yielded);
     if (coroutine <= 0) {
         *result = coroutine < 0 ? NULL : Py_NewRef(yielded);
         return coroutine < 0 ? -1 : 1;
     }
-    PyObject *deferred = pyr_drive_by_name(st, yielded);
+    PyObject *deferred = start_by_name(st, yielded);
     if (deferred == NULL) {
         return -1;
     }
-    int got = wait_for(self, deferred, result);
+    int got = await_deferred(self, deferred, result);
     Py_DECREF(deferred);
     return got;
 }
 
 /* Send `value` in and go on until the generator waits or ends. */
 static int
-drive(pyr_driver *self, PyObject *value, pyr_firing *firing)
+drive(driver *self, PyObject *value, pyr_firing *firing)
 {
     core_state *st = self->st;
     PyObject *current = Py_NewRef(value);
@@ -376,8 +367,9 @@ drive(pyr_driver *self, PyObject *value, pyr_firing *firing)
     }
 }
 
-int
-pyr_driver_resume(pyr_driver *self, PyObject *value, pyr_firing *firing)
+/* Resume with `value`; a Deferred to fire comes back in `firing`.  -1 on exception. */
+static int
+resume(driver *self, PyObject *value, pyr_firing *firing)
 {
     if (self->adding) {
         self->adding = false;
@@ -391,24 +383,40 @@ pyr_driver_resume(pyr_driver *self, PyObject *value, pyr_firing *firing)
     return drive(self, value, firing);
 }
 
-/* As pyr_driver_resume, and fire what is to be fired at once. */
+static PyObject *
+resume_link(const pyr_link *link, PyObject *result, bool Py_UNUSED(failed),
+            pyr_firing *firing)
+{
+    if (resume((driver *)link->target, result, firing) < 0) {
+        return NULL;
+    }
+    return firing->deferred == NULL ? Py_NewRef(Py_None) : NULL;
+}
+
+/* Resume the driver `target` with the result. */
+static const pyr_link_kind resume_kind = {
+    .name = "resume", .run = resume_link, .refused = trace_end};
+
+/* As resume, and fire what is to be fired at once. */
 static int
-resume_and_fire(pyr_driver *self, PyObject *value)
+resume_and_fire(driver *self, PyObject *value)
 {
     pyr_firing firing = {NULL};
-    int result = pyr_driver_resume(self, value, &firing);
+    int result = resume(self, value, &firing);
     if (result == 0 && firing.deferred != NULL) {
-        result = pyr_fire(&firing);
+        result = pyr_run_firing(&firing);
         if (result < 0) {
-            pyr_trace_end_of_generator(self->st, firing.errback);
+            trace_end(self->st, firing.errback);
         }
     }
-    pyr_firing_clear(&firing);
+    pyr_fire_clear(&firing);
     return result;
 }
 
+/* --- starting -------------------------------------------------------------------- */
+
 PyObject *
-pyr_drive_cancellable(core_state *st, PyObject *generator)
+pyr_driver_start(core_state *st, PyObject *generator)
 {
     if (pyr_internals_replaced(st)) {
         return PyObject_CallOneArg(st->deferred->stock_drive, generator);
@@ -418,9 +426,9 @@ pyr_drive_cancellable(core_state *st, PyObject *generator)
         return NULL;
     }
     PyObject *deferred = NULL;
-    pyr_driver *self = driver_new(st, generator);
+    driver *self = driver_new(st, generator);
     if (self != NULL) {
-        deferred = (PyObject *)pyr_deferred_new(st, (PyObject *)self);
+        deferred = (PyObject *)pyr_create(st, (PyObject *)self);
         self->deferred = Py_XNewRef(deferred);
         self->context = deferred == NULL ? NULL : PyContext_CopyCurrent();
         if (self->context == NULL || resume_and_fire(self, Py_None) < 0) {
@@ -432,113 +440,33 @@ pyr_drive_cancellable(core_state *st, PyObject *generator)
     return deferred;
 }
 
-PyObject *
-pyr_drive_coroutine(core_state *st, PyObject *coroutine)
+/* defer._cancellableInlineCallbacks(generator), as stock's code calls it */
+static PyObject *
+start_by_name(core_state *st, PyObject *generator)
 {
-    int known = pyr_is_coroutine(st, coroutine);
+    PyObject *now = PyDict_GetItemWithError(st->deferred->module_globals,
+                                            st->names.cancellableInlineCallbacks);
+    if (now == NULL || now == st->deferred->stock_drive || PyCFunction_Check(now)) {
+        return pyr_driver_start(st, generator);
+    }
+    Py_INCREF(now);
+    PyObject *deferred = PyObject_CallOneArg(now, generator);
+    Py_DECREF(now);
+    return deferred;
+}
+
+PyObject *
+pyr_driver_start_coroutine(core_state *st, PyObject *coroutine)
+{
+    int known = is_coroutine(st, coroutine);
     if (known > 0) {
-        return pyr_drive_by_name(st, coroutine);
+        return start_by_name(st, coroutine);
     }
     if (known == 0) {
         PyErr_Format(st->deferred->not_a_coroutine_error, "%R is not a coroutine",
                      coroutine);
     }
     return NULL;
-}
-
-/* --- cancelling ------------------------------------------------------------------ */
-
-/*
- * The errback that cancelling puts before all others: from now on the generator fires a
- * new Deferred, which the cancelled one waits for.
- */
-PyDoc_STRVAR(hand_over_doc,
-             "_cancelled(failure)\n--\n\n"
-             "Cancel what the generator waits for, and wait for the generator.");
-
-static PyObject *
-driver_hand_over(PyObject *op, PyObject *failure)
-{
-    static const pyr_trace_point point[] = {PYR_TRACE_cancel_awaited};
-    core_state *st = SELF->st;
-    PyObject *trapped =
-        PyObject_CallMethod(failure, "trap", "O", st->deferred->internal_cancelled);
-    if (trapped == NULL) {
-        return NULL;
-    }
-    Py_DECREF(trapped);
-    PyObject *deferred = (PyObject *)pyr_deferred_new(st, op);
-    if (deferred == NULL) {
-        return NULL;
-    }
-    Py_XSETREF(SELF->deferred, Py_NewRef(deferred));
-    PyObject *awaited = Py_XNewRef(SELF->waiting_on);
-    PyObject *none = NULL;
-    if (awaited == NULL) {
-        PyErr_SetNone(PyExc_AssertionError);
-    } else {
-        none = PyObject_CallMethodNoArgs(awaited, st->names.cancel);
-    }
-    Py_XDECREF(awaited);
-    Py_DECREF(deferred);
-    if (none == NULL) {
-        pyr_trace_prepend(st, point, 1);
-        return NULL;
-    }
-    Py_DECREF(none);
-    return Py_NewRef(SELF->deferred);
-}
-
-/* Put `errback` before all other links. */
-static int
-prepend_errback(pyr_deferred *deferred, PyObject *errback)
-{
-    if (deferred->listed == NULL) {
-        pyr_link *link = pyr_links_prepend(deferred);
-        if (link == NULL) {
-            return -1;
-        }
-        link->kind = PYR_LINK_ERRBACK;
-        link->target = Py_NewRef(errback);
-        return 0;
-    }
-    PyObject *rest = deferred->listed;
-    deferred->listed = PyList_New(0);
-    int result = -1;
-    if (deferred->listed != NULL) {
-        pyr_link link = {.kind = PYR_LINK_ERRBACK, .target = Py_NewRef(errback)};
-        result = pyr_links_listed_add(deferred, &link, 1);
-        PyObject *list = deferred->listed;
-        if (result == 0 && PyList_SetSlice(list, 1, 1, rest) < 0) {
-            result = -1;
-        }
-    }
-    Py_DECREF(rest);
-    return result;
-}
-
-static PyMethodDef hand_over_def = {"_cancelled", driver_hand_over, METH_O,
-                                    hand_over_doc};
-
-int
-pyr_driver_cancel(pyr_driver *self, PyObject *deferred)
-{
-    core_state *st = self->st;
-    PyObject *errback = PyCFunction_New(&hand_over_def, (PyObject *)self);
-    if (errback == NULL) {
-        return -1;
-    }
-    int result = prepend_errback((pyr_deferred *)deferred, errback);
-    Py_DECREF(errback);
-    if (result < 0) {
-        return -1;
-    }
-    PyObject *error = PyObject_CallNoArgs(st->deferred->internal_cancelled);
-    PyObject *failure = error == NULL ? NULL : pyr_failure_from_value(st, error);
-    result = failure == NULL ? -1 : pyr_errback(deferred, failure);
-    Py_XDECREF(error);
-    Py_XDECREF(failure);
-    return result;
 }
 
 /* --- what Python code sees of it ------------------------------------------------- */
@@ -554,51 +482,45 @@ driver_resume_method(PyObject *op, PyObject *value)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(cancel_doc,
-             "_cancel(deferred)\n--\n\nThe canceller of the generator's Deferred.");
-
+/* driver(deferred): it is the canceller of the Deferred that it fires. */
 static PyObject *
-driver_cancel_method(PyObject *op, PyObject *deferred)
+driver_call(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    if (!pyr_is_own(SELF->st, deferred)) {
-        PyErr_SetString(PyExc_TypeError, "not a Deferred");
+    PyObject *deferred;
+    static char *names[] = {"deferred", NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:cancel", names, &deferred)) {
         return NULL;
     }
-    if (pyr_driver_cancel(SELF, deferred) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return PyObject_CallFunctionObjArgs(SELF->st->deferred->cancel_generator, deferred,
+                                        op, NULL);
 }
 
-static PyMethodDef resume_def = {"_resume", driver_resume_method, METH_O, resume_doc};
+static PyMethodDef driver_methods[] = {
+    {"_resume", driver_resume_method, METH_O, resume_doc},
+    {NULL},
+};
 
-static PyMethodDef cancel_def = {"_cancel", driver_cancel_method, METH_O, cancel_doc};
-
-PyObject *
-pyr_driver_resumer(pyr_driver *self)
-{
-    return PyCFunction_New(&resume_def, (PyObject *)self);
-}
-
-PyObject *
-pyr_driver_canceller(pyr_driver *self)
-{
-    return PyCFunction_New(&cancel_def, (PyObject *)self);
-}
+/* By the names that stock's _CancellationStatus has */
+static PyMemberDef driver_members[] = {
+    {"deferred", T_OBJECT, offsetof(driver, deferred), 0,
+     "What is fired when the generator ends."},
+    {"waitingOn", T_OBJECT, offsetof(driver, waiting_on), 0,
+     "What the generator waits for."},
+    {NULL},
+};
 
 PyDoc_STRVAR(driver_doc, "Runs a generator or coroutine that waits for Deferreds.");
 
 static PyType_Slot driver_slots[] = {
-    {Py_tp_doc, (void *)driver_doc},
-    {Py_tp_traverse, driver_traverse},
-    {Py_tp_clear, driver_clear},
-    {Py_tp_dealloc, driver_dealloc},
-    {0, NULL},
+    {Py_tp_doc, (void *)driver_doc}, {Py_tp_traverse, driver_traverse},
+    {Py_tp_clear, driver_clear},     {Py_tp_dealloc, driver_dealloc},
+    {Py_tp_call, driver_call},       {Py_tp_methods, driver_methods},
+    {Py_tp_members, driver_members}, {0, NULL},
 };
 
 static PyType_Spec driver_spec = {
     .name = "pyreactor._core.GeneratorDriver",
-    .basicsize = sizeof(pyr_driver),
+    .basicsize = sizeof(driver),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = driver_slots,
 };

@@ -1,15 +1,9 @@
-/*
- * Failures for Deferreds: making them, the traceback entries stock's Python frames would
- * have left, and the report of errors nobody handled.
- */
-#include "deferred/inline.h"
+/* Failures for Deferreds, and the exception that is being handled. */
+#include "core/core.h"
 #include "deferred/object.h"
 
-#include <frameobject.h>
-#include <traceback.h>
-
 bool
-pyr_is_failure_slow(core_state *st, PyObject *value)
+pyr_failure_check(core_state *st, PyObject *value)
 {
     PyTypeObject *type = (PyTypeObject *)st->deferred->failure_type;
     if (PyType_IsSubtype(Py_TYPE(value), type)) {
@@ -84,22 +78,17 @@ fast_failure(core_state *st, PyObject *value)
     return same;
 }
 
-/* A Failure without its __init__ having run; args is what Failure(...) would be called
- * with. */
+/* A Failure without its __init__ having run */
 static PyObject *
-bare_failure(core_state *st, PyObject *value, PyObject *tb, PyObject *args)
+bare_failure(core_state *st, PyObject *value, PyObject *tb)
 {
     PyTypeObject *type = (PyTypeObject *)st->deferred->failure_type;
-    PyObject *failure = type->tp_new(type, args, NULL);
-    if (failure == NULL) {
-        return NULL;
+    PyObject *failure = type->tp_new(type, st->deferred->empty_tuple, NULL);
+    PyObject *dict = failure == NULL ? NULL : failure_dict(st, value, tb);
+    if (dict == NULL || PyObject_GenericSetDict(failure, dict, NULL) < 0) {
+        Py_CLEAR(failure);
     }
-    PyObject *dict = failure_dict(st, value, tb);
-    if (dict == NULL) {
-        Py_DECREF(failure);
-        return NULL;
-    }
-    Py_XSETREF(((PyBaseExceptionObject *)failure)->dict, dict);
+    Py_XDECREF(dict);
     return failure;
 }
 
@@ -135,7 +124,7 @@ get_handled(void)
 }
 
 PyObject *
-pyr_handling_begin(PyObject *exc)
+pyr_failure_handling_begin(PyObject *exc)
 {
     PyObject *outer = get_handled();
     set_handled(exc);
@@ -147,7 +136,7 @@ pyr_handling_begin(PyObject *exc)
  * caller: then nothing must stay behind, or the generator would keep it.
  */
 void
-pyr_handling_end(PyObject *stolen_outer)
+pyr_failure_handling_end(PyObject *stolen_outer)
 {
     set_handled(NULL);
     PyObject *callers = get_handled();
@@ -162,9 +151,9 @@ pyr_handling_end(PyObject *stolen_outer)
 static PyObject *
 call_failure_handling(core_state *st, PyObject *exc, bool capture)
 {
-    PyObject *outer = pyr_handling_begin(exc);
+    PyObject *outer = pyr_failure_handling_begin(exc);
     PyObject *failure = call_failure(st, capture);
-    pyr_handling_end(outer);
+    pyr_failure_handling_end(outer);
     return failure;
 }
 
@@ -179,104 +168,11 @@ pyr_failure_from_error(core_state *st, const pyr_trace_point *points, int count,
     }
     PyObject *failure;
     if (!capture && fast_failure(st, exc)) {
-        failure = bare_failure(st, exc, tb, st->deferred->empty_tuple);
+        failure = bare_failure(st, exc, tb);
     } else {
         failure = call_failure_handling(st, exc, capture);
     }
     Py_XDECREF(tb);
     Py_DECREF(exc);
     return failure;
-}
-
-PyObject *
-pyr_failure_from_handled(core_state *st, bool capture)
-{
-    return call_failure(st, capture);
-}
-
-PyObject *
-pyr_failure_from_value(core_state *st, PyObject *value)
-{
-    if (!fast_failure(st, value)) {
-        return PyObject_CallOneArg(st->deferred->failure_type, value);
-    }
-    PyObject *args = PyTuple_Pack(1, value);
-    if (args == NULL) {
-        return NULL;
-    }
-    PyObject *tb = PyException_GetTraceback(value);
-    PyObject *failure = bare_failure(st, value, tb, args);
-    Py_XDECREF(tb);
-    Py_DECREF(args);
-    return failure;
-}
-
-/* The failure's `value` if that is an exception, and its `tb` (NULL for None). */
-int
-pyr_failure_value(PyObject *failure, PyObject **value, PyObject **tb)
-{
-    *value = PyObject_GetAttrString(failure, "value");
-    if (*value == NULL) {
-        return -1;
-    }
-    *tb = PyObject_GetAttrString(failure, "tb");
-    if (*tb == NULL) {
-        Py_CLEAR(*value);
-        return -1;
-    }
-    return 0;
-}
-
-/* Is it an exact Failure whose raiseException is Twisted's own? */
-static bool
-raises_as_usual(core_state *st, PyObject *failure)
-{
-    if ((PyObject *)Py_TYPE(failure) != st->deferred->failure_type) {
-        return false;
-    }
-    PyObject *method =
-        PyObject_GetAttr(st->deferred->failure_type, st->names.raiseException);
-    if (method == NULL) {
-        PyErr_Clear();
-        return false;
-    }
-    bool same = method == st->deferred->failure_raise;
-    Py_DECREF(method);
-    return same;
-}
-
-static bool
-raise_natively(PyObject *failure)
-{
-    PyObject *value, *tb;
-    if (pyr_failure_value(failure, &value, &tb) < 0) {
-        PyErr_Clear();
-        return false;
-    }
-    bool raised = false;
-    if (PyExceptionInstance_Check(value) && PyException_SetTraceback(value, tb) == 0) {
-        PyErr_SetObject((PyObject *)Py_TYPE(value), value);
-        raised = true;
-    } else {
-        PyErr_Clear();
-    }
-    Py_DECREF(value);
-    Py_DECREF(tb);
-    return raised;
-}
-
-void
-pyr_failure_raise(core_state *st, PyObject *failure)
-{
-    if (raises_as_usual(st, failure) && raise_natively(failure)) {
-        static const pyr_trace_point point[] = {PYR_TRACE_raise};
-        pyr_trace_prepend(st, point, 1);
-        return;
-    }
-    PyObject *result = PyObject_CallMethodNoArgs(failure, st->names.raiseException);
-    if (result != NULL) {
-        /* Stock goes round its loop for ever here; an error is kinder. */
-        Py_DECREF(result);
-        PyErr_SetString(PyExc_RuntimeError, "Failure.raiseException did not raise");
-    }
 }

@@ -6,28 +6,13 @@
 #include "deferred/object.h"
 #include "core/objects.h"
 
-/*
- * Is the module state still there?  When the interpreter shuts down the collector takes
- * the module away from its types, and instances may outlive it for a moment.
- */
-static inline bool
-pyr_has_state(PyTypeObject *type)
-{
-    for (; type != NULL && (type->tp_flags & Py_TPFLAGS_HEAPTYPE); type = type->tp_base) {
-        if (((PyHeapTypeObject *)type)->ht_module != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A C type that says nothing of its own about __class__: certainly no Failure or
  * Deferred. */
 static inline bool
 pyr_is_plain(PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
-    return !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
+    return !PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) &&
            type->tp_getattro == PyObject_GenericGetAttr;
 }
 
@@ -41,7 +26,7 @@ pyr_is_failure(core_state *st, PyObject *value)
     if (Py_TYPE(value) == (PyTypeObject *)st->deferred->failure_type) {
         return true;
     }
-    return pyr_is_failure_slow(st, value);
+    return pyr_failure_check(st, value);
 }
 
 /* A Deferred of ours, or of a subclass. */
@@ -56,7 +41,7 @@ pyr_is_own(core_state *st, PyObject *value)
 static inline bool
 pyr_is_deferred(core_state *st, PyObject *value)
 {
-    if (!(Py_TYPE(value)->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
+    if (!PyType_HasFeature(Py_TYPE(value), Py_TPFLAGS_HEAPTYPE)) {
         return false;
     }
     return pyr_is_own(st, value) ||
@@ -67,8 +52,8 @@ pyr_is_deferred(core_state *st, PyObject *value)
 static inline void
 pyr_see_changes(core_state *st)
 {
-    if (pyr_type_tag(st->deferred->list_type) != st->deferred->tag) {
-        pyr_deferred_look(st);
+    if (!pyr_class_is_as_seen(&st->deferred->seen, st->deferred->list_type)) {
+        pyr_metaclass_look(st);
     }
 }
 
@@ -90,25 +75,25 @@ pyr_class_debug(core_state *st)
 
 /*
  * May C code skip the methods' Python names?  Not on subclasses and instances that may
- * have replaced one, nor after somebody patched the class.
+ * have replaced one, nor after somebody patched the class; and what is listed is stock's
+ * to work on.
  */
 static inline bool
 pyr_is_native(core_state *st, PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
     return (type == st->deferred->type || type == st->deferred->list_type) &&
-           ((pyr_deferred *)value)->dict == NULL && !pyr_patched(st);
+           ((pyr_deferred *)value)->dict == NULL &&
+           ((pyr_deferred *)value)->listed == NULL && !pyr_patched(st);
 }
 
 static inline void
 pyr_forget_failure(pyr_deferred *self)
 {
     if (self->fail_result != NULL || self->debug_info != NULL) {
-        pyr_forget_failure_slow(self);
+        pyr_unhandled_forget(self);
     }
 }
-
-bool pyr_debug_slow(pyr_deferred *self);
 
 /* The truth of self.debug. */
 static inline bool
@@ -117,7 +102,7 @@ pyr_debug(pyr_deferred *self)
     if (Py_TYPE(self) == self->st->deferred->type && self->dict == NULL) {
         return pyr_class_debug(self->st);
     }
-    return pyr_debug_slow(self);
+    return pyr_metaclass_debug(self);
 }
 
 static inline void

@@ -2,16 +2,15 @@
  * The links of a Deferred: what waits to run when its result comes.
  *
  * They live in a small array inside the object, or in memory of their own when there are
- * more.  Python code that asks for `_callbacks` gets a list of the tuples stock has
- * there; from then on that list is what counts for this instance (`listed`), and the
- * array stays empty.
+ * more.  Those of a listed Deferred are in its list, and the array is empty.
  */
+#include "core/call.h"
+#include "core/depth.h"
 #include "deferred/inline.h"
 #include "deferred/object.h"
-#include "core/depth.h"
 
 static int
-grow(pyr_deferred *self, int32_t needed)
+grow_links(pyr_deferred *self, int32_t needed)
 {
     int32_t waiting = self->tail - self->head;
     if (self->head > 0 && waiting + needed <= self->capacity / 2 + PYR_INLINE_LINKS / 2 &&
@@ -42,15 +41,13 @@ grow(pyr_deferred *self, int32_t needed)
     return 0;
 }
 
-/* Room for `count` more links, zeroed; the caller fills them in before anything else
- * runs. */
 pyr_link *
 pyr_links_append(pyr_deferred *self, int count)
 {
     if (self->head == self->tail) {
         self->head = self->tail = 0;
     }
-    if (self->tail + count > self->capacity && grow(self, count) < 0) {
+    if (self->tail + count > self->capacity && grow_links(self, count) < 0) {
         return NULL;
     }
     pyr_link *link = &self->links[self->tail];
@@ -59,26 +56,22 @@ pyr_links_append(pyr_deferred *self, int count)
     return link;
 }
 
-/* Room for one link before all others. */
-pyr_link *
-pyr_links_prepend(pyr_deferred *self)
+int
+pyr_links_add(pyr_deferred *self, const pyr_link_kind *kind, PyObject *target,
+              int32_t index)
 {
-    if (self->head == 0) {
-        if (pyr_links_append(self, 1) == NULL) {
-            return NULL;
-        }
-        memmove(self->links + self->head + 1, self->links + self->head,
-                sizeof(pyr_link) * (self->tail - self->head - 1));
-        memset(&self->links[self->head], 0, sizeof(pyr_link));
-        return &self->links[self->head];
+    pyr_link *link = pyr_links_append(self, 1);
+    if (link == NULL) {
+        return -1;
     }
-    pyr_link *link = &self->links[--self->head];
-    memset(link, 0, sizeof(pyr_link));
-    return link;
+    link->kind = kind;
+    link->target = Py_NewRef(target);
+    link->index = index;
+    return 0;
 }
 
 void
-pyr_link_clear(pyr_link *link)
+pyr_links_clear_one(pyr_link *link)
 {
     pyr_link old = *link;
     link->target = link->args = link->keywords = NULL;
@@ -92,7 +85,7 @@ pyr_links_clear(pyr_deferred *self)
 {
     while (self->head < self->tail) {
         pyr_link link = self->links[self->head++];
-        pyr_link_clear(&link);
+        pyr_links_clear_one(&link);
     }
     if (self->links != self->inline_links) {
         PyMem_Free(self->links);
@@ -113,66 +106,55 @@ pyr_links_traverse(pyr_deferred *self, visitproc visit, void *arg)
     return 0;
 }
 
-bool
-pyr_links_pending(pyr_deferred *self)
+/* --- taking ---------------------------------------------------------------------- */
+
+/* Of a pair, the side that the result is for */
+static void
+take_side(pyr_deferred *self, bool failed, pyr_link *taken)
 {
-    if (self->listed == NULL) {
-        return self->head < self->tail;
+    pyr_link other = self->links[self->head++];
+    if (failed) {
+        pyr_link callback = *taken;
+        *taken = other;
+        other = callback;
     }
-    int truth = PyObject_IsTrue(self->listed);
-    if (truth < 0) {
-        PyErr_Clear();
+    taken->kind = &pyr_link_both;
+    pyr_links_clear_one(&other);
+}
+
+bool
+pyr_links_take(pyr_deferred *self, bool failed, pyr_link *taken)
+{
+    if (self->head == self->tail) {
+        return false;
     }
-    return truth > 0;
+    *taken = self->links[self->head++];
+    const pyr_link_kind *kind = taken->kind;
+    if (kind == &pyr_link_pair) {
+        take_side(self, failed, taken);
+    } else if (failed ? kind == &pyr_link_callback : kind == &pyr_link_errback) {
+        pyr_links_clear_one(taken);
+    }
+    return true;
 }
 
 /* --- calling --------------------------------------------------------------------- */
 
-#define SMALL_CALL 2
-
-static PYR_NO_INLINE PyObject *
-call_with_tuple(const pyr_link *link, PyObject *result)
-{
-    Py_ssize_t count = link->args == NULL ? 0 : PyTuple_GET_SIZE(link->args);
-    PyObject *small[SMALL_CALL + 2];
-    PyObject **stack = small;
-    if (count > SMALL_CALL) {
-        stack = PyMem_Malloc(sizeof(PyObject *) * (size_t)(count + 2));
-        if (stack == NULL) {
-            return PyErr_NoMemory();
-        }
-    }
-    stack[0] = NULL;
-    stack[1] = result;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        stack[i + 2] = PyTuple_GET_ITEM(link->args, i);
-    }
-    PyObject *returned;
-    if (link->keywords == NULL || link->named) {
-        Py_ssize_t named = link->keywords == NULL ? 0 : PyTuple_GET_SIZE(link->keywords);
-        size_t positional = (size_t)(count + 1 - named);
-        returned = PyObject_Vectorcall(link->target, stack + 1,
-                                       positional | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                                       link->keywords);
-    } else {
-        returned = PyObject_VectorcallDict(
-            link->target, stack + 1, (size_t)(count + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET,
-            link->keywords);
-    }
-    if (stack != small) {
-        PyMem_Free(stack);
-    }
-    return returned;
-}
+const pyr_link_kind pyr_link_callback = {.name = "callback"};
+const pyr_link_kind pyr_link_errback = {.name = "errback"};
+const pyr_link_kind pyr_link_both = {.name = "both"};
+const pyr_link_kind pyr_link_pair = {.name = "pair"};
+const pyr_link_kind pyr_link_continue = {.name = "continue"};
 
 /* Odd arguments: let Python unpack them, and complain in its own words. */
 static PYR_NO_INLINE PyObject *
 call_by_python(core_state *st, const pyr_link *link, PyObject *result)
 {
-    PyObject *args[] = {
-        link->target, result, link->args == NULL ? st->deferred->empty_tuple : link->args,
-        link->keywords == NULL ? st->deferred->no_keywords : link->keywords};
-    return PyObject_Vectorcall(st->deferred->call_with, args, 4, NULL);
+    PyObject *args[] = {link->target, result,
+                        link->args == NULL ? st->deferred->empty_tuple : link->args,
+                        link->keywords};
+    return PyObject_Vectorcall(st->deferred->call_with, args,
+                               link->keywords == NULL ? 3 : 4, NULL);
 }
 
 static PYR_NO_INLINE PyObject *
@@ -185,7 +167,7 @@ call_plainly(PyObject *target, PyObject *result)
 
 /* target(result, *args, **keywords); calls that come last, to leave the stack to them. */
 PyObject *
-pyr_link_call(core_state *st, const pyr_link *link, PyObject *result)
+pyr_links_call(core_state *st, const pyr_link *link, PyObject *result)
 {
     if (link->args == NULL && link->keywords == NULL) {
         return call_plainly(link->target, result);
@@ -194,7 +176,8 @@ pyr_link_call(core_state *st, const pyr_link *link, PyObject *result)
     bool mapping =
         link->keywords == NULL || link->named || PyDict_CheckExact(link->keywords);
     if (tuple && mapping) {
-        return call_with_tuple(link, result);
+        return pyr_call_kept(link->target, result, link->args, link->keywords,
+                             link->named);
     }
     return call_by_python(st, link, result);
 }

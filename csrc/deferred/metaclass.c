@@ -6,10 +6,10 @@
  * Their metaclass is ABCMeta, as stock's is: a subclass that has another abstract class,
  * a protocol or a generic among its bases must find no metaclass conflict.
  */
-#include "deferred/inline.h"
+#include "core/override.h"
+#include "core/core.h"
+#include "core/objects.h"
 #include "deferred/object.h"
-
-#include <stddef.h>
 
 /* The stock class that stands behind one of ours, or NULL (borrowed). */
 static PyTypeObject *
@@ -26,7 +26,7 @@ stock_counterpart(core_state *st, PyObject *cls)
 
 /* Stock's classes, and what derives from them, are subclasses of ours to ABCMeta. */
 PyObject *
-pyr_deferred_subclasshook(PyObject *cls, PyObject *other)
+pyr_metaclass_subclasshook(PyObject *cls, PyObject *other)
 {
     core_state *st = pyr_state_of_type((PyTypeObject *)cls);
     if (st == NULL) {
@@ -47,7 +47,9 @@ static PyObject *
 names_of(PyTypeObject *type)
 {
     static const char *const harmless[] = {"debug", "__module__", "__doc__"};
-    PyObject *names = PyDict_Copy(type->tp_dict);
+    PyObject *dict = PyType_GetDict(type);
+    PyObject *names = dict == NULL ? NULL : PyDict_Copy(dict);
+    Py_XDECREF(dict);
     for (size_t i = 0; names != NULL && i < sizeof(harmless) / sizeof(*harmless); i++) {
         PyObject *name = PyUnicode_FromString(harmless[i]);
         int known = name == NULL ? -1 : PyDict_Contains(names, name);
@@ -61,7 +63,7 @@ names_of(PyTypeObject *type)
 
 /* Set-up is done: what the classes have now is what they should have. */
 int
-pyr_deferred_note_pristine(core_state *st)
+pyr_metaclass_note_pristine(core_state *st)
 {
     PyObject *base = names_of(st->deferred->type);
     PyObject *list = base == NULL ? NULL : names_of(st->deferred->list_type);
@@ -71,57 +73,61 @@ pyr_deferred_note_pristine(core_state *st)
     }
     Py_XSETREF(st->deferred->pristine, base);
     Py_XSETREF(st->deferred->pristine_list, list);
-    pyr_deferred_look(st);
+    pyr_metaclass_look(st);
     return 0;
 }
 
-/* Does the class have something else under one of the names, or (`but`, if given, is what
- * it has anyway) something where it should inherit? */
+/* Does the class have what it had at set-up, no more and no less? */
 static bool
-differs(PyTypeObject *type, PyObject *names, PyObject *but)
+is_pristine(PyTypeObject *type, PyObject *pristine)
 {
-    PyObject *name, *ours;
+    PyObject *names = names_of(type);
+    PyObject *name, *value;
     Py_ssize_t position = 0;
-    while (PyDict_Next(names, &position, &name, &ours)) {
-        if (but != NULL) {
-            if (PyDict_Contains(but, name) != 0) {
-                continue;
-            }
-            ours = NULL;
-        }
-        if (PyDict_GetItemWithError(type->tp_dict, name) != ours) {
-            return true;
-        }
+    bool same = names != NULL && pristine != NULL &&
+                PyDict_GET_SIZE(names) == PyDict_GET_SIZE(pristine);
+    while (same && PyDict_Next(names, &position, &name, &value)) {
+        same = PyDict_GetItemWithError(pristine, name) == value;
     }
-    return false;
+    Py_XDECREF(names);
+    return same;
 }
 
 /* Truth of Deferred.debug; what cannot tell is not. */
 static bool
 class_debug(core_state *st)
 {
-    PyObject *debug =
-        PyDict_GetItemWithError(st->deferred->type->tp_dict, st->names.debug);
-    return debug != NULL && pyr_truth(debug) > 0;
+    PyObject *debug = pyr_class_find(st->deferred->type, st->names.debug);
+    bool truth = debug != NULL && pyr_truth(debug) > 0;
+    Py_XDECREF(debug);
+    return truth;
+}
+
+bool
+pyr_metaclass_debug(pyr_deferred *self)
+{
+    PyObject *type, *value, *tb;
+    PyErr_Fetch(&type, &value, &tb);
+    PyObject *debug = PyObject_GetAttr((PyObject *)self, self->st->names.debug);
+    int truth = debug == NULL ? -1 : PyObject_IsTrue(debug);
+    Py_XDECREF(debug);
+    PyErr_Restore(type, value, tb);
+    return truth > 0;
 }
 
 /*
- * One of the classes has changed, or may have: see what of it concerns us.  A change of
- * Deferred is one of DeferredList, too, whose tag therefore stands for both.
+ * One of the classes has changed, or may have: see what of it concerns C code.  A change
+ * of Deferred is one of DeferredList, too, which therefore stands for both.
  */
 void
-pyr_deferred_look(core_state *st)
+pyr_metaclass_look(core_state *st)
 {
     pyr_deferred_state *state = st->deferred;
     PyObject *type, *value, *tb;
     PyErr_Fetch(&type, &value, &tb);
-    unsigned int tag = pyr_type_new_tag(state->list_type, st->names.callback);
-    state->tag = tag == 0 ? PYR_NO_TAG : tag;
-    /* Without a tag, nobody would tell of the next change: so all goes by name. */
-    state->patched = tag == 0 || state->pristine == NULL ||
-                     differs(state->type, state->pristine, NULL) ||
-                     differs(state->list_type, state->pristine_list, NULL) ||
-                     differs(state->list_type, state->pristine, state->pristine_list);
+    pyr_class_see(st, &state->seen, state->list_type);
+    state->patched = !is_pristine(state->type, state->pristine) ||
+                     !is_pristine(state->list_type, state->pristine_list);
     state->debug = class_debug(st);
     PyErr_Restore(type, value, tb);
 }
@@ -148,33 +154,15 @@ adopt(PyTypeObject *type, PyObject *meta)
     return none == NULL ? -1 : 0;
 }
 
-/*
- * Calls of our classes use their tp_vectorcall if the metaclass says that classes may
- * have one.  From Python 3.12 on it inherits that from `type`.  Before, it is said here:
- * classes that have none are called as ever.
- */
-static void
-allow_vectorcall(PyTypeObject *meta)
-{
-#if PY_VERSION_HEX < 0x030C0000
-    if (meta->tp_call == PyType_Type.tp_call) {
-        meta->tp_vectorcall_offset = offsetof(PyTypeObject, tp_vectorcall);
-        meta->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
-    }
-#else
-    (void)meta;
-#endif
-}
-
 int
-pyr_deferred_adopt_meta(core_state *st)
+pyr_metaclass_adopt(core_state *st)
 {
     PyObject *abc = PyImport_ImportModule("abc");
     PyObject *meta = abc == NULL ? NULL : PyObject_GetAttrString(abc, "ABCMeta");
     int result = -1;
     if (meta != NULL && PyType_Check(meta) &&
         ((PyTypeObject *)meta)->tp_basicsize == PyType_Type.tp_basicsize) {
-        allow_vectorcall((PyTypeObject *)meta);
+        pyr_type_allow_vectorcall((PyTypeObject *)meta);
         result = adopt(st->deferred->type, meta);
         result = result < 0 ? -1 : adopt(st->deferred->list_type, meta);
     } else if (meta != NULL) {

@@ -1,7 +1,8 @@
-/* The Deferred type: attributes, methods, life and death.  See deferred.h for the map. */
+/* The Deferred type: its attributes and methods. */
+#include "core/attribute.h"
+#include "core/depth.h"
 #include "deferred/inline.h"
 #include "deferred/object.h"
-#include "core/depth.h"
 
 #include <stddef.h>
 
@@ -9,69 +10,79 @@
 
 /* --- methods: firing ------------------------------------------------------------- */
 
+PyDoc_STRVAR(callback_doc, "callback(result)\n--\n\n"
+                           "Fire with a result.\n\n"
+                           "Raises AlreadyCalledError the second time.\n"
+                           "Mirrors twisted.internet.defer.Deferred.callback.");
+
 static PyObject *
-start_run(pyr_deferred *self, PyObject *result)
+deferred_callback(PyObject *op, PyObject *result)
 {
-    int begun = pyr_fire_begin(self, result);
-    if (begun > 0) {
-        begun = pyr_is_native(self->st, (PyObject *)self) ? pyr_run(self)
-                                                          : pyr_run_dynamic(self);
+    core_state *st = SELF->st;
+    if (!pyr_fire_is_plain(SELF)) {
+        return PyObject_CallFunctionObjArgs(st->deferred->stock_callback, op, result,
+                                            NULL);
     }
-    return begun < 0 ? NULL : Py_NewRef(Py_None);
+    pyr_fire_note(SELF, result);
+    return pyr_run(SELF) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* Show the caller's line in the traceback of what was raised; NULL. */
-static PYR_NO_INLINE PyObject *
-refused_by(core_state *st, pyr_trace_point caller)
-{
-    pyr_trace_prepend(st, &caller, 1);
-    return NULL;
-}
+PyDoc_STRVAR(
+    errback_doc,
+    "errback(fail=None)\n--\n\n"
+    "Fire with a Failure: the one given, one for the exception given, or one for the\n"
+    "exception that is being handled.\n\n"
+    "Raises AlreadyCalledError the second time, NoCurrentExceptionError if there is\n"
+    "no exception.  Mirrors twisted.internet.defer.Deferred.errback.");
 
-/* self._startRunCallbacks(result), called by the method that `caller` is the line of */
 static PyObject *
-start_run_dynamic(pyr_deferred *self, PyObject *result, pyr_trace_point caller)
+deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                 PyObject *Py_UNUSED(kwnames))
 {
-    PyObject *none;
-    if (pyr_is_native(self->st, (PyObject *)self)) {
-        none = start_run(self, result);
-    } else {
-        none = PyObject_CallMethodOneArg((PyObject *)self,
-                                         self->st->names.startRunCallbacks, result);
+    core_state *st = SELF->st;
+    if (nargs == 0 || !pyr_is_failure(st, args[0]) || !pyr_fire_is_plain(SELF)) {
+        return PyObject_CallFunctionObjArgs(st->deferred->stock_errback, op,
+                                            nargs > 0 ? args[0] : NULL, NULL);
     }
-    return none != NULL ? none : refused_by(self->st, caller);
+    pyr_fire_note(SELF, args[0]);
+    return pyr_run(SELF) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(startRunCallbacks_doc, "_startRunCallbacks(result)\n--\n\n"
                                     "What callback and errback have in common.");
-
 static PyObject *
 deferred_startRunCallbacks(PyObject *op, PyObject *result)
 {
-    return start_run(SELF, result);
+    if (SELF->called || pyr_debug(SELF)) {
+        return PyObject_CallFunctionObjArgs(SELF->st->deferred->stock_start_run, op,
+                                            result, NULL);
+    }
+    pyr_fire_note(SELF, result);
+    return pyr_run_by_name(SELF) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(runCallbacks_doc, "_runCallbacks()\n--\n\n"
                                "Give the result to the links that wait for it.");
-
 static PyObject *
 deferred_runCallbacks(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    if (pyr_run(SELF) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return pyr_run(SELF) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-PyDoc_STRVAR(continuation_doc,
-             "_continuation()\n--\n\n"
-             "What a Deferred this one waits for has in its _callbacks.");
+PyDoc_STRVAR(
+    cancel_doc,
+    "cancel()\n--\n\n"
+    "Call the canceller, and fire with a CancelledError if that did not fire; hand the\n"
+    "request on to the Deferred this one waits for, if it waits for one.\n\n"
+    "Mirrors twisted.internet.defer.Deferred.cancel.");
 
 static PyObject *
-deferred_continuation(PyObject *op, PyObject *Py_UNUSED(ignored))
+deferred_cancel(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return pyr_continuation(SELF->st, op);
+    return PyObject_CallOneArg(SELF->st->deferred->stock_cancel, op);
 }
+
+/* --- methods: the others --------------------------------------------------------- */
 
 PyDoc_STRVAR(
     addCallback_doc,
@@ -102,80 +113,6 @@ PyDoc_STRVAR(chainDeferred_doc,
              "Fire d with the result this Deferred will have.\n\n"
              "Returns self.  Mirrors twisted.internet.defer.Deferred.chainDeferred.");
 
-PyDoc_STRVAR(callback_doc, "callback(result)\n--\n\n"
-                           "Fire with a result.\n\n"
-                           "Raises AlreadyCalledError the second time.\n"
-                           "Mirrors twisted.internet.defer.Deferred.callback.");
-
-static PyObject *
-deferred_callback(PyObject *op, PyObject *result)
-{
-    return start_run_dynamic(SELF, result, PYR_TRACE_callback);
-}
-
-PyDoc_STRVAR(
-    errback_doc,
-    "errback(fail=None)\n--\n\n"
-    "Fire with a Failure: the one given, one for the exception given, or one for the\n"
-    "exception that is being handled.\n\n"
-    "Raises AlreadyCalledError the second time, NoCurrentExceptionError if there is\n"
-    "no exception.  Mirrors twisted.internet.defer.Deferred.errback.");
-
-static PyObject *
-deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                 PyObject *Py_UNUSED(kwnames))
-{
-    core_state *st = SELF->st;
-    PyObject *value = nargs > 0 ? args[0] : NULL;
-    PyObject *failure;
-    if (value == NULL || value == Py_None) {
-        failure = pyr_failure_from_handled(st, pyr_debug(SELF));
-    } else if (pyr_is_failure(st, value)) {
-        failure = Py_NewRef(value);
-    } else {
-        failure = pyr_failure_from_value(st, value);
-    }
-    if (failure == NULL) {
-        return NULL;
-    }
-    PyObject *result = start_run_dynamic(SELF, failure, PYR_TRACE_errback);
-    Py_DECREF(failure);
-    return result;
-}
-
-PyDoc_STRVAR(pause_doc,
-             "pause()\n--\n\n"
-             "Run no callbacks until unpause() was called as often as this.\n\n"
-             "Mirrors twisted.internet.defer.Deferred.pause.");
-
-static PyObject *
-deferred_pause(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    SELF->paused++;
-    Py_RETURN_NONE;
-}
-
-PyDoc_STRVAR(unpause_doc, "unpause()\n--\n\n"
-                          "Undo one pause(), and run what has been waiting.\n\n"
-                          "Mirrors twisted.internet.defer.Deferred.unpause.");
-
-static PyObject *
-deferred_unpause(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    SELF->paused--;
-    if (SELF->paused == 0 && SELF->called && pyr_run_dynamic(SELF) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-PyDoc_STRVAR(
-    cancel_doc,
-    "cancel()\n--\n\n"
-    "Call the canceller, and fire with a CancelledError if that did not fire; hand the\n"
-    "request on to the Deferred this one waits for, if it waits for one.\n\n"
-    "Mirrors twisted.internet.defer.Deferred.cancel.");
-
 PyDoc_STRVAR(
     fromCoroutine_doc,
     "fromCoroutine(coro)\n--\n\n"
@@ -188,10 +125,10 @@ static PyObject *
 deferred_fromCoroutine(PyObject *cls, PyObject *coroutine)
 {
     core_state *st = pyr_state_of_type((PyTypeObject *)cls);
-    if (st == NULL || pyr_deferred_ready(st) < 0) {
+    if (st == NULL || pyr_create_ready(st) < 0) {
         return NULL;
     }
-    return pyr_drive_coroutine(st, coroutine);
+    return pyr_driver_start_coroutine(st, coroutine);
 }
 
 PyDoc_STRVAR(class_getitem_doc, "__class_getitem__(item)\n--\n\nDeferred[int]");
@@ -207,7 +144,7 @@ deferred_init_subclass(PyObject *cls, PyObject *Py_UNUSED(args),
                        PyObject *Py_UNUSED(kwargs))
 {
     core_state *st = pyr_state_of_type((PyTypeObject *)cls);
-    if (st == NULL || pyr_deferred_ready(st) < 0 ||
+    if (st == NULL || pyr_create_ready(st) < 0 ||
         PyList_Append(st->deferred->subclasses, cls) < 0) {
         return NULL;
     }
@@ -231,41 +168,14 @@ deferred_await(PyObject *op, PyObject *Py_UNUSED(ignored))
 
 /* The result may be a Deferred, which has a result, and so on. */
 static PyObject *
-repr_with_result(pyr_deferred *self, PyObject *name)
-{
-    pyr_depth *depth = &self->st->depth;
-    if (pyr_descend(depth, " while getting the repr of an object") < 0) {
-        return NULL;
-    }
-    PyObject *result = Py_NewRef(self->result);
-    PyObject *text =
-        PyUnicode_FromFormat("<%S at %p current result: %R>", name, (void *)self, result);
-    Py_DECREF(result);
-    pyr_ascend(depth);
-    return text;
-}
-
-static PyObject *
 deferred_repr(PyObject *op)
 {
-    pyr_deferred *self = SELF;
-    PyObject *class = PyObject_GetAttrString(op, "__class__");
-    PyObject *name = class == NULL ? NULL : PyObject_GetAttrString(class, "__name__");
-    Py_XDECREF(class);
-    if (name == NULL) {
+    core_state *st = SELF->st;
+    if (pyr_descend(&st->depth, " while getting the repr of an object") < 0) {
         return NULL;
     }
-    PyObject *text;
-    void *here = (void *)self;
-    if (self->chained_to != NULL) {
-        text = PyUnicode_FromFormat("<%S at %p waiting on Deferred at %p>", name, here,
-                                    (void *)self->chained_to);
-    } else if (self->result == NULL) {
-        text = PyUnicode_FromFormat("<%S at %p>", name, here);
-    } else {
-        text = repr_with_result(self, name);
-    }
-    Py_DECREF(name);
+    PyObject *text = PyObject_CallOneArg(st->deferred->stock_str, op);
+    pyr_ascend(&st->depth);
     return text;
 }
 
@@ -289,100 +199,34 @@ set_flag(PyObject *op, PyObject *value, void *offset)
     return 0;
 }
 
+/* Absent is None. */
 static PyObject *
-get_paused(PyObject *op, void *Py_UNUSED(closure))
+get_or_none(PyObject *op, void *attribute)
 {
-    return PyLong_FromSsize_t(SELF->paused);
+    PyObject *value = *pyr_attribute_slot(op, attribute);
+    return Py_NewRef(value == NULL ? Py_None : value);
 }
 
 static int
-set_paused(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+set_or_none(PyObject *op, PyObject *value, void *attribute)
 {
-    Py_ssize_t paused = value == NULL ? 0 : PyLong_AsSsize_t(value);
-    if (paused == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    SELF->paused = paused;
-    return 0;
-}
-
-static int
-no_attribute(PyObject *op, const char *name)
-{
-    PyErr_Format(PyExc_AttributeError, "'%.100s' object has no attribute '%s'",
-                 Py_TYPE(op)->tp_name, name);
-    return -1;
-}
-
-static PyObject *
-get_result(PyObject *op, void *Py_UNUSED(closure))
-{
-    if (SELF->result == NULL) {
-        PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(op), "__name__");
-        if (name != NULL) {
-            PyErr_Format(PyExc_AttributeError, "'%U' object has no attribute 'result'",
-                         name);
-            Py_DECREF(name);
-        }
-        return NULL;
-    }
-    return Py_NewRef(SELF->result);
-}
-
-static int
-set_result(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
-{
-    if (value == NULL && SELF->result == NULL) {
-        return no_attribute(op, "result");
-    }
-    Py_XSETREF(SELF->result, Py_XNewRef(value));
-    return 0;
-}
-
-static PyObject *
-get_chained_to(PyObject *op, void *Py_UNUSED(closure))
-{
-    return Py_NewRef(SELF->chained_to == NULL ? Py_None : SELF->chained_to);
-}
-
-static int
-set_chained_to(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
-{
-    Py_XSETREF(SELF->chained_to, value == Py_None ? NULL : Py_XNewRef(value));
-    return 0;
-}
-
-static PyObject *
-get_canceller(PyObject *op, void *Py_UNUSED(closure))
-{
-    PyObject *canceller = SELF->canceller;
-    if (canceller != NULL && Py_TYPE(canceller) == SELF->st->deferred->driver_type) {
-        return pyr_driver_canceller((pyr_driver *)canceller);
-    }
-    return Py_NewRef(canceller == NULL ? Py_None : canceller);
-}
-
-static int
-set_canceller(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
-{
-    Py_XSETREF(SELF->canceller, value == Py_None ? NULL : Py_XNewRef(value));
+    Py_XSETREF(*pyr_attribute_slot(op, attribute),
+               value == Py_None ? NULL : Py_XNewRef(value));
     return 0;
 }
 
 static PyObject *
 get_callbacks(PyObject *op, void *Py_UNUSED(closure))
 {
-    if (pyr_links_as_list(SELF) < 0) {
-        return NULL;
-    }
-    return Py_NewRef(SELF->listed);
+    return Py_XNewRef(pyr_listed_get(SELF));
 }
 
 static int
 set_callbacks(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
     if (value == NULL) {
-        return no_attribute(op, "_callbacks");
+        pyr_attribute_absent(op, "_callbacks");
+        return -1;
     }
     PyObject *old = SELF->listed;
     SELF->listed = Py_NewRef(value);
@@ -394,14 +238,14 @@ set_callbacks(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 static PyObject *
 get_debug_info(PyObject *op, void *Py_UNUSED(closure))
 {
-    return pyr_debug_info(SELF);
+    return pyr_unhandled_info(SELF);
 }
 
 /* Who takes the DebugInfo away loses it: one with a failure reports it at that moment. */
 static int
 set_debug_info(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
-    pyr_report_unhandled(SELF);
+    pyr_unhandled_report(SELF);
     value = value == Py_None ? NULL : value;
     SELF->had_debug_info = value != NULL;
     Py_XSETREF(SELF->debug_info, Py_XNewRef(value));
@@ -413,16 +257,22 @@ set_debug_info(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
         name, get_flag, set_flag, doc, (void *)(uintptr_t)offsetof(pyr_deferred, field) \
     }
 
+#define NONE_OR(name, field, doc)                             \
+    {                                                         \
+        name, get_or_none, set_or_none, doc, &(pyr_attribute) \
+        {                                                     \
+            name, offsetof(pyr_deferred, field)               \
+        }                                                     \
+    }
+
 static PyGetSetDef deferred_getset[] = {
     FLAG("called", called, "Whether it was fired."),
     FLAG("_suppressAlreadyCalled", suppress_already_called,
          "Cancelled without a canceller: ignore the next callback or errback."),
     FLAG("_runningCallbacks", running, "Whether a callback runs right now."),
-    {"paused", get_paused, set_paused, "Number of pause() without unpause().", NULL},
-    {"result", get_result, set_result, "The result so far; absent before firing.", NULL},
-    {"_chainedTo", get_chained_to, set_chained_to, "The Deferred it waits for, or None.",
-     NULL},
-    {"_canceller", get_canceller, set_canceller, "The canceller, or None.", NULL},
+    PYR_ATTRIBUTE("result", pyr_deferred, result),
+    NONE_OR("_chainedTo", chained_to, "The Deferred it waits for, or None."),
+    NONE_OR("_canceller", canceller, "The canceller, or None."),
     {"_callbacks", get_callbacks, set_callbacks, "What waits for the result.", NULL},
     {"_debugInfo", get_debug_info, set_debug_info, "The DebugInfo, or None.", NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
@@ -430,6 +280,8 @@ static PyGetSetDef deferred_getset[] = {
 };
 
 static PyMemberDef deferred_members[] = {
+    {"paused", T_PYSSIZET, offsetof(pyr_deferred, paused), 0,
+     "Number of pause() without unpause()."},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(pyr_deferred, weakrefs), READONLY},
     {"__dictoffset__", T_PYSSIZET, offsetof(pyr_deferred, dict), READONLY},
     {NULL},
@@ -448,21 +300,31 @@ static PyMethodDef deferred_methods[] = {
     {"chainDeferred", pyr_add_chained, METH_O, chainDeferred_doc},
     {"callback", deferred_callback, METH_O, callback_doc},
     {"errback", CAST(deferred_errback), FAST, errback_doc},
-    {"pause", deferred_pause, METH_NOARGS, pause_doc},
-    {"unpause", deferred_unpause, METH_NOARGS, unpause_doc},
-    {"cancel", pyr_cancel, METH_NOARGS, cancel_doc},
+    {"cancel", deferred_cancel, METH_NOARGS, cancel_doc},
     {"fromCoroutine", deferred_fromCoroutine, METH_O | METH_CLASS, fromCoroutine_doc},
     {"_startRunCallbacks", deferred_startRunCallbacks, METH_O, startRunCallbacks_doc},
     {"_runCallbacks", deferred_runCallbacks, METH_NOARGS, runCallbacks_doc},
-    {"_continuation", deferred_continuation, METH_NOARGS, continuation_doc},
     {"__await__", deferred_await, METH_NOARGS | METH_COEXIST, await_doc},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, class_getitem_doc},
-    {"__subclasshook__", pyr_deferred_subclasshook, METH_O | METH_CLASS,
+    {"__subclasshook__", pyr_metaclass_subclasshook, METH_O | METH_CLASS,
      subclasshook_doc},
     {"__init_subclass__", CAST(deferred_init_subclass),
      METH_VARARGS | METH_KEYWORDS | METH_CLASS, init_subclass_doc},
     {NULL},
 };
+
+static int
+object_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    return pyr_create_traverse(SELF, visit, arg);
+}
+
+static int
+object_clear(PyObject *op)
+{
+    pyr_create_clear(SELF);
+    return 0;
+}
 
 PyDoc_STRVAR(deferred_doc,
              "Deferred(canceller=None)\n--\n\n"
@@ -474,9 +336,9 @@ static PyType_Slot deferred_slots[] = {
     {Py_tp_doc, (void *)deferred_doc},
     {Py_tp_new, pyr_create_tp_new},
     {Py_tp_init, pyr_create_tp_init},
-    {Py_tp_traverse, pyr_create_tp_traverse},
-    {Py_tp_clear, pyr_create_tp_clear},
-    {Py_tp_finalize, pyr_deferred_finalize},
+    {Py_tp_traverse, object_traverse},
+    {Py_tp_clear, object_clear},
+    {Py_tp_finalize, pyr_unhandled_finalize},
     {Py_tp_dealloc, pyr_create_tp_dealloc},
     {Py_tp_repr, deferred_repr},
     {Py_tp_str, deferred_repr},
@@ -496,7 +358,7 @@ static PyType_Spec deferred_spec = {
 };
 
 int
-pyr_deferred_add_type(PyObject *module, core_state *st)
+pyr_object_add_type(PyObject *module, core_state *st)
 {
     PyTypeObject *type = pyr_add_type(module, &deferred_spec, NULL);
     if (type == NULL) {

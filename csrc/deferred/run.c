@@ -76,7 +76,7 @@ entry_end_firing(run_entry *entry)
     entry->deferred->running = false;
     if (entry->handling) {
         entry->handling = false;
-        pyr_handling_end(entry->handled_before);
+        pyr_failure_handling_end(entry->handled_before);
     }
 }
 
@@ -101,9 +101,26 @@ stack_free(run_stack *stack)
     }
 }
 
-/* self._runCallbacks(), which a subclass may have replaced */
+/* --- stock's run loop, and Deferreds of other kinds ------------------------------ */
+
+static int
+call_for_nothing(PyObject *function, PyObject *one, PyObject *two)
+{
+    PyObject *none = PyObject_CallFunctionObjArgs(function, one, two, NULL);
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
+}
+
+/* In debug mode Failures keep the variables of each frame, and a listed Deferred has its
+ * links where any code may change them: stock's own loop runs these. */
+static inline bool
+is_for_stock(pyr_deferred *self)
+{
+    return self->listed != NULL || pyr_debug(self);
+}
+
 int
-pyr_run_dynamic(pyr_deferred *self)
+pyr_run_by_name(pyr_deferred *self)
 {
     if (pyr_is_native(self->st, (PyObject *)self)) {
         return pyr_run(self);
@@ -112,86 +129,6 @@ pyr_run_dynamic(pyr_deferred *self)
         PyObject_CallMethodNoArgs((PyObject *)self, self->st->names.runCallbacks);
     Py_XDECREF(none);
     return none == NULL ? -1 : 0;
-}
-
-static int
-fire_and_run(const pyr_firing *firing)
-{
-    pyr_deferred *self = (pyr_deferred *)firing->deferred;
-    int begun = pyr_fire_begin_firing(self->st, firing);
-    return begun <= 0 ? begun : pyr_run(self);
-}
-
-int
-pyr_fire(const pyr_firing *firing)
-{
-    if (firing->handled == NULL) {
-        return fire_and_run(firing);
-    }
-    PyObject *outer = pyr_handling_begin(firing->handled);
-    int result = fire_and_run(firing);
-    pyr_handling_end(outer);
-    return result;
-}
-
-int
-pyr_callback(PyObject *deferred, PyObject *value)
-{
-    pyr_firing firing = {.deferred = deferred, .value = value};
-    return pyr_fire(&firing);
-}
-
-int
-pyr_errback(PyObject *deferred, PyObject *failure)
-{
-    pyr_firing firing = {.deferred = deferred, .value = failure, .errback = true};
-    return pyr_fire(&firing);
-}
-
-/* --- adding what only C adds ----------------------------------------------------- */
-
-static int
-add_native(pyr_deferred *self, pyr_link_kind kind, PyObject *target, int32_t index)
-{
-    if (self->listed == NULL) {
-        pyr_link *link = pyr_links_append(self, 1);
-        if (link == NULL) {
-            return -1;
-        }
-        link->kind = (uint8_t)kind;
-        link->target = Py_NewRef(target);
-        link->index = index;
-        return 0;
-    }
-    pyr_link link = {.target = Py_NewRef(target), .kind = (uint8_t)kind, .index = index};
-    return pyr_links_listed_add(self, &link, 1);
-}
-
-int
-pyr_add_resume(pyr_deferred *self, PyObject *driver)
-{
-    if (add_native(self, PYR_LINK_RESUME, driver, 0) < 0) {
-        return -1;
-    }
-    return self->called ? pyr_run(self) : 0;
-}
-
-int
-pyr_add_collect(pyr_deferred *self, PyObject *list, int32_t index)
-{
-    if (add_native(self, PYR_LINK_COLLECT, list, index) < 0) {
-        return -1;
-    }
-    return self->called ? pyr_run(self) : 0;
-}
-
-int
-pyr_add_fire(pyr_deferred *self, PyObject *deferred)
-{
-    if (add_native(self, PYR_LINK_FIRE, deferred, 0) < 0) {
-        return -1;
-    }
-    return self->called ? pyr_run(self) : 0;
 }
 
 /* --- the loop -------------------------------------------------------------------- */
@@ -206,12 +143,10 @@ typedef enum {
 
 /* The current exception becomes the result. */
 static run_outcome
-result_from_error(pyr_deferred *outer, pyr_deferred *current)
+result_from_error(pyr_deferred *current)
 {
     static const pyr_trace_point point[] = {PYR_TRACE_run_callbacks};
-    bool debug = pyr_debug(outer);
-    /* In debug mode there was a real frame: see pyr_link_call_visibly. */
-    PyObject *failure = pyr_failure_from_error(current->st, point, debug ? 0 : 1, debug);
+    PyObject *failure = pyr_failure_from_error(current->st, point, 1, false);
     if (failure == NULL) {
         return RUN_ERROR;
     }
@@ -219,106 +154,61 @@ result_from_error(pyr_deferred *outer, pyr_deferred *current)
     return RUN_NEXT;
 }
 
-/* current waits for a Deferred that is not ours: stock's protocol, attribute by
- * attribute. */
-static run_outcome
-wait_for_foreign(pyr_deferred *current, PyObject *other)
-{
-    core_state *st = current->st;
-    PyObject *item = pyr_continuation(st, (PyObject *)current);
-    PyObject *links = item == NULL ? NULL : PyObject_GetAttr(other, st->names.callbacks);
-    PyObject *none = NULL;
-    if (links != NULL) {
-        none = PyObject_CallMethodOneArg(links, st->names.append, item);
-    }
-    Py_XDECREF(item);
-    Py_XDECREF(links);
-    if (none == NULL) {
-        return RUN_ERROR;
-    }
-    Py_DECREF(none);
-    return RUN_WAIT;
-}
-
 /* 1: `other` has a result of its own, taken into *result; 0: it has not; -1: error */
 static int
-steal_foreign(core_state *st, PyObject *other, PyObject **result)
+steal(core_state *st, PyObject *other, PyObject **result)
 {
-    int found = PyObject_GetOptionalAttr(other, st->names.result, result);
-    if (found <= 0) {
-        return found;
+    if (!pyr_is_own(st, other)) {
+        PyObject *found = PyObject_CallOneArg(st->deferred->steal_from_stock, other);
+        if (found == NULL) {
+            return -1;
+        }
+        bool has = PyTuple_CheckExact(found) && PyTuple_GET_SIZE(found) == 1;
+        *result = has ? Py_NewRef(PyTuple_GET_ITEM(found, 0)) : NULL;
+        Py_DECREF(found);
+        return has;
     }
-    PyObject *paused = PyObject_GetAttr(other, st->names.paused);
-    int is_paused = paused == NULL ? -1 : PyObject_IsTrue(paused);
-    Py_XDECREF(paused);
-    if (is_paused != 0 || pyr_is_deferred(st, *result)) {
-        Py_CLEAR(*result);
-        return is_paused < 0 ? -1 : 0;
+    pyr_deferred *own = (pyr_deferred *)other;
+    if (own->result == NULL || own->paused || pyr_is_deferred(st, own->result)) {
+        return 0;
     }
-    PyObject *info = NULL;
-    if (PyObject_SetAttr(other, st->names.result, Py_None) < 0 ||
-        (info = PyObject_GetAttr(other, st->names.debugInfo)) == NULL ||
-        (info != Py_None && PyObject_SetAttr(info, st->names.failResult, Py_None) < 0)) {
-        Py_CLEAR(*result);
-        Py_XDECREF(info);
-        return -1;
-    }
-    Py_DECREF(info);
+    *result = own->result;
+    own->result = Py_NewRef(Py_None);
+    pyr_forget_failure(own);
     return 1;
 }
 
-/* As steal_foreign, for one of ours. */
+/* `current` waits for `other`. */
 static int
-steal_own(core_state *st, pyr_deferred *other, PyObject **result)
+pause_for(pyr_deferred *current, PyObject *other)
 {
-    if (other->result == NULL || other->paused || pyr_is_deferred(st, other->result)) {
-        return 0;
+    core_state *st = current->st;
+    if (!pyr_is_own(st, other) || ((pyr_deferred *)other)->listed != NULL ||
+        !pyr_is_native(st, (PyObject *)current)) {
+        return call_for_nothing(st->deferred->wait_for_stock, (PyObject *)current, other);
     }
-    *result = other->result;
-    other->result = Py_NewRef(Py_None);
-    pyr_forget_failure(other);
-    return 1;
-}
-
-static int
-pause_dynamic(pyr_deferred *self)
-{
-    if (pyr_is_native(self->st, (PyObject *)self)) {
-        self->paused++;
-        return 0;
-    }
-    PyObject *none = PyObject_CallMethodNoArgs((PyObject *)self, self->st->names.pause);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    current->paused++;
+    Py_XSETREF(current->chained_to, Py_NewRef(other));
+    return pyr_links_add((pyr_deferred *)other, &pyr_link_continue, (PyObject *)current,
+                         0);
 }
 
 /* The result of `current` is another Deferred: take that one's result, or wait for it. */
 static run_outcome
-adopt(pyr_deferred *current)
+adopt_result(pyr_deferred *current)
 {
-    core_state *st = current->st;
     PyObject *other = Py_NewRef(current->result);
     PyObject *result = NULL;
-    bool own = pyr_is_own(st, other);
-    int stolen = own ? steal_own(st, (pyr_deferred *)other, &result)
-                     : steal_foreign(st, other, &result);
     run_outcome outcome = RUN_ERROR;
+    int stolen = steal(current->st, other, &result);
     if (stolen > 0) {
         pyr_set_result(current, result);
         outcome = RUN_NEXT;
-    } else if (stolen == 0 && pause_dynamic(current) == 0) {
-        Py_XSETREF(current->chained_to, Py_NewRef(other));
-        if (!own) {
-            outcome = wait_for_foreign(current, other);
-        } else if (add_native((pyr_deferred *)other, PYR_LINK_CONTINUE,
-                              (PyObject *)current, 0) == 0) {
-            outcome = RUN_WAIT;
-        }
+    } else if (stolen == 0 && pause_for(current, other) == 0) {
+        pyr_forget_failure(current);
+        outcome = RUN_WAIT;
     }
     Py_DECREF(other);
-    if (outcome == RUN_WAIT) {
-        pyr_forget_failure(current);
-    }
     return outcome;
 }
 
@@ -327,24 +217,15 @@ static int
 warn_about_own(core_state *st, const pyr_link *link, bool failed)
 {
     PyObject *callback = link->target;
-    if (link->kind == PYR_LINK_COLLECT) {
-        /* It must have a __code__ to warn about. */
-        callback = st->deferred->stock_collector;
-    } else if (callback == NULL) {
+    if (callback == NULL) {
         callback = failed ? st->deferred->failthru : st->deferred->passthru;
     }
-    PyObject *none = PyObject_CallFunction(
-        st->deferred->warn_about_function, "Os", callback,
-        "Callback returned the Deferred it was attached to; this breaks the "
-        "callback chain and will raise an exception in the future.");
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    return call_for_nothing(st->deferred->warn_about_own, callback, NULL);
 }
 
 /* The link returned `value` (stolen; NULL: raised). */
 static run_outcome
-take_returned(pyr_deferred *outer, pyr_deferred *current, const pyr_link *link,
-              bool failed, PyObject *value)
+take_returned(pyr_deferred *current, const pyr_link *link, bool failed, PyObject *value)
 {
     if (value != NULL) {
         pyr_set_result(current, value);
@@ -355,15 +236,15 @@ take_returned(pyr_deferred *outer, pyr_deferred *current, const pyr_link *link,
     }
     current->running = false;
     if (value == NULL) {
-        return result_from_error(outer, current);
+        return result_from_error(current);
     }
     if (current->result != NULL && pyr_is_deferred(current->st, current->result)) {
-        return adopt(current);
+        return adopt_result(current);
     }
     return RUN_NEXT;
 }
 
-/* Hand our result over to the Deferred that waits for it. */
+/* Hand our result over to the Deferred that waits for it (stolen). */
 static run_outcome
 continue_with(run_stack *stack, pyr_deferred *current, PyObject *waiting)
 {
@@ -377,35 +258,22 @@ continue_with(run_stack *stack, pyr_deferred *current, PyObject *waiting)
         other->paused--;
         return stack_push(stack, other) < 0 ? RUN_ERROR : RUN_ABOVE;
     }
-    PyObject *paused = NULL, *less = NULL, *one = PyLong_FromLong(1), *none = NULL;
-    if (one != NULL && PyObject_SetAttr(waiting, st->names.result, result) == 0 &&
-        (paused = PyObject_GetAttr(waiting, st->names.paused)) != NULL &&
-        (less = PyNumber_Subtract(paused, one)) != NULL &&
-        PyObject_SetAttr(waiting, st->names.paused, less) == 0) {
-        none = PyObject_CallMethodNoArgs(waiting, st->names.runCallbacks);
-    }
+    int continued = call_for_nothing(st->deferred->continue_stock, waiting, result);
     Py_DECREF(result);
-    Py_XDECREF(one);
-    Py_XDECREF(paused);
-    Py_XDECREF(less);
     Py_DECREF(waiting);
-    if (none == NULL) {
-        return RUN_ERROR;
-    }
-    Py_DECREF(none);
-    /* Look at our own `paused` again, as after one of ours. */
-    return RUN_ABOVE;
+    /* Then look at our own `paused` again, as after one of ours. */
+    return continued < 0 ? RUN_ERROR : RUN_ABOVE;
 }
 
 /* Fire a Deferred for a link of `current`, which stays `running` until that is done. */
 static run_outcome
-fire_above(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
-           const pyr_link *link, pyr_firing *firing)
+fire_above(run_stack *stack, pyr_deferred *current, const pyr_link *link,
+           pyr_firing *firing)
 {
     pyr_deferred *target = (pyr_deferred *)firing->deferred;
     bool handling = firing->handled != NULL;
-    PyObject *before = handling ? pyr_handling_begin(firing->handled) : NULL;
-    int begun = pyr_fire_begin_firing(current->st, firing);
+    PyObject *before = handling ? pyr_failure_handling_begin(firing->handled) : NULL;
+    int begun = pyr_fire_begin(current->st, firing);
     if (begun > 0 && !target->running) {
         run_entry *entry = &stack->entries[stack->size - 1];
         entry->firing = true;
@@ -415,117 +283,101 @@ fire_above(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
                                                                         : RUN_ABOVE;
     }
     if (handling) {
-        pyr_handling_end(before);
+        pyr_failure_handling_end(before);
     }
-    if (begun < 0 && link->kind == PYR_LINK_RESUME) {
-        pyr_trace_end_of_generator(current->st, firing->errback);
+    if (begun < 0 && link->kind->refused != NULL) {
+        link->kind->refused(current->st, firing->errback);
     }
-    return take_returned(outer, current, link, false,
-                         begun < 0 ? NULL : Py_NewRef(Py_None));
-}
-
-static inline PyObject *
-call_target(pyr_deferred *outer, pyr_deferred *current, const pyr_link *link,
-            PyObject *result)
-{
-    if (link->target == NULL) {
-        return Py_NewRef(result);
-    }
-    if (pyr_debug(outer)) {
-        return pyr_link_call_visibly(current, link);
-    }
-    return pyr_link_call(current->st, link, result);
+    return take_returned(current, link, false, begun < 0 ? NULL : Py_NewRef(Py_None));
 }
 
 static run_outcome
-run_link(run_stack *stack, pyr_deferred *outer, pyr_deferred *current,
-         const pyr_link *link, bool failed)
+run_link(run_stack *stack, pyr_deferred *current, const pyr_link *link, bool failed)
 {
     pyr_firing firing = {NULL};
     PyObject *value;
     /* The caller's result stays ours (and visible) while the link runs. */
     PyObject *result = Py_NewRef(current->result);
     current->running = true;
-    switch ((pyr_link_kind)link->kind) {
-    case PYR_LINK_RESUME:
-        value = NULL;
-        if (pyr_driver_resume((pyr_driver *)link->target, result, &firing) == 0) {
-            value = firing.deferred == NULL ? Py_NewRef(Py_None) : NULL;
-        }
-        break;
-    case PYR_LINK_FIRE:
-        firing.deferred = Py_NewRef(link->target);
-        firing.value = Py_NewRef(result);
-        firing.errback = failed;
-        value = NULL;
-        break;
-    case PYR_LINK_COLLECT:
-        value = pyr_deferred_list_collect(link->target, result, link->index, !failed);
-        break;
-    default:
-        value = call_target(outer, current, link, result);
-        break;
+    if (link->kind->run != NULL) {
+        value = link->kind->run(link, result, failed, &firing);
+    } else if (link->target == NULL) {
+        value = Py_NewRef(result);
+    } else {
+        value = pyr_links_call(current->st, link, result);
     }
     Py_DECREF(result);
     if (firing.deferred != NULL) {
-        run_outcome outcome = fire_above(stack, outer, current, link, &firing);
-        pyr_firing_clear(&firing);
+        run_outcome outcome = fire_above(stack, current, link, &firing);
+        pyr_fire_clear(&firing);
         return outcome;
     }
-    return take_returned(outer, current, link, failed, value);
+    return take_returned(current, link, failed, value);
 }
 
-/* pyr_links_take, with the usual cases first */
-static inline int
+/* pyr_links_take, with the most frequent cases first */
+static inline bool
 take_next(pyr_deferred *current, bool failed, pyr_link *taken)
 {
-    if (current->listed == NULL) {
-        if (current->head == current->tail) {
-            return 0;
-        }
-        const pyr_link *next = &current->links[current->head];
-        if (next->kind == PYR_LINK_BOTH || (next->kind == PYR_LINK_CALLBACK && !failed)) {
-            *taken = *next;
-            current->head++;
-            return 1;
-        }
+    if (current->head == current->tail) {
+        return false;
+    }
+    const pyr_link *next = &current->links[current->head];
+    if (next->kind == &pyr_link_both || (next->kind == &pyr_link_callback && !failed)) {
+        *taken = *next;
+        current->head++;
+        return true;
     }
     return pyr_links_take(current, failed, taken);
 }
 
+/* No link is left. */
+static run_outcome
+settle(pyr_deferred *current, bool failed)
+{
+    if (failed) {
+        pyr_unhandled_note(current, current->result);
+    } else {
+        pyr_forget_failure(current);
+    }
+    return RUN_WAIT;
+}
+
+static inline void
+ensure_result(pyr_deferred *current)
+{
+    if (current->result == NULL) { /* somebody deleted it */
+        pyr_set_result(current, Py_NewRef(Py_None));
+    }
+}
+
 /* Run the links of the topmost Deferred as far as possible. */
 static run_outcome
-run_links(run_stack *stack, pyr_deferred *outer, pyr_deferred *current)
+run_links(run_stack *stack, pyr_deferred *current)
 {
     core_state *st = current->st;
     for (;;) {
-        if (current->result == NULL) {
-            pyr_set_result(current, Py_NewRef(Py_None));
+        if (is_for_stock(current)) {
+            int run =
+                call_for_nothing(st->deferred->stock_run, (PyObject *)current, NULL);
+            return run < 0 ? RUN_ERROR : RUN_WAIT;
         }
+        ensure_result(current);
         bool failed = pyr_is_failure(st, current->result);
         pyr_link link;
-        int taken = take_next(current, failed, &link);
-        if (taken < 0) {
-            return RUN_ERROR;
+        if (!take_next(current, failed, &link)) {
+            return settle(current, failed);
         }
         if (current->result == NULL) {
             /* Taking a link drops its other side, and that can run Python code. */
-            pyr_set_result(current, Py_NewRef(Py_None));
+            ensure_result(current);
             failed = false;
         }
-        if (taken == 0) {
-            if (failed) {
-                pyr_note_failure(current, current->result);
-            } else {
-                pyr_forget_failure(current);
-            }
-            return RUN_WAIT;
-        }
-        if (link.kind == PYR_LINK_CONTINUE) {
+        if (link.kind == &pyr_link_continue) {
             return continue_with(stack, current, link.target);
         }
-        run_outcome outcome = run_link(stack, outer, current, &link, failed);
-        pyr_link_clear(&link);
+        run_outcome outcome = run_link(stack, current, &link, failed);
+        pyr_links_clear_one(&link);
         if (outcome != RUN_NEXT) {
             return outcome;
         }
@@ -534,7 +386,7 @@ run_links(run_stack *stack, pyr_deferred *outer, pyr_deferred *current)
 
 /* The topmost Deferred has nothing more to do now. */
 static void
-finish(run_stack *stack)
+finish_top(run_stack *stack)
 {
     Py_DECREF(stack->entries[--stack->size].deferred);
 }
@@ -553,12 +405,12 @@ unwind(run_stack *stack)
 
 /* What the topmost Deferred has fired is done: None, or an exception, is its result. */
 static run_outcome
-end_firing(run_entry *top, pyr_deferred *outer, bool raised)
+end_firing(run_entry *top, bool raised)
 {
     pyr_deferred *current = top->deferred;
     entry_end_firing(top);
     if (raised) {
-        return result_from_error(outer, current);
+        return result_from_error(current);
     }
     pyr_set_result(current, Py_NewRef(Py_None));
     return RUN_NEXT;
@@ -566,12 +418,12 @@ end_firing(run_entry *top, pyr_deferred *outer, bool raised)
 
 /* Run the topmost Deferred. */
 static run_outcome
-run_top(run_stack *stack, pyr_deferred *outer, bool raised)
+run_top(run_stack *stack, bool raised)
 {
     run_entry *top = &stack->entries[stack->size - 1];
     pyr_deferred *current = top->deferred;
     if (top->firing) {
-        if (end_firing(top, outer, raised) == RUN_ERROR) {
+        if (end_firing(top, raised) == RUN_ERROR) {
             return RUN_ERROR;
         }
     } else if (current->paused) {
@@ -580,18 +432,18 @@ run_top(run_stack *stack, pyr_deferred *outer, bool raised)
     } else {
         Py_CLEAR(current->chained_to);
     }
-    return run_links(stack, outer, current);
+    return run_links(stack, current);
 }
 
 static int
-run_stack_down(run_stack *stack, pyr_deferred *outer)
+run_stack_down(run_stack *stack)
 {
     bool raised = false;
     while (stack->size > 0) {
-        run_outcome outcome = run_top(stack, outer, raised);
+        run_outcome outcome = run_top(stack, raised);
         raised = outcome == RUN_ERROR;
         if (outcome == RUN_WAIT) {
-            finish(stack);
+            finish_top(stack);
         } else if (raised) {
             unwind(stack);
         }
@@ -618,8 +470,37 @@ pyr_run(pyr_deferred *self)
     stack.small[0].firing = false;
     stack.small[0].handling = false;
     stack.size = 1;
-    int result = run_stack_down(&stack, self);
+    int result = run_stack_down(&stack);
     stack_free(&stack);
     pyr_ascend(&st->depth);
     return result;
+}
+
+/* --- firing ---------------------------------------------------------------------- */
+
+static int
+fire_and_run(const pyr_firing *firing)
+{
+    pyr_deferred *self = (pyr_deferred *)firing->deferred;
+    int begun = pyr_fire_begin(self->st, firing);
+    return begun <= 0 ? begun : pyr_run(self);
+}
+
+int
+pyr_run_firing(const pyr_firing *firing)
+{
+    if (firing->handled == NULL) {
+        return fire_and_run(firing);
+    }
+    PyObject *outer = pyr_failure_handling_begin(firing->handled);
+    int result = fire_and_run(firing);
+    pyr_failure_handling_end(outer);
+    return result;
+}
+
+int
+pyr_run_callback(PyObject *deferred, PyObject *value)
+{
+    pyr_firing firing = {.deferred = deferred, .value = value};
+    return pyr_run_firing(&firing);
 }

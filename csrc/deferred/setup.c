@@ -1,101 +1,58 @@
-/* The room's part in the module's life, and what Python code hands over. */
+/* The room's life, and what Python code hands over. */
 #include "deferred/inline.h"
 #include "deferred/object.h"
 
-/* imports[name] as a new reference, or NULL with KeyError */
+const pyr_given pyr_deferred_objects[] = {
+    PYR_MADE(pyr_deferred_state, type),
+    PYR_MADE(pyr_deferred_state, list_type),
+    PYR_MADE(pyr_deferred_state, driver_type),
+    PYR_MADE(pyr_deferred_state, awaiter_type),
+    PYR_MADE(pyr_deferred_state, empty_tuple),
+    PYR_MADE(pyr_deferred_state, pristine),
+    PYR_MADE(pyr_deferred_state, pristine_list),
+    PYR_MADE(pyr_deferred_state, capture_names),
+    PYR_GIVEN_AS(pyr_deferred_state, subclasses, &PyList_Type),
+#define X(name) PYR_GIVEN_AS(pyr_deferred_state, name, &PyType_Type),
+    PYR_DEFERRED_CLASSES(X)
+#undef X
+#define X(name) PYR_GIVEN_AS(pyr_deferred_state, name, &PyDict_Type),
+        PYR_DEFERRED_DICTS(X)
+#undef X
+#define X(name) PYR_GIVEN(pyr_deferred_state, name),
+            PYR_DEFERRED_GIVEN(X)
+#undef X
+                {NULL},
+};
+
+PyDoc_STRVAR(setup_doc,
+             "_setup_deferred(given, trace, fast_failure)\n--\n\n"
+             "Give the C code what it uses of Twisted.\n\n"
+             "given (dict) has objects by name, trace (dict) places in Twisted's code;\n"
+             "fast_failure (bool): a Failure has nothing but plain attributes.\n"
+             "Raises TypeError or KeyError for what is missing or not suitable.");
 static PyObject *
-required(PyObject *imports, const char *name)
-{
-    PyObject *value = PyDict_GetItemString(imports, name);
-    if (value == NULL) {
-        PyErr_Format(PyExc_KeyError, "_setup_deferred needs %s", name);
-    }
-    return Py_XNewRef(value);
-}
-
-static int
-take_imports(core_state *st, PyObject *imports)
-{
-    PyObject *value;
-#define X(name)                       \
-    value = required(imports, #name); \
-    if (value == NULL) {              \
-        return -1;                    \
-    }                                 \
-    Py_XSETREF(st->deferred->name, value);
-    PYR_DEFERRED_IMPORTS(X)
-#undef X
-    return 0;
-}
-
-static int
-take_trace_points(core_state *st, PyObject *trace)
-{
-    int result = 0;
-    PyObject *value;
-#define X(name)                                           \
-    value = required(trace, #name);                       \
-    if (value == NULL) {                                  \
-        return -1;                                        \
-    }                                                     \
-    result |= pyr_trace_set(st, PYR_TRACE_##name, value); \
-    Py_DECREF(value);
-    PYR_TRACE_POINTS(X)
-#undef X
-    return result;
-}
-
-static int
-check_types(core_state *st)
-{
-    if (PyType_Check(st->deferred->failure_type) &&
-        PyType_Check(st->deferred->stock_deferred) &&
-        PyType_Check(st->deferred->stock_deferred_list) &&
-        PyList_Check(st->deferred->subclasses) &&
-        PyDict_Check(st->deferred->failure_globals) &&
-        PyDict_Check(st->deferred->failure_template) &&
-        PyDict_Check(st->deferred->globals) && PyDict_Check(st->deferred->internals) &&
-        PyType_IsSubtype((PyTypeObject *)st->deferred->failure_type,
-                         (PyTypeObject *)PyExc_BaseException)) {
-        return 0;
-    }
-    PyErr_SetString(PyExc_TypeError, "_setup_deferred was given something unexpected");
-    return -1;
-}
-
-PyObject *
-pyr_setup(PyObject *module, PyObject *args)
+setup_deferred(PyObject *module, PyObject *args)
 {
     core_state *st = pyr_module_state(module);
-    PyObject *imports, *trace;
+    PyObject *given, *trace;
     int fast_failure;
-    if (!PyArg_ParseTuple(args, "O!O!p:_setup_deferred", &PyDict_Type, &imports,
+    if (!PyArg_ParseTuple(args, "O!O!p:_setup_deferred", &PyDict_Type, &given,
                           &PyDict_Type, &trace, &fast_failure) ||
-        take_imports(st, imports) < 0 || take_trace_points(st, trace) < 0 ||
-        check_types(st) < 0) {
+        pyr_given_take(pyr_deferred_objects, st->deferred, given, "_setup_deferred") <
+            0 ||
+        pyr_trace_take(st, trace) < 0 || pyr_metaclass_note_pristine(st) < 0 ||
+        pyr_internals_begin(st) < 0) {
         return NULL;
     }
     st->deferred->fast_failure = fast_failure;
-    if (pyr_deferred_note_pristine(st) < 0 || pyr_defer_globals_begin(st) < 0) {
-        return NULL;
-    }
     st->deferred->ready = true;
     Py_RETURN_NONE;
 }
 
-int
-pyr_deferred_ready(core_state *st)
-{
-    if (st->deferred->ready) {
-        return 0;
-    }
-    PyObject *module = PyImport_ImportModule("pyreactor.defer");
-    Py_XDECREF(module);
-    if (module != NULL && !st->deferred->ready) {
-        PyErr_SetString(PyExc_RuntimeError, "pyreactor.defer has not been set up");
-    }
-    return module == NULL || !st->deferred->ready ? -1 : 0;
-}
+static PyMethodDef setup_functions[] = {
+    {"_setup_deferred", setup_deferred, METH_VARARGS, setup_doc},
+    {NULL},
+};
 
 int
 pyr_deferred_exec(PyObject *module, core_state *st)
@@ -103,81 +60,34 @@ pyr_deferred_exec(PyObject *module, core_state *st)
     st->deferred->empty_tuple = PyTuple_New(0);
     st->deferred->capture_names = Py_BuildValue("(s)", "captureVars");
     if (st->deferred->empty_tuple == NULL || st->deferred->capture_names == NULL ||
-        pyr_deferred_add_type(module, st) < 0 ||
-        pyr_deferred_list_add_type(module, st) < 0 || pyr_deferred_adopt_meta(st) < 0 ||
-        pyr_awaiter_add_type(module, st) < 0 || pyr_driver_add_type(module, st) < 0) {
+        pyr_object_add_type(module, st) < 0 || pyr_list_add_type(module, st) < 0 ||
+        pyr_metaclass_adopt(st) < 0 || pyr_awaiter_add_type(module, st) < 0 ||
+        pyr_driver_add_type(module, st) < 0 || pyr_functions_add(module) < 0) {
         return -1;
     }
-    return pyr_functions_add(module);
+    return PyModule_AddFunctions(module, setup_functions);
 }
 
 int
 pyr_deferred_traverse(core_state *st, visitproc visit, void *arg)
 {
     pyr_deferred_state *state = st->deferred;
-    Py_VISIT(state->type);
-    Py_VISIT(state->list_type);
-    Py_VISIT(state->driver_type);
-    Py_VISIT(state->awaiter_type);
-    Py_VISIT(state->parse_list_result);
-    Py_VISIT(state->empty_tuple);
-    Py_VISIT(state->pristine);
-    Py_VISIT(state->pristine_list);
-    Py_VISIT(state->capture_names);
-    Py_VISIT(state->replaced_driver);
-    for (int i = 0; i < state->free_deferred_count; i++) {
-        Py_VISIT(Py_TYPE(state->free_deferreds[i]));
-    }
-    for (int i = 0; i < state->free_awaiter_count; i++) {
-        Py_VISIT(Py_TYPE(state->free_awaiters[i]));
-    }
-#define X(name) Py_VISIT(state->name);
-    PYR_DEFERRED_IMPORTS(X)
-#undef X
-    for (int i = 0; i < PYR_TRACE_COUNT; i++) {
-        Py_VISIT(state->trace[i].frame);
-    }
-    return 0;
-}
-
-static void
-free_list_clear(PyObject **list, int *count)
-{
-    while (*count > 0) {
-        PyObject_GC_Del(list[--*count]);
-    }
+    int result = pyr_freelist_visit(&state->free_deferreds, visit, arg);
+    result = result != 0 ? result : pyr_freelist_visit(&state->free_awaiters, visit, arg);
+    result = result != 0 ? result : pyr_freelist_visit(&state->free_drivers, visit, arg);
+    return result != 0 ? result : pyr_trace_visit(st, visit, arg);
 }
 
 void
 pyr_deferred_clear(core_state *st)
 {
     pyr_deferred_state *state = st->deferred;
-    free_list_clear(state->free_drivers, &state->free_driver_count);
-    pyr_defer_globals_clear(st);
-    Py_CLEAR(state->replaced_driver);
+    pyr_internals_clear(st);
     PyMem_Free(state->spare_stack);
     state->spare_stack = NULL;
-    Py_CLEAR(state->type);
-    Py_CLEAR(state->list_type);
-    Py_CLEAR(state->driver_type);
-    Py_CLEAR(state->awaiter_type);
-    while (state->free_deferred_count > 0) {
-        Py_DECREF(state->free_deferreds[--state->free_deferred_count]);
-    }
-    while (state->free_awaiter_count > 0) {
-        Py_DECREF(state->free_awaiters[--state->free_awaiter_count]);
-    }
-    Py_CLEAR(state->parse_list_result);
-    Py_CLEAR(state->empty_tuple);
-    Py_CLEAR(state->pristine);
-    Py_CLEAR(state->pristine_list);
-    Py_CLEAR(state->capture_names);
-#define X(name) Py_CLEAR(state->name);
-    PYR_DEFERRED_IMPORTS(X)
-#undef X
-    for (int i = 0; i < PYR_TRACE_COUNT; i++) {
-        Py_CLEAR(state->trace[i].frame);
-        Py_CLEAR(state->trace[i].lasti);
-        Py_CLEAR(state->trace[i].lineno);
-    }
+    pyr_given_clear(pyr_deferred_objects, state);
+    pyr_freelist_clear(&state->free_deferreds);
+    pyr_freelist_clear(&state->free_awaiters);
+    pyr_freelist_clear(&state->free_drivers);
+    pyr_trace_clear(st);
 }

@@ -1,11 +1,16 @@
-/* The traceback entries that frames of stock's Python code would have left. */
-#include "deferred/inline.h"
+/*
+ * The traceback entries that frames of stock's Python code would have left: whoever reads
+ * a traceback finds the lines there that called what raised.
+ *
+ * _deferred/trace.py finds code objects and lines by running stock's code once; an entry
+ * refers to an empty frame that is made for it at set-up.
+ */
+#include "core/core.h"
 #include "deferred/object.h"
 
 #include <frameobject.h>
 #include <traceback.h>
 
-/* A traceback of `points`, outermost first, that ends in `tb` (stolen, may be NULL). */
 PyObject *
 pyr_trace_before(core_state *st, const pyr_trace_point *points, int count, PyObject *tb)
 {
@@ -44,19 +49,9 @@ pyr_trace_prepend(core_state *st, const pyr_trace_point *points, int count)
     PyErr_SetRaisedException(exc);
 }
 
-/* Somebody else had fired the Deferred that stands for a generator which ends now. */
-void
-pyr_trace_end_of_generator(core_state *st, bool errback)
-{
-    const pyr_trace_point points[] = {
-        PYR_TRACE_got_result,
-        errback ? PYR_TRACE_errback_ended : PYR_TRACE_callback_ended,
-    };
-    pyr_trace_prepend(st, points, 2);
-}
-
-int
-pyr_trace_set(core_state *st, pyr_trace_point which, PyObject *value)
+/* (code, globals, lasti, lineno), or None for a place that the probes did not find */
+static int
+take_point(pyr_trace_entry *entry, PyObject *value)
 {
     PyObject *code, *globals, *lasti, *lineno;
     if (value == Py_None) {
@@ -75,9 +70,49 @@ pyr_trace_set(core_state *st, pyr_trace_point which, PyObject *value)
     /* Nor must it keep the frames alive, and their variables, that import us. */
     Py_CLEAR(frame->f_back);
 #endif
-    pyr_trace_entry *entry = &st->deferred->trace[which];
     Py_XSETREF(entry->frame, (PyObject *)frame);
     Py_XSETREF(entry->lasti, Py_NewRef(lasti));
     Py_XSETREF(entry->lineno, Py_NewRef(lineno));
     return 0;
+}
+
+/* By name, in the order of pyr_trace_point */
+int
+pyr_trace_take(core_state *st, PyObject *trace)
+{
+    static const char *const names[] = {
+#define X(name) #name,
+        PYR_TRACE_POINTS(X)
+#undef X
+    };
+    for (int i = 0; i < PYR_TRACE_COUNT; i++) {
+        PyObject *value = PyDict_GetItemString(trace, names[i]);
+        if (value == NULL) {
+            PyErr_Format(PyExc_KeyError, "_setup_deferred needs %s", names[i]);
+            return -1;
+        }
+        if (take_point(&st->deferred->trace[i], value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+pyr_trace_visit(core_state *st, visitproc visit, void *arg)
+{
+    for (int i = 0; i < PYR_TRACE_COUNT; i++) {
+        Py_VISIT(st->deferred->trace[i].frame);
+    }
+    return 0;
+}
+
+void
+pyr_trace_clear(core_state *st)
+{
+    for (int i = 0; i < PYR_TRACE_COUNT; i++) {
+        Py_CLEAR(st->deferred->trace[i].frame);
+        Py_CLEAR(st->deferred->trace[i].lasti);
+        Py_CLEAR(st->deferred->trace[i].lineno);
+    }
 }

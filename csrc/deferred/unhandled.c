@@ -1,36 +1,14 @@
 /* Failures that nobody handled, and what debug mode notes: what stock has in a DebugInfo.
  */
-#include "deferred/inline.h"
+#include "core/core.h"
 #include "deferred/object.h"
 
 #define SELF ((pyr_deferred *)op)
 
 void
-pyr_deferred_finalize(PyObject *op)
+pyr_unhandled_finalize(PyObject *op)
 {
-    pyr_report_unhandled(SELF);
-}
-
-/* Debug mode: _debugInfo.<name> = traceback.format_stack() */
-int
-pyr_unhandled_record(pyr_deferred *self, const char *name)
-{
-    self->had_debug_info = true;
-    PyObject *info = pyr_debug_info(self);
-    if (info == NULL) {
-        return -1;
-    }
-    PyObject *lines = PyObject_CallNoArgs(self->st->deferred->format_stack);
-    int result = lines == NULL ? -1 : PyObject_SetAttrString(info, name, lines);
-    Py_XDECREF(lines);
-    Py_DECREF(info);
-    return result;
-}
-
-int
-pyr_deferred_record_creator(pyr_deferred *self)
-{
-    return pyr_unhandled_record(self, "creator");
+    pyr_unhandled_report(SELF);
 }
 
 /* debug_info.failResult = value; an object that refuses is told about, not obeyed. */
@@ -43,7 +21,7 @@ set_fail_result(pyr_deferred *self, PyObject *value)
 }
 
 void
-pyr_note_failure(pyr_deferred *self, PyObject *failure)
+pyr_unhandled_note(pyr_deferred *self, PyObject *failure)
 {
     if (self->debug_info != NULL) {
         set_fail_result(self, failure);
@@ -51,9 +29,9 @@ pyr_note_failure(pyr_deferred *self, PyObject *failure)
     }
     self->had_debug_info = true;
     Py_XSETREF(self->fail_result, Py_NewRef(failure));
-    if (Py_TYPE(self)->tp_finalize != pyr_deferred_finalize) {
+    if (Py_TYPE(self)->tp_finalize != pyr_unhandled_finalize) {
         /* A subclass has a __del__ of its own: the report needs another finalizer. */
-        PyObject *info = pyr_debug_info(self);
+        PyObject *info = pyr_unhandled_info(self);
         if (info == NULL) {
             PyErr_WriteUnraisable((PyObject *)self);
         }
@@ -62,7 +40,7 @@ pyr_note_failure(pyr_deferred *self, PyObject *failure)
 }
 
 void
-pyr_forget_failure_slow(pyr_deferred *self)
+pyr_unhandled_forget(pyr_deferred *self)
 {
     if (self->debug_info != NULL) {
         set_fail_result(self, Py_None);
@@ -73,7 +51,7 @@ pyr_forget_failure_slow(pyr_deferred *self)
 
 /* `_debugInfo` as Python sees it: a DebugInfo, made now if stock would have one. */
 PyObject *
-pyr_debug_info(pyr_deferred *self)
+pyr_unhandled_info(pyr_deferred *self)
 {
     if (self->debug_info != NULL || !self->had_debug_info) {
         return Py_NewRef(self->debug_info == NULL ? Py_None : self->debug_info);
@@ -93,14 +71,30 @@ pyr_debug_info(pyr_deferred *self)
 }
 
 /*
+ * Is the module state still there?  When the interpreter shuts down the collector takes
+ * the module away from its types, and instances may outlive it for a moment.
+ */
+static bool
+has_state(PyTypeObject *type)
+{
+    for (; type != NULL && PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE);
+         type = type->tp_base) {
+        if (pyr_type_has_module(type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
  * Report the failure nobody handled, if there is one.  Twisted's DebugInfo does it in its
  * __del__, so one is made for the purpose and dropped.  Keeps the current exception.
  */
 void
-pyr_report_unhandled(pyr_deferred *self)
+pyr_unhandled_report(pyr_deferred *self)
 {
     PyObject *failure = self->fail_result;
-    if (failure == NULL || !pyr_has_state(Py_TYPE(self)) ||
+    if (failure == NULL || !has_state(Py_TYPE(self)) ||
         self->st->deferred->debug_info_type == NULL) {
         return;
     }

@@ -14,10 +14,9 @@ NAMES = (
     "Deferred",
     "DeferredList",
     "succeed",
-    "fail",
     "maybeDeferred",
     "ensureDeferred",
-    "gatherResults",
+    "_parseDeferredListResult",
     "_cancellableInlineCallbacks",
 )
 

@@ -12,14 +12,16 @@ import inspect
 import traceback
 import warnings
 from asyncio import iscoroutine
-from collections.abc import Callable, Iterable, Iterator
-from types import CodeType, TracebackType
+from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from twisted.internet import defer as stock_module
 from twisted.python import failure as failure_module
 
 from pyreactor import _core as core_module
+from pyreactor._deferred.links import append_links
+from pyreactor._deferred.trace import entries, trace_points
 from pyreactor._standin import stand_in
 
 # Attributes are read and set here that the types do not tell of.
@@ -31,15 +33,24 @@ StockDeferred = stock.Deferred
 StockDeferredList = stock.DeferredList
 
 #: Stock's methods in Python that do their work through other methods.
-BORROWED_METHODS = ("addTimeout", "asFuture", "fromFuture", "callbacks", "__parameters__")
+BORROWED_METHODS = (
+    "addTimeout",
+    "asFuture",
+    "fromFuture",
+    "callbacks",
+    "pause",
+    "unpause",
+    "_continuation",
+    "__parameters__",
+)
+BORROWED_LIST_METHODS = ("_cbDeferred", "cancel")
 
 #: What drives a generator in stock; where a program replaces one, stock's code drives it.
+#: Those that cancel it are called by name anyway.
 INTERNALS = (
     "_inlineCallbacks",
     "_gotResultInlineCallbacks",
     "_CancellationStatus",
-    "_addCancelCallbackToDeferred",
-    "_handleCancelInlineCallbacks",
     "_copy_context",
 )
 
@@ -50,10 +61,10 @@ USED_AS_THEY_WERE = {
     if name in vars(stock)
 }
 
-TracePoint = tuple[CodeType, dict[str, Any], int, int]
 
-
-def call_with(callback: Callable[..., Any], result: Any, args: Any, keywords: Any) -> Any:
+def call_with(
+    callback: Callable[..., Any], result: Any, args: Any, keywords: Any = stock._NONE_KWARGS
+) -> Any:
     """
     Call a callback whose arguments are not simply a tuple and a dict.
 
@@ -65,36 +76,9 @@ def call_with(callback: Callable[..., Any], result: Any, args: Any, keywords: An
     return callback(result, *args, **keywords)
 
 
-def _visible_call(point: TracePoint | None) -> Callable[..., Any]:
-    """
-    A function that runs a callback, and that tracebacks show as the line of Twisted
-    which does so there.
-    """
-
-    def _runCallbacks(self: Any, call: tuple[Any, Any, Any]) -> Any:
-        callback, args, kwargs = call
-        return callback(self.result, *args, **kwargs)
-
-    if point is not None:
-        code, line = point[0], point[3]
-        _runCallbacks.__code__ = _runCallbacks.__code__.replace(
-            co_filename=code.co_filename, co_firstlineno=line - 2
-        )
-    return _runCallbacks
-
-
 def is_coroutine(value: object) -> bool:
     """Whether Twisted would drive this object."""
     return iscoroutine(value) or inspect.isgenerator(value)
-
-
-def cancel_all(deferreds: Iterable[Any]) -> None:
-    """Cancel each, and log what their cancellers raise."""
-    for deferred in deferreds:
-        try:
-            deferred.cancel()
-        except BaseException:  # noqa: BLE001 - whatever a canceller raises
-            stock.log.failure("Exception raised from user supplied canceller")
 
 
 def misplaced_return(exc: BaseException, thrown: bool) -> None:
@@ -104,16 +88,16 @@ def misplaced_return(exc: BaseException, thrown: bool) -> None:
     The traceback starts at that generator.  Two frames belong to ``returnValue`` (it is
     wrapped by its deprecation), so more than these mean that somebody else called it.
     """
-    entries = list(_entries(exc.__traceback__))
-    if thrown and entries[0].tb_frame.f_code.co_name == "throwExceptionIntoGenerator":
-        del entries[0]
-    caller = len(entries) - 3
+    shown = list(entries(exc.__traceback__))
+    if thrown and shown[0].tb_frame.f_code.co_name == "throwExceptionIntoGenerator":
+        del shown[0]
+    caller = len(shown) - 3
     if caller <= 0:
         return
-    culprit = entries[caller]
+    culprit = shown[caller]
     warnings.warn_explicit(
         f"returnValue() in {culprit.tb_frame.f_code.co_name!r} causing "
-        f"{entries[0].tb_frame.f_code.co_name!r} to exit: returnValue should only be "
+        f"{shown[0].tb_frame.f_code.co_name!r} to exit: returnValue should only be "
         "invoked by functions decorated with inlineCallbacks",
         DeprecationWarning,
         culprit.tb_frame.f_code.co_filename,
@@ -121,166 +105,22 @@ def misplaced_return(exc: BaseException, thrown: bool) -> None:
     )
 
 
-def _entries(tb: TracebackType | None) -> Iterator[TracebackType]:
-    while tb is not None:
-        yield tb
-        tb = tb.tb_next
-
-
-class _Probe(Exception):
-    """Raised to see which lines of Twisted show in a traceback."""
-
-
-def _raise_probe(*_: object) -> None:
-    raise _Probe
-
-
-def _probe_callback() -> Any:
-    deferred: Any = StockDeferred()
-    deferred.addCallback(_raise_probe)
-    deferred.callback(None)
-    return _take_failure(deferred)
-
-
-def _probe_maybe() -> Any:
-    return _take_failure(stock.maybeDeferred(_raise_probe))
-
-
-def _probe_send() -> Any:
-    @stock.inlineCallbacks  # type: ignore[untyped-decorator]
-    def generator() -> Any:
-        yield None
-        raise _Probe
-
-    return _take_failure(generator())
-
-
-def _probe_throw() -> Any:
-    waiting: Any = StockDeferred()
-
-    @stock.inlineCallbacks  # type: ignore[untyped-decorator]
-    def generator() -> Any:
-        yield waiting
-
-    running = generator()
-    waiting.errback(Failure(_Probe()))
-    return _take_failure(running)
-
-
-def _probe_await(fired: bool) -> Any:
-    waiting: Any = StockDeferred()
-
-    async def coroutine() -> None:
-        await waiting
-
-    if fired:
-        waiting.errback(Failure(_Probe()))
-    running: Any = StockDeferred.fromCoroutine(coroutine())
-    if not fired:
-        waiting.errback(Failure(_Probe()))
-    return _take_failure(running)
-
-
-def _probe_twice(method: str, debug: bool = False) -> Any:
-    deferred: Any = StockDeferred()
-    deferred.debug = debug
-    deferred.callback(None)
-    try:
-        getattr(deferred, method)(_Probe())
-    except stock.AlreadyCalledError:
-        return Failure()
-
-
-def _probe_ended(error: bool) -> Any:
-    waiting: Any = StockDeferred()
-
-    @stock.inlineCallbacks  # type: ignore[untyped-decorator]
-    def generator() -> Any:
-        yield waiting
-        if error:
-            raise _Probe
-
-    generator().callback(None)
-    waiting.callback(None)
-    return _take_failure(waiting)
-
-
-def _probe_cancel() -> Any:
-    inner: Any = StockDeferred(_raise_probe)
-    outer: Any = StockDeferred()
-    outer.addCallback(lambda _: inner)
-    outer.callback(None)
-
-    @stock.inlineCallbacks  # type: ignore[untyped-decorator]
-    def generator() -> Any:
-        yield outer
-
-    running = generator()
-    running.cancel()
-    return _take_failure(running)
-
-
-def _take_failure(deferred: Any) -> Any:
-    failures: list[Any] = []
-    deferred.addErrback(failures.append)
-    return failures[0]
-
-
-def _point(failure: Any, name: str, last: bool = False) -> TracePoint | None:
-    """Where the function called ``name`` stands in the failure's traceback."""
-    entries = list(_entries(failure.getTracebackObject()))
-    for entry in reversed(entries) if last else entries:
-        frame = entry.tb_frame
-        if frame.f_code.co_name == name:
-            return frame.f_code, frame.f_globals, entry.tb_lasti, entry.tb_lineno
-    return None
-
-
-def trace_points() -> dict[str, TracePoint | None]:
-    """The lines of Twisted that tracebacks show where C code runs now."""
-    in_await = _probe_await(fired=True)
-    thrown = _probe_throw()
-    twice = _probe_twice("callback")
-    ended = _probe_ended(error=False)
-    cancelled = _probe_cancel()
-    return {
-        "run_callbacks": _point(_probe_callback(), "_runCallbacks"),
-        "send": _point(_probe_send(), "_inlineCallbacks"),
-        "throw": _point(thrown, "_inlineCallbacks"),
-        "throw_into": _point(thrown, "throwExceptionIntoGenerator"),
-        "await_raise": _point(in_await, "__iter__"),
-        "raise": _point(in_await, "raiseException"),
-        "await_yield": _point(_probe_await(fired=False), "__iter__"),
-        "callback": _point(twice, "callback"),
-        "errback": _point(_probe_twice("errback"), "errback"),
-        "already_called": _point(twice, "_startRunCallbacks"),
-        "already_called_debug": _point(_probe_twice("callback", debug=True), "_startRunCallbacks"),
-        "got_result": _point(ended, "_gotResultInlineCallbacks"),
-        "callback_ended": _point(ended, "_inlineCallbacks"),
-        "errback_ended": _point(_probe_ended(error=True), "_inlineCallbacks"),
-        "cancel": _point(cancelled, "cancel", last=True),
-        "cancel_other": _point(cancelled, "cancel"),
-        "cancel_awaited": _point(cancelled, "_handleCancelInlineCallbacks"),
-        "maybe_deferred": _point(_probe_maybe(), "maybeDeferred"),
-    }
-
-
 FAILURE_TEMPLATE = {"count": 0, "type": None, "value": None, "captureVars": False, "tb": None}
 
 
 def failures_are_plain() -> bool:
     """Whether a Failure is no more than the attributes that C code would fill in."""
-    value = _Probe()
+    value = ValueError()
     try:
         raise value
-    except _Probe:
+    except ValueError:
         handled = Failure()
     given = Failure(value)
     for made in (handled, given):
         expected = dict(
             FAILURE_TEMPLATE,
             count=made.count,
-            type=_Probe,
+            type=ValueError,
             value=value,
             tb=value.__traceback__,
         )
@@ -289,43 +129,151 @@ def failures_are_plain() -> bool:
     return made.count == failure_module.count and Failure.__new__ is BaseException.__new__
 
 
-def imports(trace: dict[str, TracePoint | None]) -> dict[str, Any]:
-    """Everything of Twisted that C code uses, by the name it has there."""
+#: Stock's functions look names up here: in its module, but for the classes.
+namespace: dict[str, Any] = {
+    **vars(stock),
+    "Deferred": _core.Deferred,
+    "DeferredList": _core.DeferredList,
+    "succeed": _core.succeed,
+    "maybeDeferred": _core.maybeDeferred,
+    "ensureDeferred": _core.ensureDeferred,
+    "_cancellableInlineCallbacks": _core._cancellableInlineCallbacks,
+    "_parseDeferredListResult": _core._parseDeferredListResult,
+}
+
+
+def rebound(function: Any, names: dict[str, Any] = namespace) -> Any:
+    """A copy of one of stock's functions that finds its global names in a dict."""
+    copy = FunctionType(
+        function.__code__, names, function.__name__, function.__defaults__, function.__closure__
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__doc__ = function.__doc__
+    copy.__qualname__ = function.__qualname__
+    return copy
+
+
+for _name in (
+    "fail",
+    "gatherResults",
+    "_addCancelCallbackToDeferred",
+    "_handleCancelInlineCallbacks",
+):
+    namespace[_name] = rebound(vars(stock)[_name])
+
+
+def note_creator(deferred: Any) -> None:
+    """Debug mode: remember where it is made."""
+    deferred._debugInfo = stock.DebugInfo()
+    deferred._debugInfo.creator = traceback.format_stack()[:-1]
+
+
+def warn_about_own(callback: Any) -> None:
+    """A callback returned the Deferred that it was attached to."""
+    stock.warnAboutFunction(
+        getattr(callback, "_cbDeferred", callback),
+        "Callback returned the Deferred it was attached to; this breaks the "
+        "callback chain and will raise an exception in the future.",
+    )
+
+
+def wait_for_stock(current: Any, other: Any) -> None:
+    """Have a Deferred wait for another, of which C code does not know enough."""
+    current.pause()
+    current._chainedTo = other
+    other._callbacks.append(current._continuation())
+
+
+def steal_from_stock(other: Any) -> tuple[Any, ...]:
+    """The result of a Deferred of another kind, which it has no more; empty: none yet."""
+    result = getattr(other, "result", stock._NO_RESULT)
+    if result is stock._NO_RESULT or type(result) in stock._DEFERRED_SUBCLASSES or other.paused:
+        return ()
+    other.result = None
+    if other._debugInfo is not None:
+        other._debugInfo.failResult = None
+    return (result,)
+
+
+def continue_stock(waiting: Any, result: Any) -> None:
+    """Give a result to a Deferred of another kind that waits for it."""
+    waiting.result = result
+    waiting.paused -= 1
+    waiting._runCallbacks()
+
+
+def attach(collector: Any, deferred: Any, index: int) -> None:
+    """Have a DeferredList be told of a result, by the names of the methods."""
+    deferred.addCallbacks(
+        collector._cbDeferred,
+        collector._cbDeferred,
+        callbackArgs=(index, stock.SUCCESS),
+        errbackArgs=(index, stock.FAILURE),
+    )
+
+
+def cancel_generator(deferred: Any, driver: Any) -> None:
+    """The canceller of a generator's Deferred; the driver knows what it waits for."""
+    here = vars(stock) if stock.Deferred is _core.Deferred else namespace
+    here["_addCancelCallbackToDeferred"](deferred, driver)
+
+
+def generator_at(started: bool, finished: bool) -> Any:
+    """Stock's generator that waits for a Deferred, in a given state."""
+    generator = StockDeferred.__iter__(StockDeferred())
+    if started or finished:
+        next(generator)
+    if finished:
+        generator.close()
+    return generator
+
+
+def given() -> dict[str, Any]:
+    """What C code uses, by the names that it has there."""
+    methods = vars(StockDeferred)
     return {
         "failure_type": Failure,
         "failure_globals": vars(failure_module),
         "failure_init": Failure.__init__,
-        "failure_throw": Failure.throwExceptionIntoGenerator,
-        "failure_raise": Failure.raiseException,
         "failure_template": FAILURE_TEMPLATE,
         "debug_info_type": stock.DebugInfo,
-        "already_called_error": stock.AlreadyCalledError,
-        "cancelled_error": stock.CancelledError,
         "not_a_coroutine_error": stock.NotACoroutineError,
-        "first_error": stock.FirstError,
-        "internal_cancelled": stock._InternalInlineCallbacksCancelledError,
         "returned": stock._DefGen_Return,
-        "no_result": stock._NO_RESULT,
-        "continuation": stock._CONTINUE,
-        "no_keywords": stock._NONE_KWARGS,
         "passthru": stock.passthru,
         "failthru": stock._failthru,
-        "warn_about_function": stock.warnAboutFunction,
         "subclasses": stock._DEFERRED_SUBCLASSES,
         "stock_deferred": StockDeferred,
         "stock_deferred_list": StockDeferredList,
-        "stock_gather": stock.gatherResults,
+        "stock_init": methods["__init__"],
+        "stock_callback": methods["callback"],
+        "stock_errback": methods["errback"],
+        "stock_start_run": methods["_startRunCallbacks"],
+        "stock_run": methods["_runCallbacks"],
+        "stock_cancel": methods["cancel"],
+        "stock_chain": methods["chainDeferred"],
+        "stock_str": methods["__str__"],
+        "stock_iter": methods["__iter__"],
+        "stock_list_init": rebound(vars(StockDeferredList)["__init__"]),
+        "stock_collect": vars(StockDeferredList)["_cbDeferred"],
         "stock_parse": stock._parseDeferredListResult,
-        "stock_collector": vars(StockDeferredList)["_cbDeferred"],
+        "stock_drive": stock._cancellableInlineCallbacks,
+        "stock_succeed": rebound(stock.succeed),
+        "stock_maybe": rebound(stock.maybeDeferred),
+        "stock_ensure": rebound(stock.ensureDeferred),
+        "note_creator": note_creator,
+        "warn_about_own": warn_about_own,
+        "wait_for_stock": wait_for_stock,
+        "steal_from_stock": steal_from_stock,
+        "continue_stock": continue_stock,
+        "append_links": append_links,
+        "attach": attach,
         "call_with": call_with,
-        "call_visibly": _visible_call(trace["run_callbacks"]),
         "misplaced_return": misplaced_return,
         "is_coroutine": is_coroutine,
-        "globals": vars(stock),
+        "cancel_generator": cancel_generator,
+        "generator_at": generator_at,
+        "module_globals": vars(stock),
         "internals": {name: vars(stock)[name] for name in INTERNALS if name in vars(stock)},
-        "stock_drive": stock._cancellableInlineCallbacks,
-        "format_stack": traceback.format_stack,
-        "cancel_all": cancel_all,
     }
 
 
@@ -388,8 +336,8 @@ def set_up() -> None:
             setattr(_core.Deferred, name, vars(StockDeferred)[name])
     if "callbacks" not in vars(StockDeferred):
         _core.Deferred.callbacks = vars(_core.Deferred)["_callbacks"]
-    # For whom the C code cannot tell results natively: a Python function, with a __code__.
-    _core.DeferredList._cbDeferred = vars(StockDeferredList)["_cbDeferred"]
+    for name in BORROWED_LIST_METHODS:
+        setattr(_core.DeferredList, name, vars(StockDeferredList)[name])
     for function in (_getstate, _setstate):
         setattr(_core.Deferred, f"__{function.__name__[1:]}__", function)
     _core.Deferred.__reduce_ex__ = _reduce_ex
@@ -406,8 +354,7 @@ def set_up() -> None:
     for cls in (_core.Deferred, _core.DeferredList):
         if cls not in stock._DEFERRED_SUBCLASSES:
             stock._DEFERRED_SUBCLASSES.append(cls)
-    trace = trace_points()
-    _core._setup_deferred(imports(trace), trace, failures_are_plain())
+    _core._setup_deferred(given(), trace_points(), failures_are_plain())
 
 
 set_up()

@@ -63,7 +63,7 @@ CALLBACK, ADD_CALLBACK = METHODS["callback"].method, METHODS["addCallback"].meth
         (CALLBACK, positional_only),
         (CALLBACK, len),
         (CALLBACK, METHODS["callback"]),
-        (METHODS["pause"].method, one),
+        (METHODS["cancel"].method, one),
         (METHODS["callback"], one),
         (len, one),
         (one, one),
