@@ -252,18 +252,15 @@ get_list_flag(PyObject *op, void *attribute)
     }
 
 static PyGetSetDef list_getset[] = {
+    PYR_ATTRIBUTE("_deferredList", deferred_list, deferreds),
+    PYR_ATTRIBUTE("resultList", deferred_list, results),
+    PYR_ATTRIBUTE("consumeErrors", deferred_list, consume_errors),
     LIST_FLAG("fireOnOneCallback", fire_on_one_callback),
     LIST_FLAG("fireOnOneErrback", fire_on_one_errback),
     {NULL},
 };
 
 static PyMemberDef list_members[] = {
-    {"_deferredList", T_OBJECT_EX, offsetof(deferred_list, deferreds), 0,
-     "The Deferreds."},
-    {"resultList", T_OBJECT_EX, offsetof(deferred_list, results), 0,
-     "What they gave so far."},
-    {"consumeErrors", T_OBJECT_EX, offsetof(deferred_list, consume_errors), 0,
-     "Whether failures end here."},
     {"finishedCount", T_PYSSIZET, offsetof(deferred_list, finished_count), 0,
      "How many have a result."},
     {NULL},
