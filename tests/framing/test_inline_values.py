@@ -11,16 +11,15 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from twisted.internet.testing import StringTransport
 
 from pyreactor import basic
+from tests.support import CHECKOUT, PROGRAMS
 
 OFF = {"PYREACTOR_INLINE_VALUES": "0"}
-HERE = Path(__file__).parent
 
 
 def connected(type_: Callable[[], Any]) -> Any:
@@ -41,7 +40,7 @@ def python(*arguments: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, *arguments],
         env={**os.environ, **environment},
-        cwd=HERE.parent,
+        cwd=CHECKOUT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -356,7 +355,7 @@ def test_a_good_value_at_the_address_of_a_bad_one_is_seen() -> None:
 
 def test_finalizers_that_change_what_receives() -> None:
     """Wherever a collection runs them. On stock, CPython 3.11 itself may crash in this program."""
-    program = HERE / "programs" / "collected_while_receiving.py"
+    program = PROGRAMS / "collected_while_receiving.py"
     printed = python("-m", "pyreactor", str(program)).splitlines()
     assert len(printed) == 25
     assert all(line.endswith(" True") for line in printed), printed

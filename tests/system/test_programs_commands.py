@@ -201,7 +201,7 @@ def told(text: str) -> str:
         (r"\[[0-9.]+s\]", "[]"),
         (r"on \d+>", "on PORT>"),
         (r"of \d+\)", "of PORT)"),
-        (r"pyreactor\._tcp\.", "twisted.internet.tcp."),  # docs/differences.md
+        (r"pyreactor\._transport\.tcp\.", "twisted.internet.tcp."),  # docs/differences.md
     ]:
         text = re.sub(pattern, instead, text)
     # Which frames lead from the reactor to the test is the reactor's matter.
