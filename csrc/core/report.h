@@ -1,6 +1,6 @@
 /*
- * Errors of application code are logged by Python functions (pyreactor/_reports.py) that
- * run as if inside an `except` block, so that Failure() finds the exception.
+ * Errors of application code are logged by Python functions (pyreactor/_loop/reports.py)
+ * that run as if inside an `except` block, so that Failure() finds the exception.
  */
 #ifndef PYREACTOR_REPORT_H
 #define PYREACTOR_REPORT_H

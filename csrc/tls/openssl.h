@@ -4,7 +4,7 @@
  *
  * Only for a direct connection (see state.h); any other object has its method called, or
  * is left to the caller.
- * pyreactor/_tls.py finds the functions.
+ * pyreactor/_tls/records.py finds the functions.
  */
 #ifndef PYREACTOR_OPENSSL_H
 #define PYREACTOR_OPENSSL_H

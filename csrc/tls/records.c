@@ -25,7 +25,8 @@ none_or_error(int status)
 }
 
 /* The truth of `handler`(self, exception), for the exception that is set: the `except`
- * clauses of Twisted's method, in Python (pyreactor/_tls.py).  -1 with an exception. */
+ * clauses of Twisted's method, in Python (pyreactor/_tls/records.py).  -1 with an
+ * exception. */
 static int
 run_except_clauses(PyObject *handler, PyObject *self)
 {
@@ -323,10 +324,11 @@ const pyr_given pyr_tls_objects[] = {
     {NULL},
 };
 
-PyDoc_STRVAR(configure_tls_doc,
-             "configure_tls(**objects)\n--\n\n"
-             "Take what the TLS methods need of Twisted, pyOpenSSL and cffi.\n\n"
-             "Called by pyreactor._tls.  Raises TypeError if something is missing.");
+PyDoc_STRVAR(
+    configure_tls_doc,
+    "configure_tls(**objects)\n--\n\n"
+    "Take what the TLS methods need of Twisted, pyOpenSSL and cffi.\n\n"
+    "Called by pyreactor._tls.records.  Raises TypeError if something is missing.");
 
 static PyObject *
 configure_tls(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)

@@ -1,6 +1,7 @@
 /*
  * The hot methods of Twisted's TLSMemoryBIOProtocol in C, as functions of the module that
- * take the protocol first.  pyreactor/_tls.py puts a StandIn for each into the class.
+ * take the protocol first.  pyreactor/_tls/records.py puts a StandIn for each into the
+ * class.
  *
  * Each calls the others by name, as Twisted's do: one that a program replaced, on a class
  * or an instance, is called.

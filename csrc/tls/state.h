@@ -38,7 +38,7 @@
     X(raise_if_problem) /* of its helpers for callbacks */           \
     X(ssl_type)         /* cffi's types for "SSL *" and "BIO *" */   \
     X(bio_type)                                                      \
-    X(receiving_failed) /* of pyreactor/_tls.py */                   \
+    X(receiving_failed) /* of pyreactor/_tls/records.py */           \
     X(sending_failed)                                                \
     X(send_rest)
 

@@ -1,6 +1,6 @@
 /*
  * DatagramPort: the hot half of UDP and UNIX datagram ports, receiving and sending.  The
- * rare half is Twisted's own Python, which pyreactor/_udp.py mixes in.
+ * rare half is Twisted's own Python, which pyreactor/_transport/udp.py mixes in.
  */
 #ifndef PYREACTOR_DATAGRAM_H
 #define PYREACTOR_DATAGRAM_H
