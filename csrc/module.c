@@ -27,8 +27,8 @@ typedef struct {
 /* In order of need: a room may use what stands above it. */
 static const concept concepts[] = {
     {0, 0, NULL, pyr_names_exec, pyr_names_traverse, pyr_names_clear},
-    {0, 0, NULL, pyr_standin_exec, pyr_standin_traverse_state, pyr_standin_clear_state},
-    {0, 0, NULL, pyr_class_watch_exec, pyr_class_watch_traverse, pyr_class_watch_clear},
+    {0, 0, pyr_standin_objects, pyr_standin_exec, NULL, NULL},
+    {0, 0, NULL, pyr_class_watch_exec, NULL, pyr_class_watch_clear},
     {ROOM(framing), NULL, pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
     {ROOM(loop), pyr_loop_objects, pyr_loop_exec, NULL, NULL},
     {ROOM(transport), pyr_transport_objects, pyr_transport_exec, NULL,
@@ -45,11 +45,11 @@ room_of(core_state *st, const concept *which)
     return (void **)((char *)st + which->state);
 }
 
-/* Whether there is anything to visit or to clear yet. */
-static bool
-is_set_up(core_state *st, const concept *which)
+/* The struct that its objects are in; NULL: there is nothing to visit or to clear yet. */
+static void *
+struct_of(core_state *st, const concept *which)
 {
-    return which->size == 0 || *room_of(st, which) != NULL;
+    return which->size == 0 ? st : *room_of(st, which);
 }
 
 static int
@@ -67,7 +67,7 @@ concept_traverse(core_state *st, const concept *one, visitproc visit, void *arg)
 {
     int result = 0;
     if (one->objects != NULL) {
-        result = pyr_given_visit(one->objects, *room_of(st, one), visit, arg);
+        result = pyr_given_visit(one->objects, struct_of(st, one), visit, arg);
     }
     return result == 0 && one->traverse != NULL ? one->traverse(st, visit, arg) : result;
 }
@@ -79,7 +79,7 @@ concept_clear(core_state *st, const concept *one)
         one->clear(st);
     }
     if (one->objects != NULL) {
-        pyr_given_clear(one->objects, *room_of(st, one));
+        pyr_given_clear(one->objects, struct_of(st, one));
     }
 }
 
@@ -99,7 +99,7 @@ core_traverse(PyObject *module, visitproc visit, void *arg)
     core_state *st = pyr_module_state(module);
     int result = 0;
     for (size_t i = 0; st != NULL && result == 0 && i < CONCEPT_COUNT; i++) {
-        if (is_set_up(st, &concepts[i])) {
+        if (struct_of(st, &concepts[i]) != NULL) {
             result = concept_traverse(st, &concepts[i], visit, arg);
         }
     }
@@ -111,7 +111,7 @@ core_clear(PyObject *module)
 {
     core_state *st = pyr_module_state(module);
     for (size_t i = CONCEPT_COUNT; st != NULL && i-- > 0;) {
-        if (is_set_up(st, &concepts[i])) {
+        if (struct_of(st, &concepts[i]) != NULL) {
             concept_clear(st, &concepts[i]);
         }
     }

@@ -68,10 +68,3 @@ pyr_class_watch_clear(core_state *Py_UNUSED(st))
 }
 
 #endif
-
-int
-pyr_class_watch_traverse(core_state *Py_UNUSED(st), visitproc Py_UNUSED(visit),
-                         void *Py_UNUSED(arg))
-{
-    return 0;
-}

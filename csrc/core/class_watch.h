@@ -48,7 +48,6 @@ pyr_class_is_as_seen(const pyr_class_seen *seen, PyTypeObject *type)
 }
 
 int pyr_class_watch_exec(PyObject *module, struct core_state *st);
-int pyr_class_watch_traverse(struct core_state *st, visitproc visit, void *arg);
 void pyr_class_watch_clear(struct core_state *st);
 
 #endif

@@ -591,22 +591,14 @@ static PyType_Spec standin_spec = {
 
 /* ---- module ---- */
 
+const pyr_given pyr_standin_objects[] = {
+    PYR_MADE(core_state, standin.type),
+    {NULL},
+};
+
 int
 pyr_standin_exec(PyObject *module, core_state *st)
 {
     st->standin.type = pyr_add_type(module, &standin_spec, NULL);
     return st->standin.type == NULL ? -1 : 0;
-}
-
-int
-pyr_standin_traverse_state(core_state *st, visitproc visit, void *arg)
-{
-    Py_VISIT(st->standin.type);
-    return 0;
-}
-
-void
-pyr_standin_clear_state(core_state *st)
-{
-    Py_CLEAR(st->standin.type);
 }

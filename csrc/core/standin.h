@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <Python.h>
 
+#include "core/given.h"
+
 struct core_state;
 
 /* What each such object begins with: FramingMethod's have more. */
@@ -62,8 +64,9 @@ int pyr_standin_traverse(PyObject *self, visitproc visit, void *arg);
 void pyr_standin_dealloc(PyObject *self);
 PyObject *pyr_standin_get(PyObject *self, PyObject *instance, PyObject *owner);
 
+/* What `standin` in the module state owns. */
+extern const pyr_given pyr_standin_objects[];
+
 int pyr_standin_exec(PyObject *module, struct core_state *st);
-int pyr_standin_traverse_state(struct core_state *st, visitproc visit, void *arg);
-void pyr_standin_clear_state(struct core_state *st);
 
 #endif
