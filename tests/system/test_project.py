@@ -50,6 +50,19 @@ def test_supported_pythons_are_those_of_the_workflows(name: str) -> None:
     assert versions(read(f".github/workflows/{name}.yml")) == supported()
 
 
+def test_packages_are_those_that_there_are() -> None:
+    packages = tomllib.loads(read("pyproject.toml"))["tool"]["setuptools"]["packages"]
+    folders = [path.parent for path in (CHECKOUT / "pyreactor").rglob("__init__.py")]
+    names = [".".join(folder.relative_to(CHECKOUT).parts) for folder in folders]
+    assert sorted(packages) == sorted([*names, "twisted.plugins"])
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in CHECKOUT.glob(".ci/*.sh")))
+def test_tests_that_commands_name_exist(script: str) -> None:
+    named = set(re.findall(r"tests/[\w/*.-]+", read(f".ci/{script}")))
+    assert [name for name in sorted(named) if not any(CHECKOUT.glob(name))] == []
+
+
 def test_help_has_every_command() -> None:
     makefile = read("Makefile")
     (targets,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
