@@ -33,6 +33,7 @@ struct core_state;
     X(_kind, "_kind")                                             \
     X(_loop, "_loop")                                             \
     X(_lostTLSConnection, "_lostTLSConnection")                   \
+    X(_makeLogstr, "_makeLogstr")                                 \
     X(_maybePauseProducer, "_maybePauseProducer")                 \
     X(_ocsp_helper, "_ocsp_helper")                               \
     X(_postLoseConnection, "_postLoseConnection")                 \
@@ -83,7 +84,6 @@ struct core_state;
     X(fireSystemEvent, "fireSystemEvent")                         \
     X(fromCoroutine, "fromCoroutine")                             \
     X(h, "h")                                                     \
-    X(hostname, "hostname")                                       \
     X(isReading, "isReading")                                     \
     X(isWriting, "isWriting")                                     \
     X(logPrefix, "logPrefix")                                     \

@@ -80,24 +80,25 @@ datagram_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(
     return (PyObject *)self;
 }
 
+static const pyr_given datagram_objects[] = {
+    PYR_MADE(DatagramPort, protocol),
+    PYR_MADE(DatagramPort, socket),
+    PYR_MADE(DatagramPort, connected_address),
+    PYR_MADE(DatagramPort, packet_size),
+    {NULL},
+};
+
 static int
 datagram_traverse(DatagramPort *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->protocol);
-    Py_VISIT(self->socket);
-    Py_VISIT(self->connected_address);
-    Py_VISIT(self->packet_size);
-    return 0;
+    return pyr_given_visit(datagram_objects, self, visit, arg);
 }
 
 static int
 datagram_clear(DatagramPort *self)
 {
-    Py_CLEAR(self->protocol);
-    Py_CLEAR(self->socket);
-    Py_CLEAR(self->connected_address);
-    Py_CLEAR(self->packet_size);
+    pyr_given_clear(datagram_objects, self);
     return 0;
 }
 

@@ -124,18 +124,6 @@ stream_adopt(StreamConnection *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(setLogPrefix_doc,
-             "_setLogPrefix($self, prefix, /)\n--\n\n"
-             "Make logstr \"prefix,sessionno,hostname\", once it is needed.");
-
-static PyObject *
-stream_setLogPrefix(StreamConnection *self, PyObject *prefix)
-{
-    Py_XSETREF(self->logstr, Py_NewRef(prefix));
-    self->logstr_unfinished = 1;
-    Py_RETURN_NONE;
-}
-
 PyDoc_STRVAR(isOpen_doc, "_isOpen($self)\n--\n\n"
                          "True (bool) until the socket attribute is gone.");
 
@@ -188,7 +176,6 @@ static PyMethodDef stream_methods[] = {
      writeSequencePlain_doc},
     {"fileno", (PyCFunction)stream_fileno, METH_NOARGS, fileno_doc},
     {"_adopt", (PyCFunction)stream_adopt, METH_VARARGS, adopt_doc},
-    {"_setLogPrefix", (PyCFunction)stream_setLogPrefix, METH_O, setLogPrefix_doc},
     {"_isOpen", (PyCFunction)stream_isOpen, METH_NOARGS, isOpen_doc},
     {"_closeDescriptor", (PyCFunction)stream_closeDescriptor, METH_O,
      closeDescriptor_doc},
@@ -252,35 +239,26 @@ stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kw
     return kind < 0 ? NULL : pyr_stream_new(type, &kinds[kind]);
 }
 
+static const pyr_given stream_objects[] = {
+    PYR_MADE(StreamConnection, loop),        PYR_MADE(StreamConnection, reactor),
+    PYR_MADE(StreamConnection, protocol),    PYR_MADE(StreamConnection, socket),
+    PYR_MADE(StreamConnection, producer),    PYR_MADE(StreamConnection, data_buffer),
+    PYR_MADE(StreamConnection, temp_buffer), PYR_MADE(StreamConnection, descriptors),
+    PYR_MADE(StreamConnection, logstr),      {NULL},
+};
+
 static int
 stream_traverse(StreamConnection *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->loop);
-    Py_VISIT(self->reactor);
-    Py_VISIT(self->protocol);
-    Py_VISIT(self->socket);
-    Py_VISIT(self->producer);
-    Py_VISIT(self->data_buffer);
-    Py_VISIT(self->temp_buffer);
-    Py_VISIT(self->descriptors);
-    Py_VISIT(self->logstr);
-    return 0;
+    return pyr_given_visit(stream_objects, self, visit, arg);
 }
 
 static int
 stream_clear(StreamConnection *self)
 {
     pyr_stream_close_descriptor(self);
-    Py_CLEAR(self->loop);
-    Py_CLEAR(self->reactor);
-    Py_CLEAR(self->protocol);
-    Py_CLEAR(self->socket);
-    Py_CLEAR(self->producer);
-    Py_CLEAR(self->data_buffer);
-    Py_CLEAR(self->temp_buffer);
-    Py_CLEAR(self->descriptors);
-    Py_CLEAR(self->logstr);
+    pyr_given_clear(stream_objects, self);
     self->offset = self->temp_length = 0;
     return 0;
 }

@@ -6,24 +6,12 @@
 #include "loop/state.h"
 #include "transport/state.h"
 
-/* A server's logstr, "Protocol,number,host".  An idle connection needs none, so it is put
- * together when it is first needed; borrowed reference. */
 PyObject *
 pyr_stream_log_string(StreamConnection *self)
 {
-    if (self->logstr_unfinished) {
-        PyObject *host = PyObject_GetAttr((PyObject *)self, self->st->names.hostname);
-        if (host == NULL) {
-            return NULL;
-        }
-        PyObject *whole =
-            PyUnicode_FromFormat("%S,%ld,%S", self->logstr, self->session, host);
-        Py_DECREF(host);
-        if (whole == NULL) {
-            return NULL;
-        }
-        self->logstr_unfinished = 0;
-        Py_XSETREF(self->logstr, whole);
+    if (self->logstr == NULL) {
+        PyObject *made = pyr_stream_call_method(self, self->st->names._makeLogstr);
+        Py_XSETREF(self->logstr, made);
     }
     return self->logstr;
 }
@@ -95,12 +83,7 @@ stream_get_logstr(StreamConnection *self, void *Py_UNUSED(closure))
 static int
 stream_set_logstr(StreamConnection *self, PyObject *value, void *Py_UNUSED(closure))
 {
-    if (value == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "logstr");
-        return -1;
-    }
-    self->logstr_unfinished = 0;
-    Py_XSETREF(self->logstr, Py_NewRef(value));
+    Py_XSETREF(self->logstr, Py_XNewRef(value));
     return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "transport/stream.h"
 
+#include <errno.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -46,7 +47,7 @@ struct StreamConnection {
     PyObject *data_buffer; /* bytes, or NULL for b"" */
     PyObject *temp_buffer; /* list of bytes, or NULL for [] */
     PyObject *descriptors; /* list: _sendmsgQueue, or NULL for []; UNIX sockets only */
-    PyObject *logstr;      /* or only its first part, see pyr_stream_log_string() */
+    PyObject *logstr;      /* NULL until it is needed, if it can be made then */
     Py_ssize_t offset;
     Py_ssize_t temp_length;
     Py_ssize_t received; /* bytes since the last flush */
@@ -72,7 +73,6 @@ struct StreamConnection {
     char put_off;  /* its flush was put off, as input waited */
     char answered; /* a flush has sent what input had brought about */
     char no_delay; /* NO_DELAY_*: who has decided on TCP_NODELAY */
-    char logstr_unfinished;
 };
 
 enum { NO_DELAY_UNASKED, NO_DELAY_FOR_ANSWERS, NO_DELAY_BY_PROGRAM };
@@ -155,11 +155,25 @@ int pyr_stream_buffer_take(StreamConnection *self, Py_ssize_t limit,
 /* No harm if it was given back before. */
 void pyr_stream_buffer_give_back(pyr_receive_buffer *buffer);
 
-/* `call` for the stream's descriptor.  One that the stream shares may take long, where
- * another process made the descriptor block: other threads run meanwhile.  How many bytes
- * it took, -1 with errno, or -2 with an exception set. */
-ssize_t pyr_stream_transfer(StreamConnection *self, pyr_transfer call,
-                            struct iovec *items, int count);
+/* `call` for a descriptor that other processes have, too, and may have made block: other
+ * threads run meanwhile.  -1 with errno, or -2 with an exception set. */
+ssize_t pyr_stream_transfer_shared(StreamConnection *self, pyr_transfer call,
+                                   struct iovec *items, int count);
+
+/* `call` for the stream's descriptor. */
+static inline ssize_t
+pyr_stream_transfer(StreamConnection *self, pyr_transfer call, struct iovec *items,
+                    int count)
+{
+    ssize_t done;
+    if (self->shared) {
+        return pyr_stream_transfer_shared(self, call, items, count);
+    }
+    do {
+        done = call(self->fd, items, count);
+    } while (done < 0 && errno == EINTR);
+    return done;
+}
 
 /* protocol.dataReceived(data), or the C framing behind it; -1 with an exception set. */
 int pyr_stream_deliver_to(StreamConnection *self, PyObject *protocol, const char *data,
@@ -202,8 +216,6 @@ pyr_stream_has_descriptors(StreamConnection *self)
     return self->descriptors != NULL && PyList_GET_SIZE(self->descriptors) > 0;
 }
 
-int pyr_stream_gather(StreamConnection *self, struct iovec *iov);
-int pyr_stream_consume(StreamConnection *self, Py_ssize_t sent);
 int pyr_stream_check_bytes(PyObject *data);
 
 /* write() and writeSequence(): below TLS, and as the methods, which go through TLS after
@@ -233,6 +245,8 @@ int pyr_stream_setattro(PyObject *op, PyObject *name, PyObject *value);
 
 /* ---- stream_attributes.c ---- */
 
+/* logstr, made by _makeLogstr() when it is first needed: an idle connection needs none.
+ * Borrowed, or NULL with an exception set. */
 PyObject *pyr_stream_log_string(StreamConnection *self);
 
 extern PyGetSetDef pyr_stream_getset[], pyr_stream_file_getset[];

@@ -72,19 +72,12 @@ pyr_stream_buffer_give_back(pyr_receive_buffer *buffer)
 }
 
 ssize_t
-pyr_stream_transfer(StreamConnection *self, pyr_transfer call, struct iovec *items,
-                    int count)
+pyr_stream_transfer_shared(StreamConnection *self, pyr_transfer call, struct iovec *items,
+                           int count)
 {
-    ssize_t done;
     int fd = self->fd, error;
-    if (!self->shared) {
-        do {
-            done = call(fd, items, count);
-        } while (done < 0 && errno == EINTR);
-        return done;
-    }
     PyThreadState *thread = PyEval_SaveThread();
-    done = call(fd, items, count);
+    ssize_t done = call(fd, items, count);
     error = errno;
     PyEval_RestoreThread(thread);
     if (done < 0 && error == EINTR) {

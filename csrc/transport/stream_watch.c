@@ -118,12 +118,16 @@ pyr_stream_stop(StreamConnection *self, int event)
     return was_on ? pyr_stream_update_watch(self) : 0;
 }
 
+/* Call the one of the names that starts or stops reading or writing; with the stream as
+ * the argument, if it is not the stream's own method. */
 static int
-call_with_self(StreamConnection *self, PyObject *callee, PyObject *name)
+call_to_watch(StreamConnection *self, PyObject *callee, PyObject *const names[4],
+              int event, bool start)
 {
-    PyObject *result = callee == (PyObject *)self
-                           ? PyObject_CallMethodNoArgs(callee, name)
-                           : PyObject_CallMethodOneArg(callee, name, (PyObject *)self);
+    PyObject *args[] = {callee, (PyObject *)self};
+    PyObject *name = names[(event == PYR_WRITE ? 2 : 0) + (start ? 0 : 1)];
+    PyObject *result =
+        PyObject_VectorcallMethod(name, args, callee == (PyObject *)self ? 1 : 2, NULL);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -131,6 +135,9 @@ call_with_self(StreamConnection *self, PyObject *callee, PyObject *name)
 int
 pyr_stream_change_watch(StreamConnection *self, int event, bool start)
 {
+    const pyr_names *names = &self->st->names;
+    PyObject *const methods[] = {names->addReader, names->removeReader, names->addWriter,
+                                 names->removeWriter};
     if (self->loop != NULL) {
         return start ? pyr_stream_start(self, event) : pyr_stream_stop(self, event);
     }
@@ -138,24 +145,18 @@ pyr_stream_change_watch(StreamConnection *self, int event, bool start)
         PyErr_SetString(PyExc_AttributeError, "reactor");
         return -1;
     }
-    pyr_names *names = &self->st->names;
-    PyObject *name =
-        start ? (event == PYR_READ ? names->addReader : names->addWriter)
-              : (event == PYR_READ ? names->removeReader : names->removeWriter);
-    return call_with_self(self, self->reactor, name);
+    return call_to_watch(self, self->reactor, methods, event, start);
 }
 
 int
 pyr_stream_change(StreamConnection *self, int event, bool start)
 {
-    if (!(self->overrides & OWN_WATCH)) {
-        return pyr_stream_change_watch(self, event, start);
-    }
-    pyr_names *names = &self->st->names;
-    PyObject *name = start
-                         ? (event == PYR_READ ? names->startReading : names->startWriting)
-                         : (event == PYR_READ ? names->stopReading : names->stopWriting);
-    return call_with_self(self, (PyObject *)self, name);
+    const pyr_names *names = &self->st->names;
+    PyObject *const methods[] = {names->startReading, names->stopReading,
+                                 names->startWriting, names->stopWriting};
+    return self->overrides & OWN_WATCH
+               ? call_to_watch(self, (PyObject *)self, methods, event, start)
+               : pyr_stream_change_watch(self, event, start);
 }
 
 int

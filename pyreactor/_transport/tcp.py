@@ -137,10 +137,14 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         self.client = client
         self.sessionno = sessionno
         self.hostname = client[0]
-        self._setLogPrefix(self._getLogPrefix(protocol))
+        self._logPrefix = self._getLogPrefix(protocol)
+        del self.logstr  # it is made when it is needed
         self.startReading()
         self.connected = 1
         return self
+
+    def _makeLogstr(self) -> str:
+        return f"{self._logPrefix},{self.sessionno},{self.hostname}"
 
     @property
     def repstr(self) -> str:
