@@ -160,15 +160,12 @@ void pyr_stream_buffer_give_back(pyr_receive_buffer *buffer);
 ssize_t pyr_stream_transfer_shared(StreamConnection *self, pyr_transfer call,
                                    struct iovec *items, int count);
 
-/* `call` for the stream's descriptor. */
+/* `call` for a descriptor that the stream has for itself. */
 static inline ssize_t
 pyr_stream_transfer(StreamConnection *self, pyr_transfer call, struct iovec *items,
                     int count)
 {
     ssize_t done;
-    if (self->shared) {
-        return pyr_stream_transfer_shared(self, call, items, count);
-    }
     do {
         done = call(self->fd, items, count);
     } while (done < 0 && errno == EINTR);

@@ -98,7 +98,8 @@ receive_stream(StreamConnection *self, char *data, Py_ssize_t limit,
     if (self->kind->is_unix) {
         return pyr_receive_ancillary(self->fd, data, (size_t)limit, ancillary);
     }
-    return pyr_stream_transfer(self, self->kind->receive, &place, 1);
+    return self->shared ? pyr_stream_transfer_shared(self, self->kind->receive, &place, 1)
+                        : pyr_stream_transfer(self, self->kind->receive, &place, 1);
 }
 
 /* protocol.dataReceived(data), or where that is a C framing, what lies at `data` to that.
@@ -198,6 +199,5 @@ pyr_stream_do_read(StreamConnection *self)
     if (count > 0 || (count < 0 && (error == EAGAIN || error == EWOULDBLOCK))) {
         Py_RETURN_NONE;
     }
-    return Py_NewRef(count < 0 ? st->loop->CONNECTION_LOST
-                               : st->loop->CONNECTION_DONE);
+    return Py_NewRef(count < 0 ? st->loop->CONNECTION_LOST : st->loop->CONNECTION_DONE);
 }

@@ -100,30 +100,35 @@ join_small(struct iovec *iov, int count, Py_ssize_t total, char *joined)
     return 1;
 }
 
-/* -1 with errno, or -2 with an exception set. */
+/* A write that may take long.  What is written stays alive while other threads run. */
 static ssize_t
-send_pieces(StreamConnection *self, struct iovec *iov, int count)
+send_shared(StreamConnection *self, struct iovec *iov, int count)
 {
-    PyObject *first = NULL, *rest = NULL;
-    if (self->shared) { /* what is written stays alive while other threads run */
-        first = Py_XNewRef(self->data_buffer);
-        rest = self->temp_buffer == NULL ? NULL : PySequence_List(self->temp_buffer);
-        if (self->temp_buffer != NULL && rest == NULL) {
-            Py_XDECREF(first);
-            return -2;
-        }
-    }
-    ssize_t sent = pyr_stream_transfer(self, self->kind->send, iov, count);
+    PyObject *first = Py_XNewRef(self->data_buffer);
+    PyObject *rest =
+        self->temp_buffer == NULL ? PyList_New(0) : PySequence_List(self->temp_buffer);
+    ssize_t sent = rest == NULL
+                       ? -2
+                       : pyr_stream_transfer_shared(self, self->kind->send, iov, count);
     int error = errno;
     Py_XDECREF(first);
     Py_XDECREF(rest);
-    if (sent == -2 && self->loop != NULL) { /* a signal's handler raised it */
+    if (sent == -2 && rest != NULL &&
+        self->loop != NULL) { /* a signal's handler raised */
         pyr_errors_keep(self->loop);
         error = EAGAIN;
         sent = -1;
     }
     errno = error;
     return sent;
+}
+
+/* -1 with errno, or -2 with an exception set. */
+static ssize_t
+send_pieces(StreamConnection *self, struct iovec *iov, int count)
+{
+    return self->shared ? send_shared(self, iov, count)
+                        : pyr_stream_transfer(self, self->kind->send, iov, count);
 }
 
 /* The same. */
