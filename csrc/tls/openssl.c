@@ -210,24 +210,12 @@ after_bio(core_state *st, PyObject *connection, const handle *bio, int result)
 
 /* ---- the methods ---- */
 
-/* The method itself; for anything but pyOpenSSL's Connection. */
+/* By the method itself: of a connection that is not direct. */
 static pyr_tls_outcome
-call_method(PyObject *connection, PyObject *method, PyObject *argument, PyObject **given)
+read_by_method(core_state *st, PyObject *connection, PyObject *method, PyObject **data)
 {
-    *given = pyr_call_named(connection, method, argument);
-    return *given == NULL ? PYR_TLS_RAISED : PYR_TLS_DONE;
-}
-
-/* Make bytes of what was read, if it was. */
-static pyr_tls_outcome
-finish_reading(pyr_tls_outcome outcome, const char *buffer, int size, PyObject **data)
-{
-    *data = NULL;
-    if (outcome == PYR_TLS_DONE) {
-        *data = PyBytes_FromStringAndSize(buffer, size > 0 ? size : 0);
-        return *data == NULL ? PYR_TLS_RAISED : PYR_TLS_DONE;
-    }
-    return outcome;
+    *data = pyr_call_named(connection, method, st->tls->read_size);
+    return *data == NULL ? PYR_TLS_RAISED : PYR_TLS_DONE;
 }
 
 /*
@@ -259,50 +247,52 @@ read_buffer_give_back(pyr_tls_state *tls, char *buffer)
     }
 }
 
+/* Read from `from` (whose reference is taken) by a function of OpenSSL's, and make bytes
+ * of that if `after`, what follows the function, says so. */
+static pyr_tls_outcome
+read_directly(core_state *st, PyObject *connection, handle from,
+              int (*function)(void *from, void *data, int size),
+              pyr_tls_outcome (*after)(core_state *st, PyObject *connection,
+                                       const handle *from, int result),
+              PyObject **data)
+{
+    pyr_tls_state *tls = st->tls;
+    pyr_tls_outcome outcome = PYR_TLS_RAISED;
+    char *buffer = read_buffer_take(tls);
+    *data = NULL;
+    if (buffer != NULL) {
+        tls->restore_errno();
+        int size = function(from.pointer, buffer, READ_SIZE);
+        tls->save_errno();
+        outcome = after(st, connection, &from, size);
+        if (outcome == PYR_TLS_DONE) {
+            *data = PyBytes_FromStringAndSize(buffer, size > 0 ? size : 0);
+            outcome = *data == NULL ? PYR_TLS_RAISED : PYR_TLS_DONE;
+        }
+        read_buffer_give_back(tls, buffer);
+    }
+    Py_DECREF(from.owner);
+    return outcome;
+}
+
 pyr_tls_outcome
 pyr_openssl_recv(core_state *st, PyObject *connection, PyObject **data)
 {
-    pyr_tls_state *tls = st->tls;
     handle ssl;
     if (!find_ssl(st, connection, st->names.recv, &ssl)) {
-        return call_method(connection, st->names.recv, tls->read_size, data);
+        return read_by_method(st, connection, st->names.recv, data);
     }
-    char *buffer = read_buffer_take(tls);
-    if (buffer == NULL) {
-        Py_DECREF(ssl.owner);
-        return PYR_TLS_RAISED;
-    }
-    tls->restore_errno();
-    int size = tls->SSL_read(ssl.pointer, buffer, READ_SIZE);
-    tls->save_errno();
-    pyr_tls_outcome outcome = after_ssl(st, connection, &ssl, size);
-    outcome = finish_reading(outcome, buffer, size, data);
-    read_buffer_give_back(tls, buffer);
-    Py_DECREF(ssl.owner);
-    return outcome;
+    return read_directly(st, connection, ssl, st->tls->SSL_read, after_ssl, data);
 }
 
 pyr_tls_outcome
 pyr_openssl_bio_read(core_state *st, PyObject *connection, PyObject **data)
 {
-    pyr_tls_state *tls = st->tls;
     handle bio;
     if (!find_bio(st, connection, st->names.bio_read, st->names._from_ssl, &bio)) {
-        return call_method(connection, st->names.bio_read, tls->read_size, data);
+        return read_by_method(st, connection, st->names.bio_read, data);
     }
-    char *buffer = read_buffer_take(tls);
-    if (buffer == NULL) {
-        Py_DECREF(bio.owner);
-        return PYR_TLS_RAISED;
-    }
-    tls->restore_errno();
-    int size = tls->BIO_read(bio.pointer, buffer, READ_SIZE);
-    tls->save_errno();
-    pyr_tls_outcome outcome = after_bio(st, connection, &bio, size);
-    outcome = finish_reading(outcome, buffer, size, data);
-    read_buffer_give_back(tls, buffer);
-    Py_DECREF(bio.owner);
-    return outcome;
+    return read_directly(st, connection, bio, st->tls->BIO_read, after_bio, data);
 }
 
 int
@@ -312,11 +302,7 @@ pyr_openssl_bio_write(core_state *st, PyObject *connection, PyObject *data)
     handle bio;
     if (!PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) > INT_MAX ||
         !find_bio(st, connection, st->names.bio_write, st->names._into_ssl, &bio)) {
-        PyObject *given;
-        pyr_tls_outcome outcome =
-            call_method(connection, st->names.bio_write, data, &given);
-        Py_XDECREF(given);
-        return outcome == PYR_TLS_RAISED ? -1 : 0;
+        return pyr_call_dropping(connection, st->names.bio_write, data);
     }
     tls->restore_errno();
     int result =
@@ -416,7 +402,9 @@ pyr_openssl_configure(core_state *st, PyObject *given)
 #undef X
     PyObject *want_read = given_item(given, "SSL_ERROR_WANT_READ");
     tls->want_read = want_read == NULL ? -1 : (int)PyLong_AsLong(want_read);
-    tls->connection_class.seen.stamp = 0; /* what is expected may be other methods now */
+    /* What is expected may be other methods now. */
+    memset(&tls->connection_class, 0, sizeof(tls->connection_class));
+    memset(tls->helper_classes, 0, sizeof(tls->helper_classes));
     return PyErr_Occurred() ? -1 : take_cffi(tls, given);
 }
 

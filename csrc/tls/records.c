@@ -212,10 +212,14 @@ after_no_send(core_state *st, PyObject *self, PyObject *data, Py_ssize_t offset,
                      : STEP_LAST;
 }
 
-/* One round of the loop in _write: send the next record. */
+/* One round of the loop in _write: send the next record.  What `send` gives may lead
+ * before the beginning, from where Python's slices go on at the end. */
 static step
 send_once(core_state *st, PyObject *self, PyObject *data, Py_ssize_t *offset)
 {
+    if (*offset < 0) {
+        return STEP_OTHERWISE;
+    }
     PyObject *connection = PyObject_GetAttr(self, st->names._tlsConnection);
     if (connection == NULL) {
         return STEP_FAILED;
@@ -241,7 +245,8 @@ send_once(core_state *st, PyObject *self, PyObject *data, Py_ssize_t *offset)
                                                                       : STEP_MORE;
 }
 
-/* The connection was direct and is not any more: Python does the rest of _write. */
+/* The connection was direct and is not any more, or so: Python does the rest of _write.
+ */
 static PyObject *
 send_rest(core_state *st, PyObject *self, PyObject *data, Py_ssize_t offset)
 {
