@@ -18,4 +18,13 @@ pyr_module_state(PyObject *module)
     return (core_state *)PyModule_GetState(module);
 }
 
+/* Where the module state has an interned name. */
+#define PYR_NAME(identifier) offsetof(core_state, names.identifier)
+
+static inline PyObject *
+pyr_name_at(core_state *st, size_t name)
+{
+    return *(PyObject **)((char *)st + name);
+}
+
 #endif

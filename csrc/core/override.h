@@ -56,15 +56,6 @@ typedef struct {
     unsigned int bit;   /* what tells of this name in an answer */
 } pyr_override;
 
-/* Where the module state has an interned name. */
-#define PYR_NAME(identifier) offsetof(core_state, names.identifier)
-
-static inline PyObject *
-pyr_name_at(core_state *st, size_t name)
-{
-    return *(PyObject **)((char *)st + name);
-}
-
 /* The bits of the names that the class replaces; `room` has the expected objects. */
 unsigned int pyr_class_overrides(core_state *st, PyTypeObject *type,
                                  const pyr_override *table, const void *room);
