@@ -144,19 +144,14 @@ awaiter_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
     return outcome;
 }
 
-/* A returned value leaves as StopIteration(value); a tuple or exception must be wrapped.
- */
+/* Leave with a value (stolen), as StopIteration(value). */
 static void
 stop_with(PyObject *value)
 {
-    if (value == Py_None) {
-        PyErr_SetNone(PyExc_StopIteration);
-        return;
-    }
     PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
+    Py_DECREF(value);
     if (stop != NULL) {
-        PyErr_SetObject(PyExc_StopIteration, stop);
-        Py_DECREF(stop);
+        PyErr_SetRaisedException(stop);
     }
 }
 
@@ -169,18 +164,28 @@ awaiter_send_method(PyObject *op, PyObject *value)
                         "can't send non-None value to a just-started generator");
         return NULL;
     }
-    PySendResult outcome = awaiter_send(op, value, &result);
-    if (outcome == PYGEN_RETURN) {
+    if (awaiter_send(op, value, &result) == PYGEN_RETURN) {
         stop_with(result);
-        Py_CLEAR(result);
+        result = NULL;
     }
     return result;
 }
 
+/* From Python 3.12 on `await` comes here, and not to awaiter_send.  An iterator that ends
+ * without an exception gives None. */
 static PyObject *
 awaiter_next(PyObject *op)
 {
-    return awaiter_send_method(op, Py_None);
+    PyObject *result;
+    if (awaiter_send(op, Py_None, &result) == PYGEN_RETURN) {
+        if (result == Py_None) {
+            Py_DECREF(result);
+        } else {
+            stop_with(result);
+        }
+        result = NULL;
+    }
+    return result;
 }
 
 /* Keeps the current exception. */
