@@ -164,7 +164,7 @@ step(driver *self, PyObject *value, bool failed, PyObject **result)
 static void
 fire_later(driver *self, PyObject *stolen, bool errback, pyr_firing *firing)
 {
-    firing->deferred = Py_NewRef(self->deferred);
+    firing->deferred = Py_XNewRef(self->deferred);
     firing->value = stolen;
     firing->errback = errback;
 }
@@ -216,8 +216,8 @@ end_with_error(driver *self, bool failed, pyr_firing *firing)
     const pyr_trace_point points[] = {failed ? PYR_TRACE_throw : PYR_TRACE_send};
     PyObject *exc = PyErr_GetRaisedException();
     PyErr_SetRaisedException(Py_NewRef(exc));
-    bool capture =
-        pyr_is_own(st, self->deferred) && pyr_debug((pyr_deferred *)self->deferred);
+    bool capture = self->deferred != NULL && pyr_is_own(st, self->deferred) &&
+                   pyr_debug((pyr_deferred *)self->deferred);
     PyObject *failure = pyr_failure_from_error(st, points, 1, capture);
     if (failure == NULL) {
         Py_DECREF(exc);
@@ -380,7 +380,11 @@ resume(driver *self, PyObject *value, pyr_firing *firing)
         PyErr_SetString(PyExc_RuntimeError, "the generator was garbage collected");
         return -1;
     }
-    return drive(self, value, firing);
+    int result = drive(self, value, firing);
+    if (firing->deferred == NULL) { /* it waits, or Python code took its Deferred */
+        pyr_fire_clear(firing);
+    }
+    return result;
 }
 
 static PyObject *
@@ -404,7 +408,7 @@ resume_and_fire(driver *self, PyObject *value)
     pyr_firing firing = {NULL};
     int result = resume(self, value, &firing);
     if (result == 0 && firing.deferred != NULL) {
-        result = pyr_run_firing(&firing);
+        result = pyr_run_firing(self->st, &firing);
         if (result < 0) {
             trace_end(self->st, firing.errback);
         }

@@ -22,7 +22,7 @@ failed_with(core_state *st, PyObject *failure)
     }
     PyObject *deferred = (PyObject *)pyr_create(st, NULL);
     pyr_firing firing = {.deferred = deferred, .value = failure, .errback = true};
-    if (deferred != NULL && pyr_run_firing(&firing) < 0) {
+    if (deferred != NULL && pyr_run_firing(st, &firing) < 0) {
         Py_CLEAR(deferred);
     }
     Py_DECREF(failure);

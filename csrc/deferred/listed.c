@@ -60,17 +60,16 @@ move_links_out(pyr_deferred *self, int32_t *count)
 PyObject *
 pyr_listed_get(pyr_deferred *self)
 {
-    if (self->listed != NULL) {
-        return self->listed;
-    }
-    PyObject *list = PyList_New(0);
-    int32_t count = 0;
-    /* From here on until it is listed, no Python code runs. */
-    pyr_link *links =
-        list == NULL || self->listed != NULL ? NULL : move_links_out(self, &count);
-    if (links == NULL) {
+    PyObject *list = self->listed == NULL ? PyList_New(0) : NULL;
+    if (self->listed != NULL || list == NULL) { /* or listed by a finalizer just now */
         Py_XDECREF(list);
-        return self->listed;
+        return Py_XNewRef(self->listed);
+    }
+    int32_t count;
+    pyr_link *links = move_links_out(self, &count);
+    if (links == NULL) {
+        Py_DECREF(list);
+        return NULL;
     }
     self->listed = Py_NewRef(list);
     int result = append_links(self->st, list, links, count);
@@ -78,8 +77,10 @@ pyr_listed_get(pyr_deferred *self)
         pyr_links_clear_one(&links[--count]);
     }
     PyMem_Free(links);
-    Py_DECREF(list);
-    return result < 0 ? NULL : self->listed;
+    if (result < 0) {
+        Py_CLEAR(list);
+    }
+    return list;
 }
 
 int

@@ -218,7 +218,7 @@ set_or_none(PyObject *op, PyObject *value, void *attribute)
 static PyObject *
 get_callbacks(PyObject *op, void *Py_UNUSED(closure))
 {
-    return Py_XNewRef(pyr_listed_get(SELF));
+    return pyr_listed_get(SELF);
 }
 
 static int

@@ -236,7 +236,7 @@ void pyr_links_clear(pyr_deferred *self);
 int pyr_links_traverse(pyr_deferred *self, visitproc visit, void *arg);
 
 /* listed.c */
-/* `_callbacks`, borrowed, or NULL; the Deferred is listed from now on. */
+/* `_callbacks`, a new reference, or NULL; the Deferred is listed from now on. */
 PyObject *pyr_listed_get(pyr_deferred *self);
 /* Add links (stolen) to a listed Deferred. */
 int pyr_listed_add(pyr_deferred *self, pyr_link *links, int count);
@@ -255,8 +255,8 @@ void pyr_fire_clear(pyr_firing *firing);
 int pyr_run(pyr_deferred *self);
 /* self._runCallbacks(), which a subclass may have replaced */
 int pyr_run_by_name(pyr_deferred *self);
-/* Fire an own Deferred. */
-int pyr_run_firing(const pyr_firing *firing);
+/* Fire a Deferred of any kind. */
+int pyr_run_firing(struct core_state *st, const pyr_firing *firing);
 /* deferred.callback(value), for an own Deferred */
 int pyr_run_callback(PyObject *deferred, PyObject *value);
 

@@ -351,6 +351,19 @@ ensure_result(pyr_deferred *current)
     }
 }
 
+/* Stock's loop goes on from here.  It looks at `paused` where it begins, and not, as
+ * here, after a callback of the same Deferred's. */
+static run_outcome
+run_by_stock(pyr_deferred *current)
+{
+    Py_ssize_t paused = current->paused;
+    current->paused = 0;
+    int run =
+        call_for_nothing(current->st->deferred->stock_run, (PyObject *)current, NULL);
+    current->paused += paused;
+    return run < 0 ? RUN_ERROR : RUN_WAIT;
+}
+
 /* Run the links of the topmost Deferred as far as possible. */
 static run_outcome
 run_links(run_stack *stack, pyr_deferred *current)
@@ -358,9 +371,7 @@ run_links(run_stack *stack, pyr_deferred *current)
     core_state *st = current->st;
     for (;;) {
         if (is_for_stock(current)) {
-            int run =
-                call_for_nothing(st->deferred->stock_run, (PyObject *)current, NULL);
-            return run < 0 ? RUN_ERROR : RUN_WAIT;
+            return run_by_stock(current);
         }
         ensure_result(current);
         bool failed = pyr_is_failure(st, current->result);
@@ -479,21 +490,20 @@ pyr_run(pyr_deferred *self)
 /* --- firing ---------------------------------------------------------------------- */
 
 static int
-fire_and_run(const pyr_firing *firing)
+fire_and_run(core_state *st, const pyr_firing *firing)
 {
-    pyr_deferred *self = (pyr_deferred *)firing->deferred;
-    int begun = pyr_fire_begin(self->st, firing);
-    return begun <= 0 ? begun : pyr_run(self);
+    int begun = pyr_fire_begin(st, firing);
+    return begun <= 0 ? begun : pyr_run((pyr_deferred *)firing->deferred);
 }
 
 int
-pyr_run_firing(const pyr_firing *firing)
+pyr_run_firing(core_state *st, const pyr_firing *firing)
 {
     if (firing->handled == NULL) {
-        return fire_and_run(firing);
+        return fire_and_run(st, firing);
     }
     PyObject *outer = pyr_failure_handling_begin(firing->handled);
-    int result = fire_and_run(firing);
+    int result = fire_and_run(st, firing);
     pyr_failure_handling_end(outer);
     return result;
 }
@@ -502,5 +512,5 @@ int
 pyr_run_callback(PyObject *deferred, PyObject *value)
 {
     pyr_firing firing = {.deferred = deferred, .value = value};
-    return pyr_run_firing(&firing);
+    return pyr_run_firing(((pyr_deferred *)deferred)->st, &firing);
 }

@@ -307,6 +307,23 @@ def test_c_code_still_skips_the_names_of_methods(prelude: str) -> None:
     )
 
 
+def test_errors_replaced_in_the_module_are_what_cancelling_and_collecting_give() -> None:
+    run(
+        EARLY,
+        """
+        cancelled = defer.CancelledError = type("Cancelled", (defer.CancelledError,), {})
+        first = defer.FirstError = type("First", (defer.FirstError,), {})
+        failures = []
+        waiting = Deferred().addErrback(failures.append)
+        waiting.cancel()
+        one = Deferred()
+        defer.gatherResults([one], consumeErrors=True).addErrback(failures.append)
+        one.errback(ValueError())
+        assert [failure.type for failure in failures] == [cancelled, first]
+        """,
+    )
+
+
 def test_the_status_tells_of_what_is_replaced_in_vain() -> None:
     run(
         EARLY,

@@ -891,6 +891,43 @@ def what_an_iterator_will_not_throw(defer: Any) -> Any:
 
 
 @answer
+def links_read_by_a_callback_that_pauses_its_deferred(defer: Any) -> Any:
+    def first(result: Any) -> Any:
+        shape.append(len(d._callbacks))
+        d.pause()
+        return result
+
+    shape: list[int] = []
+    seen: list[Any] = []
+    d = defer.Deferred()
+    d.addCallback(first)
+    d.addCallback(seen.append)
+    d.addBoth(seen.append)
+    d.callback(1)
+    before = list(seen)
+    d.unpause()
+    return shape, before, seen, d.paused
+
+
+@answer
+def links_read_while_a_generator_and_a_list_wait(defer: Any) -> Any:
+    def generator() -> Any:
+        seen.append((yield d))
+        seen.append((yield other))
+
+    seen: list[Any] = []
+    d, other, chained = defer.Deferred(), defer.Deferred(), defer.Deferred()
+    defer.inlineCallbacks(generator)()
+    collected = defer.DeferredList([d, other])
+    d.chainDeferred(chained)
+    shape = [len(item) for item in d._callbacks]
+    collected.addCallback(seen.append)
+    d.callback(1)
+    other.callback(2)
+    return shape, seen, chained.result, d.result
+
+
+@answer
 def a_list_that_puts_another_in_its_place(defer: Any) -> Any:
     class Callbacks(list[Any]):
         def __bool__(self) -> bool:
