@@ -1,5 +1,6 @@
 /* Failures for Deferreds, and the exception that is being handled. */
 #include "core/core.h"
+#include "core/override.h"
 #include "deferred/object.h"
 
 bool
@@ -68,22 +69,17 @@ fast_failure(core_state *st, PyObject *value)
         return false;
     }
     /* twisted.python.failure.startDebugMode replaces it. */
-    PyObject *init = PyObject_GetAttr(st->deferred->failure_type, st->names.dunder_init);
-    if (init == NULL) {
-        PyErr_Clear();
-        return false;
-    }
-    bool same = init == st->deferred->failure_init;
-    Py_DECREF(init);
-    return same;
+    return pyr_class_has(st, (PyTypeObject *)st->deferred->failure_type,
+                         st->names.dunder_init, st->deferred->failure_init);
 }
 
-/* A Failure without its __init__ having run */
+/* A Failure without its __init__ having run; args is what Failure(...) would be called
+ * with. */
 static PyObject *
-bare_failure(core_state *st, PyObject *value, PyObject *tb)
+bare_failure(core_state *st, PyObject *value, PyObject *tb, PyObject *args)
 {
     PyTypeObject *type = (PyTypeObject *)st->deferred->failure_type;
-    PyObject *failure = type->tp_new(type, st->deferred->empty_tuple, NULL);
+    PyObject *failure = type->tp_new(type, args, NULL);
     PyObject *dict = failure == NULL ? NULL : failure_dict(st, value, tb);
     if (dict == NULL || PyObject_GenericSetDict(failure, dict, NULL) < 0) {
         Py_CLEAR(failure);
@@ -168,11 +164,28 @@ pyr_failure_from_error(core_state *st, const pyr_trace_point *points, int count,
     }
     PyObject *failure;
     if (!capture && fast_failure(st, exc)) {
-        failure = bare_failure(st, exc, tb);
+        failure = bare_failure(st, exc, tb, st->deferred->empty_tuple);
     } else {
         failure = call_failure_handling(st, exc, capture);
     }
     Py_XDECREF(tb);
     Py_DECREF(exc);
+    return failure;
+}
+
+PyObject *
+pyr_failure_from_value(core_state *st, PyObject *value)
+{
+    if (!fast_failure(st, value)) {
+        return PyObject_CallOneArg(st->deferred->failure_type, value);
+    }
+    PyObject *args = PyTuple_Pack(1, value);
+    if (args == NULL) {
+        return NULL;
+    }
+    PyObject *tb = PyException_GetTraceback(value);
+    PyObject *failure = bare_failure(st, value, tb, args);
+    Py_XDECREF(tb);
+    Py_DECREF(args);
     return failure;
 }

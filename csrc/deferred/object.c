@@ -40,12 +40,22 @@ deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
                  PyObject *Py_UNUSED(kwnames))
 {
     core_state *st = SELF->st;
-    if (nargs == 0 || !pyr_is_failure(st, args[0]) || !pyr_fire_is_plain(SELF)) {
-        return PyObject_CallFunctionObjArgs(st->deferred->stock_errback, op,
-                                            nargs > 0 ? args[0] : NULL, NULL);
+    PyObject *value = nargs > 0 ? args[0] : Py_None;
+    bool made = pyr_is_failure(st, value);
+    if (!made && !PyExceptionInstance_Check(value)) {
+        return PyObject_CallFunctionObjArgs(st->deferred->stock_errback, op, value, NULL);
     }
-    pyr_fire_note(SELF, args[0]);
-    return pyr_run(SELF) < 0 ? NULL : Py_NewRef(Py_None);
+    PyObject *failure = made ? Py_NewRef(value) : pyr_failure_from_value(st, value);
+    PyObject *none = NULL;
+    if (failure != NULL && pyr_fire_is_plain(SELF)) {
+        pyr_fire_note(SELF, failure);
+        none = pyr_run(SELF) < 0 ? NULL : Py_NewRef(Py_None);
+    } else if (failure != NULL) {
+        none =
+            PyObject_CallFunctionObjArgs(st->deferred->stock_errback, op, failure, NULL);
+    }
+    Py_XDECREF(failure);
+    return none;
 }
 
 PyDoc_STRVAR(startRunCallbacks_doc, "_startRunCallbacks(result)\n--\n\n"

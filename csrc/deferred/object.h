@@ -275,6 +275,8 @@ PyObject *pyr_add_chained(PyObject *op, PyObject *other);
 /* The current exception (cleared) as a Failure, with traceback entries put before it. */
 PyObject *pyr_failure_from_error(struct core_state *st, const pyr_trace_point *points,
                                  int count, bool capture);
+/* Failure(value) */
+PyObject *pyr_failure_from_value(struct core_state *st, PyObject *value);
 bool pyr_failure_check(struct core_state *st, PyObject *value);
 /* Make `exc` the exception being handled, until pyr_failure_handling_end gets what this
  * gave. */

@@ -56,9 +56,7 @@ INTERNALS = (
 
 #: What C code uses as it was at set-up, whatever a program puts under these names.
 USED_AS_THEY_WERE = {
-    name: vars(stock)[name]
-    for name in ("DebugInfo", "Failure", "passthru")
-    if name in vars(stock)
+    name: vars(stock)[name] for name in ("DebugInfo", "Failure", "passthru") if name in vars(stock)
 }
 
 
