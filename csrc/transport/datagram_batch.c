@@ -22,6 +22,7 @@ pyr_datagram_batch_of(core_state *st)
         batch->pieces[i] = (struct iovec){.iov_base = batch->data + i * SLOT_STRIDE,
                                           .iov_len = SLOT_SIZE};
         batch->messages[i].msg_hdr = (struct msghdr){.msg_name = &batch->addresses[i],
+                                                     .msg_namelen = ADDRESS_SIZE,
                                                      .msg_iov = &batch->pieces[i],
                                                      .msg_iovlen = 1};
     }
@@ -34,7 +35,6 @@ void
 pyr_datagram_batch_drop(pyr_batch *batch)
 {
     batch->st->loop->unread = NULL;
-    batch->next = batch->count = 0;
     Py_CLEAR(batch->socket);
 }
 
@@ -81,9 +81,6 @@ int
 pyr_datagram_receive_some(int fd, struct mmsghdr *messages, int count)
 {
     int received;
-    for (int i = 0; i < count; i++) {
-        messages[i].msg_hdr.msg_namelen = sizeof(struct sockaddr_storage);
-    }
     do {
         received = recvmmsg(fd, messages, (unsigned)count, MSG_DONTWAIT, NULL);
     } while (received < 0 && errno == EINTR);

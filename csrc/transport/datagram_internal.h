@@ -58,6 +58,7 @@ pyr_datagram_has_plain_socket(DatagramPort *self)
 /* ---- datagram_batch.c: many datagrams by one system call ---- */
 
 #define BATCH_MAX 32
+#define ADDRESS_SIZE sizeof(struct sockaddr_storage)
 #define SLOT_SIZE 65536 /* no UDP datagram is larger */
 /* The slots' beginnings, which alone are used as a rule, must not share cache lines. */
 #define SLOT_STRIDE (SLOT_SIZE + 192)
@@ -75,7 +76,7 @@ struct pyr_batch {
     PyObject *socket; /* where they came from, */
     int fd;           /* and its descriptor */
     int next;
-    int count;
+    int count; /* of those that were received last */
     struct sockaddr_storage addresses[BATCH_MAX];
     struct iovec pieces[BATCH_MAX];
     struct mmsghdr messages[BATCH_MAX];
@@ -96,7 +97,8 @@ pyr_datagram_batch_is_free(pyr_batch *batch)
  * closed, are dropped: stock would not have received them. */
 bool pyr_datagram_batch_has_rest(pyr_batch *batch, DatagramPort *self);
 
-/* Receive up to `count` datagrams; how many, or -1 with errno. */
+/* Receive up to `count` datagrams, whose msg_namelen is ADDRESS_SIZE; how many, or -1
+ * with errno. */
 int pyr_datagram_receive_some(int fd, struct mmsghdr *messages, int count);
 
 /* ---- the methods: datagram_receive.c and datagram_send.c ---- */

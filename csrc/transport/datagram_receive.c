@@ -156,8 +156,10 @@ receive_one(DatagramPort *self, int fd, Py_ssize_t limit, Py_ssize_t *total)
         return handle_failure(self);
     }
     struct iovec piece = {.iov_base = PyBytes_AS_STRING(data), .iov_len = (size_t)limit};
-    struct mmsghdr message = {
-        .msg_hdr = {.msg_name = &addr, .msg_iov = &piece, .msg_iovlen = 1}};
+    struct mmsghdr message = {.msg_hdr = {.msg_name = &addr,
+                                          .msg_namelen = ADDRESS_SIZE,
+                                          .msg_iov = &piece,
+                                          .msg_iovlen = 1}};
     if (pyr_datagram_receive_some(fd, &message, 1) < 0) {
         int more = handle_errno(self);
         Py_DECREF(data);
@@ -204,6 +206,10 @@ fill_batch(DatagramPort *self, pyr_batch *batch, Py_ssize_t room, Py_ssize_t *to
     if (!pyr_datagram_batch_is_free(batch) || limit > SLOT_SIZE) {
         return receive_one(self, fd, limit, total);
     }
+    for (int i = 0; i < batch->count; i++) {
+        batch->messages[i].msg_hdr.msg_namelen = ADDRESS_SIZE;
+    }
+    batch->count = 0;
     int received = pyr_datagram_receive_some(fd, batch->messages, count);
     if (received < 0) {
         return handle_errno(self);

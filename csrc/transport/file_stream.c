@@ -128,8 +128,14 @@ file_stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
         {FILE_KIND, .deliver = deliver_of_terminal},
         {FILE_KIND, .connected = true, .asks_fileno = true},
     };
-    int kind = pyr_kind_of(type, names);
-    return kind < 0 ? NULL : pyr_stream_new(type, &kinds[kind]);
+    core_state *st = pyr_stream_state(type);
+    int kind = st == NULL ? -1 : pyr_kind_of(type, names);
+    if (kind < 0) {
+        return NULL;
+    }
+    return pyr_stream_new(
+        st, type, &kinds[kind],
+        pyr_stream_class_overrides(st, type, pyr_stream_file_overrides));
 }
 
 PyDoc_STRVAR(forgetDescriptor_doc,

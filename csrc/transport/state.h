@@ -6,6 +6,7 @@
 #ifndef PYREACTOR_TRANSPORT_STATE_H
 #define PYREACTOR_TRANSPORT_STATE_H
 
+#include "core/class_watch.h"
 #include "core/core.h"
 #include "core/given.h"
 
@@ -30,6 +31,10 @@
 
 typedef struct pyr_transport_state {
     PyTypeObject *stream_type;
+    /* The class that the last connection of a socket was made of: which of the kinds it
+     * is, and what it replaces (OWN_*). */
+    pyr_class_seen connection_class;
+    int connection_kind, connection_overrides;
     char *read_buffer;       /* shared by all streams; see stream_internal.h */
     bool read_buffer_busy;   /* it holds what is not yet handed over */
     struct pyr_batch *batch; /* of datagram ports; made when first needed, as peers */

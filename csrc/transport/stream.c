@@ -184,18 +184,21 @@ static PyMethodDef stream_methods[] = {
 
 /* ---- the type ---- */
 
-PyObject *
-pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind)
+core_state *
+pyr_stream_state(PyTypeObject *type)
 {
     core_state *st = pyr_state_of_type(type);
-    if (st == NULL) {
-        return NULL;
-    }
-    if (st->transport->stock_doWrite == NULL) {
+    if (st != NULL && st->transport->stock_doWrite == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "import pyreactor.reactor first");
         return NULL;
     }
-    int overrides = pyr_stream_class_overrides(st, type, kind->overrides);
+    return st;
+}
+
+PyObject *
+pyr_stream_new(core_state *st, PyTypeObject *type, const pyr_stream_kind *kind,
+               int overrides)
+{
     StreamConnection *self =
         overrides < 0 ? NULL : (StreamConnection *)type->tp_alloc(type, 0);
     if (self == NULL) {
@@ -229,14 +232,42 @@ send_to_socket(int fd, struct iovec *items, int count)
     .ops = &pyr_stream_socket_ops, .overrides = pyr_stream_socket_overrides, \
     .receive = receive_from_socket, .send = send_to_socket, .is_socket = true
 
+static const pyr_stream_kind socket_kinds[] = {
+    {SOCKET_KIND},
+    {SOCKET_KIND, .is_unix = true},
+};
+
+/* Find what the module state tells of the class; -1 with an exception set. */
+static int
+look_at_connection_class(core_state *st, PyTypeObject *type)
+{
+    static const char *const names[] = {"TCP", "UNIX", NULL};
+    pyr_transport_state *known = st->transport;
+    pyr_class_seen seen;
+    pyr_class_see(st, &seen, type);
+    known->connection_class = (pyr_class_seen){NULL, 0};
+    int kind = pyr_kind_of(type, names);
+    int overrides =
+        kind < 0 ? -1 : pyr_stream_class_overrides(st, type, pyr_stream_socket_overrides);
+    if (overrides < 0) {
+        return -1;
+    }
+    known->connection_class = seen;
+    known->connection_kind = kind;
+    known->connection_overrides = overrides;
+    return 0;
+}
+
 static PyObject *
 stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
-    static const char *const names[] = {"TCP", "UNIX", NULL};
-    static const pyr_stream_kind kinds[] = {{SOCKET_KIND},
-                                            {SOCKET_KIND, .is_unix = true}};
-    int kind = pyr_kind_of(type, names);
-    return kind < 0 ? NULL : pyr_stream_new(type, &kinds[kind]);
+    core_state *st = pyr_stream_state(type);
+    if (st == NULL || (!pyr_class_is_as_seen(&st->transport->connection_class, type) &&
+                       look_at_connection_class(st, type) < 0)) {
+        return NULL;
+    }
+    return pyr_stream_new(st, type, &socket_kinds[st->transport->connection_kind],
+                          st->transport->connection_overrides);
 }
 
 static const pyr_given stream_objects[] = {

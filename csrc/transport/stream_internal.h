@@ -90,8 +90,13 @@ enum { NO_DELAY_UNASKED, NO_DELAY_FOR_ANSWERS, NO_DELAY_BY_PROGRAM };
 
 /* ---- stream.c ---- */
 
-/* tp_new of a type for streams: without a descriptor. */
-PyObject *pyr_stream_new(PyTypeObject *type, const pyr_stream_kind *kind);
+/* The module's state, for tp_new; NULL with an exception set. */
+core_state *pyr_stream_state(PyTypeObject *type);
+
+/* A stream without a descriptor, of a class that replaces `overrides`; -1: an exception
+ * is set. */
+PyObject *pyr_stream_new(core_state *st, PyTypeObject *type, const pyr_stream_kind *kind,
+                         int overrides);
 
 /* ---- stream_watch.c ---- */
 

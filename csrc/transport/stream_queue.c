@@ -76,6 +76,9 @@ pyr_stream_write(StreamConnection *self, PyObject *data)
 static PyObject *
 write_through_tls(StreamConnection *self, PyObject *name, PyObject *data)
 {
+    if (!self->connected) {
+        Py_RETURN_NONE;
+    }
     PyObject *protocol =
         pyr_attribute_value((PyObject *)self, self->protocol, "protocol");
     if (protocol == NULL) {
@@ -96,13 +99,8 @@ pyr_stream_write_method(StreamConnection *self, PyObject *data)
     if (self->kind->write_stops_reading && pyr_stream_change(self, PYR_READ, false) < 0) {
         return NULL;
     }
-    if (!self->tls) {
-        return pyr_stream_write(self, data);
-    }
-    if (!self->connected) {
-        Py_RETURN_NONE;
-    }
-    return write_through_tls(self, self->st->names.write, data);
+    return self->tls ? write_through_tls(self, self->st->names.write, data)
+                     : pyr_stream_write(self, data);
 }
 
 bool
@@ -154,11 +152,6 @@ pyr_stream_write_sequence(StreamConnection *self, PyObject *items)
 PyObject *
 pyr_stream_write_sequence_method(StreamConnection *self, PyObject *items)
 {
-    if (!self->tls) {
-        return pyr_stream_write_sequence(self, items);
-    }
-    if (!self->connected) {
-        Py_RETURN_NONE;
-    }
-    return write_through_tls(self, self->st->names.writeSequence, items);
+    return self->tls ? write_through_tls(self, self->st->names.writeSequence, items)
+                     : pyr_stream_write_sequence(self, items);
 }
