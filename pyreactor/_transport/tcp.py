@@ -104,6 +104,7 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
 
     _base = Connection
     _lostProtocol: type | None = None  # the protocol's class, once the protocol is gone
+    _logPrefix: str  # what logstr begins with
 
     def connectionLost(self, reason: Failure) -> None:
         """
