@@ -31,7 +31,7 @@ from twisted.internet import (
 )
 from twisted.internet._signals import _UnixWaker
 from twisted.internet.interfaces import IReactorFDSet
-from twisted.python import context, log
+from twisted.python import log
 from twisted.python.reflect import namedAny, qual
 from zope.interface import implementer
 
@@ -59,7 +59,6 @@ _core.configure_loop(
     CONNECTION_DONE=main.CONNECTION_DONE,
     CONNECTION_LOST=main.CONNECTION_LOST,
     ILogContext=log.ILogContext,
-    context_module=context,
     done_failure=_FAILURES[error.ConnectionDone],
     lost_failure=_FAILURES[error.ConnectionLost],
     no_descriptor=posixbase._NO_FILEDESC,
@@ -67,7 +66,11 @@ _core.configure_loop(
     format_stack=traceback.format_stack,
     buggy_prefix=_reports.BUGGY_PREFIX,
     event_error=_reports.event_error,
+    context_stack=_reports.context_stack,
+    due_time=_reports.due_time,
+    fire_shutdown=_reports.fire_shutdown,
     iterate_by_methods=_reports.iterate_by_methods,
+    lose_later=_reports.lose_later,
     main_loop_error=_reports.main_loop_error,
     poll_continuously=_reports.poll_continuously,
     repr_delayed_call=_reports.repr_delayed_call,

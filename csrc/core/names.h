@@ -21,7 +21,6 @@ struct core_state;
     X(_checkHandshakeStatus, "_checkHandshakeStatus")             \
     X(_closeWriteConnection, "_closeWriteConnection")             \
     X(_context, "_context")                                       \
-    X(_continuousPolling, "_continuousPolling")                   \
     X(_disconnectSelectable, "_disconnectSelectable")             \
     X(_flushReceiveBIO, "_flushReceiveBIO")                       \
     X(_flushSendBIO, "_flushSendBIO")                             \
@@ -29,7 +28,6 @@ struct core_state;
     X(_handle_bio_errors, "_handle_bio_errors")                   \
     X(_handshakeDone, "_handshakeDone")                           \
     X(_into_ssl, "_into_ssl")                                     \
-    X(_justStopped, "_justStopped")                               \
     X(_kind, "_kind")                                             \
     X(_loop, "_loop")                                             \
     X(_lostTLSConnection, "_lostTLSConnection")                   \
@@ -65,9 +63,7 @@ struct core_state;
     X(childDataReceived, "childDataReceived")                     \
     X(connectionLost, "connectionLost")                           \
     X(connectionRefused, "connectionRefused")                     \
-    X(contexts, "contexts")                                       \
     X(count, "count")                                             \
-    X(currentContext, "currentContext")                           \
     X(dash, "-")                                                  \
     X(dataReceived, "dataReceived")                               \
     X(datagramReceived, "datagramReceived")                       \
@@ -81,11 +77,8 @@ struct core_state;
     X(errback, "errback")                                         \
     X(failResult, "failResult")                                   \
     X(fileno, "fileno")                                           \
-    X(fireSystemEvent, "fireSystemEvent")                         \
     X(fromCoroutine, "fromCoroutine")                             \
     X(h, "h")                                                     \
-    X(isReading, "isReading")                                     \
-    X(isWriting, "isWriting")                                     \
     X(logPrefix, "logPrefix")                                     \
     X(logstr, "logstr")                                           \
     X(maxPacketSize, "maxPacketSize")                             \
@@ -109,7 +102,6 @@ struct core_state;
     X(runCallbacks, "_runCallbacks")                              \
     X(seconds, "seconds")                                         \
     X(send, "send")                                               \
-    X(shutdown, "shutdown")                                       \
     X(startReading, "startReading")                               \
     X(startRunCallbacks, "_startRunCallbacks")                    \
     X(startWriting, "startWriting")                               \
@@ -117,7 +109,6 @@ struct core_state;
     X(stopWriting, "stopWriting")                                 \
     X(system, "system")                                           \
     X(tb, "tb")                                                   \
-    X(theContextTracker, "theContextTracker")                     \
     X(throw, "throw")                                             \
     X(throwExceptionIntoGenerator, "throwExceptionIntoGenerator") \
     X(time, "time")                                               \

@@ -17,14 +17,6 @@ debug_is_on(core_state *st)
     return debug != NULL ? pyr_truth(debug) : PyErr_Occurred() ? -1 : 0;
 }
 
-static int
-raise_negative(PyObject *delay)
-{
-    PyErr_Format(PyExc_AssertionError, "%S is not greater than or equal to 0 seconds",
-                 delay);
-    return -1;
-}
-
 /* left + right by one of Python's operators, with the errors that it raises; -1: error */
 static int
 add_seconds(double left, PyObject *right, binaryfunc add, double *sum)
@@ -41,40 +33,26 @@ add_seconds(double left, PyObject *right, binaryfunc add, double *sum)
     return *sum == -1.0 && PyErr_Occurred() ? -1 : 0;
 }
 
-/* now + delay for a delay of any type, with the errors that Python's own operators raise;
- * -1 with an exception set. */
-static int
-due_by_operators(pyr_clock *clock, PyObject *delay, double *due)
-{
-    PyObject *zero = PyLong_FromLong(0);
-    int legal = zero == NULL ? -1 : PyObject_RichCompareBool(delay, zero, Py_GE);
-    Py_XDECREF(zero);
-    if (legal <= 0) {
-        return legal < 0 ? -1 : raise_negative(delay);
-    }
-    double now;
-    if (pyr_clock_read(clock, &now) < 0) {
-        return -1;
-    }
-    return add_seconds(now, delay, PyNumber_Add, due);
-}
-
 /* When a call with this delay is due, by the reactor's clock. */
 static int
-due_time(pyr_clock *clock, PyObject *delay, double *due)
+due_time(pyr_timers *timers, PyObject *delay, double *due)
 {
-    if (!PyFloat_CheckExact(delay) && !PyLong_CheckExact(delay)) {
-        return due_by_operators(clock, delay, due);
+    double now, seconds = -1.0;
+    if (PyFloat_CheckExact(delay) || PyLong_CheckExact(delay)) {
+        seconds = PyFloat_AsDouble(delay);
+        if (seconds == -1.0 && PyErr_Occurred()) {
+            return -1;
+        }
     }
-    double seconds = PyFloat_AsDouble(delay);
-    if (seconds == -1.0 && PyErr_Occurred()) {
-        return -1;
+    if (!(seconds >= 0.0)) { /* Python compares and adds, and has words for errors */
+        PyObject *reactor = timers->clock->reactor;
+        PyObject *args[] = {reactor != NULL ? reactor : Py_None, delay};
+        PyObject *sum = PyObject_Vectorcall(timers->st->loop->due_time, args, 2, NULL);
+        *due = sum == NULL ? -1.0 : PyFloat_AsDouble(sum);
+        Py_XDECREF(sum);
+        return *due == -1.0 && PyErr_Occurred() ? -1 : 0;
     }
-    if (!(seconds >= 0.0)) {
-        return raise_negative(delay);
-    }
-    double now;
-    if (pyr_clock_read(clock, &now) < 0) {
+    if (pyr_clock_read(timers->clock, &now) < 0) {
         return -1;
     }
     *due = now + seconds;
@@ -126,7 +104,7 @@ pyr_delayed_call_later(pyr_timers *timers, PyObject *const *args, Py_ssize_t nar
         PyErr_SetString(PyExc_TypeError, "callLater() needs delay and callable");
         return NULL;
     }
-    if (due_time(timers->clock, args[0], &due) < 0) {
+    if (due_time(timers, args[0], &due) < 0) {
         return NULL;
     }
     int debug = debug_is_on(timers->st);

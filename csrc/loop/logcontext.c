@@ -11,24 +11,12 @@
 int
 pyr_logcontext_enter(core_state *st, pyr_logcontext *self)
 {
-    PyObject *tracker = NULL, *current = NULL, *contexts = NULL;
-    tracker = PyObject_GetAttr(st->loop->context_module, st->names.theContextTracker);
-    if (tracker == NULL) {
-        return -1;
-    }
-    current = PyObject_CallMethodNoArgs(tracker, st->names.currentContext);
-    Py_DECREF(tracker);
-    if (current == NULL) {
-        return -1;
-    }
-    contexts = PyObject_GetAttr(current, st->names.contexts);
-    Py_DECREF(current);
-    if (contexts == NULL) {
-        return -1;
-    }
-    if (!PyList_CheckExact(contexts)) {
+    PyObject *contexts = PyObject_CallNoArgs(st->loop->context_stack);
+    if (contexts != NULL && !PyList_CheckExact(contexts)) {
         PyErr_SetString(PyExc_TypeError, "the context stack is not a list");
-        Py_DECREF(contexts);
+        Py_CLEAR(contexts);
+    }
+    if (contexts == NULL) {
         return -1;
     }
     Py_XSETREF(self->contexts, contexts);
@@ -108,16 +96,17 @@ pyr_logcontext_push(core_state *st, pyr_logcontext *self, PyObject *prefix)
 void
 pyr_logcontext_pop(pyr_logcontext *self)
 {
-    PyObject *type, *value, *traceback;
     Py_ssize_t size = PyList_GET_SIZE(self->contexts);
     if (size == 0) {
         return;
     }
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *raised = PyErr_GetRaisedException();
     if (PyList_SetSlice(self->contexts, size - 1, size, NULL) < 0) {
         PyErr_WriteUnraisable(self->contexts);
     }
-    PyErr_Restore(type, value, traceback);
+    if (raised != NULL) {
+        PyErr_SetRaisedException(raised);
+    }
 }
 
 int

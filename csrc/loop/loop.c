@@ -39,16 +39,11 @@ pyr_loop_iterate(Loop *self, double delay)
     return pyr_errors_raise(self);
 }
 
+/* Call a function of pyreactor/_loop/reports.py with the reactor. */
 static int
-fire_shutdown(Loop *self)
+call_with_reactor(Loop *self, PyObject *function)
 {
-    core_state *st = self->st;
-    if (PyObject_SetAttr(self->reactor, st->names._justStopped, Py_False) < 0) {
-        return -1;
-    }
-    self->just_stopped = false;
-    PyObject *result = PyObject_CallMethodOneArg(self->reactor, st->names.fireSystemEvent,
-                                                 st->names.shutdown);
+    PyObject *result = PyObject_CallOneArg(function, self->reactor);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -68,7 +63,8 @@ pyr_loop_run_due(Loop *self)
     if (pyr_timers_run(&self->timers) < 0) {
         return -1;
     }
-    return self->just_stopped ? fire_shutdown(self) : 0;
+    return self->just_stopped ? call_with_reactor(self, self->st->loop->fire_shutdown)
+                              : 0;
 }
 
 static int
@@ -79,25 +75,17 @@ turn_by_c(Loop *self)
         (self->running && pyr_timers_delay(&self->timers, &delay) < 0)) {
         return -1;
     }
-    if (delay > 0 && !pyr_clock_is_systems(&self->clock)) {
+    if (delay > 0 && delay <= PYR_LONGEST_SLEEP && !pyr_clock_is_systems(&self->clock)) {
         /* A clock that stands would be asked again and again: wait as long as stock. */
         delay = ceil(delay * 1000.0) / 1000.0;
     }
     return pyr_loop_iterate(self, delay);
 }
 
-/* The same by the reactor's methods, as one of them was replaced. */
-static int
-turn_by_methods(Loop *self)
-{
-    PyObject *result =
-        PyObject_CallOneArg(self->st->loop->iterate_by_methods, self->reactor);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
 int
 pyr_loop_turn(Loop *self)
 {
-    return self->overridden ? turn_by_methods(self) : turn_by_c(self);
+    /* By the reactor's methods, if one of them was replaced. */
+    return self->overridden ? call_with_reactor(self, self->st->loop->iterate_by_methods)
+                            : turn_by_c(self);
 }

@@ -88,23 +88,6 @@ static const pyr_selectable_ops object_ops = {
 
 /* ---- descriptors that have another selectable ---- */
 
-/* A connection whose socket was closed behind its back is told so, soon. */
-static int
-lose_later(Loop *loop, Selectable *self)
-{
-    core_state *st = loop->st;
-    PyObject *disconnect =
-        PyObject_GetAttr(loop->reactor, st->names._disconnectSelectable);
-    if (disconnect == NULL) {
-        return -1;
-    }
-    PyObject *call[] = {disconnect, (PyObject *)self, st->loop->no_descriptor, Py_False};
-    int status = pyr_threadcalls_add(&loop->threadcalls, call, 4, NULL);
-    Py_DECREF(disconnect);
-    pyr_wake_up(&loop->wake);
-    return status;
-}
-
 /* Was the descriptor closed, and its number given away, behind the reactor's back? */
 static bool
 is_stale(pyr_watch *watch)
@@ -124,9 +107,12 @@ drop_stale(Loop *loop, pyr_watch *watch)
     }
     Selectable *self = (Selectable *)Py_NewRef(watch->selectable);
     self->ops->forget(self);
-    int status = lose_later(loop, self);
+    /* A connection whose socket was closed behind its back is told so, soon. */
+    PyObject *none = PyObject_CallFunctionObjArgs(loop->st->loop->lose_later,
+                                                  loop->reactor, self, NULL);
+    Py_XDECREF(none);
     Py_DECREF(self);
-    return status;
+    return none == NULL ? -1 : 0;
 }
 
 static int
@@ -154,7 +140,8 @@ make_room(Loop *loop, int fd)
         return 0;
     }
     watch->uses++;
-    if (is_stale(watch)) {
+    /* Who closed the engine's descriptors may have closed this one with them. */
+    if (is_stale(watch) || (!watch->closing && pyr_whole_was_lost(loop))) {
         status = drop_stale(loop, watch);
     }
     if (!watch->closing && watch->ops->leave != NULL) {

@@ -124,7 +124,7 @@ look_shortly(Loop *self)
 static void
 sleep_in_uv(Loop *self, double delay)
 {
-    double most = fmin(delay, PYR_LONGEST_SLEEP);
+    double most = delay < PYR_LONGEST_SLEEP ? delay : PYR_LONGEST_SLEEP;
     pyr_engine_limit(self->engine, isinf(delay) ? -1.0 : floor(most * 1000.0) - 1.0);
     collect_without_gil(self, UV_RUN_ONCE);
 }
@@ -139,7 +139,10 @@ sleep_precisely(Loop *self, double delay)
     PyThreadState *thread = fall_asleep(self);
     sleep_on_queue(self, fmin(delay, PYR_LONGEST_SLEEP));
     awake(self, thread);
-    if (pyr_engine_is_whole(self->engine)) {
+    /* Before Python code runs, which may get the numbers of what was closed meanwhile. */
+    if (pyr_whole_make(self) < 0) {
+        pyr_errors_keep(self);
+    } else {
         collect(self);
     }
 }

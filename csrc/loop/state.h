@@ -14,16 +14,19 @@
     X(AlreadyCancelled)                                              \
     X(CONNECTION_DONE) /* twisted.internet.main */                   \
     X(CONNECTION_LOST)                                               \
-    X(ILogContext)    /* twisted.python.log */                       \
-    X(context_module) /* twisted.python.context */                   \
-    X(done_failure)   /* posixbase's own Failures for those two */   \
+    X(ILogContext)  /* twisted.python.log */                         \
+    X(done_failure) /* posixbase's own Failures for those two */     \
     X(lost_failure)                                                  \
     X(no_descriptor)      /* posixbase._NO_FILEDESC */               \
     X(stock_delayed_call) /* base.DelayedCall */                     \
     X(format_stack)       /* traceback.format_stack */               \
     X(buggy_prefix)       /* and from pyreactor/_loop/reports.py: */ \
     X(event_error)                                                   \
+    X(context_stack)                                                 \
+    X(due_time)                                                      \
+    X(fire_shutdown)                                                 \
     X(iterate_by_methods)                                            \
+    X(lose_later)                                                    \
     X(main_loop_error)                                               \
     X(poll_continuously)                                             \
     X(repr_delayed_call)                                             \

@@ -73,6 +73,19 @@ pyr_whole_make(Loop *self)
     return open_engine(self);
 }
 
+bool
+pyr_whole_was_lost(Loop *self)
+{
+    pyr_engine *before = self->engine;
+    if (before == NULL || self->wake.asleep) {
+        return false;
+    }
+    if (pyr_whole_make(self) < 0) {
+        PyErr_Clear(); /* whoever needs it next is told */
+    }
+    return self->engine != before;
+}
+
 int
 pyr_whole_refuses(Loop *self, int fd)
 {

@@ -14,6 +14,9 @@ int pyr_whole_open(Loop *loop);
 /* The same, and the engine is whole. */
 int pyr_whole_make(Loop *loop);
 
+/* Was an engine there that is not whole any more?  It is made anew then. */
+bool pyr_whole_was_lost(Loop *loop);
+
 /* Would the kernel poll this descriptor?  0 or its errno.  The engine must be open. */
 int pyr_whole_refuses(Loop *loop, int fd);
 

@@ -11,9 +11,9 @@ import copyreg
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet import base
+from twisted.internet import base, posixbase
 from twisted.logger import Logger
-from twisted.python import log
+from twisted.python import context, log
 from twisted.python.failure import Failure
 
 from pyreactor import _core
@@ -140,6 +140,35 @@ def iterate_by_methods(reactor: Any) -> None:
     reactor.runUntilCurrent()
     delay = reactor.timeout()
     reactor.doIteration(reactor.running and delay)
+
+
+def fire_shutdown(reactor: Any) -> None:
+    """Let the reactor that was just stopped go through its shutdown event."""
+    reactor._justStopped = False
+    reactor.fireSystemEvent("shutdown")
+
+
+def context_stack() -> Any:
+    """The list of contexts of the thread that asks, as ``twisted.python.context`` has it."""
+    return context.theContextTracker.currentContext().contexts
+
+
+def due_time(reactor: Any, delay: Any) -> Any:
+    """
+    When a call is due that is made now, for delays that are no plain numbers.
+
+    :param delay: seconds.
+    :raises AssertionError: if it is negative.
+    """
+    if not delay >= 0:
+        raise AssertionError(f"{delay} is not greater than or equal to 0 seconds")
+    return reactor.seconds() + delay
+
+
+def lose_later(reactor: Any, connection: Any) -> None:
+    """Tell a connection soon that its descriptor was closed behind the reactor's back."""
+    disconnect = reactor._disconnectSelectable
+    reactor.callFromThread(disconnect, connection, posixbase._NO_FILEDESC, False)
 
 
 def poll_continuously(reactor: Any, selectable: Any, writes: bool) -> None:
