@@ -10,13 +10,11 @@ source "$(dirname "$0")/common.sh"
 ONCE=(--ignore-glob='tests/system/test_examples*' --ignore-glob='tests/system/test_programs_*'
     --ignore=tests/system/test_benchmarks.py --ignore=tests/system/test_twistd.py
     --ignore=tests/loop/test_clock.py --ignore=tests/activation/test_greenlets.py)
-# Runs three files of tests again, by way of the dict.
-AGAIN=(--deselect='tests/framing/test_inline_values.py::test_the_framings_work_by_way_of_the_dict_too')
 
 # What looks closest at the interpreter: for the Pythons between the newest and the oldest, which get
 # all but the above.
 INTERPRETER=(tests/core tests/activation/test_hook.py tests/command/test_cli.py
-    tests/deferred/test_behaviour.py tests/framing/test_banana.py tests/framing/test_inline_values.py
+    tests/deferred/test_behaviour.py tests/framing/test_banana.py tests/framing/test_own_attributes.py
     tests/framing/test_more.py tests/framing/test_stock.py tests/loop/test_engine.py
     tests/loop/test_reactor.py tests/system/test_references.py tests/tls/test_records.py
     tests/transport/test_ports.py)
@@ -27,20 +25,20 @@ for python in $(other_pythons "$main"); do
     make_venv ".venvs/$version" "$python" tests/requirements.txt
     case $version in
     "${SUPPORTED%% *}" | "${SUPPORTED##* }") those=("${ONCE[@]}") ;;
-    *) those=("${INTERPRETER[@]}" "${AGAIN[@]}") ;;
+    *) those=("${INTERPRETER[@]}") ;;
     esac
     unit_tests ".venvs/$version" "CPython $version" "${those[@]}"
 done
 
 make_venv .venvs/oldest "$(main_python)" tests/requirements-oldest.txt
-unit_tests .venvs/oldest "CPython $main with the oldest supported Twisted" "${ONCE[@]}" "${AGAIN[@]}"
+unit_tests .venvs/oldest "CPython $main with the oldest supported Twisted" "${ONCE[@]}"
 
 # Python's own assertions are on there, and it counts all references.
 debug=$(.ci/private-python.sh 3.15d)
 make_venv .venvs/debug "$debug" tests/requirements.txt
 say "references, on a debug build of CPython $(version_of "$debug")"
 .ci/build.sh .venvs/debug
-.venvs/debug/bin/python -m pytest -q -p no:cacheprovider -n 3 "${AGAIN[@]}" \
+.venvs/debug/bin/python -m pytest -q -p no:cacheprovider -n 3 \
     tests/system/test_references.py tests/deferred/test_leaks.py tests/deferred/test_behaviour.py \
     tests/framing tests/loop/test_reactor.py tests/transport/test_ports.py tests/tls/test_records.py
 

@@ -150,7 +150,14 @@ class FramingBuffer:
     def __sizeof__(self) -> int: ...
 
 class FramingMethod(StandIn):
-    def __new__(cls, kind: str, stock: Callable[..., Any], owner: type | None = None) -> Self: ...
+    def __new__(
+        cls,
+        kind: str,
+        stock: Callable[..., Any],
+        fixed: dict[str, object] = ...,
+        shown: tuple[str, ...] = ...,
+        plain: tuple[str, ...] = ...,
+    ) -> Self: ...
 
 class FramingAttribute:
     def __new__(cls, name: str, initial: bytes | bool | SupportsIndex = ...) -> Self: ...

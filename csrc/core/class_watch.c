@@ -8,7 +8,7 @@
 uint64_t pyr_class_changes = 1;
 
 static int
-note_change(PyTypeObject *Py_UNUSED(type))
+raise_changes(PyTypeObject *Py_UNUSED(type))
 {
     pyr_class_changes++;
     return 0;
@@ -32,7 +32,7 @@ pyr_class_see(core_state *st, pyr_class_seen *seen, PyTypeObject *type)
 int
 pyr_class_watch_exec(PyObject *Py_UNUSED(module), core_state *st)
 {
-    st->class_watch.watcher = PyType_AddWatcher(note_change);
+    st->class_watch.watcher = PyType_AddWatcher(raise_changes);
     st->class_watch.told = st->class_watch.watcher >= 0;
     PyErr_Clear(); /* an interpreter has few of them */
     return 0;

@@ -11,6 +11,7 @@
 #include "core/depth.h"
 #include "core/names.h"
 #include "core/standin.h"
+#include "core/transport_ops.h"
 
 typedef struct core_state {
     pyr_names names;
@@ -20,6 +21,10 @@ typedef struct core_state {
         bool told;   /* whether CPython tells of changes of classes */
         int watcher; /* what it knows this module by, then */
     } class_watch;
+    /* The type whose instances these are for, and its subtypes; set by that room. */
+    PyTypeObject *transport_type;
+    const pyr_transport_ops *transport_ops;
+    pyr_deliver_func deliver; /* set by the framings */
     struct pyr_framing_state *framing;
     struct pyr_loop_state *loop;
     struct pyr_transport_state *transport;

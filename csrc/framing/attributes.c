@@ -151,20 +151,21 @@ set_buffer_attribute(pyr_buffer *b, const attribute_spec *spec, PyObject *value)
     }
 }
 
-/* What the instance itself has for this attribute (borrowed), with its buffer if any.
- */
+/* What the instance itself has for this attribute (new reference; NULL: nothing, or an
+ * exception), and whether that is its buffer. */
 static PyObject *
-own_value(framing_attribute *attribute, PyObject *instance, pyr_buffer **b)
+own_value(framing_attribute *attribute, PyObject *instance, bool *is_buffer)
 {
     pyr_framing_state *framing = attribute->st->framing;
     PyObject *key = *(PyObject **)((char *)framing + attribute->spec->key);
-    PyObject *kept = pyr_own_attribute(instance, key);
-    *b = NULL;
-    if (kept != NULL && Py_IS_TYPE(kept, framing->buffer_type)) {
-        *b = (pyr_buffer *)kept;
-        return kept;
+    PyObject *kept;
+    int found = pyr_own_dict_get(instance, key, &kept);
+    *is_buffer = found > 0 && Py_IS_TYPE(kept, framing->buffer_type);
+    if (found >= 0 && !*is_buffer && key != attribute->name) {
+        Py_XDECREF(kept);
+        (void)pyr_own_dict_get(instance, attribute->name, &kept);
     }
-    return PyErr_Occurred() ? NULL : pyr_own_attribute(instance, attribute->name);
+    return kept;
 }
 
 static PyObject *
@@ -188,47 +189,47 @@ attribute_get(PyObject *self, PyObject *instance, PyObject *owner)
                      attribute->name);
         return NULL;
     }
-    if (pyr_has_own_attributes(instance)) {
-        pyr_buffer *b;
-        PyObject *value = own_value(attribute, instance, &b);
-        if (b != NULL) {
-            Py_INCREF(b);
-            value = buffer_attribute(b, attribute->spec);
-            Py_DECREF(b);
-            return value;
-        }
-        if (value != NULL) {
-            return Py_NewRef(value);
-        }
-        if (PyErr_Occurred()) {
-            return NULL;
-        }
+    bool is_buffer;
+    PyObject *value = own_value(attribute, instance, &is_buffer);
+    if (is_buffer) {
+        Py_SETREF(value, buffer_attribute((pyr_buffer *)value, attribute->spec));
+        return value;
     }
-    if (attribute->initial != NULL) {
-        return Py_NewRef(attribute->initial);
+    if (value == NULL && !PyErr_Occurred()) {
+        value = attribute->initial == NULL ? attribute_missing(attribute, instance)
+                                           : Py_NewRef(attribute->initial);
     }
-    return attribute_missing(attribute, instance);
+    return value;
+}
+
+/* Set, or delete if the value is NULL, what the instance has itself. */
+static int
+set_in_dict(framing_attribute *attribute, PyObject *instance, PyObject *value)
+{
+    PyObject *dict = pyr_own_dict(instance);
+    if (dict == NULL) {
+        (void)attribute_missing(attribute, instance);
+        return -1;
+    }
+    int result = value == NULL ? PyDict_DelItem(dict, attribute->name)
+                               : PyDict_SetItem(dict, attribute->name, value);
+    Py_DECREF(dict);
+    return result;
 }
 
 static int
-delete_attribute(framing_attribute *attribute, PyObject *instance, pyr_buffer *b,
-                 PyObject *value)
+delete_attribute(framing_attribute *attribute, PyObject *instance, PyObject *kept,
+                 bool is_buffer)
 {
-    if (b != NULL && attribute->initial != NULL) {
+    if (is_buffer && attribute->initial != NULL) {
         /* The class attribute shows again. */
-        return set_buffer_attribute(b, attribute->spec, attribute->initial);
+        return set_buffer_attribute((pyr_buffer *)kept, attribute->spec,
+                                    attribute->initial);
     }
-    if (value != NULL && b == NULL) {
-        PyObject *dict = pyr_instance_dict(instance);
-        if (dict == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        return PyDict_DelItem(dict, attribute->name);
+    if (kept != NULL && !is_buffer) {
+        return set_in_dict(attribute, instance, NULL);
     }
-    if (!PyErr_Occurred()) {
-        (void)attribute_missing(attribute, instance);
-    }
+    (void)attribute_missing(attribute, instance);
     return -1;
 }
 
@@ -236,23 +237,19 @@ static int
 attribute_set(PyObject *self, PyObject *instance, PyObject *value)
 {
     framing_attribute *attribute = (framing_attribute *)self;
-    if (!pyr_has_own_attributes(instance)) {
-        (void)attribute_missing(attribute, instance);
-        return -1;
+    bool is_buffer;
+    PyObject *kept = own_value(attribute, instance, &is_buffer);
+    int result = -1;
+    if (kept != NULL || !PyErr_Occurred()) {
+        if (value == NULL) {
+            result = delete_attribute(attribute, instance, kept, is_buffer);
+        } else if (is_buffer && ((pyr_buffer *)kept)->owner == instance) {
+            result = set_buffer_attribute((pyr_buffer *)kept, attribute->spec, value);
+        } else { /* nothing was received yet, or it is another protocol's buffer */
+            result = set_in_dict(attribute, instance, value);
+        }
     }
-    pyr_buffer *b;
-    PyObject *kept = own_value(attribute, instance, &b);
-    if (value == NULL) {
-        return delete_attribute(attribute, instance, b, kept);
-    }
-    if (b == NULL || b->owner != instance) {
-        /* Not received anything yet (or a copy of another protocol's __dict__). */
-        return PyErr_Occurred() ? -1
-                                : pyr_set_own_attribute(instance, attribute->name, value);
-    }
-    Py_INCREF(b);
-    int result = set_buffer_attribute(b, attribute->spec, value);
-    Py_DECREF(b);
+    Py_XDECREF(kept);
     return result;
 }
 

@@ -173,11 +173,12 @@ read_stack(banana_run *run)
     if (!run->has_stack) {
         int usual = pyr_view_ready(run->method, run->b, run->self);
         PyObject *name = run->method->st->framing->names.listStack;
-        PyObject *own = usual > 0 ? pyr_own_attribute(run->self, name) : NULL;
-        if (usual < 0 || (own == NULL && PyErr_Occurred())) {
+        PyObject *own = NULL;
+        if (usual < 0 || (usual > 0 && pyr_own_dict_get(run->self, name, &own) < 0)) {
             return -1;
         }
         run->same_stack = own == run->stack;
+        Py_XDECREF(own);
         run->has_stack = true;
     }
     return 0;
@@ -556,7 +557,7 @@ wait_for(banana_run *run, Py_ssize_t needed)
     if (show_item(run) < 0) {
         return RUN_FAILED;
     }
-    if (run->b->view.usual) {
+    if (run->b->view.fits) {
         pyr_buffer_await(run->b, needed);
     }
     return RUN_WAIT;
@@ -786,8 +787,10 @@ can_begin(pyr_framing_method *method, PyObject *self, pyr_buffer *b, Py_ssize_t 
     if (usual <= 0) {
         return usual;
     }
-    PyObject *own = pyr_own_attribute(self, method->st->framing->names.gotItem);
-    return own == NULL && PyErr_Occurred() ? -1 : own == NULL;
+    PyObject *own;
+    int found = pyr_own_dict_get(self, method->st->framing->names.gotItem, &own);
+    Py_XDECREF(own);
+    return found < 0 ? -1 : !found;
 }
 
 /* The protocol's own listStack (new reference), if it is a list; NULL: another thing, or
@@ -795,8 +798,12 @@ can_begin(pyr_framing_method *method, PyObject *self, pyr_buffer *b, Py_ssize_t 
 static PyObject *
 own_stack(pyr_framing_method *method, PyObject *self)
 {
-    PyObject *own = pyr_own_attribute(self, method->st->framing->names.listStack);
-    return own != NULL && PyList_CheckExact(own) ? Py_NewRef(own) : NULL;
+    PyObject *own;
+    (void)pyr_own_dict_get(self, method->st->framing->names.listStack, &own);
+    if (own != NULL && !PyList_CheckExact(own)) {
+        Py_CLEAR(own);
+    }
+    return own;
 }
 
 static PyObject *
@@ -831,19 +838,11 @@ banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const cha
     return result;
 }
 
-/* A class that overrides these gets stock's parser. */
-static const char *const banana_fixed[] = {"gotItem", NULL};
-/* And one with a property for one of these. */
-static const char *const banana_plain[] = {"prefixLimit", "listStack",
-                                           "incomingVocabulary", "currentDialect", NULL};
-
 const pyr_framing_kind pyr_banana_kind = {
     .name = "banana",
     .feed = banana_feed,
     .key = PYR_FRAMING_NAME(bananaBuffer),
     .handler = PYR_FRAMING_NAME(callExpressionReceived),
-    .fixed = banana_fixed,
-    .plain = banana_plain,
     .slot_count = 1,
     .slots = {SLOT_HANDLER},
 };

@@ -174,8 +174,9 @@ forget(encoding *e)
 static int
 encode_by_stock(encoding *e, PyObject *element)
 {
-    PyObject *stock = PyTuple_GET_ITEM(PyTuple_GET_ITEM(e->method->fixed, 0), 1);
-    PyObject *stream = new_stream();
+    PyObject *stock = PyDict_GetItemWithError(e->method->fixed,
+                                              e->method->st->framing->names.bananaEncode);
+    PyObject *stream = stock == NULL ? NULL : new_stream();
     PyObject *write = stream == NULL ? NULL : PyObject_GetAttrString(stream, "write");
     PyObject *result = NULL;
     if (write != NULL) {
@@ -425,19 +426,25 @@ encode(encoding *e, PyObject *expression)
 
 /* ---- sendEncoded --------------------------------------------------------------- */
 
-const char *const pyr_banana_send_fixed[] = {"_encode", NULL};
-
 /* Whether self._encode is stock's.  -1: exception. */
 static int
 encodes_as_stock(pyr_framing_method *method, PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    if (method->fixed == NULL || PyTuple_GET_SIZE(method->fixed) != 1 ||
-        !pyr_ordinary_access(method->st, type) || !pyr_fixed_unchanged(method, type)) {
-        return 0;
+    if (!pyr_class_is_as_seen(&method->class_seen, type)) {
+        pyr_class_see(method->st, &method->class_seen, type);
+        method->class_fits = pyr_view_ordinary_access(method->st, type) &&
+                             pyr_view_class_has_all(method->st, type, method->fixed);
     }
-    PyObject *own = pyr_own_attribute(self, method->st->framing->names.bananaEncode);
-    return own == NULL && PyErr_Occurred() ? -1 : own == NULL;
+    PyObject *own;
+    int found =
+        method->class_fits
+            ? pyr_own_dict_get(self, method->st->framing->names.bananaEncode, &own)
+            : 1;
+    if (found > 0 && method->class_fits) {
+        Py_DECREF(own);
+    }
+    return found < 0 ? -1 : !found;
 }
 
 /* self.transport.write(value) */

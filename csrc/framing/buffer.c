@@ -372,6 +372,28 @@ pyr_buffer_take(pyr_buffer *b)
     return content;
 }
 
+int
+pyr_buffer_continue(pyr_buffer *b, pyr_buffer *from)
+{
+    PyObject *content = pyr_buffer_bytes(from);
+    int result = content == NULL ? -1
+                                 : pyr_buffer_set(b, PyBytes_AS_STRING(content),
+                                                  PyBytes_GET_SIZE(content));
+    Py_XDECREF(content);
+    b->compatibility_offset = from->compatibility_offset;
+    b->ready = from->ready;
+    b->netstring_state = from->netstring_state;
+    b->expected = from->expected;
+    b->moved = from->moved;
+    for (int i = 0; i < ESCAPE_COUNT; i++) {
+        b->escaped[i] = Py_XNewRef(from->escaped[i]);
+    }
+    if (b->escaped[0] != NULL) {
+        pyr_buffer_track(b);
+    }
+    return result;
+}
+
 /* ---- messages without a copy ----------------------------------------------- */
 
 /* From this size on it is dearer to copy a message than to keep what came after it. */
@@ -581,6 +603,9 @@ buffer_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     pyr_buffer *b = (pyr_buffer *)self;
     PyObject_GC_UnTrack(self);
+    if (b->st->framing->recent == b) {
+        b->st->framing->recent = NULL;
+    }
     (void)buffer_clear(self);
     Py_CLEAR(b->lender);
     Py_CLEAR(b->delivered);
@@ -624,8 +649,14 @@ static PyObject *
 buffer_deepcopy(PyObject *self, PyObject *Py_UNUSED(memo))
 {
     pyr_buffer *b = (pyr_buffer *)self;
-    return b->ready && b->escaped[0] == NULL ? (PyObject *)pyr_buffer_copy(b)
-                                             : buffer_content(self);
+    if (!b->ready || b->escaped[0] != NULL) {
+        return buffer_content(self);
+    }
+    pyr_buffer *copy = pyr_buffer_new(b->st, NULL);
+    if (copy != NULL && pyr_buffer_continue(copy, b) < 0) {
+        Py_CLEAR(copy);
+    }
+    return (PyObject *)copy;
 }
 
 static PyObject *

@@ -22,26 +22,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct core_state;
+#include "core/class_watch.h"
+#include "core/core.h"
+
 typedef struct pyr_framing_method pyr_framing_method;
 typedef struct pyr_buffer pyr_buffer;
-
-/* ---- for the transports ---------------------------------------------------- */
-
-/*
- * The C framing behind protocol.dataReceived, or NULL (without an exception) when the
- * class or the instance overrides it, or when it never was one.  Borrowed: ask again for
- * every event, the answer may change at any time.
- */
-pyr_framing_method *pyr_framing_method_of(struct core_state *st, PyObject *protocol);
-
-/*
- * protocol.dataReceived(data) without making an object of the data.  The memory must stay
- * valid and unchanged until this returns, whatever Python code runs meanwhile.  Gives
- * back what dataReceived returned (a new reference), or NULL with an exception set.
- */
-PyObject *pyr_framing_feed(pyr_framing_method *method, PyObject *protocol,
-                           const char *data, Py_ssize_t size);
 
 /* ---- module state ---------------------------------------------------------- */
 
@@ -57,6 +42,7 @@ typedef enum {
     SLOT_STRUCT_FORMAT,
     SLOT_RECVD,
     SLOT_HEADER,
+    SLOT_DATA_RECEIVED, /* of all framings: an instance's own takes their place */
     SLOT_COUNT
 } pyr_slot;
 
@@ -74,6 +60,7 @@ typedef enum {
     X(currentDialect, "currentDialect")                 \
     X(delimiter, "delimiter")                           \
     X(disconnecting, "disconnecting")                   \
+    X(getattribute, "__getattribute__")                 \
     X(gotItem, "gotItem")                               \
     X(handleParseError, "_handleParseError")            \
     X(header, "_header")                                \
@@ -92,6 +79,7 @@ typedef enum {
     X(outgoingSymbols, "outgoingSymbols")               \
     X(packetReceived, "packetReceived")                 \
     X(paused, "paused")                                 \
+    X(popitem, "popitem")                               \
     X(prefixLength, "prefixLength")                     \
     X(prefixLimit, "prefixLimit")                       \
     X(rawDataReceived, "rawDataReceived")               \
@@ -106,25 +94,12 @@ typedef enum {
     X(unpack, "unpack")                                 \
     X(unprocessed, "_unprocessed")
 
-/*
- * dict version -> buffer, so that most events find their buffer without a look-up.  Dict
- * versions are unique in the process and change with every change of the dict: an equal
- * version proves that the dict still holds this buffer.
- */
-typedef struct {
-    uint64_t version;
-    const pyr_framing_method *method;
-    pyr_buffer *buffer; /* borrowed from the dict of that version */
-} pyr_buffer_hint;
-
-#define PYR_HINT_COUNT 256
-
 /* What the class of the transport seen last has unchanged from StreamConnection. */
 typedef struct {
-    unsigned int tag; /* of the class, as it was when this was looked up; 0: nothing */
-    const PyTypeObject *type; /* for comparison only: CPython 3.10 may begin tags anew */
+    pyr_class_seen seen;
     bool write;
     bool disconnecting;
+    bool quiet;       /* to read `disconnecting` runs no Python code */
     bool always_true; /* it has no truth value of its own */
 } pyr_transport_class;
 
@@ -133,22 +108,23 @@ typedef struct pyr_framing_state {
     PyTypeObject *method_type;
     PyTypeObject *attribute_type;
     PyObject *empty_bytes;
-    PyObject *getattribute; /* object.__getattribute__ */
-    PyObject *banana_pb;    /* the dialect that has a vocabulary */
+    PyObject *banana_pb; /* the dialect that has a vocabulary */
     PyObject *slot_names[SLOT_COUNT];
-    PyObject *zero; /* of which there is one each */
-    PyObject *one;
     struct {
 #define X(identifier, spelling) PyObject *identifier;
         PYR_FRAMING_NAMES(X)
 #undef X
     } names;
     pyr_transport_class transport_class;
-    pyr_buffer_hint hints[PYR_HINT_COUNT];
+    pyr_buffer *recent; /* borrowed: the buffer that received last */
+    /* The class of a protocol that data came for last, and the framing behind its
+     * dataReceived (owned), or NULL. */
+    pyr_class_seen receiver;
+    pyr_framing_method *receiver_method;
 } pyr_framing_state;
 
-int pyr_framing_exec(PyObject *module, struct core_state *st);
-int pyr_framing_traverse(struct core_state *st, visitproc visit, void *arg);
-void pyr_framing_clear(struct core_state *st);
+int pyr_framing_exec(PyObject *module, core_state *st);
+int pyr_framing_traverse(core_state *st, visitproc visit, void *arg);
+void pyr_framing_clear(core_state *st);
 
 #endif

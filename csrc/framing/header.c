@@ -137,7 +137,7 @@ deliver_packet(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     PyObject *result;
     if (usual < 0) {
         result = NULL;
-    } else if (usual && b->view.handler_direct) {
+    } else if (usual && b->view.handler != NULL) {
         PyObject *handler = Py_NewRef(b->view.handler);
         PyObject *arguments[3] = {self, header, payload};
         result = PyObject_Vectorcall(handler, arguments, 3, NULL);
@@ -153,14 +153,10 @@ deliver_packet(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 
 /* Close in a callback: packets that came with the one that closed are not delivered. */
 static packet_next
-check_disconnecting(pyr_framing_method *method, pyr_buffer *b)
+check_disconnecting(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    if (b->view.transport == Py_None) {
-        return PACKET_ON;
-    }
-    PyObject *transport = Py_NewRef(b->view.transport);
-    int stop = pyr_disconnecting(method->st, transport);
-    Py_DECREF(transport);
+    int usual;
+    int stop = pyr_closing(method, b, self, true, &usual);
     if (stop <= 0) {
         return stop < 0 ? PACKET_FAILED : PACKET_ON;
     }
@@ -178,7 +174,8 @@ packet_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         }
         return PACKET_FAILED;
     }
-    packet_next next = b->view.paused ? PACKET_WAIT : check_disconnecting(method, b);
+    packet_next next =
+        b->view.paused ? PACKET_WAIT : check_disconnecting(method, b, self);
     if (next == PACKET_ON && pyr_view_ready(method, b, self) < 0) {
         next = PACKET_FAILED;
     }
@@ -226,6 +223,7 @@ header_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const cha
 
 const pyr_framing_kind pyr_header_kind = {
     .name = "header",
+    .declared = true,
     .ours = true,
     .feed = header_feed,
     .key = PYR_FRAMING_NAME(buffer),

@@ -182,23 +182,31 @@ deliver_string(intn_run *run, Py_ssize_t size, int usual)
     return result == NULL ? RUN_FAILED : RUN_ON;
 }
 
+/* del self.recvd; self._unprocessed = its value, a new reference; NULL without an
+ * exception: there is none. */
+static PyObject *
+take_recvd(intn_run *run)
+{
+    pyr_framing_state *framing = run->method->st->framing;
+    PyObject *dict = pyr_own_dict(run->self);
+    PyObject *value = NULL;
+    if (dict != NULL && PyDict_GetItemRef(dict, framing->names.recvd, &value) > 0 &&
+        (PyDict_DelItem(dict, framing->names.recvd) < 0 ||
+         PyObject_SetAttr(run->self, framing->names.unprocessed, value) < 0)) {
+        Py_CLEAR(value);
+    }
+    Py_XDECREF(dict);
+    return value;
+}
+
 /* The callback set self.recvd: that replaces what is left. */
 static run_next
 switch_to_recvd(intn_run *run)
 {
     pyr_buffer *b = run->b;
-    pyr_framing_state *framing = run->method->st->framing;
-    PyObject *dict = pyr_instance_dict(run->self);
-    PyObject *value =
-        dict == NULL ? NULL : PyDict_GetItemWithError(dict, framing->names.recvd);
+    PyObject *value = take_recvd(run);
     if (value == NULL) {
         return PyErr_Occurred() ? RUN_FAILED : RUN_ON;
-    }
-    Py_INCREF(value);
-    if (PyDict_DelItem(dict, framing->names.recvd) < 0 ||
-        PyObject_SetAttr(run->self, framing->names.unprocessed, value) < 0) {
-        Py_DECREF(value);
-        return RUN_FAILED;
     }
     b->compatibility_offset = 0;
     int more = PyObject_IsTrue(value);
@@ -208,8 +216,8 @@ switch_to_recvd(intn_run *run)
         return more < 0 ? RUN_FAILED : RUN_RETURN;
     }
     if (!bytes) {
-        PyObject *result =
-            pyr_call_stock(run->method, run->self, NULL, 0, framing->empty_bytes);
+        PyObject *result = pyr_call_stock(run->method, run->self, NULL, 0,
+                                          run->method->st->framing->empty_bytes);
         Py_XDECREF(result);
         return result == NULL ? RUN_FAILED : RUN_RETURN;
     }
@@ -223,33 +231,37 @@ switch_to_recvd(intn_run *run)
     return RUN_ON;
 }
 
+/* One string.  `usual` tells whether the view holds, also of the next. */
 static run_next
-intn_step(intn_run *run)
+intn_step(intn_run *run, int *usual)
 {
-    int usual = pyr_view_ready(run->method, run->b, run->self);
-    int paused = usual < 0 ? -1 : is_paused(run, usual);
+    int paused = is_paused(run, *usual);
     if (paused != 0) {
         return paused < 0 ? RUN_FAILED : RUN_WAIT;
     }
     Py_ssize_t start = run->offset + run->prefix;
     uint64_t length = decode((const unsigned char *)run->frame.data + run->offset,
                              run->prefix, run->little);
-    int over = length_exceeds(run, length, usual);
+    int over = length_exceeds(run, length, *usual);
     if (over != 0) {
         return over < 0 ? RUN_FAILED : length_limit_exceeded(run, length);
     }
     if (length > (uint64_t)(run->frame.size - start)) {
         return RUN_WAIT;
     }
-    run_next next = deliver_string(run, (Py_ssize_t)length, usual);
+    run_next next = deliver_string(run, (Py_ssize_t)length, *usual);
     if (next != RUN_ON) {
         return next;
     }
-    usual = pyr_view_ready(run->method, run->b, run->self);
-    if (usual < 0) {
-        return RUN_FAILED;
+    *usual = pyr_view_ready(run->method, run->b, run->self);
+    if (*usual <= 0 || run->b->view.has_recvd) {
+        next = *usual < 0 ? RUN_FAILED : switch_to_recvd(run);
+        if (next == RUN_ON) {
+            *usual = pyr_view_ready(run->method, run->b, run->self);
+            next = *usual < 0 ? RUN_FAILED : RUN_ON;
+        }
     }
-    return usual && !run->b->view.has_recvd ? RUN_ON : switch_to_recvd(run);
+    return next;
 }
 
 /* The buffer begins with a string that is not whole yet: say how long it will be. */
@@ -259,7 +271,7 @@ await_string(pyr_buffer *b)
     const pyr_view *view = &b->view;
     b->awaited = 0;
     b->lead = view->prefix_size;
-    if (view->usual && !view->paused && b->size >= view->prefix_size) {
+    if (view->fits && !view->paused && b->size >= view->prefix_size) {
         uint64_t length = decode((const unsigned char *)b->data, view->prefix_size,
                                  view->prefix_little);
         if (!exceeds(length, view->max_length) && length < (uint64_t)PYR_MOST_SIZE) {
@@ -297,8 +309,9 @@ static run_next
 intn_loop(intn_run *run)
 {
     run_next next = RUN_ON;
+    int usual = 1; /* as it was found before */
     while (next == RUN_ON && run->frame.size - run->offset >= run->prefix) {
-        next = intn_step(run);
+        next = intn_step(run, &usual);
     }
     return next == RUN_ON ? RUN_WAIT : next;
 }
@@ -337,14 +350,11 @@ intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char 
     return next == RUN_FAILED ? NULL : Py_NewRef(Py_None);
 }
 
-static const char *const intn_state[] = {"_compatibilityOffset", NULL};
-
 const pyr_framing_kind pyr_intn_kind = {
     .name = "intn",
     .feed = intn_feed,
     .key = PYR_FRAMING_NAME(unprocessed),
     .handler = PYR_FRAMING_NAME(stringReceived),
-    .state = intn_state,
     .slot_count = 6,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_PAUSED, SLOT_PREFIX_LENGTH,
               SLOT_STRUCT_FORMAT, SLOT_RECVD},

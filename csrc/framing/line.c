@@ -89,9 +89,11 @@ line_length_exceeded(pyr_framing_method *method, PyObject *self, PyObject *line)
 
 typedef enum { STEP_FAILED = -1, STEP_AGAIN, STEP_RETURN } step;
 
-/* After lineReceived: does LineReceiver stop here, and give back what it returned? */
+/* After lineReceived: does LineReceiver stop here, and give back what it returned?
+ * *usual is set as by pyr_view_ready() if it goes on. */
 static step
-after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *why)
+after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *why,
+           int *usual)
 {
     if (why != Py_None) {
         int stop = PyObject_IsTrue(why);
@@ -99,18 +101,7 @@ after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *
             return stop < 0 ? STEP_FAILED : STEP_RETURN;
         }
     }
-    int usual = pyr_view_ready(method, b, self);
-    if (usual < 0) {
-        return STEP_FAILED;
-    }
-    PyObject *names_transport = method->st->framing->names.transport;
-    PyObject *transport =
-        usual ? Py_NewRef(b->view.transport) : PyObject_GetAttr(self, names_transport);
-    if (transport == NULL) {
-        return STEP_FAILED;
-    }
-    int stop = pyr_true_and_disconnecting(method->st, transport);
-    Py_DECREF(transport);
+    int stop = pyr_closing(method, b, self, true, usual);
     if (stop < 0) {
         return STEP_FAILED;
     }
@@ -120,7 +111,7 @@ after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *
 /* Deliver one line of `size` bytes.  *result is set for STEP_RETURN. */
 static step
 deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t size,
-             PyObject **result)
+             PyObject **result, int *usual)
 {
     PyObject *line = pyr_buffer_cut(b, size, size + b->view.delimiter_size);
     if (line == NULL) {
@@ -131,7 +122,7 @@ deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize
     if (why == NULL) {
         return STEP_FAILED;
     }
-    step next = after_line(method, b, self, why);
+    step next = after_line(method, b, self, why, usual);
     if (next == STEP_RETURN) {
         *result = why;
     } else {
@@ -141,12 +132,13 @@ deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize
 }
 
 static step
-line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result)
+line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result,
+          int *usual)
 {
     pyr_view *view = &b->view;
     Py_ssize_t size = next_line(b);
     if (size >= 0 && size <= view->max_length) {
-        return deliver_line(method, b, self, size, result);
+        return deliver_line(method, b, self, size, result, usual);
     }
     if (size < 0 && b->size - view->delimiter_size < view->max_length) {
         *result = Py_NewRef(Py_None);
@@ -157,7 +149,8 @@ line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **
 }
 
 static step
-raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result)
+raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result,
+         int *usual)
 {
     PyObject *data = pyr_buffer_take(b);
     if (data == NULL) {
@@ -175,7 +168,8 @@ raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **r
         return STEP_RETURN;
     }
     Py_DECREF(why);
-    return stop < 0 ? STEP_FAILED : STEP_AGAIN;
+    *usual = stop < 0 ? -1 : pyr_view_ready(method, b, self);
+    return *usual < 0 ? STEP_FAILED : STEP_AGAIN;
 }
 
 /* The stock loop, from where this one stands: all of the state is in the attributes. */
@@ -204,14 +198,14 @@ line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
             Py_RETURN_NONE;
         }
         PyObject *result = NULL;
-        step next = b->view.line_mode ? line_step(method, b, self, &result)
-                                      : raw_step(method, b, self, &result);
+        int usual;
+        step next = b->view.line_mode ? line_step(method, b, self, &result, &usual)
+                                      : raw_step(method, b, self, &result, &usual);
         if (next != STEP_AGAIN) {
             return next == STEP_RETURN ? result : NULL;
         }
-        int usual = b->foreign != NULL ? 0 : pyr_view_ready(method, b, self);
-        if (usual <= 0) {
-            return usual < 0 ? NULL : line_continue_stock(method, b, self);
+        if (!usual || b->foreign != NULL) {
+            return line_continue_stock(method, b, self);
         }
     }
 }
@@ -335,22 +329,6 @@ end_of_lines(pyr_buffer *b)
     return at < 0 ? 0 : at + size;
 }
 
-/* What stands between two lines: 1 stop, 0 go on, -1 exception. */
-static int
-line_only_disconnecting(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
-                        int usual)
-{
-    PyObject *name = method->st->framing->names.transport;
-    PyObject *transport =
-        usual ? Py_NewRef(b->view.transport) : PyObject_GetAttr(self, name);
-    if (transport == NULL) {
-        return -1;
-    }
-    int stop = pyr_disconnecting(method->st, transport);
-    Py_DECREF(transport);
-    return stop;
-}
-
 /* Whether a line of this size is longer than self.MAX_LENGTH; -1: exception. */
 static int
 too_long(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t size,
@@ -385,15 +363,13 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                pyr_frame *frame, Py_ssize_t start, Py_ssize_t size, Py_ssize_t consumed,
                PyObject **result)
 {
-    int usual = pyr_view_ready(method, b, self);
-    int stop = usual < 0 ? -1 : line_only_disconnecting(method, b, self, usual);
+    int usual;
+    int stop = pyr_closing(method, b, self, false, &usual);
     if (stop != 0) {
         *result = stop < 0 ? NULL : Py_NewRef(Py_None);
         return stop < 0 ? STEP_FAILED : STEP_RETURN;
     }
-    /* transport.disconnecting may have run Python code */
-    usual = pyr_view_ready(method, b, self);
-    int exceeds = usual < 0 ? -1 : too_long(method, b, self, size, usual);
+    int exceeds = too_long(method, b, self, size, usual);
     PyObject *line = exceeds < 0 ? NULL : take_line(b, frame, start, size, consumed);
     if (line == NULL) {
         return STEP_FAILED;
@@ -549,7 +525,8 @@ batch_line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     if (PyList_GET_SIZE(lines) > 0) {
         PyObject *why = pyr_call_handler_now(method, b, self, lines);
         Py_DECREF(lines);
-        step next = why == NULL ? STEP_FAILED : after_line(method, b, self, why);
+        int usual;
+        step next = why == NULL ? STEP_FAILED : after_line(method, b, self, why, &usual);
         if (next == STEP_RETURN) {
             *result = why;
         } else {

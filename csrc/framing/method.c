@@ -1,6 +1,7 @@
 /* FramingMethod, which puts a framing into a protocol class; see framing.h. */
-#include "framing/parser.h"
+#include "core/override.h"
 #include "framing/framing.h"
+#include "framing/parser.h"
 
 static const pyr_framing_kind *const kinds[] = {
     &pyr_line_kind,
@@ -18,110 +19,77 @@ static const pyr_framing_kind *const kinds[] = {
 
 /* ---- finding the buffer ---------------------------------------------------- */
 
-/* Continue where another buffer stands, which a copied __dict__ still has. */
-static void
-copy_parser(pyr_buffer *b, const pyr_buffer *from)
-{
-    b->compatibility_offset = from->compatibility_offset;
-    b->ready = from->ready;
-    b->netstring_state = from->netstring_state;
-    b->expected = from->expected;
-    b->moved = from->moved;
-    for (int i = 0; i < ESCAPE_COUNT; i++) {
-        b->escaped[i] = Py_XNewRef(from->escaped[i]);
-    }
-    if (b->escaped[0] != NULL) {
-        pyr_buffer_track(b);
-    }
-}
-
-pyr_buffer *
-pyr_buffer_copy(const pyr_buffer *from)
-{
-    pyr_buffer *b = pyr_buffer_new(from->st, NULL);
-    if (b != NULL) {
-        copy_parser(b, from);
-        if (from->size > 0 && pyr_buffer_set(b, from->data, from->size) < 0) {
-            Py_CLEAR(b);
-        }
-    }
-    return b;
-}
-
+/* Begin with what the protocol has under the buffer's name: bytes, or the buffer of the
+ * protocol that this one is a copy of. */
 static int
-fill_buffer(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *kept)
+take_content(pyr_buffer *b, PyObject *kept)
 {
-    if (kept != NULL) {
-        PyObject *content = PyBytes_CheckExact(kept)
-                                ? Py_NewRef(kept)
-                                : pyr_buffer_bytes((pyr_buffer *)kept);
-        int result = content == NULL ? -1
-                                     : pyr_buffer_set(b, PyBytes_AS_STRING(content),
-                                                      PyBytes_GET_SIZE(content));
-        Py_XDECREF(content);
-        if (result < 0) {
-            return -1;
-        }
-        if (!PyBytes_CheckExact(kept)) {
-            copy_parser(b, (pyr_buffer *)kept);
-        }
+    if (PyBytes_CheckExact(kept)) {
+        return pyr_buffer_set(b, PyBytes_AS_STRING(kept), PyBytes_GET_SIZE(kept));
     }
-    if (method->kind->needs_busy) {
-        PyObject *busy =
-            Py_XNewRef(pyr_own_attribute(self, method->st->framing->names.busy));
-        if (busy == NULL) {
-            return PyErr_Occurred() ? -1 : 0;
-        }
-        int truth = pyr_truth(busy);
-        Py_DECREF(busy);
-        b->busy = truth == 1;
-        return truth < 0 ? -1 : 0;
-    }
-    return 0;
+    return pyr_buffer_continue(b, (pyr_buffer *)kept);
+}
+
+/* Whether a callback is at work already, says stock's flag. */
+static int
+take_busy(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
+{
+    PyObject *busy;
+    int found = PyDict_GetItemRef(dict, method->st->framing->names.busy, &busy);
+    int truth = found > 0 ? pyr_truth(busy) : found;
+    Py_XDECREF(busy);
+    b->busy = truth == 1;
+    return truth < 0 ? -1 : 0;
 }
 
 /*
- * Make the buffer of `self` (new reference) from what it has itself under our key (may
+ * Make the buffer of `self` (new reference) from what its __dict__ has under our key (may
  * be NULL).  A new object may run a garbage collection, and so any code: hence the
- * reference.
+ * references.
  */
 static pyr_buffer *
-make_buffer(pyr_framing_method *method, PyObject *self, PyObject *kept)
+make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject *kept)
 {
-    Py_XINCREF(kept);
+    pyr_framing_state *framing = method->st->framing;
     pyr_buffer *b = pyr_buffer_new(method->st, self);
-    if (b != NULL && (fill_buffer(method, b, self, kept) < 0 ||
-                      pyr_set_own_attribute(self, pyr_key(method), (PyObject *)b) < 0)) {
+    if (b != NULL && ((kept != NULL && take_content(b, kept) < 0) ||
+                      (method->kind->needs_busy && take_busy(method, b, dict) < 0) ||
+                      pyr_own_dict_unshare(dict, framing->names.popitem) < 0 ||
+                      PyDict_SetItem(dict, pyr_key(method), (PyObject *)b) < 0)) {
         Py_CLEAR(b);
     }
-    Py_XDECREF(kept);
     return b;
 }
 
-#if PYR_DICT_VERSIONS
-static inline pyr_buffer_hint *
-buffer_hint(pyr_framing_method *method, uint64_t version)
+/* Does stock's code go on from this under the buffer's name? */
+static bool
+is_stocks(const pyr_framing_method *method, PyObject *kept)
 {
-    return &method->st->framing->hints[(version ^ (version >> 8)) % PYR_HINT_COUNT];
+    bool ready = method->kind->needs_ready;
+    return kept == NULL ? ready
+                        : !Py_IS_TYPE(kept, method->st->framing->buffer_type) &&
+                              (ready || !PyBytes_CheckExact(kept));
 }
-#endif
 
-/* Remember which buffer the protocol with this __dict__ has. */
-static void
-remember(pyr_framing_method *method, PyObject *dict, pyr_buffer *b)
+static pyr_buffer *
+find_in_dict(pyr_framing_method *method, PyObject *self, PyObject *dict)
 {
-#if PYR_DICT_VERSIONS
-    uint64_t version = pyr_dict_version(dict);
-    pyr_buffer_hint *hint = buffer_hint(method, version);
-    hint->version = version;
-    hint->method = method;
-    hint->buffer = b;
-    method->recent = *hint;
-#else
-    (void)method;
-    (void)dict;
-    (void)b;
-#endif
+    PyObject *kept;
+    pyr_buffer *b = NULL;
+    if (PyDict_GetItemRef(dict, pyr_key(method), &kept) < 0) {
+        return NULL;
+    }
+    if (!is_stocks(method, kept)) {
+        bool is_buffer = kept != NULL && !PyBytes_CheckExact(kept);
+        if (is_buffer && ((pyr_buffer *)kept)->owner == self) {
+            return (pyr_buffer *)kept;
+        }
+        if (method->kind->needs_ready || pyr_view_class_fits(method, Py_TYPE(self))) {
+            b = make_buffer(method, self, dict, kept);
+        }
+    }
+    Py_XDECREF(kept);
+    return b;
 }
 
 /*
@@ -131,70 +99,22 @@ remember(pyr_framing_method *method, PyObject *dict, pyr_buffer *b)
 static pyr_buffer *
 find_buffer(pyr_framing_method *method, PyObject *self)
 {
-    PyObject **values = pyr_inline_values(self);
-    PyObject *dict = values != NULL ? NULL : pyr_instance_dict(self);
-    if (values == NULL && dict == NULL) {
-        return NULL;
+    PyObject *dict = pyr_own_dict(self);
+    pyr_buffer *b = dict == NULL ? NULL : find_in_dict(method, self, dict);
+    Py_XDECREF(dict);
+    if (b != NULL) {
+        method->st->framing->recent = b;
     }
-#if PYR_DICT_VERSIONS
-    if (dict != NULL) {
-        uint64_t version = pyr_dict_version(dict);
-        const pyr_buffer_hint *hint = buffer_hint(method, version);
-        if (hint->version == version && hint->method == method && hint->buffer != NULL) {
-            return (pyr_buffer *)Py_NewRef((PyObject *)hint->buffer);
-        }
-    }
-#endif
-    PyObject *kept = dict != NULL ? PyDict_GetItemWithError(dict, pyr_key(method))
-                                  : pyr_value_at(values, pyr_key_place(method, self));
-    if (kept == NULL && (PyErr_Occurred() || method->kind->needs_ready)) {
-        return NULL;
-    }
-    bool is_buffer = kept != NULL && Py_IS_TYPE(kept, method->st->framing->buffer_type);
-    if (kept != NULL && !is_buffer &&
-        (!PyBytes_CheckExact(kept) || method->kind->needs_ready)) {
-        return NULL;
-    }
-    pyr_buffer *b = (pyr_buffer *)kept;
-    if (!is_buffer || b->owner != self) {
-        unsigned int tag = pyr_type_tag(Py_TYPE(self));
-        bool usual = tag != 0 && tag == method->class_tag &&
-                     Py_TYPE(self) == method->class_type && method->class_usual;
-        if (!usual && !method->kind->needs_ready &&
-            !pyr_class_is_usual(method, Py_TYPE(self))) {
-            return NULL;
-        }
-        return make_buffer(method, self, kept);
-    }
-    if (dict != NULL) {
-        remember(method, dict, b);
-    }
-    return (pyr_buffer *)Py_NewRef((PyObject *)b);
+    return b;
 }
 
-/*
- * CPython 3.11 and 3.12 may store into a __dict__ without a call: the old value goes,
- * with whatever code that runs, before the version says so.  So the first use of a view
- * in that code must not trust the version for the only borrowed value in it that an
- * instance has.
- */
-static void
-check_transport(pyr_framing_method *method, PyObject *self, pyr_buffer *b)
+/* The buffer of `self` (borrowed), if it received last and its view holds. */
+static inline pyr_buffer *
+recall(pyr_framing_method *method, PyObject *self)
 {
-#if PY_VERSION_HEX >= 0x030B0000 && PYR_DICT_VERSIONS
-    if (b->view.transport == NULL || pyr_inline_values(self) != NULL) {
-        return;
-    }
-    PyObject *own = pyr_own_attribute(self, method->st->framing->names.transport);
-    if (own != b->view.transport) {
-        PyErr_Clear();
-        b->view.version = 0;
-    }
-#else
-    (void)method;
-    (void)self;
-    (void)b;
-#endif
+    pyr_buffer *b = method->st->framing->recent;
+    return b != NULL && b->owner == self && pyr_view_holds(method, b, self, false) ? b
+                                                                                   : NULL;
 }
 
 /* Copy unless the byte is among it; what was written then is nothing. */
@@ -227,50 +147,6 @@ copy_without(char *to, const char *from, Py_ssize_t size, char byte)
     return true;
 }
 
-/* The buffer that is among the values of `self` (borrowed), if its view holds. */
-static inline pyr_buffer *
-recall_from_values(pyr_framing_method *method, PyObject *self, PyObject **values)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    if (!pyr_places_known(method, type)) {
-        return NULL;
-    }
-    PyObject *kept = pyr_value_at(values, method->class_key_place);
-    if (kept == NULL || !Py_IS_TYPE(kept, method->st->framing->buffer_type)) {
-        return NULL;
-    }
-    pyr_buffer *b = (pyr_buffer *)kept;
-    return b->owner == self && pyr_view_holds_values(method, b, type, values) ? b : NULL;
-}
-
-/* The buffer of `self` (borrowed) if it is known which, and that the view holds. */
-static inline pyr_buffer *
-recall(pyr_framing_method *method, PyObject *self)
-{
-    PyObject **values = pyr_inline_values(self);
-    if (values != NULL) {
-        return recall_from_values(method, self, values);
-    }
-#if PYR_DICT_VERSIONS
-    PyObject *dict = pyr_instance_dict(self);
-    if (dict == NULL) {
-        return NULL;
-    }
-    uint64_t version = pyr_dict_version(dict);
-    const pyr_buffer_hint *hint = &method->recent;
-    if (hint->version != version) {
-        hint = buffer_hint(method, version);
-    }
-    pyr_buffer *b = hint->buffer;
-    return hint->version == version && hint->method == method && b != NULL &&
-                   pyr_view_holds(method, &b->view, Py_TYPE(self), version)
-               ? b
-               : NULL;
-#else
-    return NULL;
-#endif
-}
-
 /*
  * Small chunks of a long message: where the data only lengthens what waits in the buffer,
  * whose view holds, add it.  False: nothing was done.
@@ -278,7 +154,7 @@ recall(pyr_framing_method *method, PyObject *self)
 static inline bool
 lengthen(pyr_framing_method *method, pyr_buffer *b, const char *data, Py_ssize_t size)
 {
-    if (size < 1 || size > b->quiet || !b->view.usual) {
+    if (size < 1 || size > b->quiet || !b->view.fits) {
         return false;
     }
     char *end = (char *)b->data + b->size;
@@ -311,7 +187,6 @@ feed_buffer(pyr_framing_method *method, PyObject *self, pyr_buffer *known,
         return pyr_call_stock(method, self, data, size, lender);
     }
     b->quiet = 0;
-    check_transport(method, self, b);
     PyObject *result = NULL;
     /* What receives a message may hand on more data, and so on. */
     core_state *st = method->st;
@@ -323,48 +198,77 @@ feed_buffer(pyr_framing_method *method, PyObject *self, pyr_buffer *known,
     return result;
 }
 
+/* `known` is what recall() gave. */
 static inline PyObject *
-feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size,
-     PyObject *lender)
+feed_known(pyr_framing_method *method, PyObject *self, pyr_buffer *known,
+           const char *data, Py_ssize_t size, PyObject *lender)
 {
-    pyr_buffer *known = recall(method, self);
     if (known != NULL && lengthen(method, known, data, size)) {
         Py_RETURN_NONE;
     }
     return feed_buffer(method, self, known, data, size, lender);
 }
 
-PyObject *
-pyr_framing_feed(pyr_framing_method *method, PyObject *protocol, const char *data,
-                 Py_ssize_t size)
+static inline PyObject *
+feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t size,
+     PyObject *lender)
 {
-    Py_INCREF(method);
-    Py_INCREF(protocol);
-    PyObject *result = feed(method, protocol, data, size, NULL);
-    Py_DECREF(protocol);
-    Py_DECREF(method);
-    return result;
+    return feed_known(method, self, recall(method, self), data, size, lender);
 }
 
-pyr_framing_method *
-pyr_framing_method_of(core_state *st, PyObject *protocol)
+/* ---- for the transports ---------------------------------------------------- */
+
+/* The framing that instances of the class receive by, borrowed from the state; or NULL.
+ */
+static pyr_framing_method *
+method_of_class(core_state *st, PyTypeObject *type)
 {
-    PyTypeObject *type = Py_TYPE(protocol);
-    PyObject *found = _PyType_Lookup(type, st->names.dataReceived);
-    if (found == NULL || !Py_IS_TYPE(found, st->framing->method_type) ||
-        !pyr_ordinary_access(st, type)) {
-        return NULL;
+    pyr_framing_state *framing = st->framing;
+    if (pyr_class_is_as_seen(&framing->receiver, type)) {
+        return framing->receiver_method;
     }
-    pyr_framing_method *method = (pyr_framing_method *)found;
-    if (method->kind == NULL || !pyr_has_own_attributes(protocol)) {
-        return NULL;
+    pyr_class_see(st, &framing->receiver, type);
+    PyObject *found = pyr_class_find(type, st->names.dataReceived);
+    if (found != NULL && (!Py_IS_TYPE(found, framing->method_type) ||
+                          ((pyr_framing_method *)found)->kind == NULL ||
+                          !pyr_view_ordinary_access(st, type))) {
+        Py_CLEAR(found);
     }
-    PyObject *own = pyr_own_attribute(protocol, st->names.dataReceived);
-    if (own != NULL || PyErr_Occurred()) {
-        PyErr_Clear();
-        return NULL;
+    pyr_class_seen seen = framing->receiver;
+    Py_XSETREF(framing->receiver_method, (pyr_framing_method *)found);
+    framing->receiver = seen;
+    return framing->receiver_method;
+}
+
+/* Has the instance a dataReceived of its own, or no place for a buffer? */
+static bool
+receives_otherwise(core_state *st, PyObject *protocol)
+{
+    PyObject *dict = pyr_own_dict(protocol);
+    int found = dict == NULL ? -1 : PyDict_Contains(dict, st->names.dataReceived);
+    Py_XDECREF(dict);
+    PyErr_Clear();
+    return found != 0;
+}
+
+static bool
+deliver(core_state *st, PyObject *protocol, const char *data, Py_ssize_t size,
+        PyObject **result)
+{
+    pyr_framing_method *method = method_of_class(st, Py_TYPE(protocol));
+    if (method == NULL) {
+        return false;
     }
-    return method;
+    pyr_buffer *known = recall(method, protocol);
+    if (known != NULL ? known->view.replaced : receives_otherwise(st, protocol)) {
+        return false;
+    }
+    Py_INCREF(method);
+    Py_INCREF(protocol);
+    *result = feed_known(method, protocol, known, data, size, NULL);
+    Py_DECREF(protocol);
+    Py_DECREF(method);
+    return true;
 }
 
 /* ---- FramingMethod --------------------------------------------------------- */
@@ -415,41 +319,15 @@ connect_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
     PyObject *self = PyVectorcall_NARGS(nargsf) > 0 ? args[0] : NULL;
     PyObject *result = PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
     if (result == NULL || self == NULL ||
-        !pyr_state_is_ours(method->st, &pyr_netstring_kind, Py_TYPE(self))) {
+        !pyr_view_class_shows(method->st, Py_TYPE(self), method->shown)) {
         return result;
     }
-    PyObject *dict = pyr_instance_dict(self);
+    PyObject *dict = pyr_own_dict(self);
     if (dict != NULL && pyr_netstring_begin(method->st, self, dict) < 0) {
         Py_CLEAR(result);
     }
+    Py_XDECREF(dict);
     return result;
-}
-
-static PyObject *
-collect_fixed(const char *const *names, PyObject *owner)
-{
-    PyObject *list = PyList_New(0);
-    for (int i = 0; list != NULL && names[i] != NULL; i++) {
-        PyObject *name = PyUnicode_InternFromString(names[i]);
-        PyObject *value =
-            name == NULL ? NULL : _PyType_Lookup((PyTypeObject *)owner, name);
-        if (value != NULL) {
-            PyObject *pair = PyTuple_Pack(2, name, value);
-            if (pair == NULL || PyList_Append(list, pair) < 0) {
-                Py_CLEAR(list);
-            }
-            Py_XDECREF(pair);
-        } else if (name == NULL) {
-            Py_CLEAR(list);
-        }
-        Py_XDECREF(name);
-    }
-    if (list == NULL) {
-        return NULL;
-    }
-    PyObject *tuple = PyList_AsTuple(list);
-    Py_DECREF(list);
-    return tuple;
 }
 
 static const pyr_framing_kind *
@@ -463,63 +341,51 @@ kind_by_name(const char *name)
     return NULL;
 }
 
-/* Note what a class must have unchanged, for C to do the work. */
 static int
-fix(pyr_framing_method *method, const char *const *names, PyObject *owner)
+set_kind(pyr_framing_method *method, const char *name)
 {
-    if (names == NULL || !PyType_Check(owner)) {
-        return 0;
-    }
-    method->fixed = collect_fixed(names, owner);
-    return method->fixed == NULL ? -1 : 0;
-}
-
-static int
-method_setup(pyr_framing_method *method, const char *name, PyObject *stock,
-             PyObject *owner)
-{
-    if (pyr_standin_set_stock((pyr_standin *)method, stock) < 0) {
-        return -1;
-    }
     if (strcmp(name, "netstring_connect") == 0) {
         method->vectorcall = connect_vectorcall;
-        return 0;
-    }
-    if (strcmp(name, "send_line") == 0) {
+    } else if (strcmp(name, "send_line") == 0) {
         method->vectorcall = pyr_send_line_vectorcall;
-        return 0;
-    }
-    if (strcmp(name, "banana_send") == 0) {
+    } else if (strcmp(name, "banana_send") == 0) {
         method->vectorcall = pyr_banana_send_vectorcall;
-        return fix(method, pyr_banana_send_fixed, owner);
+    } else {
+        method->vectorcall = method_vectorcall;
+        method->kind = kind_by_name(name);
+        if (method->kind == NULL) {
+            PyErr_Format(PyExc_ValueError, "no framing is called %s", name);
+            return -1;
+        }
+        for (int i = 0; i < method->kind->slot_count; i++) {
+            method->slot_names[i] = pyr_view_slot_name(method, method->kind->slots[i]);
+        }
     }
-    method->vectorcall = method_vectorcall;
-    method->kind = kind_by_name(name);
-    if (method->kind == NULL) {
-        PyErr_Format(PyExc_ValueError, "no framing is called %s", name);
-        return -1;
-    }
-    return fix(method, method->kind->fixed, owner);
+    return 0;
 }
 
 static PyObject *
 method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"kind", "stock", "owner", NULL};
+    static char *keywords[] = {"kind", "stock", "fixed", "shown", "plain", NULL};
     const char *name;
     PyObject *stock;
-    PyObject *owner = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sO|O:FramingMethod", keywords, &name,
-                                     &stock, &owner)) {
+    PyObject *fixed = NULL, *shown = NULL, *plain = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sO|O!O!O!:FramingMethod", keywords,
+                                     &name, &stock, &PyDict_Type, &fixed, &PyTuple_Type,
+                                     &shown, &PyTuple_Type, &plain)) {
         return NULL;
     }
     pyr_framing_method *method = (pyr_framing_method *)type->tp_alloc(type, 0);
     if (method == NULL) {
         return NULL;
     }
-    if (method_setup(method, name, stock, owner) < 0) {
-        Py_DECREF(method);
-        return NULL;
+    method->fixed = Py_XNewRef(fixed);
+    method->shown = Py_XNewRef(shown);
+    method->plain = Py_XNewRef(plain);
+    if (pyr_standin_set_stock((pyr_standin *)method, stock) < 0 ||
+        set_kind(method, name) < 0) {
+        Py_CLEAR(method);
     }
     return (PyObject *)method;
 }
@@ -537,12 +403,14 @@ method_dealloc(PyObject *self)
 {
     PyObject_GC_UnTrack(self);
     Py_CLEAR(((pyr_framing_method *)self)->fixed);
+    Py_CLEAR(((pyr_framing_method *)self)->shown);
+    Py_CLEAR(((pyr_framing_method *)self)->plain);
     pyr_standin_dealloc(self);
 }
 
 PyDoc_STRVAR(
     method_doc,
-    "FramingMethod(kind, stock, owner=None)\n"
+    "FramingMethod(kind, stock, fixed={}, shown=(), plain=())\n"
     "--\n"
     "\n"
     "A StandIn: dataReceived in C, or another method of a receiver.\n"
@@ -553,9 +421,11 @@ PyDoc_STRVAR(
     "banana_send, which is Banana.sendEncoded.  stock (function) is the method it "
     "stands\n"
     "for; where that is Twisted's, it is called for protocols and arguments that C\n"
-    "leaves alone.  owner (type) is the class whose parsing methods the framing\n"
-    "replaces: a subclass that overrides one of them gets the stock method.  Raises\n"
-    "ValueError for an unknown kind, and TypeError when stock is no Python function.");
+    "leaves alone, among them those of a class that has not all of this: each of fixed\n"
+    "(dict of str to object), a FramingAttribute under each name of shown (tuple of\n"
+    "str), and no descriptor under one of plain (tuple of str).  Names are interned.\n"
+    "Raises ValueError for an unknown kind, and TypeError when stock is no Python\n"
+    "function.");
 
 /* How it is called and bound is StandIn's, and told again: a heap type of CPython 3.10
  * does not inherit the two flags for it, and a debug build aborts where a type has the
@@ -597,7 +467,6 @@ intern_names(pyr_framing_state *framing)
         pyr_slot slot;
         const char *name;
     } slots[] = {
-        {SLOT_HANDLER, "lineReceived"},
         {SLOT_MAX_LENGTH, "MAX_LENGTH"},
         {SLOT_TRANSPORT, "transport"},
         {SLOT_PAUSED, "paused"},
@@ -607,6 +476,7 @@ intern_names(pyr_framing_state *framing)
         {SLOT_STRUCT_FORMAT, "structFormat"},
         {SLOT_RECVD, "recvd"},
         {SLOT_HEADER, "_header"},
+        {SLOT_DATA_RECEIVED, "dataReceived"},
     };
 #define X(identifier, spelling)                             \
     if (intern(&framing->names.identifier, spelling) < 0) { \
@@ -619,7 +489,7 @@ intern_names(pyr_framing_state *framing)
             return -1;
         }
     }
-    return intern(&framing->getattribute, "__getattribute__");
+    return 0;
 }
 
 /* What a transport does with received bytes; here for the tests. */
@@ -627,15 +497,15 @@ static PyObject *
 framing_feed(PyObject *module, PyObject *args)
 {
     PyObject *protocol;
+    PyObject *result = NULL;
     Py_buffer data;
     if (!PyArg_ParseTuple(args, "Oy*:_framing_feed", &protocol, &data)) {
         return NULL;
     }
     core_state *st = pyr_module_state(module);
-    pyr_framing_method *method = pyr_framing_method_of(st, protocol);
-    PyObject *result = method == NULL
-                           ? Py_NewRef(Py_NotImplemented)
-                           : pyr_framing_feed(method, protocol, data.buf, data.len);
+    if (!deliver(st, protocol, data.buf, data.len, &result)) {
+        result = Py_NewRef(Py_NotImplemented);
+    }
     PyBuffer_Release(&data);
     return result;
 }
@@ -658,7 +528,7 @@ int
 pyr_framing_exec(PyObject *module, core_state *st)
 {
     pyr_framing_state *framing = st->framing;
-    pyr_inline_values_check();
+    st->deliver = deliver;
     if (PyModule_AddFunctions(module, framing_functions) < 0) {
         return -1;
     }
@@ -669,12 +539,9 @@ pyr_framing_exec(PyObject *module, core_state *st)
         pyr_add_type(module, &method_spec, (PyObject *)st->standin.type);
     framing->attribute_type = pyr_add_type(module, &pyr_framing_attribute_spec, NULL);
     framing->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
-    framing->zero = PyLong_FromLong(0);
-    framing->one = PyLong_FromLong(1);
     framing->banana_pb = PyBytes_FromString("pb");
     if (framing->method_type == NULL || framing->attribute_type == NULL ||
-        framing->empty_bytes == NULL || framing->zero == NULL || framing->one == NULL ||
-        framing->banana_pb == NULL) {
+        framing->empty_bytes == NULL || framing->banana_pb == NULL) {
         return -1;
     }
     return 0;
@@ -687,6 +554,7 @@ pyr_framing_traverse(core_state *st, visitproc visit, void *arg)
     Py_VISIT(framing->buffer_type);
     Py_VISIT(framing->method_type);
     Py_VISIT(framing->attribute_type);
+    Py_VISIT(framing->receiver_method);
     return 0;
 }
 
@@ -699,9 +567,8 @@ pyr_framing_clear(core_state *st)
     Py_CLEAR(framing->attribute_type);
     Py_CLEAR(framing->empty_bytes);
     Py_CLEAR(framing->banana_pb);
-    Py_CLEAR(framing->getattribute);
-    Py_CLEAR(framing->zero);
-    Py_CLEAR(framing->one);
+    Py_CLEAR(framing->receiver_method);
+    memset(&framing->receiver, 0, sizeof(framing->receiver));
 #define X(identifier, spelling) Py_CLEAR(framing->names.identifier);
     PYR_FRAMING_NAMES(X)
 #undef X

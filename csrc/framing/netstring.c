@@ -21,11 +21,11 @@ pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict)
     Py_INCREF(dict); /* a new object may run a garbage collection, and so any code */
     pyr_buffer *b = pyr_buffer_new(st, self);
     int result = -1;
-    if (b != NULL) {
+    if (b != NULL && pyr_own_dict_unshare(dict, st->framing->names.popitem) == 0) {
         b->ready = true;
         result = PyDict_SetItem(dict, st->framing->names.remaining, (PyObject *)b);
-        Py_DECREF(b);
     }
+    Py_XDECREF(b);
     for (int i = ESCAPE_PAYLOAD; result == 0 && i < ESCAPE_COUNT; i++) {
         if (PyDict_DelItemString(dict, escape_names[i]) < 0) {
             PyErr_Clear(); /* a subclass keeps it elsewhere */
@@ -438,25 +438,6 @@ netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
     return result;
 }
 
-static const char *const netstring_fixed[] = {"_LENGTH",
-                                              "_LENGTH_PREFIX",
-                                              "_PARSING_LENGTH",
-                                              "_PARSING_PAYLOAD",
-                                              "_maxLengthSize",
-                                              "_consumeData",
-                                              "_consumeLength",
-                                              "_checkPartialLengthSpecification",
-                                              "_processLength",
-                                              "_extractLength",
-                                              "_checkStringSize",
-                                              "_prepareForPayloadConsumption",
-                                              "_consumePayload",
-                                              "_extractPayload",
-                                              "_payloadComplete",
-                                              "_processPayload",
-                                              "_checkForTrailingComma",
-                                              NULL};
-
 const pyr_framing_kind pyr_netstring_kind = {
     .name = "netstring",
     .feed = netstring_feed,
@@ -464,8 +445,6 @@ const pyr_framing_kind pyr_netstring_kind = {
     .handler = PYR_FRAMING_NAME(stringReceived),
     .slot_count = 2,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH},
-    .fixed = netstring_fixed,
-    .state = escape_names,
     .needs_ready = true,
 };
 

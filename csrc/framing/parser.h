@@ -4,59 +4,9 @@
 
 #include "core/core.h"
 #include "framing/framing.h"
-#include "framing/inline_values.h"
 #include "core/objects.h"
 #include "core/standin.h"
-
-/*
- * CPython 3.10 to 3.12 stamp every dict with a version that changes with its content.
- * 3.13 still has the field but writes to inline values without touching it, and later
- * ones have no such stamp.
- */
-#define PYR_DICT_VERSIONS (PY_VERSION_HEX < 0x030D0000)
-
-/* ---- the view: what a framing knows of its protocol's attributes ----------- */
-
-typedef struct {
-    /* What this view was made from.  Equal values prove that it still holds. */
-    const pyr_framing_method *method;
-    unsigned int tag;
-    uint64_t version;  /* of its __dict__; 0: none */
-    Py_ssize_t shared; /* names that its class's instances shared, if it had no __dict__;
-                          else -1 */
-    bool class_usual;  /* the class leaves attribute access and our descriptors alone */
-    bool attached;     /* the protocol's __dict__ still holds this buffer */
-    bool usual;        /* all attributes have a kind of value that C handles */
-    /* Borrowed from the class; valid while the tag is. */
-    PyObject *class_value[SLOT_COUNT];
-    /* Borrowed from the class or the dict; valid while tag and version are. */
-    PyObject *handler;
-    PyObject *transport;
-    bool
-        handler_direct; /* call handler(self, message) instead of self.handler(message) */
-    /* Parsed values, each with the object it was parsed from (owned). */
-    PyObject *max_length_from;
-    Py_ssize_t max_length;
-    bool max_length_huge;  /* more than max_length, which is the most there is */
-    int max_length_digits; /* what netstring's length may have at most; 0: not computed */
-    PyObject *delimiter_from;
-    Py_ssize_t delimiter_size;
-    bool delimiter_overlaps; /* two matches of it can overlap */
-    PyObject *format_from;
-    PyObject *prefix_from;
-    int prefix_size; /* 0: nothing that C can decode */
-    bool prefix_little;
-    bool paused;
-    bool line_mode;
-    bool has_recvd;
-    /* Of an instance without a __dict__: which of its values were looked at (compared
-     * only), where they are, and where the buffer is. */
-    int key_place;
-    int own_count;
-    uint8_t own_place[SLOT_COUNT];
-    const PyObject *own[SLOT_COUNT];
-    PyObject *header_from; /* (format size, length index, counts header, unpack) */
-} pyr_view;
+#include "framing/view.h"
 
 /* ---- the buffer ------------------------------------------------------------ */
 
@@ -118,8 +68,8 @@ pyr_buffer_track(pyr_buffer *b)
         PyObject_GC_Track(b);
     }
 }
-/* A buffer with the same content, and a framing's state, that nobody owns yet. */
-pyr_buffer *pyr_buffer_copy(const pyr_buffer *from);
+/* Continue in `b`, which is new, where another buffer stands.  -1: exception. */
+int pyr_buffer_continue(pyr_buffer *b, pyr_buffer *from);
 int pyr_buffer_exec(PyObject *module, core_state *st);
 
 PyObject *pyr_new_large_message(const char *data, Py_ssize_t size);
@@ -260,14 +210,11 @@ typedef struct {
     size_t handler; /* offset in pyr_framing_state of the callback's name */
     int slot_count;
     pyr_slot slots[SLOT_COUNT];
-    const char *const
-        *fixed; /* class attributes that must be the stock ones; may be NULL */
-    const char *const *plain; /* attributes that must be no properties; may be NULL */
-    const char *const *state; /* further attributes that must be ours; may be NULL */
-    bool needs_busy;          /* _busyReceiving must be ours */
-    bool delimited;           /* what ends a message is found by searching */
-    bool needs_ready;         /* the buffer is made by makeConnection only */
-    bool ours;                /* Twisted has no such framing, and so no code for it */
+    bool declared;    /* the class has a declaration of a header */
+    bool needs_busy;  /* it has _busyReceiving */
+    bool delimited;   /* what ends a message is found by searching */
+    bool needs_ready; /* the buffer is made by makeConnection only */
+    bool ours;        /* Twisted has no such framing, and so no code for it */
 } pyr_framing_kind;
 
 extern const pyr_framing_kind pyr_line_kind;
@@ -283,19 +230,15 @@ extern const pyr_framing_kind pyr_banana_kind;
 struct pyr_framing_method {
     PYR_STANDIN_HEAD;             /* with the Python function that says what is right */
     const pyr_framing_kind *kind; /* NULL: another method than dataReceived */
-    pyr_buffer_hint recent; /* the one used last, so that it need not be looked for */
-    PyObject *fixed; /* tuple of (name, stock's value) that a class must have, or NULL */
+    PyObject *fixed; /* dict: what a class must have under these names, or NULL */
+    PyObject *shown; /* tuple: names of FramingAttributes that it must have, or NULL */
+    PyObject *plain; /* tuple: names under which it must have no descriptors, or NULL */
     /* What a view takes from a class: that of the class last looked at.  Borrowed from
-     * it, and valid for who finds its own class and its tag here. */
-    unsigned int class_tag;
-    const PyTypeObject *class_type; /* for comparison only, as CPython 3.10 may begin
-                                       tags anew */
-    bool class_usual;
+     * it, and valid as long as that is as seen. */
+    pyr_class_seen class_seen;
+    bool class_fits;
     PyObject *class_value[SLOT_COUNT];
-    /* Where instances without a __dict__ have their own: places, -1 for none. */
-    Py_ssize_t class_shared;
-    int class_key_place;
-    int class_place[SLOT_COUNT];
+    PyObject *slot_names[SLOT_COUNT]; /* of kind->slots; borrowed from the state */
 };
 
 #define PYR_FRAMING_NAME(identifier) offsetof(pyr_framing_state, names.identifier)
@@ -314,102 +257,72 @@ pyr_key(const pyr_framing_method *method)
 
 /* ---- attributes ------------------------------------------------------------ */
 
-#if PYR_DICT_VERSIONS
-static inline uint64_t
-pyr_dict_version(PyObject *dict)
-{
-    PYR_IGNORE_DEPRECATED_BEGIN
-    return ((PyDictObject *)dict)->ma_version_tag;
-    PYR_IGNORE_DEPRECATED_END
-}
-#endif
-
-int pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self);
-/* Whether this class lets C do the work. */
-bool pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type);
-/* Whether the class has stock's own methods where C does their work. */
-bool pyr_fixed_unchanged(pyr_framing_method *method, PyTypeObject *type);
-/* Whether attributes of its instances are where they are for most classes. */
-bool pyr_ordinary_access(core_state *st, PyTypeObject *type);
-/* Whether no subclass has put its own attributes before ours over a framing's state. */
-bool pyr_state_is_ours(core_state *st, const pyr_framing_kind *kind, PyTypeObject *type);
-/* Whether the class has one of our FramingAttributes under this name. */
-bool pyr_is_framing_attribute(core_state *st, PyTypeObject *type, PyObject *name);
-void pyr_view_clear(pyr_view *view);
-int pyr_view_traverse(pyr_view *view, visitproc visit, void *arg);
-
-#if PYR_DICT_VERSIONS
-/* Whether nothing has changed since the view was made. */
+/* Is this item of the dict still at its place? */
 static inline bool
-pyr_view_holds(const pyr_framing_method *method, const pyr_view *view, PyTypeObject *type,
-               uint64_t version)
+pyr_own_item_is(PyObject *dict, Py_ssize_t place, const PyObject *value, PyObject **key)
 {
-    unsigned int tag = pyr_type_tag(type);
-    return version == view->version && tag != 0 && tag == view->tag &&
-           view->method == method;
-}
-#endif
-
-static inline PyObject *
-pyr_value_at(PyObject **values, int place)
-{
-    return place < 0 ? NULL : values[place];
+    PyObject *found;
+    return PyDict_Next(dict, &place, key, &found) && found == value;
 }
 
-/* The same for an instance without a __dict__, with these values. */
+/* Is the __dict__ in all that matters as the view says? */
 static inline bool
-pyr_view_holds_values(const pyr_framing_method *method, const pyr_buffer *b,
-                      PyTypeObject *type, PyObject **values)
+pyr_view_holds_dict(const pyr_view *view, const pyr_buffer *b, PyObject *dict)
 {
-    const pyr_view *view = &b->view;
-    unsigned int tag = pyr_type_tag(type);
-    if (tag == 0 || tag != view->tag || view->method != method ||
-        view->shared != pyr_shared_count(type) ||
-        pyr_value_at(values, view->key_place) != (const PyObject *)b) {
+    PyObject *key;
+    Py_ssize_t after = view->place + 1;
+    if (dict != view->dict || PyDict_GET_SIZE(dict) != view->size ||
+        !pyr_own_item_is(dict, view->place, (const PyObject *)b, &key) ||
+        key != pyr_key(view->method) || PyDict_Next(dict, &after, &key, NULL)) {
         return false;
     }
     for (int i = 0; i < view->own_count; i++) {
-        if (values[view->own_place[i]] != view->own[i]) {
+        const pyr_own_item *own = &view->own[i];
+        if (!pyr_own_item_is(dict, own->place, own->value, &key)) {
             return false;
         }
     }
     return true;
 }
 
-/* Whether the class last looked at is this one, and where its instances have their own
- * attributes is known. */
+/* Has nothing changed since the view was made?  Only who uses the transport asks for
+ * that, too. */
 static inline bool
-pyr_places_known(const pyr_framing_method *method, PyTypeObject *type)
+pyr_view_holds(const pyr_framing_method *method, const pyr_buffer *b, PyObject *self,
+               bool with_transport)
 {
-    unsigned int tag = pyr_type_tag(type);
-    return tag != 0 && tag == method->class_tag && type == method->class_type &&
-           method->class_shared == pyr_shared_count(type);
+    const pyr_view *view = &b->view;
+    const pyr_own_item *transport = &view->transport_item;
+    if (view->method != method ||
+        !pyr_class_is_as_seen(&view->class_seen, Py_TYPE(self))) {
+        return false;
+    }
+    PyObject *key;
+    PyObject *dict = pyr_own_dict_again(self);
+    bool holds = dict != NULL && pyr_view_holds_dict(view, b, dict) &&
+                 (!with_transport || transport->place < 0 ||
+                  pyr_own_item_is(dict, transport->place, transport->value, &key));
+    Py_XDECREF(dict);
+    return holds;
 }
 
-/* Where such an instance has its buffer, or -1. */
-int pyr_key_place(pyr_framing_method *method, PyObject *self);
-
 /*
- * Bring b->view up to date.  1: it can be used; 0: the protocol is unusual, go through
- * ordinary attribute access; -1: exception.
+ * Bring b->view up to date, all but its transport.  1: it can be used; 0: the protocol is
+ * unusual, go through ordinary attribute access; -1: exception.
  */
 static inline int
 pyr_view_ready(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    PyObject **values = pyr_inline_values(self);
-    if (values != NULL) {
-        return pyr_view_holds_values(method, b, Py_TYPE(self), values)
-                   ? b->view.usual
-                   : pyr_view_refresh(method, b, self);
-    }
-#if PYR_DICT_VERSIONS
-    PyObject *dict = pyr_instance_dict(self);
-    if (dict != NULL &&
-        pyr_view_holds(method, &b->view, Py_TYPE(self), pyr_dict_version(dict))) {
-        return b->view.usual;
-    }
-#endif
-    return pyr_view_refresh(method, b, self);
+    return pyr_view_holds(method, b, self, false) ? b->view.fits
+                                                  : pyr_view_refresh(method, b, self);
+}
+
+/* The same, and its transport. */
+static inline int
+pyr_view_ready_to_ask(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    return pyr_view_holds(method, b, self, true) ? b->view.fits
+                                                 : pyr_view_refresh(method, b, self);
 }
 
 /* self.handler(message).  The view must be ready. */
@@ -418,17 +331,19 @@ PyObject *pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *
 /* The same after code that may have run a garbage collection, and so anything. */
 PyObject *pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                                PyObject *message);
-/* Truth of transport.disconnecting, or -1. */
-int pyr_disconnecting(core_state *st, PyObject *transport);
-/* Truth of "transport and transport.disconnecting", or -1. */
-int pyr_true_and_disconnecting(core_state *st, PyObject *transport);
+/*
+ * The truth of self.transport.disconnecting or, if `checked`, of "self.transport and
+ * self.transport.disconnecting"; -1: exception.  *usual is set as by pyr_view_ready(),
+ * for afterwards.
+ */
+int pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool checked,
+                int *usual);
 /* The call of LineReceiver.sendLine. */
 PyObject *pyr_send_line_vectorcall(PyObject *callable, PyObject *const *args,
                                    size_t nargsf, PyObject *kwnames);
-/* The call of Banana.sendEncoded, and what it needs unchanged. */
+/* The call of Banana.sendEncoded. */
 PyObject *pyr_banana_send_vectorcall(PyObject *callable, PyObject *const *args,
                                      size_t nargsf, PyObject *kwnames);
-extern const char *const pyr_banana_send_fixed[];
 /* self.stock(data) with what the memory holds. */
 PyObject *pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
                          Py_ssize_t size, PyObject *lender);

@@ -1,41 +1,63 @@
 /*
  * What the framings ask of a transport: whether it is closing, and to send a line.  For
- * our own connections, whose class leaves these as they are, without attribute access.
+ * those of our own types, whose class leaves these as they are, without attribute access.
  */
-#include "framing/parser.h"
+#include "core/override.h"
+#include "core/transport_ops.h"
 #include "framing/framing.h"
-#include "transport/state.h"
-#include "transport/stream.h"
+#include "framing/parser.h"
 
-/* Whether an attribute of this class is the descriptor that StreamConnection was made
- * with.  StreamConnection itself may have been changed, too. */
+/* Is an attribute of this class the descriptor that the type of transports was made with?
+ * That type itself may have been changed, too. */
 static bool
-is_of_stream(core_state *st, PyTypeObject *type, PyObject *name, PyTypeObject *kind)
+is_of_transport(core_state *st, PyTypeObject *type, PyObject *name, PyTypeObject *kind)
 {
-    PyObject *found = pyr_standin_method(st, _PyType_Lookup(type, name));
-    return found != NULL && Py_IS_TYPE(found, kind) &&
-           PyDescr_TYPE(found) == st->transport->stream_type && PyDescr_NAME(found) == name;
+    PyObject *found = pyr_class_find(type, name);
+    PyObject *method = pyr_standin_method(st, found);
+    bool result = method != NULL && Py_IS_TYPE(method, kind) &&
+                  PyDescr_TYPE(method) == st->transport_type &&
+                  PyDescr_NAME(method) == name;
+    Py_XDECREF(found);
+    return result;
 }
 
-/* What a class of transports has unchanged from StreamConnection. */
+/* Are instances true, whatever they are? */
+static bool
+is_always_true(const PyTypeObject *type)
+{
+    return (type->tp_as_number == NULL || type->tp_as_number->nb_bool == NULL) &&
+           (type->tp_as_mapping == NULL || type->tp_as_mapping->mp_length == NULL) &&
+           (type->tp_as_sequence == NULL || type->tp_as_sequence->sq_length == NULL);
+}
+
+/* Does reading the attribute of an instance run no Python code? */
+static bool
+reads_quietly(PyTypeObject *type, PyObject *name)
+{
+    PyObject *found = pyr_class_find(type, name);
+    bool quiet = type->tp_getattro == PyObject_GenericGetAttr &&
+                 (found == NULL || Py_TYPE(found)->tp_descr_get == NULL);
+    Py_XDECREF(found);
+    return quiet;
+}
+
+/* What a class of transports has unchanged from our type. */
 static const pyr_transport_class *
-look_at_class(core_state *st, PyTypeObject *type)
+look_at_transport(core_state *st, PyTypeObject *type)
 {
     pyr_transport_class *known = &st->framing->transport_class;
-    PyTypeObject *stream = st->transport->stream_type;
+    PyTypeObject *ours = st->transport_type;
+    PyObject *disconnecting = st->framing->names.disconnecting;
     memset(known, 0, sizeof(*known));
-    if (PyType_IsSubtype(type, stream) && type->tp_getattro == stream->tp_getattro) {
-        PyNumberMethods *number = type->tp_as_number;
-        known->write = is_of_stream(st, type, st->names.write, &PyMethodDescr_Type);
+    pyr_class_see(st, &known->seen, type);
+    if (ours != NULL && PyType_IsSubtype(type, ours) &&
+        type->tp_getattro == ours->tp_getattro) {
+        known->write = is_of_transport(st, type, st->names.write, &PyMethodDescr_Type);
         known->disconnecting =
-            is_of_stream(st, type, st->framing->names.disconnecting, &PyGetSetDescr_Type);
-        known->always_true =
-            (number == NULL || number->nb_bool == NULL) &&
-            (type->tp_as_mapping == NULL || type->tp_as_mapping->mp_length == NULL) &&
-            (type->tp_as_sequence == NULL || type->tp_as_sequence->sq_length == NULL);
+            is_of_transport(st, type, disconnecting, &PyGetSetDescr_Type);
     }
-    known->type = type;
-    known->tag = pyr_type_tag(type); /* the look-up gives a type its tag */
+    known->quiet = known->disconnecting || reads_quietly(type, disconnecting);
+    known->always_true = is_always_true(type);
     return known;
 }
 
@@ -44,33 +66,58 @@ static inline const pyr_transport_class *
 transport_class(core_state *st, PyTypeObject *type)
 {
     const pyr_transport_class *known = &st->framing->transport_class;
-    unsigned int tag = pyr_type_tag(type);
-    bool same = tag != 0 && tag == known->tag && type == known->type;
-    return same ? known : look_at_class(st, type);
+    return pyr_class_is_as_seen(&known->seen, type) ? known : look_at_transport(st, type);
 }
 
-int
-pyr_disconnecting(core_state *st, PyObject *transport)
+/* Truth of transport.disconnecting or, if `checked`, of "transport and
+ * transport.disconnecting"; -1: exception.  *quiet: no Python code has run. */
+static int
+ask_transport(core_state *st, PyObject *transport, bool checked, bool *quiet)
 {
-    if (transport_class(st, Py_TYPE(transport))->disconnecting) {
-        return pyr_stream_disconnecting((StreamConnection *)transport);
-    }
-    return pyr_attribute_true(transport, st->framing->names.disconnecting);
-}
-
-int
-pyr_true_and_disconnecting(core_state *st, PyObject *transport)
-{
-    if (transport == Py_None) {
-        return 0;
-    }
-    if (!transport_class(st, Py_TYPE(transport))->always_true) {
+    const pyr_transport_class known = *transport_class(st, Py_TYPE(transport));
+    *quiet = known.quiet;
+    if (checked && !known.always_true) {
         int truth = PyObject_IsTrue(transport);
+        *quiet = *quiet && transport == Py_None;
         if (truth <= 0) {
             return truth;
         }
     }
-    return pyr_disconnecting(st, transport);
+    if (known.disconnecting) {
+        return st->transport_ops->disconnecting(transport);
+    }
+    PyObject *value = PyObject_GetAttr(transport, st->framing->names.disconnecting);
+    if (value == NULL) {
+        return -1;
+    }
+    *quiet = *quiet && (PyBool_Check(value) || PyLong_CheckExact(value));
+    int truth = pyr_truth(value);
+    Py_DECREF(value);
+    return truth;
+}
+
+int
+pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool checked,
+            int *usual)
+{
+    *usual = pyr_view_ready_to_ask(method, b, self);
+    if (*usual < 0) {
+        return -1;
+    }
+    PyObject *transport =
+        *usual && b->view.transport != NULL
+            ? Py_NewRef(b->view.transport)
+            : PyObject_GetAttr(self, method->st->framing->names.transport);
+    if (transport == NULL) {
+        return -1;
+    }
+    bool quiet;
+    int closing = ask_transport(method->st, transport, checked, &quiet);
+    Py_DECREF(transport);
+    if (closing == 0 && (!quiet || !*usual)) {
+        *usual = pyr_view_ready(method, b, self);
+    }
+    return *usual < 0 ? -1 : closing;
 }
 
 /* ---- LineReceiver.sendLine ------------------------------------------------- */
@@ -79,15 +126,14 @@ pyr_true_and_disconnecting(core_state *st, PyObject *transport)
 static bool
 writes_in_c(core_state *st, PyObject *transport)
 {
+    PyObject *own;
     if (!transport_class(st, Py_TYPE(transport))->write) {
         return false;
     }
-    PyObject *own = pyr_own_attribute(transport, st->names.write);
-    if (own == NULL && PyErr_Occurred()) {
-        PyErr_Clear();
-        return false;
-    }
-    return own == NULL;
+    int found = pyr_own_dict_get(transport, st->names.write, &own);
+    Py_XDECREF(own);
+    PyErr_Clear();
+    return found == 0;
 }
 
 /* Two bytes objects joined; else whatever line + delimiter is in Python. */
@@ -130,7 +176,7 @@ send_line(core_state *st, PyObject *self, PyObject *line)
     PyObject *whole = delimiter == NULL ? NULL : add_delimiter(line, delimiter);
     PyObject *result = NULL;
     if (whole != NULL) {
-        result = in_c ? pyr_stream_write_method((StreamConnection *)transport, whole)
+        result = in_c ? st->transport_ops->write(transport, whole)
                       : PyObject_CallOneArg(write, whole);
     }
     Py_XDECREF(whole);

@@ -1,19 +1,24 @@
-/* The view: what a framing knows of its protocol's attributes; see framing.h. */
-#include "framing/parser.h"
-#include "framing/framing.h"
+/* The view: what a framing knows of its protocol's attributes; see view.h. */
+#include "framing/view.h"
 
-/* ---- attribute access ------------------------------------------------------ */
+#include "core/override.h"
+#include "framing/parser.h"
+
+/* ---- calls ----------------------------------------------------------------- */
 
 PyObject *
 pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                  PyObject *message)
 {
-    PyObject *name = pyr_framing_name(method, method->kind->handler);
-    if (!b->view.handler_direct) {
-        return pyr_call_named(self, name, message);
+    PyObject *handler = b->view.handler;
+    /* Until 3.12 what ends with a function that a class has lost runs before CPython
+     * tells of that. */
+    if (handler == NULL || Py_REFCNT(handler) == 0) {
+        return pyr_call_named(self, pyr_framing_name(method, method->kind->handler),
+                              message);
     }
-    PyObject *handler = Py_NewRef(b->view.handler);
     PyObject *arguments[2] = {self, message};
+    Py_INCREF(handler);
     PyObject *result = PyObject_Vectorcall(handler, arguments, 2, NULL);
     Py_DECREF(handler);
     return result;
@@ -23,11 +28,7 @@ PyObject *
 pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                      PyObject *message)
 {
-    int usual = pyr_view_ready(method, b, self);
-    if (usual < 0) {
-        return NULL;
-    }
-    if (!usual) {
+    if (!pyr_view_holds(method, b, self, false)) {
         return pyr_call_named(self, pyr_framing_name(method, method->kind->handler),
                               message);
     }
@@ -64,21 +65,25 @@ pyr_unusual_error(pyr_framing_method *method, PyObject *self)
         Py_TYPE(self)->tp_name, method->kind->name);
 }
 
-/* ---- the view: parsing ----------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------- */
 
-/* A value whose truth cannot change behind our back. */
+/* A value whose truth cannot change behind our back.  *lasting: there is only one such
+ * object, so no other can come to be where it was. */
 static bool
-parse_truth(PyObject *value, bool *result)
+parse_truth(PyObject *value, bool *result, bool *lasting)
 {
     if (value == Py_True || value == Py_False || value == Py_None) {
         *result = value == Py_True;
         return true;
     }
-    if (value != NULL && PyLong_CheckExact(value)) {
-        *result = PyObject_IsTrue(value) == 1;
-        return true;
+    if (value == NULL || !PyLong_CheckExact(value)) {
+        return false;
     }
-    return false;
+    int overflow;
+    long number = PyLong_AsLongAndOverflow(value, &overflow);
+    *result = number != 0;
+    *lasting = *lasting && overflow == 0 && number >= 0 && number <= 256;
+    return true;
 }
 
 static bool
@@ -200,252 +205,309 @@ parse_prefix(pyr_view *view, PyObject *format, PyObject *length)
     return view->prefix_size != 0;
 }
 
-/* ---- the view: looking up -------------------------------------------------- */
+/* ---- the class ------------------------------------------------------------- */
 
-static PyObject *
-slot_name(pyr_framing_method *method, pyr_slot slot)
+PyObject *
+pyr_view_slot_name(const pyr_framing_method *method, pyr_slot slot)
 {
     return slot == SLOT_HANDLER ? pyr_framing_name(method, method->kind->handler)
                                 : method->st->framing->slot_names[slot];
 }
 
 bool
-pyr_ordinary_access(core_state *st, PyTypeObject *type)
+pyr_view_ordinary_access(core_state *st, PyTypeObject *type)
 {
     if (type->tp_setattro != PyObject_GenericSetAttr) {
         return false;
     }
-    if (type->tp_getattro == PyObject_GenericGetAttr) {
-        return true;
-    }
     /* A class with __getattr__ only: it is asked for missing names, and none is missing.
      */
-    PyObject *getattribute = _PyType_Lookup(type, st->framing->getattribute);
-    PyObject *standard = _PyType_Lookup(&PyBaseObject_Type, st->framing->getattribute);
-    return getattribute != NULL && getattribute == standard;
+    return type->tp_getattro == PyObject_GenericGetAttr ||
+           pyr_class_has(st, type, st->framing->names.getattribute,
+                         (PyObject *)&PyBaseObject_Type);
 }
 
-bool
-pyr_is_framing_attribute(core_state *st, PyTypeObject *type, PyObject *name)
-{
-    PyObject *attribute = _PyType_Lookup(type, name);
-    return attribute != NULL && Py_IS_TYPE(attribute, st->framing->attribute_type);
-}
-
-bool
-pyr_fixed_unchanged(pyr_framing_method *method, PyTypeObject *type)
-{
-    Py_ssize_t count = method->fixed == NULL ? 0 : PyTuple_GET_SIZE(method->fixed);
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *pair = PyTuple_GET_ITEM(method->fixed, i);
-        if (_PyType_Lookup(type, PyTuple_GET_ITEM(pair, 0)) !=
-            PyTuple_GET_ITEM(pair, 1)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool
-pyr_state_is_ours(core_state *st, const pyr_framing_kind *kind, PyTypeObject *type)
-{
-    for (const char *const *each = kind->state; each != NULL && *each != NULL; each++) {
-        PyObject *name = PyUnicode_InternFromString(*each);
-        bool ours = name != NULL && pyr_is_framing_attribute(st, type, name);
-        Py_XDECREF(name);
-        if (!ours) {
-            PyErr_Clear();
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Whether the attributes that C reads by their names are none that run code. */
 static bool
-has_plain_attributes(const pyr_framing_kind *kind, PyTypeObject *type)
+is_framing_attribute(core_state *st, PyTypeObject *type, PyObject *name)
 {
-    for (const char *const *each = kind->plain; each != NULL && *each != NULL; each++) {
-        PyObject *name = PyUnicode_InternFromString(*each);
-        PyObject *found = name == NULL ? NULL : _PyType_Lookup(type, name);
-        bool plain =
-            name != NULL && (found == NULL || (Py_TYPE(found)->tp_descr_get == NULL &&
-                                               Py_TYPE(found)->tp_descr_set == NULL));
-        Py_XDECREF(name);
-        if (!plain) {
-            PyErr_Clear();
+    PyObject *found = pyr_class_find(type, name);
+    bool result = found != NULL && Py_IS_TYPE(found, st->framing->attribute_type);
+    Py_XDECREF(found);
+    return result;
+}
+
+bool
+pyr_view_class_shows(core_state *st, PyTypeObject *type, PyObject *names)
+{
+    Py_ssize_t count = names == NULL ? 0 : PyTuple_GET_SIZE(names);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (!is_framing_attribute(st, type, PyTuple_GET_ITEM(names, i))) {
             return false;
         }
     }
     return true;
 }
 
-/* Whether this class lets C do the work. */
 bool
-pyr_class_is_usual(pyr_framing_method *method, PyTypeObject *type)
+pyr_view_class_has_all(core_state *st, PyTypeObject *type, PyObject *fixed)
 {
+    Py_ssize_t place = 0;
+    PyObject *name, *expected;
+    while (fixed != NULL && PyDict_Next(fixed, &place, &name, &expected)) {
+        if (!pyr_class_has(st, type, name, expected)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A value that the class has for its instances, not a property, say. */
+static bool
+is_plain(PyObject *value)
+{
+    return value == NULL ||
+           (Py_TYPE(value)->tp_descr_get == NULL && Py_TYPE(value)->tp_descr_set == NULL);
+}
+
+/* Are the attributes that C reads by their names none that run code? */
+static bool
+has_plain_attributes(PyTypeObject *type, PyObject *names)
+{
+    bool plain = true;
+    Py_ssize_t count = names == NULL ? 0 : PyTuple_GET_SIZE(names);
+    for (Py_ssize_t i = 0; plain && i < count; i++) {
+        PyObject *found = pyr_class_find(type, PyTuple_GET_ITEM(names, i));
+        plain = is_plain(found);
+        Py_XDECREF(found);
+    }
+    return plain;
+}
+
+bool
+pyr_view_class_fits(pyr_framing_method *method, PyTypeObject *type)
+{
+    if (pyr_class_is_as_seen(&method->class_seen, type)) {
+        return method->class_fits;
+    }
     core_state *st = method->st;
-    return pyr_ordinary_access(st, type) &&
-           pyr_is_framing_attribute(st, type, pyr_key(method)) &&
-           (!method->kind->needs_busy ||
-            pyr_is_framing_attribute(st, type, st->framing->names.busy)) &&
-           pyr_state_is_ours(st, method->kind, type) &&
-           has_plain_attributes(method->kind, type) && pyr_fixed_unchanged(method, type);
+    return pyr_view_ordinary_access(st, type) &&
+           is_framing_attribute(st, type, pyr_key(method)) &&
+           pyr_view_class_shows(st, type, method->shown) &&
+           has_plain_attributes(type, method->plain) &&
+           pyr_view_class_has_all(st, type, method->fixed);
 }
 
 static void
 look_at_class(pyr_framing_method *method, PyTypeObject *type)
 {
-    method->class_usual = pyr_class_is_usual(method, type);
+    memset(&method->class_seen, 0, sizeof(method->class_seen));
+    pyr_class_seen seen;
+    pyr_class_see(method->st, &seen, type);
+    method->class_fits = pyr_view_class_fits(method, type);
     for (int i = 0; i < method->kind->slot_count; i++) {
         pyr_slot slot = method->kind->slots[i];
-        PyObject *value = NULL;
-        if (slot != SLOT_RECVD) {
-            value = _PyType_Lookup(type, slot_name(method, slot));
-        }
+        PyObject *value = slot == SLOT_RECVD
+                              ? NULL
+                              : pyr_class_find(type, pyr_view_slot_name(method, slot));
         method->class_value[slot] = value;
-        if (value != NULL && slot != SLOT_HANDLER &&
-            (Py_TYPE(value)->tp_descr_get != NULL ||
-             Py_TYPE(value)->tp_descr_set != NULL)) {
-            method->class_usual = false; /* a property, say */
+        if (slot != SLOT_HANDLER && !is_plain(value)) {
+            method->class_fits = false;
         }
+        Py_XDECREF(value); /* the class has it as long as it is as seen */
     }
-    method->class_type = type;
-    method->class_tag = pyr_type_tag(type);
-    method->class_shared = -1;
-}
-
-/* Where instances of the class last looked at have the values that are looked for. */
-static void
-find_places(pyr_framing_method *method, const PyTypeObject *type)
-{
-    Py_ssize_t shared = pyr_shared_count(type);
-    if (method->class_shared == shared) {
-        return;
-    }
-    method->class_shared = shared;
-    method->class_key_place = pyr_shared_place(type, pyr_key(method));
-    for (int i = 0; i < method->kind->slot_count; i++) {
-        pyr_slot slot = method->kind->slots[i];
-        method->class_place[slot] = pyr_shared_place(type, slot_name(method, slot));
-    }
-}
-
-int
-pyr_key_place(pyr_framing_method *method, PyObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    return pyr_places_known(method, type) ? method->class_key_place
-                                          : pyr_shared_place(type, pyr_key(method));
+    method->class_seen = seen;
 }
 
 static void
 read_class(pyr_framing_method *method, pyr_view *view, PyTypeObject *type)
 {
-    unsigned int tag = pyr_type_tag(type);
-    if (tag == 0 || tag != method->class_tag || type != method->class_type) {
+    if (!pyr_class_is_as_seen(&method->class_seen, type)) {
         look_at_class(method, type);
     }
-    view->class_usual = method->class_usual;
-    memcpy(view->class_value, method->class_value, sizeof(view->class_value));
     view->method = method;
-    view->tag = method->class_tag;
+    view->class_seen = method->class_seen;
+    view->class_fits = method->class_fits;
+    memcpy(view->class_value, method->class_value, sizeof(view->class_value));
 }
 
-static bool
-read_handler(pyr_view *view, PyObject *own)
+/* ---- the instance ---------------------------------------------------------- */
+
+/* What the instance has itself for the slots, borrowed. */
+typedef struct {
+    PyObject *value[SLOT_COUNT];
+} own_values;
+
+/* The slot of this name, or SLOT_COUNT. */
+static inline pyr_slot
+slot_of(const pyr_framing_method *method, PyObject *name)
 {
-    PyObject *handler = view->class_value[SLOT_HANDLER];
-    view->handler = handler;
-    view->handler_direct =
-        own == NULL && handler != NULL &&
-        PyType_HasFeature(Py_TYPE(handler), Py_TPFLAGS_METHOD_DESCRIPTOR);
+    int i = 0;
+    while (i < method->kind->slot_count && method->slot_names[i] != name) {
+        i++;
+    }
+    return i < method->kind->slot_count             ? method->kind->slots[i]
+           : name == method->st->names.dataReceived ? SLOT_DATA_RECEIVED
+                                                    : SLOT_COUNT;
+}
+
+static void
+note_own(pyr_view *view, pyr_slot slot, Py_ssize_t place, PyObject *value)
+{
+    if (slot == SLOT_TRANSPORT) {
+        /* Only who uses it asks whether it is the same: much comes before that. */
+        view->transport_item = (pyr_own_item){.place = place, .value = value};
+    } else {
+        view->own[view->own_count++] = (pyr_own_item){.place = place, .value = value};
+    }
+}
+
+/* Walk over the __dict__ and note where the values are.  False: there are names that are
+ * not interned, and may be those of slots all the same. */
+static bool
+find_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *own)
+{
+    pyr_view *view = &b->view;
+    PyObject *key, *value;
+    Py_ssize_t next = 0;
+    view->own_count = 0;
+    view->transport_item.place = view->place = -1;
+    memset(own, 0, sizeof(*own));
+    while (PyDict_Next(dict, &next, &key, &value)) {
+        if (!PyUnicode_CheckExact(key) || !PyUnicode_CHECK_INTERNED(key)) {
+            return false;
+        }
+        pyr_slot slot = slot_of(method, key);
+        if (value == (PyObject *)b && key == pyr_key(method)) {
+            view->place = next - 1;
+            view->attached = true;
+        } else if (slot != SLOT_COUNT) {
+            own->value[slot] = value;
+            note_own(view, slot, next - 1, value);
+        }
+    }
     return true;
 }
 
+/* The same by looking for each, for a view that cannot be kept.  -1: exception. */
+static int
+look_up_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *own)
+{
+    memset(own, 0, sizeof(*own));
+    for (int i = 0; i <= method->kind->slot_count; i++) {
+        pyr_slot slot =
+            i < method->kind->slot_count ? method->kind->slots[i] : SLOT_DATA_RECEIVED;
+        own->value[slot] =
+            PyDict_GetItemWithError(dict, pyr_view_slot_name(method, slot));
+        if (own->value[slot] == NULL && PyErr_Occurred()) {
+            return -1;
+        }
+    }
+    PyObject *kept = PyDict_GetItemWithError(dict, pyr_key(method));
+    b->view.attached = kept == (PyObject *)b;
+    return kept == NULL && PyErr_Occurred() ? -1 : 0;
+}
+
+/* Is anything behind the buffer, which is still where it was? */
+static bool
+is_overtaken(const pyr_view *view, const pyr_buffer *b, PyObject *dict)
+{
+    PyObject *key;
+    Py_ssize_t after = view->place + 1;
+    return view->place >= 0 &&
+           pyr_own_item_is(dict, view->place, (const PyObject *)b, &key) &&
+           PyDict_Next(dict, &after, NULL, NULL);
+}
+
+static int
+make_last(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
+{
+    PyObject *key = pyr_key(method);
+    return PyDict_DelItem(dict, key) < 0 ? -1 : PyDict_SetItem(dict, key, (PyObject *)b);
+}
+
+/* Find what the instance has itself; view->size says whether that can be kept. */
+static int
+read_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *own)
+{
+    pyr_view *view = &b->view;
+    if (is_overtaken(view, b, dict) && make_last(method, b, dict) < 0) {
+        return -1;
+    }
+    if (!find_own(method, b, dict, own)) {
+        return look_up_own(method, b, dict, own);
+    }
+    if (is_overtaken(view, b, dict)) {
+        if (make_last(method, b, dict) < 0) {
+            return -1;
+        }
+        (void)find_own(method, b, dict, own);
+    }
+    view->size = view->attached ? PyDict_GET_SIZE(dict) : -1;
+    return 0;
+}
+
+/* ---- both ------------------------------------------------------------------ */
+
 /* Take one attribute's value into the view.  False: of a kind that C leaves alone. */
 static bool
-read_slot(pyr_buffer *b, pyr_slot slot, PyObject *own)
+read_slot(pyr_buffer *b, pyr_slot slot, PyObject *own, bool *lasting)
 {
     pyr_view *view = &b->view;
     PyObject *value = own != NULL ? own : view->class_value[slot];
     switch (slot) {
     case SLOT_HANDLER:
-        return read_handler(view, own);
+        view->handler =
+            own == NULL && value != NULL &&
+                    PyType_HasFeature(Py_TYPE(value), Py_TPFLAGS_METHOD_DESCRIPTOR)
+                ? value
+                : NULL;
+        return true;
     case SLOT_MAX_LENGTH:
         return parse_max_length(view, value);
     case SLOT_TRANSPORT:
         view->transport = value;
-        return value != NULL;
+        return true;
     case SLOT_PAUSED:
-        return parse_truth(value, &view->paused);
+        return parse_truth(value, &view->paused, lasting);
     case SLOT_DELIMITER:
         return parse_delimiter(view, b, value);
     case SLOT_LINE_MODE:
-        return parse_truth(value, &view->line_mode);
-    case SLOT_PREFIX_LENGTH:
-        return value != NULL; /* parsed with the format, which comes after it */
+        return parse_truth(value, &view->line_mode, lasting);
     case SLOT_RECVD:
         view->has_recvd = own != NULL;
         return true;
     case SLOT_HEADER:
         return value != NULL && value == view->header_from;
     default:
-        return true;
+        return true; /* the size of a prefix is parsed with its format */
     }
 }
 
-/* An instance's own value for a slot, among its `values` or else in its `dict`; *lasting:
- * as long as this very object is there, all that the view says of it is true. */
-static PyObject *
-own_slot(pyr_framing_method *method, pyr_view *view, pyr_slot slot, PyObject *dict,
-         PyObject **values, bool *lasting)
+static void
+read_slots(pyr_framing_method *method, pyr_buffer *b, const own_values *own)
 {
-    if (values == NULL) {
-        return PyDict_GetItemWithError(dict, slot_name(method, slot));
-    }
-    int place = method->class_place[slot];
-    PyObject *own = pyr_value_at(values, place);
-    if (place >= 0) {
-        view->own_place[view->own_count] = (uint8_t)place;
-        view->own[view->own_count++] = own;
-    }
-    const pyr_framing_state *framing = method->st->framing;
-    if (own != NULL && (slot == SLOT_PAUSED || slot == SLOT_LINE_MODE) &&
-        PyLong_CheckExact(own) && own != framing->zero && own != framing->one) {
-        *lasting = false; /* another int may come to be where this one was */
-    }
-    return own;
-}
-
-static int
-read_instance(pyr_framing_method *method, pyr_buffer *b, PyObject *dict,
-              PyObject **values)
-{
-    bool lasting = values != NULL;
-    PyObject *prefix_length = NULL;
-    bool usual = b->view.class_usual;
+    pyr_view *view = &b->view;
+    bool lasting = true;
+    bool fits = view->class_fits && view->attached;
     for (int i = 0; i < method->kind->slot_count; i++) {
         pyr_slot slot = method->kind->slots[i];
-        PyObject *own = own_slot(method, &b->view, slot, dict, values, &lasting);
-        if (own == NULL && PyErr_Occurred()) {
-            return -1;
-        }
-        if (slot == SLOT_PREFIX_LENGTH) {
-            prefix_length = own != NULL ? own : b->view.class_value[slot];
-        } else if (slot == SLOT_STRUCT_FORMAT) {
-            PyObject *format = own != NULL ? own : b->view.class_value[slot];
-            usual = parse_prefix(&b->view, format, prefix_length) && usual;
-        } else {
-            usual = read_slot(b, slot, own) && usual;
+        fits = read_slot(b, slot, own->value[slot], &lasting) && fits;
+        if (slot == SLOT_STRUCT_FORMAT) {
+            PyObject *format = own->value[slot];
+            PyObject *size = own->value[SLOT_PREFIX_LENGTH];
+            fits = parse_prefix(view, format != NULL ? format : view->class_value[slot],
+                                size != NULL ? size
+                                             : view->class_value[SLOT_PREFIX_LENGTH]) &&
+                   fits;
         }
     }
-    b->view.usual = usual;
+    view->fits = fits;
+    view->replaced = own->value[SLOT_DATA_RECEIVED] != NULL;
     /* Of a value that C leaves alone no reference is kept: another one may come to be
      * where it was. */
-    lasting = lasting && (usual || !b->view.class_usual);
-    b->view.shared = lasting ? method->class_shared : -1;
-    return 0;
+    if (!lasting || (!fits && view->class_fits)) {
+        view->size = -1;
+    }
 }
 
 /*
@@ -453,75 +515,55 @@ read_instance(pyr_framing_method *method, pyr_buffer *b, PyObject *dict,
  * comes before all else is looked at.
  */
 static int
-read_header(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+read_declaration(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     pyr_view *view = &b->view;
     PyObject *name = method->st->framing->names.header;
-    PyObject *value = pyr_own_attribute(self, name);
-    if (value == NULL && PyErr_Occurred()) {
-        return -1;
-    }
-    if (value == NULL) {
-        value = _PyType_Lookup(Py_TYPE(self), name);
+    PyObject *value;
+    int found = pyr_own_dict_get(self, name, &value);
+    if (found == 0) {
+        value = pyr_class_find(Py_TYPE(self), name);
     }
     if (value != view->header_from) {
         pyr_buffer_track(b);
         Py_XSETREF(view->header_from, Py_XNewRef(value));
     }
-    return 0;
+    Py_XDECREF(value);
+    return found < 0 ? -1 : 0;
 }
 
 int
 pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     pyr_view *view = &b->view;
-    if (method->kind == &pyr_header_kind && read_header(method, b, self) < 0) {
+    if (method->kind->declared && read_declaration(method, b, self) < 0) {
         return -1;
     }
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject **values = pyr_inline_values(self);
-    PyObject *dict = values != NULL ? NULL : pyr_instance_dict(self);
-    view->version = 0;
-    view->shared = -1;
-    view->own_count = 0;
-    view->usual = false;
-    view->attached = false;
-    if (values == NULL && dict == NULL) {
+    view->size = -1;
+    view->fits = view->attached = false;
+    PyObject *dict = pyr_own_dict(self);
+    if (dict == NULL) {
         return 0;
     }
-    unsigned int tag = pyr_type_tag(type);
-    if (tag == 0 || tag != view->tag || view->method != method) {
-        read_class(method, view, type);
+    if (view->method != method ||
+        !pyr_class_is_as_seen(&view->class_seen, Py_TYPE(self))) {
+        read_class(method, view, Py_TYPE(self));
     }
-    if (values != NULL) {
-        if (type != method->class_type || view->tag != method->class_tag) {
-            look_at_class(method, type);
-        }
-        find_places(method, type);
-        view->key_place = method->class_key_place;
+    own_values own;
+    int result = read_own(method, b, dict, &own);
+    if (result == 0) {
+        view->dict = dict;
+        read_slots(method, b, &own);
+        result = view->fits;
     }
-    PyObject *kept = dict != NULL ? PyDict_GetItemWithError(dict, pyr_key(method))
-                                  : pyr_value_at(values, view->key_place);
-    if (kept == NULL && PyErr_Occurred()) {
-        return -1;
-    }
-    view->attached = kept == (PyObject *)b;
-    if (read_instance(method, b, dict, values) < 0) {
-        return -1;
-    }
-    view->usual = view->usual && view->attached;
-#if PYR_DICT_VERSIONS
-    if (dict != NULL) {
-        view->version = pyr_dict_version(dict);
-    }
-#endif
-    return view->usual;
+    Py_DECREF(dict);
+    return result;
 }
 
 void
 pyr_view_clear(pyr_view *view)
 {
-    view->tag = 0;
+    view->size = -1;
     view->method = NULL;
     Py_CLEAR(view->max_length_from);
     Py_CLEAR(view->delimiter_from);
@@ -530,13 +572,10 @@ pyr_view_clear(pyr_view *view)
     Py_CLEAR(view->header_from);
 }
 
+/* All but the declaration is bytes, ints and text. */
 int
 pyr_view_traverse(pyr_view *view, visitproc visit, void *arg)
 {
-    Py_VISIT(view->max_length_from);
-    Py_VISIT(view->delimiter_from);
-    Py_VISIT(view->format_from);
-    Py_VISIT(view->prefix_from);
     Py_VISIT(view->header_from);
     return 0;
 }

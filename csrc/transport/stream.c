@@ -328,10 +328,29 @@ static PyType_Spec stream_spec = {
     .slots = stream_slots,
 };
 
+static PyObject *
+ops_write(PyObject *transport, PyObject *data)
+{
+    return pyr_stream_write_method((StreamConnection *)transport, data);
+}
+
+static bool
+ops_disconnecting(PyObject *transport)
+{
+    return pyr_stream_disconnecting((StreamConnection *)transport);
+}
+
+static const pyr_transport_ops transport_ops = {
+    .write = ops_write,
+    .disconnecting = ops_disconnecting,
+};
+
 int
 pyr_stream_exec(PyObject *module, core_state *st)
 {
     st->transport->stream_type =
         pyr_add_type(module, &stream_spec, (PyObject *)st->loop->selectable_type);
+    st->transport_type = st->transport->stream_type;
+    st->transport_ops = &transport_ops;
     return st->transport->stream_type == NULL ? -1 : 0;
 }

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "core/attribute.h"
-#include "framing/framing.h"
 #include "loop/loop.h"
 #include "loop/state.h"
 #include "transport/state.h"
@@ -111,10 +110,7 @@ deliver_to(StreamConnection *self, PyObject *protocol, const char *data, Py_ssiz
 {
     PyObject *result = NULL;
     Py_INCREF(protocol);
-    pyr_framing_method *framing = pyr_framing_method_of(self->st, protocol);
-    if (framing != NULL) {
-        result = pyr_framing_feed(framing, protocol, data, size);
-    } else {
+    if (!self->st->deliver(self->st, protocol, data, size, &result)) {
         bytes = bytes != NULL ? Py_NewRef(bytes) : PyBytes_FromStringAndSize(data, size);
         if (buffer != NULL) {
             pyr_stream_buffer_give_back(buffer);

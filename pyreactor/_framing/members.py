@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import getattr_static
+from sys import intern
 from typing import Any
 
 from pyreactor._core import FramingAttribute, FramingMethod
@@ -38,12 +40,14 @@ MODULES: dict[str, tuple[str, ...]] = {
     "twisted.spread.banana": ("Banana",),
 }
 
-#: The methods that must be Twisted's own for C to receive: those that C replaces, and calls
-#: that it leaves out (in C: the `fixed` of each framing).
-_RECEIVING = {
+#: What C replaces, or leaves out, when it receives: so a class that has another one of these
+#: receives in Python.  (`dataReceived` itself is another thing: what is called is what is found.)
+REPLACED: dict[str, tuple[str, ...]] = {
     "NetstringReceiver": (
-        "dataReceived",
-        "makeConnection",
+        "_LENGTH",
+        "_LENGTH_PREFIX",
+        "_PARSING_LENGTH",
+        "_PARSING_PAYLOAD",
         "_maxLengthSize",
         "_consumeData",
         "_consumeLength",
@@ -58,8 +62,14 @@ _RECEIVING = {
         "_processPayload",
         "_checkForTrailingComma",
     ),
-    "Banana": ("dataReceived", "gotItem"),
+    "Banana": ("gotItem",),
 }
+
+#: The further methods that C stands in for; if one is not Twisted's own, none is put there.
+_REQUIRED = {"NetstringReceiver": ("dataReceived", "makeConnection")}
+
+#: Attributes that C reads, which a class may have made properties: then it receives in Python.
+PLAIN = {"Banana": ("prefixLimit", "listStack", "incomingVocabulary", "currentDialect")}
 
 #: The expressions that NetstringReceiver parses with.
 _PATTERNS = {"_LENGTH": rb"(0|[1-9]\d*)(:)", "_LENGTH_PREFIX": rb"(0|[1-9]\d*)$"}
@@ -77,22 +87,40 @@ def _stocks_own(stock: type, name: str) -> bool:
     return isinstance(found, FramingMethod) or defined_by(found, stock.__module__, name)
 
 
+def _framing_method(kind: str, stock: type, name: str, fixed: tuple[str, ...]) -> FramingMethod:
+    """C for the method `name` of a class that has all of `fixed` as the stock class has it."""
+    return FramingMethod(
+        kind,
+        original(stock, name),
+        {intern(each): _found(stock, each) for each in fixed if hasattr(stock, each)},
+        tuple(map(intern, STATE[stock.__name__][1])),
+        tuple(map(intern, PLAIN.get(stock.__name__, ()))),
+    )
+
+
+def _found(stock: type, name: str) -> object:
+    """What the class has under the name, not bound, and without C in its place."""
+    found = getattr_static(stock, name)
+    return found.__wrapped__ if isinstance(found, FramingMethod) else found
+
+
 def members(stock: type) -> dict[str, object]:
     """What must be set on a stock class, or defined in a subclass of it, to run in C."""
     kind, attributes = STATE[stock.__name__]
+    replaced = REPLACED.get(stock.__name__, ())
     result: dict[str, object] = {
-        "dataReceived": FramingMethod(kind, original(stock, "dataReceived"), stock)
+        "dataReceived": _framing_method(kind, stock, "dataReceived", replaced)
     }
     for name, initial in attributes.items():
         result[name] = FramingAttribute(name, *initial)
     if kind == "line" and _stocks_own(stock, "sendLine"):
         result["sendLine"] = FramingMethod("send_line", original(stock, "sendLine"))
     if kind == "netstring":
-        result["makeConnection"] = FramingMethod(
-            "netstring_connect", original(stock, "makeConnection"), stock
+        result["makeConnection"] = _framing_method(
+            "netstring_connect", stock, "makeConnection", replaced
         )
     if kind == "banana" and _stocks_own(stock, "sendEncoded") and _stocks_own(stock, "_encode"):
-        result["sendEncoded"] = FramingMethod("banana_send", original(stock, "sendEncoded"), stock)
+        result["sendEncoded"] = _framing_method("banana_send", stock, "sendEncoded", ("_encode",))
     return result
 
 
@@ -107,5 +135,7 @@ def _parses_with_stocks_patterns(stock: type) -> bool:
 
 def untouched(stock: type) -> bool:
     """Whether all that C replaces or leaves out is still what Twisted defined."""
-    names = _RECEIVING.get(stock.__name__, ("dataReceived",))
-    return all(_stocks_own(stock, name) for name in names) and _parses_with_stocks_patterns(stock)
+    name = stock.__name__
+    functions = [each for each in REPLACED.get(name, ()) if callable(getattr(stock, each, None))]
+    names = {*_REQUIRED.get(name, ("dataReceived",)), *functions}
+    return all(_stocks_own(stock, each) for each in names) and _parses_with_stocks_patterns(stock)

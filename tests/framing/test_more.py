@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import struct
 import subprocess
 import sys
@@ -559,11 +558,6 @@ def test_the_instances_dict_keeps_its_content_and_order(attributes: int) -> None
         assert [getattr(received, name) for name in names] == [[n] for n in range(attributes)]
 
 
-def has_dict(instance: object) -> bool:
-    """Whether CPython has made it a __dict__; asking for that would make one."""
-    return any(type(referent) is dict for referent in gc.get_referents(instance))
-
-
 def connected(type_: Callable[[], Any]) -> Any:
     """An instance with a transport."""
     protocol = type_()
@@ -579,26 +573,8 @@ def second_of(type_: Callable[[], Any]) -> Any:
     return protocol
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 11) or os.environ.get("PYREACTOR_INLINE_VALUES") == "0",
-    reason="every instance has a __dict__ there",
-)
-def test_receiving_makes_no_dict() -> None:
-    class Plain(basic.LineReceiver):
-        def lineReceived(self, line: bytes) -> None:
-            self.last = line
-            self.line_mode = 1
-            self.sendLine(line)
-
-    protocol = second_of(Plain)
-    protocol.dataReceived(b" and\r\nthe next\r\n")
-    assert protocol.clearLineBuffer() == b""
-    assert protocol.last == b"the next"
-    assert not has_dict(protocol)
-
-
 def test_an_attribute_that_another_instance_had_first_is_seen() -> None:
-    """So its place among the names that the instances share is known late."""
+    """So its place among the names that instances share comes late."""
 
     class Plain(basic.LineReceiver):
         other: Any = None

@@ -1,4 +1,4 @@
-"""Attributes of instances without a __dict__, as the framings read and set them."""
+"""What a protocol has itself: its attributes, beside the buffer that a framing keeps there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from twisted.internet.testing import StringTransport
 from pyreactor import basic
 from tests.support import CHECKOUT, PROGRAMS
 
-OFF = {"PYREACTOR_INLINE_VALUES": "0"}
 
 
 def connected(type_: Callable[[], Any]) -> Any:
@@ -49,47 +48,6 @@ def python(*arguments: str, **environment: str) -> str:
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
-
-
-#: Looks at the word where a __dict__ is, or in CPython 3.12 an odd number instead of one.
-HAS_DICT = """
-import ctypes
-from pyreactor import basic
-from twisted.internet.testing import StringTransport
-class Plain(basic.LineReceiver):
-    pass
-protocol = Plain() # the first of its class
-protocol.makeConnection(StringTransport())
-protocol.dataReceived(b"a part")
-word = ctypes.sizeof(ctypes.c_void_p)
-dict_at = ctypes.c_size_t.from_address(id(protocol) - 3 * word).value
-print(dict_at != 0 and dict_at % 2 == 0)
-"""
-
-
-@pytest.mark.skipif(
-    sys.version_info < (3, 11) or sys.version_info >= (3, 14),
-    reason="CPython keeps the attributes of instances otherwise",
-)
-def test_this_interpreter_is_recognised_and_can_be_distrusted() -> None:
-    """What is tried out at import must be right for the interpreters that we know."""
-    assert python("-c", HAS_DICT, PYREACTOR_INLINE_VALUES="").split() == ["False"]
-    assert python("-c", HAS_DICT, **OFF).split() == ["True"]
-
-
-@pytest.mark.skipif(
-    os.environ.get("PYREACTOR_INLINE_VALUES") == "0", reason="it starts itself like this"
-)
-@pytest.mark.parametrize(
-    "files",
-    [
-        ("test_stock.py", "test_more.py", "test_inline_values.py"),
-        ("test_differential.py",),
-    ],
-)
-def test_the_framings_work_by_way_of_the_dict_too(files: tuple[str, ...]) -> None:
-    output = python("-m", "pytest", "-q", *(f"tests/framing/{name}" for name in files), **OFF)
-    assert " passed" in output
 
 
 # ---- names and places
@@ -126,8 +84,8 @@ def test_the_order_of_attributes_is_that_of_setting() -> None:
         del protocol.one
         protocol.dataReceived(b"part")
         protocol.one = 1
-        names = [n for n in vars(protocol) if n in ("one", "two", "_buffer")]
-        assert names == ["_buffer", "two", "one"]
+        names = [n for n in vars(protocol) if n in ("one", "two")]
+        assert names == ["two", "one"]
 
 
 # ---- instances of many kinds
