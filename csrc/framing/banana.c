@@ -15,11 +15,11 @@ typedef struct {
     PyObject *stack;  /* self.listStack of the beginning */
     bool called;      /* Python code ran for this item, and may have seen self.buffer */
     /* What was read of the protocol.  Holds until Python code runs. */
+    bool looked;
+    bool usual; /* the view holds */
     bool has_limits;
     Py_ssize_t prefix_limit; /* -1: not a plain number of bytes */
     long long size_limit;    /* -1: not a plain number */
-    bool has_stack;
-    bool same_stack; /* self.listStack is `stack` */
 } banana_run;
 
 typedef enum { RUN_FAILED = -1, RUN_ON, RUN_WAIT } run_next;
@@ -41,6 +41,29 @@ rest_bytes(const banana_run *run, Py_ssize_t from)
     return PyBytes_FromStringAndSize(data, size);
 }
 
+/* As pyr_view_ready(), once until Python code runs. */
+static int
+look(banana_run *run)
+{
+    if (!run->looked) {
+        int usual = pyr_view_ready(run->method, run->b, run->self);
+        if (usual < 0) {
+            return -1;
+        }
+        run->looked = true;
+        run->usual = usual;
+    }
+    return run->usual;
+}
+
+/* Is self.listStack the list of the beginning?  -1: exception. */
+static int
+has_same_stack(banana_run *run)
+{
+    int usual = look(run);
+    return usual <= 0 ? usual : run->b->view.list_stack == run->stack;
+}
+
 static bool
 shows_item(const banana_run *run)
 {
@@ -56,7 +79,7 @@ static int
 show_item(banana_run *run)
 {
     pyr_buffer *b = run->b;
-    int usual = pyr_view_ready(run->method, b, run->self);
+    int usual = look(run);
     if (usual <= 0) {
         PyObject *rest = usual < 0 ? NULL : rest_bytes(run, run->start);
         PyObject *name = run->method->st->framing->names.bananaBuffer;
@@ -83,7 +106,7 @@ leave_c(banana_run *run)
         return -1;
     }
     run->called = true;
-    run->has_limits = run->has_stack = false;
+    run->looked = run->has_limits = false;
     return 0;
 }
 
@@ -139,7 +162,7 @@ pyr_banana_size_limit(pyr_framing_method *method)
 static int
 read_prefix_limit(banana_run *run)
 {
-    int usual = pyr_view_ready(run->method, run->b, run->self);
+    int usual = look(run);
     if (usual <= 0) { /* perhaps a property now */
         run->prefix_limit = -1;
         return usual;
@@ -163,23 +186,6 @@ read_limits(banana_run *run)
         }
         run->size_limit = pyr_banana_size_limit(run->method);
         run->has_limits = true;
-    }
-    return 0;
-}
-
-static int
-read_stack(banana_run *run)
-{
-    if (!run->has_stack) {
-        int usual = pyr_view_ready(run->method, run->b, run->self);
-        PyObject *name = run->method->st->framing->names.listStack;
-        PyObject *own = NULL;
-        if (usual < 0 || (usual > 0 && pyr_own_dict_get(run->self, name, &own) < 0)) {
-            return -1;
-        }
-        run->same_stack = own == run->stack;
-        Py_XDECREF(own);
-        run->has_stack = true;
     }
     return 0;
 }
@@ -398,13 +404,13 @@ got_item_unusual(banana_run *run, PyObject *item)
 static int
 got_item(banana_run *run, PyObject *item)
 {
-    if (item == NULL || read_stack(run) < 0) {
+    int same = item == NULL ? -1 : has_same_stack(run);
+    if (same < 0) {
         Py_XDECREF(item);
         return -1;
     }
-    Py_ssize_t depth = run->same_stack ? PyList_GET_SIZE(run->stack) : 1;
-    PyObject *entry =
-        run->same_stack && depth > 0 ? PyList_GET_ITEM(run->stack, depth - 1) : NULL;
+    Py_ssize_t depth = same ? PyList_GET_SIZE(run->stack) : 1;
+    PyObject *entry = same && depth > 0 ? PyList_GET_ITEM(run->stack, depth - 1) : NULL;
     int result;
     if (depth == 0) {
         result = call_expression_received(run, item);
@@ -595,9 +601,9 @@ parse_float(banana_run *run)
 
 /* Whether attributes of the protocol are read without any Python code.  -1: exception. */
 static int
-reads_in_c(const banana_run *run)
+reads_in_c(banana_run *run)
 {
-    int usual = pyr_view_ready(run->method, run->b, run->self);
+    int usual = look(run);
     bool hook = Py_TYPE(run->self)->tp_getattro != PyObject_GenericGetAttr;
     return usual > 0 ? !hook : usual;
 }
@@ -703,7 +709,7 @@ parse_item(banana_run *run, const unsigned char *data, Py_ssize_t size)
 static int
 check_progress(banana_run *run)
 {
-    bool shown = shows_item(run) && pyr_view_ready(run->method, run->b, run->self) == 1;
+    bool shown = shows_item(run) && look(run) == 1;
     if (shown) {
         return 0; /* which is longer */
     }
@@ -775,37 +781,6 @@ banana_loop(banana_run *run)
 
 /* ---- dataReceived ------------------------------------------------------------ */
 
-/* Whether C can begin.  The buffer must have no more than bytes, and gotItem must be the
- * one of the class, which was looked at already. */
-static int
-can_begin(pyr_framing_method *method, PyObject *self, pyr_buffer *b, Py_ssize_t size)
-{
-    if (b->foreign != NULL || (size == 0 && b->size > 0)) {
-        return 0;
-    }
-    int usual = pyr_view_ready(method, b, self);
-    if (usual <= 0) {
-        return usual;
-    }
-    PyObject *own;
-    int found = pyr_own_dict_get(self, method->st->framing->names.gotItem, &own);
-    Py_XDECREF(own);
-    return found < 0 ? -1 : !found;
-}
-
-/* The protocol's own listStack (new reference), if it is a list; NULL: another thing, or
- * an exception. */
-static PyObject *
-own_stack(pyr_framing_method *method, PyObject *self)
-{
-    PyObject *own;
-    (void)pyr_own_dict_get(self, method->st->framing->names.listStack, &own);
-    if (own != NULL && !PyList_CheckExact(own)) {
-        Py_CLEAR(own);
-    }
-    return own;
-}
-
 static PyObject *
 run_banana(banana_run *run, const char *data, Py_ssize_t size, PyObject *lender)
 {
@@ -821,20 +796,22 @@ run_banana(banana_run *run, const char *data, Py_ssize_t size, PyObject *lender)
 }
 
 static PyObject *
-banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char *data,
-            Py_ssize_t size, PyObject *lender)
+banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
+            const char *data, Py_ssize_t size, PyObject *lender)
 {
-    int usual = can_begin(method, self, b, size);
-    PyObject *stack = usual > 0 ? own_stack(method, self) : NULL;
-    if (usual < 0 || (stack == NULL && PyErr_Occurred())) {
-        return NULL;
-    }
-    if (stack == NULL) {
+    PyObject *stack = b->view.list_stack;
+    if (!usual || b->foreign != NULL || (size == 0 && b->size > 0) ||
+        b->view.has_got_item || stack == NULL || !PyList_CheckExact(stack)) {
         return pyr_call_stock(method, self, data, size, lender);
     }
-    banana_run run = {.method = method, .b = b, .self = self, .stack = stack};
+    banana_run run = {.method = method,
+                      .b = b,
+                      .self = self,
+                      .stack = Py_NewRef(stack),
+                      .looked = true,
+                      .usual = true};
     PyObject *result = run_banana(&run, data, size, lender);
-    Py_DECREF(stack);
+    Py_DECREF(run.stack);
     return result;
 }
 
@@ -843,6 +820,6 @@ const pyr_framing_kind pyr_banana_kind = {
     .feed = banana_feed,
     .key = PYR_FRAMING_NAME(bananaBuffer),
     .handler = PYR_FRAMING_NAME(callExpressionReceived),
-    .slot_count = 1,
-    .slots = {SLOT_HANDLER},
+    .slot_count = 3,
+    .slots = {SLOT_HANDLER, SLOT_LIST_STACK, SLOT_GOT_ITEM},
 };

@@ -40,8 +40,11 @@ typedef enum {
     SLOT_LINE_MODE,
     SLOT_PREFIX_LENGTH,
     SLOT_STRUCT_FORMAT,
-    SLOT_RECVD,
     SLOT_HEADER,
+    /* Only what the instance itself has of these. */
+    SLOT_RECVD,
+    SLOT_LIST_STACK,
+    SLOT_GOT_ITEM,
     SLOT_DATA_RECEIVED, /* of all framings: an instance's own takes their place */
     SLOT_COUNT
 } pyr_slot;

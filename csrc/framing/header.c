@@ -193,8 +193,8 @@ packet_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 }
 
 static PyObject *
-header_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char *data,
-            Py_ssize_t size, PyObject *lender)
+header_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
+            int Py_UNUSED(usual), const char *data, Py_ssize_t size, PyObject *lender)
 {
     if (b->broken) {
         Py_RETURN_NONE;

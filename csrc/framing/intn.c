@@ -317,14 +317,10 @@ intn_loop(intn_run *run)
 }
 
 static PyObject *
-intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char *data,
-          Py_ssize_t size, PyObject *lender)
+intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
+          const char *data, Py_ssize_t size, PyObject *lender)
 {
-    int usual = b->foreign != NULL ? 0 : pyr_view_ready(method, b, self);
-    if (usual < 0) {
-        return NULL;
-    }
-    if (!usual) {
+    if (!usual || b->foreign != NULL) {
         return pyr_call_stock(method, self, data, size, lender);
     }
     if (pyr_buffer_attach(b, data, size, lender) < 0) {
@@ -473,7 +469,7 @@ batch_intn_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 
 static PyObject *
 batch_intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
-                const char *data, Py_ssize_t size, PyObject *lender)
+                int Py_UNUSED(usual), const char *data, Py_ssize_t size, PyObject *lender)
 {
     if (b->broken) {
         Py_RETURN_NONE;

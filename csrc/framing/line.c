@@ -242,8 +242,8 @@ finish(pyr_buffer *b, PyObject *result)
 }
 
 static PyObject *
-line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char *data,
-          Py_ssize_t size, PyObject *lender)
+line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
+          const char *data, Py_ssize_t size, PyObject *lender)
 {
     if (b->foreign != NULL) {
         return pyr_call_stock(method, self, data, size, lender);
@@ -255,9 +255,8 @@ line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, const char 
         }
         Py_RETURN_NONE;
     }
-    int usual = pyr_view_ready(method, b, self);
-    if (usual <= 0) {
-        return usual < 0 ? NULL : pyr_call_stock(method, self, data, size, lender);
+    if (!usual) {
+        return pyr_call_stock(method, self, data, size, lender);
     }
     if (pyr_buffer_attach(b, data, size, lender) < 0) {
         return NULL;
@@ -392,13 +391,9 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
 /* lineLengthExceeded for the rest that has no delimiter yet, which stays in the buffer.
  */
 static PyObject *
-line_only_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+line_only_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self, int usual)
 {
-    int usual = b->foreign != NULL ? 0 : pyr_view_ready(method, b, self);
-    if (usual < 0) {
-        return NULL;
-    }
-    if (usual) {
+    if (usual && b->foreign == NULL) {
         if (b->size <= b->view.max_length) {
             Py_RETURN_NONE;
         }
@@ -435,7 +430,11 @@ line_only_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
         end -= detached;
     }
     Py_DECREF(fixed.delimiter_from);
-    return next == STEP_AGAIN ? line_only_rest(method, b, self) : result;
+    if (next != STEP_AGAIN) {
+        return result;
+    }
+    int usual = pyr_view_ready(method, b, self);
+    return usual < 0 ? NULL : line_only_rest(method, b, self, usual);
 }
 
 static PyObject *
@@ -453,14 +452,10 @@ line_only_lines(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ss
 }
 
 static PyObject *
-line_only_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
+line_only_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
                const char *data, Py_ssize_t size, PyObject *lender)
 {
-    int usual = b->foreign != NULL ? 0 : pyr_view_ready(method, b, self);
-    if (usual < 0) {
-        return NULL;
-    }
-    if (!usual || b->view.delimiter_size == 0) {
+    if (!usual || b->foreign != NULL || b->view.delimiter_size == 0) {
         return pyr_call_stock(method, self, data, size, lender);
     }
     if (pyr_buffer_attach(b, data, size, lender) < 0) {
@@ -477,7 +472,7 @@ line_only_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
     if (b->size >= SHORT_LINE) {
         wait_for_delimiter(b, b->view.max_length);
     }
-    return line_only_rest(method, b, self);
+    return line_only_rest(method, b, self, usual);
 }
 
 const pyr_framing_kind pyr_line_only_kind = {
@@ -571,7 +566,7 @@ batch_line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 
 static PyObject *
 batch_line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
-                const char *data, Py_ssize_t size, PyObject *lender)
+                int Py_UNUSED(usual), const char *data, Py_ssize_t size, PyObject *lender)
 {
     if (pyr_buffer_attach(b, data, size, lender) < 0) {
         return NULL;

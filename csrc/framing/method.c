@@ -188,10 +188,11 @@ feed_buffer(pyr_framing_method *method, PyObject *self, pyr_buffer *known,
     }
     b->quiet = 0;
     PyObject *result = NULL;
+    int usual = known != NULL ? b->view.fits : pyr_view_ready(method, b, self);
     /* What receives a message may hand on more data, and so on. */
     core_state *st = method->st;
-    if (pyr_descend(&st->depth, " while receiving data") == 0) {
-        result = method->kind->feed(method, self, b, data, size, lender);
+    if (usual >= 0 && pyr_descend(&st->depth, " while receiving data") == 0) {
+        result = method->kind->feed(method, self, b, usual, data, size, lender);
         pyr_ascend(&st->depth);
     }
     Py_DECREF(b);
@@ -475,6 +476,8 @@ intern_names(pyr_framing_state *framing)
         {SLOT_PREFIX_LENGTH, "prefixLength"},
         {SLOT_STRUCT_FORMAT, "structFormat"},
         {SLOT_RECVD, "recvd"},
+        {SLOT_LIST_STACK, "listStack"},
+        {SLOT_GOT_ITEM, "gotItem"},
         {SLOT_HEADER, "_header"},
         {SLOT_DATA_RECEIVED, "dataReceived"},
     };

@@ -379,12 +379,8 @@ netstring_continue_stock(pyr_framing_method *method, pyr_buffer *b, PyObject *se
 static PyObject *
 netstring_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    for (;;) {
-        int usual = is_escaped(b) ? 0 : pyr_view_ready(method, b, self);
-        if (usual < 0) {
-            return NULL;
-        }
-        if (!usual || !limit_is_usual(b)) {
+    for (int usual = 1; usual >= 0; usual = pyr_view_ready(method, b, self)) {
+        if (!usual || is_escaped(b) || !limit_is_usual(b)) {
             return netstring_continue_stock(method, b, self);
         }
         if (remaining_size(b) == 0) {
@@ -398,6 +394,7 @@ netstring_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
             return next == PARSE_FAILED ? NULL : Py_NewRef(Py_None);
         }
     }
+    return NULL;
 }
 
 /* At the end of a feed: what was lent is copied, and what may come quietly is known. */
@@ -415,14 +412,10 @@ come_to_rest(pyr_buffer *b)
 }
 
 static PyObject *
-netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
+netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
                const char *data, Py_ssize_t size, PyObject *lender)
 {
-    int usual = is_escaped(b) ? 0 : pyr_view_ready(method, b, self);
-    if (usual < 0) {
-        return NULL;
-    }
-    if (!usual || !limit_is_usual(b)) {
+    if (!usual || is_escaped(b) || !limit_is_usual(b)) {
         if (escape(b) < 0) {
             return NULL;
         }
@@ -550,7 +543,8 @@ has_unparsed(const pyr_buffer *b)
 
 static PyObject *
 batch_netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
-                     const char *data, Py_ssize_t size, PyObject *lender)
+                     int Py_UNUSED(usual), const char *data, Py_ssize_t size,
+                     PyObject *lender)
 {
     if (b->broken) {
         Py_RETURN_NONE;

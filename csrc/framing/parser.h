@@ -199,9 +199,10 @@ bool pyr_frame_shown(const pyr_frame *frame, const pyr_buffer *b);
 
 /* ---- kinds of framing ------------------------------------------------------ */
 
+/* `usual` is what pyr_view_ready() gives at the beginning. */
 typedef PyObject *(*pyr_feed_func)(pyr_framing_method *method, PyObject *self,
-                                   pyr_buffer *b, const char *data, Py_ssize_t size,
-                                   PyObject *lender);
+                                   pyr_buffer *b, int usual, const char *data,
+                                   Py_ssize_t size, PyObject *lender);
 
 typedef struct {
     const char *name;

@@ -306,7 +306,7 @@ look_at_class(pyr_framing_method *method, PyTypeObject *type)
     method->class_fits = pyr_view_class_fits(method, type);
     for (int i = 0; i < method->kind->slot_count; i++) {
         pyr_slot slot = method->kind->slots[i];
-        PyObject *value = slot == SLOT_RECVD
+        PyObject *value = slot >= SLOT_RECVD
                               ? NULL
                               : pyr_class_find(type, pyr_view_slot_name(method, slot));
         method->class_value[slot] = value;
@@ -475,6 +475,12 @@ read_slot(pyr_buffer *b, pyr_slot slot, PyObject *own, bool *lasting)
         return parse_truth(value, &view->line_mode, lasting);
     case SLOT_RECVD:
         view->has_recvd = own != NULL;
+        return true;
+    case SLOT_LIST_STACK:
+        view->list_stack = own;
+        return true;
+    case SLOT_GOT_ITEM:
+        view->has_got_item = own != NULL;
         return true;
     case SLOT_HEADER:
         return value != NULL && value == view->header_from;

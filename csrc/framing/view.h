@@ -58,6 +58,8 @@ typedef struct {
     bool paused;
     bool line_mode;
     bool has_recvd;
+    bool has_got_item;     /* a method gotItem of the instance's own */
+    PyObject *list_stack;  /* the instance's own; borrowed, as long as the view holds */
     PyObject *header_from; /* (format size, length index, counts header, unpack) */
 } pyr_view;
 
