@@ -29,12 +29,13 @@ static const concept concepts[] = {
     {0, 0, NULL, pyr_names_exec, pyr_names_traverse, pyr_names_clear},
     {0, 0, pyr_standin_objects, pyr_standin_exec, NULL, NULL},
     {0, 0, NULL, pyr_class_watch_exec, NULL, pyr_class_watch_clear},
-    {ROOM(framing), NULL, pyr_framing_exec, pyr_framing_traverse, pyr_framing_clear},
+    {ROOM(framing), pyr_framing_objects, pyr_framing_exec, NULL, pyr_framing_clear},
     {ROOM(loop), pyr_loop_objects, pyr_loop_exec, NULL, NULL},
     {ROOM(transport), pyr_transport_objects, pyr_transport_exec, NULL,
      pyr_transport_clear},
     {ROOM(tls), pyr_tls_objects, pyr_tls_exec, NULL, pyr_tls_clear},
-    {ROOM(deferred), pyr_deferred_objects, pyr_deferred_exec, pyr_deferred_traverse, pyr_deferred_clear},
+    {ROOM(deferred), pyr_deferred_objects, pyr_deferred_exec, pyr_deferred_traverse,
+     pyr_deferred_clear},
 };
 
 #define CONCEPT_COUNT (sizeof(concepts) / sizeof(concepts[0]))

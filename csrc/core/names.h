@@ -12,6 +12,9 @@ struct core_state;
 
 /* Keep sorted.  X(identifier, "spelling") */
 #define PYR_NAMES(X)                                              \
+    X(BananaError, "BananaError")                                 \
+    X(MAX_LENGTH, "MAX_LENGTH")                                   \
+    X(SIZE_LIMIT, "SIZE_LIMIT")                                   \
     X(Uninitialized, "Uninitialized")                             \
     X(_aborted, "_aborted")                                       \
     X(_alpn_select_helper, "_alpn_select_helper")                 \
@@ -51,49 +54,75 @@ struct core_state;
     X(addWriter, "addWriter")                                     \
     X(addressFamily, "addressFamily")                             \
     X(append, "append")                                           \
+    X(bananaBuffer, "buffer")                                     \
+    X(bananaEncode, "_encode")                                    \
     X(bio_read, "bio_read")                                       \
     X(bio_write, "bio_write")                                     \
+    X(buffer, "_buffer")                                          \
     X(bufferSize, "bufferSize")                                   \
+    X(busy, "_busyReceiving")                                     \
+    X(callExpressionReceived, "callExpressionReceived")           \
     X(callback, "callback")                                       \
     X(callbacks, "_callbacks")                                    \
     X(cancel, "cancel")                                           \
     X(cancellableInlineCallbacks, "_cancellableInlineCallbacks")  \
     X(canceller, "canceller")                                     \
-    X(chainedTo, "_chainedTo")                                    \
     X(childDataReceived, "childDataReceived")                     \
     X(connectionLost, "connectionLost")                           \
     X(connectionRefused, "connectionRefused")                     \
     X(count, "count")                                             \
+    X(currentDialect, "currentDialect")                           \
     X(dash, "-")                                                  \
     X(dataReceived, "dataReceived")                               \
     X(datagramReceived, "datagramReceived")                       \
     X(debug, "debug")                                             \
-    X(debugInfo, "_debugInfo")                                    \
+    X(delimiter, "delimiter")                                     \
     X(disconnecting, "disconnecting")                             \
     X(doRead, "doRead")                                           \
     X(doWrite, "doWrite")                                         \
-    X(dunder_class, "__class__")                                  \
     X(dunder_init, "__init__")                                    \
     X(errback, "errback")                                         \
     X(failResult, "failResult")                                   \
     X(fileno, "fileno")                                           \
     X(fromCoroutine, "fromCoroutine")                             \
+    X(getattribute, "__getattribute__")                           \
+    X(gotItem, "gotItem")                                         \
     X(h, "h")                                                     \
+    X(handleParseError, "_handleParseError")                      \
+    X(header, "_header")                                          \
+    X(headerInvalid, "headerInvalid")                             \
+    X(incomingVocabulary, "incomingVocabulary")                   \
+    X(largestInt, "_largestInt")                                  \
+    X(largestLongInt, "_largestLongInt")                          \
+    X(lengthLimitExceeded, "lengthLimitExceeded")                 \
+    X(lineLengthExceeded, "lineLengthExceeded")                   \
+    X(lineReceived, "lineReceived")                               \
+    X(line_mode, "line_mode")                                     \
+    X(linesReceived, "linesReceived")                             \
+    X(listStack, "listStack")                                     \
     X(logPrefix, "logPrefix")                                     \
     X(logstr, "logstr")                                           \
+    X(makeConnection, "makeConnection")                           \
     X(maxPacketSize, "maxPacketSize")                             \
     X(maxThroughput, "maxThroughput")                             \
     X(name, "name")                                               \
+    X(outgoingSymbols, "outgoingSymbols")                         \
+    X(packetReceived, "packetReceived")                           \
     X(pause, "pause")                                             \
     X(paused, "paused")                                           \
     X(pop, "pop")                                                 \
+    X(popitem, "popitem")                                         \
+    X(prefixLength, "prefixLength")                               \
+    X(prefixLimit, "prefixLimit")                                 \
     X(proc, "proc")                                               \
     X(proto, "proto")                                             \
     X(protocol, "protocol")                                       \
-    X(raiseException, "raiseException")                           \
     X(raise_if_problem, "raise_if_problem")                       \
+    X(rawDataReceived, "rawDataReceived")                         \
     X(readConnectionLost, "readConnectionLost")                   \
     X(recv, "recv")                                               \
+    X(recvd, "recvd")                                             \
+    X(remaining, "_remainingData")                                \
     X(removeReader, "removeReader")                               \
     X(removeWriter, "removeWriter")                               \
     X(resetter, "resetter")                                       \
@@ -102,11 +131,15 @@ struct core_state;
     X(runCallbacks, "_runCallbacks")                              \
     X(seconds, "seconds")                                         \
     X(send, "send")                                               \
+    X(smallestInt, "_smallestInt")                                \
+    X(smallestLongInt, "_smallestLongInt")                        \
     X(startReading, "startReading")                               \
-    X(startRunCallbacks, "_startRunCallbacks")                    \
     X(startWriting, "startWriting")                               \
     X(stopReading, "stopReading")                                 \
     X(stopWriting, "stopWriting")                                 \
+    X(stringReceived, "stringReceived")                           \
+    X(stringsReceived, "stringsReceived")                         \
+    X(structFormat, "structFormat")                               \
     X(system, "system")                                           \
     X(tb, "tb")                                                   \
     X(throw, "throw")                                             \
@@ -114,6 +147,8 @@ struct core_state;
     X(time, "time")                                               \
     X(transport, "transport")                                     \
     X(type, "type")                                               \
+    X(unpack, "unpack")                                           \
+    X(unprocessed, "_unprocessed")                                \
     X(value, "value")                                             \
     X(wrappedProtocol, "wrappedProtocol")                         \
     X(write, "write")                                             \

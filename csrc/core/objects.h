@@ -4,31 +4,6 @@
 
 #include <Python.h>
 
-/* Changes with every change of the class; 0: nothing is known of it. */
-static inline unsigned int
-pyr_type_tag(PyTypeObject *type)
-{
-#if PY_VERSION_HEX < 0x030C0000
-    if (!(type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG)) {
-        return 0;
-    }
-#endif
-    return type->tp_version_tag;
-}
-
-/* Make the class have a tag that its next change takes away; 0 if there are none left. */
-static inline unsigned int
-pyr_type_new_tag(PyTypeObject *type, PyObject *any_name)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    (void)any_name;
-    (void)PyUnstable_Type_AssignVersionTag(type);
-#else
-    (void)_PyType_Lookup(type, any_name);
-#endif
-    return pyr_type_tag(type);
-}
-
 /* self.<name>(argument), or without an argument if that is NULL. */
 static inline PyObject *
 pyr_call_named(PyObject *self, PyObject *name, PyObject *argument)

@@ -17,16 +17,16 @@ typedef struct {
 
 /* The order of the five with ATTRIBUTE_NETSTRING is that of netstring.c. */
 static const attribute_spec attribute_specs[] = {
-    {"_buffer", PYR_FRAMING_NAME(buffer), ATTRIBUTE_CONTENT},
-    {"_busyReceiving", PYR_FRAMING_NAME(buffer), ATTRIBUTE_BUSY},
-    {"_unprocessed", PYR_FRAMING_NAME(unprocessed), ATTRIBUTE_CONTENT},
-    {"_compatibilityOffset", PYR_FRAMING_NAME(unprocessed), ATTRIBUTE_OFFSET},
-    {"buffer", PYR_FRAMING_NAME(bananaBuffer), ATTRIBUTE_CONTENT},
-    {"_remainingData", PYR_FRAMING_NAME(remaining), ATTRIBUTE_NETSTRING},
-    {"_payload", PYR_FRAMING_NAME(remaining), ATTRIBUTE_NETSTRING + 1},
-    {"_state", PYR_FRAMING_NAME(remaining), ATTRIBUTE_NETSTRING + 2},
-    {"_expectedPayloadSize", PYR_FRAMING_NAME(remaining), ATTRIBUTE_NETSTRING + 3},
-    {"_currentPayloadSize", PYR_FRAMING_NAME(remaining), ATTRIBUTE_NETSTRING + 4},
+    {"_buffer", PYR_NAME(buffer), ATTRIBUTE_CONTENT},
+    {"_busyReceiving", PYR_NAME(buffer), ATTRIBUTE_BUSY},
+    {"_unprocessed", PYR_NAME(unprocessed), ATTRIBUTE_CONTENT},
+    {"_compatibilityOffset", PYR_NAME(unprocessed), ATTRIBUTE_OFFSET},
+    {"buffer", PYR_NAME(bananaBuffer), ATTRIBUTE_CONTENT},
+    {"_remainingData", PYR_NAME(remaining), ATTRIBUTE_NETSTRING},
+    {"_payload", PYR_NAME(remaining), ATTRIBUTE_NETSTRING + 1},
+    {"_state", PYR_NAME(remaining), ATTRIBUTE_NETSTRING + 2},
+    {"_expectedPayloadSize", PYR_NAME(remaining), ATTRIBUTE_NETSTRING + 3},
+    {"_currentPayloadSize", PYR_NAME(remaining), ATTRIBUTE_NETSTRING + 4},
 };
 
 #define ATTRIBUTE_COUNT (sizeof(attribute_specs) / sizeof(attribute_specs[0]))

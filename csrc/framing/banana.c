@@ -82,7 +82,7 @@ show_item(banana_run *run)
     int usual = look(run);
     if (usual <= 0) {
         PyObject *rest = usual < 0 ? NULL : rest_bytes(run, run->start);
-        PyObject *name = run->method->st->framing->names.bananaBuffer;
+        PyObject *name = run->method->st->names.bananaBuffer;
         int result = rest == NULL ? -1 : PyObject_SetAttr(run->self, name, rest);
         Py_XDECREF(rest);
         return result;
@@ -149,7 +149,7 @@ plain_number(PyObject *value, long long most)
 long long
 pyr_banana_size_limit(pyr_framing_method *method)
 {
-    PyObject *value = pyr_banana_global(method, method->st->framing->names.SIZE_LIMIT);
+    PyObject *value = pyr_banana_global(method, method->st->names.SIZE_LIMIT);
     if (value == NULL) {
         PyErr_Clear(); /* who compares with it will come upon that */
         return -1;
@@ -167,8 +167,7 @@ read_prefix_limit(banana_run *run)
         run->prefix_limit = -1;
         return usual;
     }
-    PyObject *limit =
-        PyObject_GetAttr(run->self, run->method->st->framing->names.prefixLimit);
+    PyObject *limit = PyObject_GetAttr(run->self, run->method->st->names.prefixLimit);
     if (limit == NULL) {
         return -1;
     }
@@ -210,8 +209,7 @@ banana_error(banana_run *run, const char *text, PyObject *argument)
     if (leave_c(run) < 0) {
         return RUN_FAILED;
     }
-    PyObject *type =
-        pyr_banana_global(run->method, run->method->st->framing->names.BananaError);
+    PyObject *type = pyr_banana_global(run->method, run->method->st->names.BananaError);
     PyObject *message = type == NULL ? NULL : PyUnicode_FromString(text);
     if (message != NULL && argument != NULL) {
         PyObject *arguments = PyTuple_Pack(1, argument);
@@ -238,7 +236,7 @@ check_prefix(banana_run *run, Py_ssize_t size, const char *text)
     if (leave_c(run) < 0) {
         return RUN_FAILED;
     }
-    PyObject *name = run->method->st->framing->names.prefixLimit;
+    PyObject *name = run->method->st->names.prefixLimit;
     PyObject *limit = PyObject_GetAttr(run->self, name);
     PyObject *number = limit == NULL ? NULL : PyLong_FromSsize_t(size);
     int over = number == NULL ? -1 : PyObject_RichCompareBool(number, limit, Py_GT);
@@ -387,8 +385,7 @@ got_item_unusual(banana_run *run, PyObject *item)
     if (leave_c(run) < 0) {
         return -1;
     }
-    PyObject *stack =
-        PyObject_GetAttr(run->self, run->method->st->framing->names.listStack);
+    PyObject *stack = PyObject_GetAttr(run->self, run->method->st->names.listStack);
     int inside = stack == NULL ? -1 : PyObject_IsTrue(stack);
     int result = -1;
     if (inside >= 0) {
@@ -517,8 +514,7 @@ exceeds_size_unusual(banana_run *run, PyObject *length)
     if (leave_c(run) < 0) {
         return -1;
     }
-    PyObject *limit =
-        pyr_banana_global(run->method, run->method->st->framing->names.SIZE_LIMIT);
+    PyObject *limit = pyr_banana_global(run->method, run->method->st->names.SIZE_LIMIT);
     int over = limit == NULL ? -1 : PyObject_RichCompareBool(length, limit, Py_GT);
     Py_XDECREF(limit);
     return over;
@@ -612,7 +608,7 @@ reads_in_c(banana_run *run)
 static PyObject *
 get_word(banana_run *run, PyObject *number)
 {
-    PyObject *name = run->method->st->framing->names.incomingVocabulary;
+    PyObject *name = run->method->st->names.incomingVocabulary;
     PyObject *words = PyObject_GetAttr(run->self, name);
     if (words == NULL) {
         return NULL;
@@ -630,7 +626,8 @@ static int
 speaks_pb(banana_run *run)
 {
     pyr_framing_state *framing = run->method->st->framing;
-    PyObject *dialect = PyObject_GetAttr(run->self, framing->names.currentDialect);
+    const pyr_names *names = &run->method->st->names;
+    PyObject *dialect = PyObject_GetAttr(run->self, names->currentDialect);
     if (dialect == NULL) {
         return -1;
     }
@@ -714,8 +711,7 @@ check_progress(banana_run *run)
         return 0; /* which is longer */
     }
     PyErr_Clear();
-    PyObject *current =
-        PyObject_GetAttr(run->self, run->method->st->framing->names.bananaBuffer);
+    PyObject *current = PyObject_GetAttr(run->self, run->method->st->names.bananaBuffer);
     PyObject *rest = current == NULL ? NULL : rest_bytes(run, run->next);
     int differ = rest == NULL ? -1 : PyObject_RichCompareBool(current, rest, Py_NE);
     PYR_IGNORE_DEPRECATED_BEGIN
@@ -818,8 +814,8 @@ banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual
 const pyr_framing_kind pyr_banana_kind = {
     .name = "banana",
     .feed = banana_feed,
-    .key = PYR_FRAMING_NAME(bananaBuffer),
-    .handler = PYR_FRAMING_NAME(callExpressionReceived),
+    .key = PYR_NAME(bananaBuffer),
+    .handler = PYR_NAME(callExpressionReceived),
     .slot_count = 3,
     .slots = {SLOT_HANDLER, SLOT_LIST_STACK, SLOT_GOT_ITEM},
 };

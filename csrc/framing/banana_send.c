@@ -174,8 +174,8 @@ forget(encoding *e)
 static int
 encode_by_stock(encoding *e, PyObject *element)
 {
-    PyObject *stock = PyDict_GetItemWithError(e->method->fixed,
-                                              e->method->st->framing->names.bananaEncode);
+    PyObject *stock =
+        PyDict_GetItemWithError(e->method->fixed, e->method->st->names.bananaEncode);
     PyObject *stream = stock == NULL ? NULL : new_stream();
     PyObject *write = stream == NULL ? NULL : PyObject_GetAttrString(stream, "write");
     PyObject *result = NULL;
@@ -221,14 +221,13 @@ read_limit(encoding *e, PyObject *name, long long *limit)
 static void
 read_limits(encoding *e)
 {
-    pyr_framing_state *framing = e->method->st->framing;
+    const pyr_names *names = &e->method->st->names;
     int_limits *limits = &e->limits;
-    limits->usual =
-        read_limit(e, framing->names.smallestLongInt, &limits->smallest_long) &&
-        read_limit(e, framing->names.largestLongInt, &limits->largest_long) &&
-        read_limit(e, framing->names.smallestInt, &limits->smallest) &&
-        read_limit(e, framing->names.largestInt, &limits->largest) &&
-        limits->smallest <= 0;
+    limits->usual = read_limit(e, names->smallestLongInt, &limits->smallest_long) &&
+                    read_limit(e, names->largestLongInt, &limits->largest_long) &&
+                    read_limit(e, names->smallestInt, &limits->smallest) &&
+                    read_limit(e, names->largestInt, &limits->largest) &&
+                    limits->smallest <= 0;
     e->has_limits = true;
 }
 
@@ -267,7 +266,7 @@ encode_float(encoding *e, PyObject *element)
 static dialect
 read_symbols(encoding *e)
 {
-    e->symbols = PyObject_GetAttr(e->self, e->method->st->framing->names.outgoingSymbols);
+    e->symbols = PyObject_GetAttr(e->self, e->method->st->names.outgoingSymbols);
     if (e->symbols == NULL || !PyDict_CheckExact(e->symbols)) {
         PyErr_Clear();
         Py_CLEAR(e->symbols);
@@ -280,7 +279,8 @@ static dialect
 read_dialect(encoding *e)
 {
     pyr_framing_state *framing = e->method->st->framing;
-    PyObject *name = PyObject_GetAttr(e->self, framing->names.currentDialect);
+    const pyr_names *names = &e->method->st->names;
+    PyObject *name = PyObject_GetAttr(e->self, names->currentDialect);
     dialect found = DIALECT_UNUSUAL;
     if (name == NULL) {
         PyErr_Clear(); /* stock's code will come upon it */
@@ -437,10 +437,9 @@ encodes_as_stock(pyr_framing_method *method, PyObject *self)
                              pyr_view_class_has_all(method->st, type, method->fixed);
     }
     PyObject *own;
-    int found =
-        method->class_fits
-            ? pyr_own_dict_get(self, method->st->framing->names.bananaEncode, &own)
-            : 1;
+    int found = method->class_fits
+                    ? pyr_own_dict_get(self, method->st->names.bananaEncode, &own)
+                    : 1;
     if (found > 0 && method->class_fits) {
         Py_DECREF(own);
     }
@@ -451,7 +450,7 @@ encodes_as_stock(pyr_framing_method *method, PyObject *self)
 static PyObject *
 write_value(pyr_framing_method *method, PyObject *self, PyObject *value)
 {
-    PyObject *transport = PyObject_GetAttr(self, method->st->framing->names.transport);
+    PyObject *transport = PyObject_GetAttr(self, method->st->names.transport);
     PyObject *written = transport == NULL
                             ? NULL
                             : pyr_call_named(transport, method->st->names.write, value);

@@ -24,6 +24,7 @@
 
 #include "core/class_watch.h"
 #include "core/core.h"
+#include "core/given.h"
 
 typedef struct pyr_framing_method pyr_framing_method;
 typedef struct pyr_buffer pyr_buffer;
@@ -49,54 +50,6 @@ typedef enum {
     SLOT_COUNT
 } pyr_slot;
 
-/* X(identifier, "spelling") */
-#define PYR_FRAMING_NAMES(X)                            \
-    X(BananaError, "BananaError")                       \
-    X(MAX_LENGTH, "MAX_LENGTH")                         \
-    X(SIZE_LIMIT, "SIZE_LIMIT")                         \
-    X(bananaBuffer, "buffer")                           \
-    X(bananaEncode, "_encode")                          \
-    X(brokenPeer, "brokenPeer")                         \
-    X(buffer, "_buffer")                                \
-    X(busy, "_busyReceiving")                           \
-    X(callExpressionReceived, "callExpressionReceived") \
-    X(currentDialect, "currentDialect")                 \
-    X(delimiter, "delimiter")                           \
-    X(disconnecting, "disconnecting")                   \
-    X(getattribute, "__getattribute__")                 \
-    X(gotItem, "gotItem")                               \
-    X(handleParseError, "_handleParseError")            \
-    X(header, "_header")                                \
-    X(headerInvalid, "headerInvalid")                   \
-    X(incomingVocabulary, "incomingVocabulary")         \
-    X(largestInt, "_largestInt")                        \
-    X(largestLongInt, "_largestLongInt")                \
-    X(lengthLimitExceeded, "lengthLimitExceeded")       \
-    X(lineLengthExceeded, "lineLengthExceeded")         \
-    X(lineReceived, "lineReceived")                     \
-    X(line_mode, "line_mode")                           \
-    X(linesReceived, "linesReceived")                   \
-    X(listStack, "listStack")                           \
-    X(loseConnection, "loseConnection")                 \
-    X(makeConnection, "makeConnection")                 \
-    X(outgoingSymbols, "outgoingSymbols")               \
-    X(packetReceived, "packetReceived")                 \
-    X(paused, "paused")                                 \
-    X(popitem, "popitem")                               \
-    X(prefixLength, "prefixLength")                     \
-    X(prefixLimit, "prefixLimit")                       \
-    X(rawDataReceived, "rawDataReceived")               \
-    X(recvd, "recvd")                                   \
-    X(remaining, "_remainingData")                      \
-    X(smallestInt, "_smallestInt")                      \
-    X(smallestLongInt, "_smallestLongInt")              \
-    X(stringReceived, "stringReceived")                 \
-    X(stringsReceived, "stringsReceived")               \
-    X(structFormat, "structFormat")                     \
-    X(transport, "transport")                           \
-    X(unpack, "unpack")                                 \
-    X(unprocessed, "_unprocessed")
-
 /* What the class of the transport seen last has unchanged from StreamConnection. */
 typedef struct {
     pyr_class_seen seen;
@@ -112,12 +65,6 @@ typedef struct pyr_framing_state {
     PyTypeObject *attribute_type;
     PyObject *empty_bytes;
     PyObject *banana_pb; /* the dialect that has a vocabulary */
-    PyObject *slot_names[SLOT_COUNT];
-    struct {
-#define X(identifier, spelling) PyObject *identifier;
-        PYR_FRAMING_NAMES(X)
-#undef X
-    } names;
     pyr_transport_class transport_class;
     pyr_buffer *recent; /* borrowed: the buffer that received last */
     /* The class of a protocol that data came for last, and the framing behind its
@@ -126,8 +73,9 @@ typedef struct pyr_framing_state {
     pyr_framing_method *receiver_method;
 } pyr_framing_state;
 
+extern const pyr_given pyr_framing_objects[];
+
 int pyr_framing_exec(PyObject *module, core_state *st);
-int pyr_framing_traverse(core_state *st, visitproc visit, void *arg);
 void pyr_framing_clear(core_state *st);
 
 #endif

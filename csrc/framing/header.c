@@ -54,8 +54,7 @@ too_short(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *h
     if (reason == NULL) {
         return PACKET_FAILED;
     }
-    packet_next next =
-        give_up(b, self, method->st->framing->names.headerInvalid, header, reason);
+    packet_next next = give_up(b, self, method->st->names.headerInvalid, header, reason);
     Py_DECREF(reason);
     return next;
 }
@@ -63,7 +62,7 @@ too_short(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *h
 static packet_next
 too_long(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *length)
 {
-    return give_up(b, self, method->st->framing->names.lengthLimitExceeded, length, NULL);
+    return give_up(b, self, method->st->names.lengthLimitExceeded, length, NULL);
 }
 
 /* Check the length in a header; the payload's size goes to b->expected. */
@@ -133,7 +132,7 @@ deliver_packet(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     int usual = pyr_view_ready(method, b, self); /* a garbage collection may have run */
     PyObject *header = b->header;
     b->header = NULL;
-    PyObject *name = method->st->framing->names.packetReceived;
+    PyObject *name = method->st->names.packetReceived;
     PyObject *result;
     if (usual < 0) {
         result = NULL;
@@ -226,8 +225,8 @@ const pyr_framing_kind pyr_header_kind = {
     .declared = true,
     .ours = true,
     .feed = header_feed,
-    .key = PYR_FRAMING_NAME(buffer),
-    .handler = PYR_FRAMING_NAME(packetReceived),
+    .key = PYR_NAME(buffer),
+    .handler = PYR_NAME(packetReceived),
     .slot_count = 5,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_TRANSPORT, SLOT_PAUSED, SLOT_HEADER},
 };

@@ -93,7 +93,7 @@ static int
 is_paused(intn_run *run, int usual)
 {
     return usual ? run->b->view.paused
-                 : pyr_attribute_true(run->self, run->method->st->framing->names.paused);
+                 : pyr_attribute_true(run->self, run->method->st->names.paused);
 }
 
 static int
@@ -102,8 +102,7 @@ length_exceeds(intn_run *run, uint64_t length, int usual)
     if (usual && !run->b->view.max_length_huge) {
         return exceeds(length, run->b->view.max_length);
     }
-    PyObject *limit =
-        PyObject_GetAttr(run->self, run->method->st->framing->names.MAX_LENGTH);
+    PyObject *limit = PyObject_GetAttr(run->self, run->method->st->names.MAX_LENGTH);
     PyObject *number = limit == NULL ? NULL : PyLong_FromUnsignedLongLong(length);
     int result = number == NULL ? -1 : PyObject_RichCompareBool(number, limit, Py_GT);
     Py_XDECREF(limit);
@@ -122,7 +121,7 @@ length_limit_exceeded(intn_run *run, uint64_t length)
     if (number == NULL) {
         return RUN_FAILED;
     }
-    PyObject *name = run->method->st->framing->names.lengthLimitExceeded;
+    PyObject *name = run->method->st->names.lengthLimitExceeded;
     PyObject *result = pyr_call_named(run->self, name, number);
     Py_DECREF(number);
     Py_XDECREF(result);
@@ -175,8 +174,7 @@ deliver_string(intn_run *run, Py_ssize_t size, int usual)
     run->b->compatibility_offset = run->before + run->offset;
     PyObject *result =
         usual ? pyr_call_handler(run->method, run->b, run->self, string)
-              : pyr_call_named(run->self, run->method->st->framing->names.stringReceived,
-                               string);
+              : pyr_call_named(run->self, run->method->st->names.stringReceived, string);
     Py_DECREF(string);
     Py_XDECREF(result);
     return result == NULL ? RUN_FAILED : RUN_ON;
@@ -187,12 +185,12 @@ deliver_string(intn_run *run, Py_ssize_t size, int usual)
 static PyObject *
 take_recvd(intn_run *run)
 {
-    pyr_framing_state *framing = run->method->st->framing;
+    const pyr_names *names = &run->method->st->names;
     PyObject *dict = pyr_own_dict(run->self);
     PyObject *value = NULL;
-    if (dict != NULL && PyDict_GetItemRef(dict, framing->names.recvd, &value) > 0 &&
-        (PyDict_DelItem(dict, framing->names.recvd) < 0 ||
-         PyObject_SetAttr(run->self, framing->names.unprocessed, value) < 0)) {
+    if (dict != NULL && PyDict_GetItemRef(dict, names->recvd, &value) > 0 &&
+        (PyDict_DelItem(dict, names->recvd) < 0 ||
+         PyObject_SetAttr(run->self, names->unprocessed, value) < 0)) {
         Py_CLEAR(value);
     }
     Py_XDECREF(dict);
@@ -289,7 +287,7 @@ keep_rest(intn_run *run)
     if (!b->view.attached) {
         /* The callback replaced self.__dict__. */
         PyObject *rest = PyBytes_FromStringAndSize(run->frame.data + run->offset, size);
-        PyObject *name = run->method->st->framing->names.unprocessed;
+        PyObject *name = run->method->st->names.unprocessed;
         int result = rest == NULL ? -1 : PyObject_SetAttr(run->self, name, rest);
         Py_XDECREF(rest);
         return result;
@@ -349,8 +347,8 @@ intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
 const pyr_framing_kind pyr_intn_kind = {
     .name = "intn",
     .feed = intn_feed,
-    .key = PYR_FRAMING_NAME(unprocessed),
-    .handler = PYR_FRAMING_NAME(stringReceived),
+    .key = PYR_NAME(unprocessed),
+    .handler = PYR_NAME(stringReceived),
     .slot_count = 6,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_PAUSED, SLOT_PREFIX_LENGTH,
               SLOT_STRUCT_FORMAT, SLOT_RECVD},
@@ -433,8 +431,7 @@ batch_intn_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     PyObject *result =
         number == NULL
             ? NULL
-            : pyr_call_named(self, method->st->framing->names.lengthLimitExceeded,
-                             number);
+            : pyr_call_named(self, method->st->names.lengthLimitExceeded, number);
     Py_XDECREF(number);
     Py_XDECREF(result);
     return result == NULL ? RUN_FAILED : RUN_RETURN;
@@ -500,8 +497,8 @@ const pyr_framing_kind pyr_batch_intn_kind = {
     .name = "batch_intn",
     .ours = true,
     .feed = batch_intn_feed,
-    .key = PYR_FRAMING_NAME(buffer),
-    .handler = PYR_FRAMING_NAME(stringsReceived),
+    .key = PYR_NAME(buffer),
+    .handler = PYR_NAME(stringsReceived),
     .slot_count = 5,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_PAUSED, SLOT_PREFIX_LENGTH,
               SLOT_STRUCT_FORMAT},

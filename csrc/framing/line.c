@@ -79,7 +79,7 @@ line_length_exceeded(pyr_framing_method *method, PyObject *self, PyObject *line)
     if (line == NULL) {
         return NULL;
     }
-    PyObject *name = method->st->framing->names.lineLengthExceeded;
+    PyObject *name = method->st->names.lineLengthExceeded;
     PyObject *result = pyr_call_named(self, name, line);
     Py_DECREF(line);
     return result;
@@ -156,8 +156,7 @@ raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **r
     if (data == NULL) {
         return STEP_FAILED;
     }
-    PyObject *why =
-        pyr_call_named(self, method->st->framing->names.rawDataReceived, data);
+    PyObject *why = pyr_call_named(self, method->st->names.rawDataReceived, data);
     Py_DECREF(data);
     if (why == NULL) {
         return STEP_FAILED;
@@ -274,8 +273,8 @@ line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
 const pyr_framing_kind pyr_line_kind = {
     .name = "line",
     .feed = line_feed,
-    .key = PYR_FRAMING_NAME(buffer),
-    .handler = PYR_FRAMING_NAME(lineReceived),
+    .key = PYR_NAME(buffer),
+    .handler = PYR_NAME(lineReceived),
     .slot_count = 6,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_TRANSPORT, SLOT_PAUSED, SLOT_DELIMITER,
               SLOT_LINE_MODE},
@@ -336,7 +335,7 @@ too_long(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t s
     if (usual) {
         return size > b->view.max_length;
     }
-    PyObject *limit = PyObject_GetAttr(self, method->st->framing->names.MAX_LENGTH);
+    PyObject *limit = PyObject_GetAttr(self, method->st->names.MAX_LENGTH);
     PyObject *length = limit == NULL ? NULL : PyLong_FromSsize_t(size);
     int result = length == NULL ? -1 : PyObject_RichCompareBool(length, limit, Py_GT);
     Py_XDECREF(limit);
@@ -377,9 +376,8 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
         *result = line_length_exceeded(method, self, line);
         return *result == NULL ? STEP_FAILED : STEP_RETURN;
     }
-    PyObject *why =
-        usual ? pyr_call_handler(method, b, self, line)
-              : pyr_call_named(self, method->st->framing->names.lineReceived, line);
+    PyObject *why = usual ? pyr_call_handler(method, b, self, line)
+                          : pyr_call_named(self, method->st->names.lineReceived, line);
     Py_DECREF(line);
     if (why == NULL) {
         return STEP_FAILED;
@@ -399,7 +397,7 @@ line_only_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self, int us
         }
         return line_length_exceeded(method, self, pyr_buffer_bytes(b));
     }
-    PyObject *rest = PyObject_GetAttr(self, method->st->framing->names.buffer);
+    PyObject *rest = PyObject_GetAttr(self, method->st->names.buffer);
     Py_ssize_t size = rest == NULL ? -1 : PyObject_Size(rest);
     int exceeds = size < 0 ? -1 : too_long(method, b, self, size, 0);
     if (exceeds > 0) {
@@ -478,8 +476,8 @@ line_only_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int us
 const pyr_framing_kind pyr_line_only_kind = {
     .name = "line_only",
     .feed = line_only_feed,
-    .key = PYR_FRAMING_NAME(buffer),
-    .handler = PYR_FRAMING_NAME(lineReceived),
+    .key = PYR_NAME(buffer),
+    .handler = PYR_NAME(lineReceived),
     .slot_count = 4,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_TRANSPORT, SLOT_DELIMITER},
     .delimited = true,
@@ -584,8 +582,8 @@ const pyr_framing_kind pyr_batch_line_kind = {
     .name = "batch_line",
     .ours = true,
     .feed = batch_line_feed,
-    .key = PYR_FRAMING_NAME(buffer),
-    .handler = PYR_FRAMING_NAME(linesReceived),
+    .key = PYR_NAME(buffer),
+    .handler = PYR_NAME(linesReceived),
     .slot_count = 5,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_TRANSPORT, SLOT_PAUSED, SLOT_DELIMITER},
     .delimited = true,

@@ -35,7 +35,7 @@ static int
 take_busy(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
 {
     PyObject *busy;
-    int found = PyDict_GetItemRef(dict, method->st->framing->names.busy, &busy);
+    int found = PyDict_GetItemRef(dict, method->st->names.busy, &busy);
     int truth = found > 0 ? pyr_truth(busy) : found;
     Py_XDECREF(busy);
     b->busy = truth == 1;
@@ -50,11 +50,11 @@ take_busy(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
 static pyr_buffer *
 make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject *kept)
 {
-    pyr_framing_state *framing = method->st->framing;
+    const pyr_names *names = &method->st->names;
     pyr_buffer *b = pyr_buffer_new(method->st, self);
     if (b != NULL && ((kept != NULL && take_content(b, kept) < 0) ||
                       (method->kind->needs_busy && take_busy(method, b, dict) < 0) ||
-                      pyr_own_dict_unshare(dict, framing->names.popitem) < 0 ||
+                      pyr_own_dict_unshare(dict, names->popitem) < 0 ||
                       PyDict_SetItem(dict, pyr_key(method), (PyObject *)b) < 0)) {
         Py_CLEAR(b);
     }
@@ -454,47 +454,6 @@ static PyType_Spec method_spec = {
 
 /* ---- module ---------------------------------------------------------------- */
 
-static int
-intern(PyObject **place, const char *text)
-{
-    *place = PyUnicode_InternFromString(text);
-    return *place == NULL ? -1 : 0;
-}
-
-static int
-intern_names(pyr_framing_state *framing)
-{
-    static const struct {
-        pyr_slot slot;
-        const char *name;
-    } slots[] = {
-        {SLOT_MAX_LENGTH, "MAX_LENGTH"},
-        {SLOT_TRANSPORT, "transport"},
-        {SLOT_PAUSED, "paused"},
-        {SLOT_DELIMITER, "delimiter"},
-        {SLOT_LINE_MODE, "line_mode"},
-        {SLOT_PREFIX_LENGTH, "prefixLength"},
-        {SLOT_STRUCT_FORMAT, "structFormat"},
-        {SLOT_RECVD, "recvd"},
-        {SLOT_LIST_STACK, "listStack"},
-        {SLOT_GOT_ITEM, "gotItem"},
-        {SLOT_HEADER, "_header"},
-        {SLOT_DATA_RECEIVED, "dataReceived"},
-    };
-#define X(identifier, spelling)                             \
-    if (intern(&framing->names.identifier, spelling) < 0) { \
-        return -1;                                          \
-    }
-    PYR_FRAMING_NAMES(X)
-#undef X
-    for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
-        if (intern(&framing->slot_names[slots[i].slot], slots[i].name) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 /* What a transport does with received bytes; here for the tests. */
 static PyObject *
 framing_feed(PyObject *module, PyObject *args)
@@ -527,6 +486,16 @@ static PyMethodDef framing_functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
+const pyr_given pyr_framing_objects[] = {
+    PYR_MADE(pyr_framing_state, buffer_type),
+    PYR_MADE(pyr_framing_state, method_type),
+    PYR_MADE(pyr_framing_state, attribute_type),
+    PYR_MADE(pyr_framing_state, receiver_method),
+    PYR_MADE(pyr_framing_state, empty_bytes),
+    PYR_MADE(pyr_framing_state, banana_pb),
+    {NULL},
+};
+
 int
 pyr_framing_exec(PyObject *module, core_state *st)
 {
@@ -535,7 +504,7 @@ pyr_framing_exec(PyObject *module, core_state *st)
     if (PyModule_AddFunctions(module, framing_functions) < 0) {
         return -1;
     }
-    if (intern_names(framing) < 0 || pyr_buffer_exec(module, st) < 0) {
+    if (pyr_buffer_exec(module, st) < 0) {
         return -1;
     }
     framing->method_type =
@@ -550,32 +519,9 @@ pyr_framing_exec(PyObject *module, core_state *st)
     return 0;
 }
 
-int
-pyr_framing_traverse(core_state *st, visitproc visit, void *arg)
-{
-    pyr_framing_state *framing = st->framing;
-    Py_VISIT(framing->buffer_type);
-    Py_VISIT(framing->method_type);
-    Py_VISIT(framing->attribute_type);
-    Py_VISIT(framing->receiver_method);
-    return 0;
-}
-
 void
 pyr_framing_clear(core_state *st)
 {
     pyr_framing_state *framing = st->framing;
-    Py_CLEAR(framing->buffer_type);
-    Py_CLEAR(framing->method_type);
-    Py_CLEAR(framing->attribute_type);
-    Py_CLEAR(framing->empty_bytes);
-    Py_CLEAR(framing->banana_pb);
-    Py_CLEAR(framing->receiver_method);
     memset(&framing->receiver, 0, sizeof(framing->receiver));
-#define X(identifier, spelling) Py_CLEAR(framing->names.identifier);
-    PYR_FRAMING_NAMES(X)
-#undef X
-    for (int i = 0; i < SLOT_COUNT; i++) {
-        Py_CLEAR(framing->slot_names[i]);
-    }
 }

@@ -21,9 +21,9 @@ pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict)
     Py_INCREF(dict); /* a new object may run a garbage collection, and so any code */
     pyr_buffer *b = pyr_buffer_new(st, self);
     int result = -1;
-    if (b != NULL && pyr_own_dict_unshare(dict, st->framing->names.popitem) == 0) {
+    if (b != NULL && pyr_own_dict_unshare(dict, st->names.popitem) == 0) {
         b->ready = true;
-        result = PyDict_SetItem(dict, st->framing->names.remaining, (PyObject *)b);
+        result = PyDict_SetItem(dict, st->names.remaining, (PyObject *)b);
     }
     Py_XDECREF(b);
     for (int i = ESCAPE_PAYLOAD; result == 0 && i < ESCAPE_COUNT; i++) {
@@ -286,8 +286,7 @@ take_string(pyr_buffer *b)
 static int
 handle_parse_error(pyr_framing_method *method, PyObject *self)
 {
-    PyObject *result =
-        pyr_call_named(self, method->st->framing->names.handleParseError, NULL);
+    PyObject *result = pyr_call_named(self, method->st->names.handleParseError, NULL);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -434,8 +433,8 @@ netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int us
 const pyr_framing_kind pyr_netstring_kind = {
     .name = "netstring",
     .feed = netstring_feed,
-    .key = PYR_FRAMING_NAME(remaining),
-    .handler = PYR_FRAMING_NAME(stringReceived),
+    .key = PYR_NAME(remaining),
+    .handler = PYR_NAME(stringReceived),
     .slot_count = 2,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH},
     .needs_ready = true,
@@ -571,8 +570,8 @@ const pyr_framing_kind pyr_batch_netstring_kind = {
     .name = "batch_netstring",
     .ours = true,
     .feed = batch_netstring_feed,
-    .key = PYR_FRAMING_NAME(buffer),
-    .handler = PYR_FRAMING_NAME(stringsReceived),
+    .key = PYR_NAME(buffer),
+    .handler = PYR_NAME(stringsReceived),
     .slot_count = 3,
     .slots = {SLOT_HANDLER, SLOT_MAX_LENGTH, SLOT_PAUSED},
 };

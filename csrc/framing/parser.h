@@ -242,18 +242,10 @@ struct pyr_framing_method {
     PyObject *slot_names[SLOT_COUNT]; /* of kind->slots; borrowed from the state */
 };
 
-#define PYR_FRAMING_NAME(identifier) offsetof(pyr_framing_state, names.identifier)
-
-static inline PyObject *
-pyr_framing_name(const pyr_framing_method *method, size_t offset)
-{
-    return *(PyObject **)((char *)method->st->framing + offset);
-}
-
 static inline PyObject *
 pyr_key(const pyr_framing_method *method)
 {
-    return pyr_framing_name(method, method->kind->key);
+    return pyr_name_at(method->st, method->kind->key);
 }
 
 /* ---- attributes ------------------------------------------------------------ */

@@ -47,7 +47,7 @@ look_at_transport(core_state *st, PyTypeObject *type)
 {
     pyr_transport_class *known = &st->framing->transport_class;
     PyTypeObject *ours = st->transport_type;
-    PyObject *disconnecting = st->framing->names.disconnecting;
+    PyObject *disconnecting = st->names.disconnecting;
     memset(known, 0, sizeof(*known));
     pyr_class_see(st, &known->seen, type);
     if (ours != NULL && PyType_IsSubtype(type, ours) &&
@@ -86,7 +86,7 @@ ask_transport(core_state *st, PyObject *transport, bool checked, bool *quiet)
     if (known.disconnecting) {
         return st->transport_ops->disconnecting(transport);
     }
-    PyObject *value = PyObject_GetAttr(transport, st->framing->names.disconnecting);
+    PyObject *value = PyObject_GetAttr(transport, st->names.disconnecting);
     if (value == NULL) {
         return -1;
     }
@@ -104,10 +104,9 @@ pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool chec
     if (*usual < 0) {
         return -1;
     }
-    PyObject *transport =
-        *usual && b->view.transport != NULL
-            ? Py_NewRef(b->view.transport)
-            : PyObject_GetAttr(self, method->st->framing->names.transport);
+    PyObject *transport = *usual && b->view.transport != NULL
+                              ? Py_NewRef(b->view.transport)
+                              : PyObject_GetAttr(self, method->st->names.transport);
     if (transport == NULL) {
         return -1;
     }
@@ -161,7 +160,7 @@ add_delimiter(PyObject *line, PyObject *delimiter)
 static PyObject *
 send_line(core_state *st, PyObject *self, PyObject *line)
 {
-    PyObject *transport = PyObject_GetAttr(self, st->framing->names.transport);
+    PyObject *transport = PyObject_GetAttr(self, st->names.transport);
     if (transport == NULL) {
         return NULL;
     }
@@ -170,9 +169,8 @@ send_line(core_state *st, PyObject *self, PyObject *line)
     if (!in_c) {
         write = PyObject_GetAttr(transport, st->names.write);
     }
-    PyObject *delimiter = in_c || write != NULL
-                              ? PyObject_GetAttr(self, st->framing->names.delimiter)
-                              : NULL;
+    PyObject *delimiter =
+        in_c || write != NULL ? PyObject_GetAttr(self, st->names.delimiter) : NULL;
     PyObject *whole = delimiter == NULL ? NULL : add_delimiter(line, delimiter);
     PyObject *result = NULL;
     if (whole != NULL) {

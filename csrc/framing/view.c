@@ -14,7 +14,7 @@ pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     /* Until 3.12 what ends with a function that a class has lost runs before CPython
      * tells of that. */
     if (handler == NULL || Py_REFCNT(handler) == 0) {
-        return pyr_call_named(self, pyr_framing_name(method, method->kind->handler),
+        return pyr_call_named(self, pyr_name_at(method->st, method->kind->handler),
                               message);
     }
     PyObject *arguments[2] = {self, message};
@@ -29,7 +29,7 @@ pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                      PyObject *message)
 {
     if (!pyr_view_holds(method, b, self, false)) {
-        return pyr_call_named(self, pyr_framing_name(method, method->kind->handler),
+        return pyr_call_named(self, pyr_name_at(method->st, method->kind->handler),
                               message);
     }
     return pyr_call_handler(method, b, self, message);
@@ -210,8 +210,22 @@ parse_prefix(pyr_view *view, PyObject *format, PyObject *length)
 PyObject *
 pyr_view_slot_name(const pyr_framing_method *method, pyr_slot slot)
 {
-    return slot == SLOT_HANDLER ? pyr_framing_name(method, method->kind->handler)
-                                : method->st->framing->slot_names[slot];
+    static const size_t names[SLOT_COUNT] = {
+        [SLOT_MAX_LENGTH] = PYR_NAME(MAX_LENGTH),
+        [SLOT_TRANSPORT] = PYR_NAME(transport),
+        [SLOT_PAUSED] = PYR_NAME(paused),
+        [SLOT_DELIMITER] = PYR_NAME(delimiter),
+        [SLOT_LINE_MODE] = PYR_NAME(line_mode),
+        [SLOT_PREFIX_LENGTH] = PYR_NAME(prefixLength),
+        [SLOT_STRUCT_FORMAT] = PYR_NAME(structFormat),
+        [SLOT_RECVD] = PYR_NAME(recvd),
+        [SLOT_LIST_STACK] = PYR_NAME(listStack),
+        [SLOT_GOT_ITEM] = PYR_NAME(gotItem),
+        [SLOT_HEADER] = PYR_NAME(header),
+        [SLOT_DATA_RECEIVED] = PYR_NAME(dataReceived),
+    };
+    return pyr_name_at(method->st,
+                       slot == SLOT_HANDLER ? method->kind->handler : names[slot]);
 }
 
 bool
@@ -223,7 +237,7 @@ pyr_view_ordinary_access(core_state *st, PyTypeObject *type)
     /* A class with __getattr__ only: it is asked for missing names, and none is missing.
      */
     return type->tp_getattro == PyObject_GenericGetAttr ||
-           pyr_class_has(st, type, st->framing->names.getattribute,
+           pyr_class_has(st, type, st->names.getattribute,
                          (PyObject *)&PyBaseObject_Type);
 }
 
@@ -524,7 +538,7 @@ static int
 read_declaration(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     pyr_view *view = &b->view;
-    PyObject *name = method->st->framing->names.header;
+    PyObject *name = method->st->names.header;
     PyObject *value;
     int found = pyr_own_dict_get(self, name, &value);
     if (found == 0) {

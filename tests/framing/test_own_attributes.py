@@ -20,7 +20,6 @@ from pyreactor import basic
 from tests.support import CHECKOUT, PROGRAMS
 
 
-
 def connected(type_: Callable[[], Any]) -> Any:
     protocol = type_()
     protocol.makeConnection(StringTransport())
