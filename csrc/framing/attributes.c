@@ -156,11 +156,10 @@ set_buffer_attribute(pyr_buffer *b, const attribute_spec *spec, PyObject *value)
 static PyObject *
 own_value(framing_attribute *attribute, PyObject *instance, bool *is_buffer)
 {
-    pyr_framing_state *framing = attribute->st->framing;
-    PyObject *key = *(PyObject **)((char *)framing + attribute->spec->key);
+    PyObject *key = pyr_name_at(attribute->st, attribute->spec->key);
     PyObject *kept;
     int found = pyr_own_dict_get(instance, key, &kept);
-    *is_buffer = found > 0 && Py_IS_TYPE(kept, framing->buffer_type);
+    *is_buffer = found > 0 && Py_IS_TYPE(kept, attribute->st->framing->buffer_type);
     if (found >= 0 && !*is_buffer && key != attribute->name) {
         Py_XDECREF(kept);
         (void)pyr_own_dict_get(instance, attribute->name, &kept);
