@@ -337,7 +337,7 @@ ops_write(PyObject *transport, PyObject *data)
 static bool
 ops_disconnecting(PyObject *transport)
 {
-    return pyr_stream_disconnecting((StreamConnection *)transport);
+    return ((StreamConnection *)transport)->disconnecting;
 }
 
 static const pyr_transport_ops transport_ops = {

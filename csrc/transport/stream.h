@@ -7,16 +7,6 @@
 
 #include "core/core.h"
 
-#include <stdbool.h>
-
-typedef struct StreamConnection StreamConnection;
-
-/* The method write(), which goes through TLS after startTLS; the reference is new. */
-PyObject *pyr_stream_write_method(StreamConnection *self, PyObject *data);
-
-/* The flag `disconnecting`. */
-bool pyr_stream_disconnecting(StreamConnection *self);
-
 int pyr_stream_exec(PyObject *module, core_state *st);
 
 #endif

@@ -69,7 +69,7 @@ stream_log_prefix(PyObject *op)
 
 /* With nothing to do after the send, no Python code runs and no log context is needed. */
 static bool
-is_plain(StreamConnection *self)
+runs_no_python(StreamConnection *self)
 {
     return !pyr_stream_has_producer(self) && !self->disconnecting &&
            !self->write_disconnecting && !(self->overrides & (OWN_OUTPUT | OWN_WATCH)) &&
@@ -167,7 +167,7 @@ stream_flush(Selectable *op)
         }
         return false;
     }
-    if (is_plain(self)) {
+    if (runs_no_python(self)) {
         enum pyr_send_result result = pyr_stream_send_pending(self);
         if (result == SEND_ALL || result == SEND_BLOCKED) {
             PyObject *why = pyr_stream_after_send(self, result);

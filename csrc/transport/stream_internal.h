@@ -18,6 +18,8 @@ enum { OWN_READ = 1, OWN_WRITE = 2, OWN_PREFIX = 4, OWN_SEND = 8, OWN_WATCH = 16
 /* A system call that reads into the items, or writes them. */
 typedef ssize_t (*pyr_transfer)(int fd, struct iovec *items, int count);
 
+typedef struct StreamConnection StreamConnection;
+
 /* What differs between the kinds of streams.  A class names its kind by _kind (str). */
 typedef struct {
     const pyr_selectable_ops *ops;
@@ -223,6 +225,7 @@ int pyr_stream_check_bytes(PyObject *data);
 /* write() and writeSequence(): below TLS, and as the methods, which go through TLS after
  * startTLS.  The reference is new. */
 PyObject *pyr_stream_write(StreamConnection *self, PyObject *data);
+PyObject *pyr_stream_write_method(StreamConnection *self, PyObject *data);
 PyObject *pyr_stream_write_sequence(StreamConnection *self, PyObject *items);
 PyObject *pyr_stream_write_sequence_method(StreamConnection *self, PyObject *items);
 

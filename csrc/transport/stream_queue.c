@@ -103,12 +103,6 @@ pyr_stream_write_method(StreamConnection *self, PyObject *data)
                      : pyr_stream_write(self, data);
 }
 
-bool
-pyr_stream_disconnecting(StreamConnection *self)
-{
-    return self->disconnecting;
-}
-
 /* Check all items, or queue them.  Stock iterates anew for each of the two, so that of a
  * generator nothing is sent. */
 static int
