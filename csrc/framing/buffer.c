@@ -28,8 +28,9 @@ pyr_buffer_new(core_state *st, const void *owner)
 static void
 drop_content(pyr_buffer *b)
 {
-    b->data = b->memory;
+    b->data = b->block == NULL ? NULL : pyr_block_start(b->block);
     b->size = 0;
+    b->lead_size = 0;
     b->quiet = 0;
     b->awaited = 0;
     b->scanned = 0;
@@ -39,11 +40,6 @@ drop_content(pyr_buffer *b)
 }
 
 /* ---- blocks ---------------------------------------------------------------- */
-
-#define HEADER ((Py_ssize_t)offsetof(PyBytesObject, ob_sval))
-
-static_assert(PYR_MOST_LEAD <= offsetof(PyBytesObject, ob_sval),
-              "the lead lies where the header will be");
 
 /*
  * Ask for huge pages under a large block: most of what a large message costs are the page
@@ -66,51 +62,22 @@ advise_huge(void *memory, Py_ssize_t size)
 #endif
 }
 
-/* A block, or the block of `memory` with another capacity; NULL: no memory, and that of
- * before is as it was. */
-static char *
-resize_block(char *memory, Py_ssize_t capacity)
-{
-    size_t size = (size_t)(HEADER + capacity + 1);
-    char *block =
-        memory == NULL ? PyObject_Malloc(size) : PyObject_Realloc(memory - HEADER, size);
-    if (block == NULL) {
-        return NULL;
-    }
-    advise_huge(block, capacity);
-    return block + HEADER;
-}
-
-static void
-free_block(char *memory)
-{
-    if (memory != NULL) {
-        PyObject_Free(memory - HEADER);
-    }
-}
-
-/* The first `size` bytes of a block as bytes, which the block becomes. */
+/* A new block; NULL with an exception set. */
 static PyObject *
-block_as_bytes(char *memory, Py_ssize_t size, Py_ssize_t capacity)
+new_block(Py_ssize_t capacity)
 {
-    if (capacity - size > size / 8) {
-        char *smaller = resize_block(memory, size);
-        memory = smaller == NULL ? memory : smaller;
+    PyObject *block = PyBytes_FromStringAndSize(NULL, capacity);
+    if (block != NULL) {
+        advise_huge(PyBytes_AS_STRING(block), capacity);
     }
-    PyObject *bytes = (PyObject *)(memory - HEADER);
-    PyObject_InitVar((PyVarObject *)bytes, &PyBytes_Type, size);
-    PYR_IGNORE_DEPRECATED_BEGIN((PyBytesObject *)bytes)->ob_shash = -1;
-    PYR_IGNORE_DEPRECATED_END
-    memory[size] = '\0';
-    return bytes;
+    return block;
 }
 
 PyObject *
 pyr_new_large_message(const char *data, Py_ssize_t size)
 {
-    PyObject *message = PyBytes_FromStringAndSize(NULL, size);
+    PyObject *message = new_block(size);
     if (message != NULL) {
-        advise_huge(PyBytes_AS_STRING(message), size);
         memcpy(PyBytes_AS_STRING(message), data, (size_t)size);
     }
     return message;
@@ -118,24 +85,28 @@ pyr_new_large_message(const char *data, Py_ssize_t size)
 
 /* ---- growing --------------------------------------------------------------- */
 
+/* Own this block (stolen), in which the content is. */
+static void
+own_block(pyr_buffer *b, PyObject *block)
+{
+    Py_XSETREF(b->block, block);
+    b->data = pyr_block_start(block);
+    b->external = false;
+    Py_CLEAR(b->lender);
+}
+
 /* Put the content, of `size` bytes at `data` now, into a fresh block. */
 static int
 move_to_new_memory(pyr_buffer *b, Py_ssize_t capacity)
 {
-    char *memory = resize_block(NULL, capacity);
-    if (memory == NULL) {
-        PyErr_NoMemory();
+    PyObject *block = new_block(capacity);
+    if (block == NULL) {
         return -1;
     }
     if (b->size > 0) {
-        memcpy(memory - b->lead, b->data, (size_t)b->size);
+        memcpy(pyr_block_start(block), b->data, (size_t)b->size);
     }
-    free_block(b->memory);
-    b->memory = memory;
-    b->capacity = capacity;
-    b->data = memory - b->lead;
-    b->external = false;
-    Py_CLEAR(b->lender);
+    own_block(b, block);
     return 0;
 }
 
@@ -162,29 +133,16 @@ grown_capacity(const pyr_buffer *b, Py_ssize_t capacity, Py_ssize_t needed)
     return grown < LEAST_CAPACITY ? LEAST_CAPACITY : grown;
 }
 
-/* A large block is not grown in place: the kernel would move its pages, and give up the
- * huge ones. */
 static int
 grow(pyr_buffer *b, Py_ssize_t needed)
 {
-    Py_ssize_t capacity = grown_capacity(b, b->external ? 0 : b->capacity, needed);
-    if (b->external || b->memory == NULL || b->data != b->memory - b->lead ||
-        capacity >= HUGE_SIZE) {
-        if (move_to_new_memory(b, capacity) == 0) {
-            return 0;
-        }
-        PyErr_Clear(); /* so much there is not; perhaps what is needed is there */
-        return move_to_new_memory(b, needed);
+    Py_ssize_t capacity =
+        b->external || b->block == NULL ? 0 : pyr_block_size(b->block);
+    if (move_to_new_memory(b, grown_capacity(b, capacity, needed)) == 0) {
+        return 0;
     }
-    char *memory = resize_block(b->memory, capacity);
-    if (memory == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    b->memory = memory;
-    b->capacity = capacity;
-    b->data = memory - b->lead;
-    return 0;
+    PyErr_Clear(); /* so much there is not; perhaps what is needed is there */
+    return move_to_new_memory(b, needed);
 }
 
 static int
@@ -195,17 +153,17 @@ reserve(pyr_buffer *b, Py_ssize_t extra)
         return -1;
     }
     Py_ssize_t needed = b->size + extra;
-    if (b->external || b->memory == NULL) {
+    if (b->external || b->block == NULL) {
         return grow(b, needed);
     }
-    if (b->memory + b->capacity - b->data >= needed) {
+    char *start = pyr_block_start(b->block);
+    if (start + pyr_block_size(b->block) - b->data >= needed) {
         return 0;
     }
     /* Moving down is paid for by the bytes consumed since the last move. */
-    Py_ssize_t offset = b->data - b->memory;
-    if (needed <= b->capacity && offset >= b->size) {
-        memmove(b->memory - b->lead, b->data, (size_t)b->size);
-        b->data = b->memory - b->lead;
+    if (needed <= pyr_block_size(b->block) && b->data - start >= b->size) {
+        memmove(start, b->data, (size_t)b->size);
+        b->data = start;
         return 0;
     }
     return grow(b, needed);
@@ -224,41 +182,42 @@ append(pyr_buffer *b, const char *data, Py_ssize_t size)
 
 /* ---- the content ----------------------------------------------------------- */
 
+/* The size of what is held apart before `data`. */
 static Py_ssize_t
-delivered_size(const pyr_buffer *b)
+size_before(const pyr_buffer *b)
 {
-    return b->delivered == NULL ? 0
-                                : b->delivered_lead_size + PyBytes_GET_SIZE(b->delivered);
+    return b->lead_size + (b->delivered == NULL ? 0 : PyBytes_GET_SIZE(b->delivered));
 }
 
+/* All of the content. */
 static void
-copy_delivered(const pyr_buffer *b, char *to)
+copy_content(const pyr_buffer *b, char *to)
 {
-    memcpy(to, b->delivered_lead, (size_t)b->delivered_lead_size);
-    memcpy(to + b->delivered_lead_size, PyBytes_AS_STRING(b->delivered),
-           (size_t)PyBytes_GET_SIZE(b->delivered));
+    memcpy(to, b->lead, (size_t)b->lead_size);
+    to += b->lead_size;
+    if (b->delivered != NULL) {
+        Py_ssize_t size = PyBytes_GET_SIZE(b->delivered);
+        memcpy(to, PyBytes_AS_STRING(b->delivered), (size_t)size);
+        to += size;
+    }
+    if (b->size > 0) {
+        memcpy(to, b->data, (size_t)b->size);
+    }
 }
 
-/* Put the message that was handed out back before the rest, as one content. */
-static int
-undeliver(pyr_buffer *b)
+int
+pyr_buffer_join(pyr_buffer *b)
 {
-    Py_ssize_t before = delivered_size(b);
-    char *memory = resize_block(NULL, before + b->size);
-    if (memory == NULL) {
-        PyErr_NoMemory();
+    Py_ssize_t size = size_before(b) + b->size;
+    PyObject *block = new_block(size < LEAST_CAPACITY ? LEAST_CAPACITY : size);
+    if (block == NULL) {
         return -1;
     }
-    copy_delivered(b, memory);
-    if (b->size > 0) {
-        memcpy(memory + before, b->data, (size_t)b->size);
-    }
-    free_block(b->memory);
-    b->memory = memory;
-    b->capacity = b->size = before + b->size;
-    b->data = memory;
-    b->external = false;
-    Py_CLEAR(b->lender);
+    copy_content(b, pyr_block_start(block));
+    own_block(b, block);
+    b->size = size;
+    b->awaited = 0;
+    b->lead_size = 0;
     Py_CLEAR(b->delivered);
     return 0;
 }
@@ -266,7 +225,7 @@ undeliver(pyr_buffer *b)
 int
 pyr_buffer_attach_slow(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *lender)
 {
-    if (b->delivered != NULL && undeliver(b) < 0) {
+    if (b->delivered != NULL && pyr_buffer_join(b) < 0) {
         return -1;
     }
     if (size == 0) {
@@ -286,33 +245,33 @@ pyr_buffer_attach_slow(pyr_buffer *b, const char *data, Py_ssize_t size, PyObjec
 int
 pyr_buffer_settle_slow(pyr_buffer *b)
 {
+    Py_ssize_t capacity = b->block == NULL ? 0 : pyr_block_size(b->block);
     if (b->size == 0) {
         drop_content(b);
-        if (b->capacity > PYR_IDLE_CAPACITY) {
-            free_block(b->memory);
-            b->memory = NULL;
+        if (capacity > PYR_IDLE_CAPACITY) {
+            Py_CLEAR(b->block);
             b->data = NULL;
-            b->capacity = 0;
         }
         return 0;
     }
     if (b->external) {
-        if (b->size > b->capacity) {
+        if (b->size > capacity) {
             int result = move_to_new_memory(b, grown_capacity(b, 0, b->size));
             if (result < 0) {
                 drop_content(b); /* it must not point at memory that ends here */
             }
             return result;
         }
-        memcpy(b->memory - b->lead, b->data, (size_t)b->size);
-        b->data = b->memory - b->lead;
+        char *start = pyr_block_start(b->block);
+        memcpy(start, b->data, (size_t)b->size);
+        b->data = start;
         b->external = false;
         Py_CLEAR(b->lender);
         return 0;
     }
-    if (b->capacity > PYR_IDLE_CAPACITY && b->size < b->capacity / 8) {
-        Py_ssize_t capacity = grown_capacity(b, 0, b->size);
-        return capacity < b->capacity / 2 ? move_to_new_memory(b, capacity) : 0;
+    if (capacity > PYR_IDLE_CAPACITY && b->size < capacity / 8) {
+        Py_ssize_t less = grown_capacity(b, 0, b->size);
+        return less < capacity / 2 ? move_to_new_memory(b, less) : 0;
     }
     return 0;
 }
@@ -333,22 +292,17 @@ pyr_buffer_reset(pyr_buffer *b)
 {
     drop_content(b);
     Py_CLEAR(b->foreign);
-    free_block(b->memory);
-    b->memory = NULL;
+    Py_CLEAR(b->block);
     b->data = NULL;
-    b->capacity = 0;
 }
 
 PyObject *
 pyr_buffer_bytes(pyr_buffer *b)
 {
-    if (b->delivered != NULL) {
-        Py_ssize_t before = delivered_size(b);
-        PyObject *bytes = PyBytes_FromStringAndSize(NULL, before + b->size);
+    if (b->lead_size > 0) {
+        PyObject *bytes = PyBytes_FromStringAndSize(NULL, size_before(b) + b->size);
         if (bytes != NULL) {
-            copy_delivered(b, PyBytes_AS_STRING(bytes));
-            memcpy(PyBytes_AS_STRING(bytes) + before, b->size ? b->data : "",
-                   (size_t)b->size);
+            copy_content(b, PyBytes_AS_STRING(bytes));
         }
         return bytes;
     }
@@ -362,8 +316,8 @@ pyr_buffer_bytes(pyr_buffer *b)
 PyObject *
 pyr_buffer_take(pyr_buffer *b)
 {
-    PyObject *content = b->external ? NULL : pyr_buffer_detach(b, 0, b->size, b->size);
-    if (content == NULL) {
+    PyObject *content = pyr_buffer_detach(b, b->size, b->size);
+    if (content == NULL && !PyErr_Occurred()) {
         content = pyr_buffer_bytes(b);
     }
     if (content != NULL) {
@@ -411,41 +365,42 @@ wasteful(Py_ssize_t size, Py_ssize_t capacity)
 }
 
 static PyObject *
-detach(pyr_frame *frame, Py_ssize_t lead, Py_ssize_t size, Py_ssize_t consumed)
+detach(pyr_frame *frame, Py_ssize_t size, Py_ssize_t consumed)
 {
     Py_ssize_t rest = frame->size - consumed;
-    if (size < DETACH_LEAST || rest > size / 4 || frame->memory == NULL ||
-        frame->data + lead != frame->memory || wasteful(size, frame->capacity)) {
+    if (size < DETACH_LEAST || rest > size / 4 || frame->block == NULL ||
+        frame->data != pyr_block_start(frame->block) ||
+        wasteful(size, pyr_block_size(frame->block))) {
         return NULL;
     }
-    char *memory = NULL;
-    Py_ssize_t capacity = rest < LEAST_CAPACITY ? LEAST_CAPACITY : rest;
+    PyObject *block = NULL;
     if (rest > 0) {
-        memory = resize_block(NULL, capacity);
-        if (memory == NULL) {
+        block = new_block(rest < LEAST_CAPACITY ? LEAST_CAPACITY : rest);
+        if (block == NULL) {
             return NULL;
         }
-        memcpy(memory - lead, frame->data + consumed, (size_t)rest);
+        memcpy(pyr_block_start(block), frame->data + consumed, (size_t)rest);
     }
-    PyObject *message = block_as_bytes(frame->memory, size, frame->capacity);
-    frame->memory = memory;
-    frame->capacity = memory == NULL ? 0 : capacity;
-    frame->data = memory == NULL ? NULL : memory - lead;
+    PyObject *message = frame->block;
+    frame->block = block;
+    frame->data = block == NULL ? NULL : pyr_block_start(block);
     frame->size = rest;
+    (void)_PyBytes_Resize(&message, size); /* NULL if it fails, with an exception */
     return message;
 }
 
 PyObject *
-pyr_buffer_detach(pyr_buffer *b, Py_ssize_t lead, Py_ssize_t size, Py_ssize_t consumed)
+pyr_buffer_detach(pyr_buffer *b, Py_ssize_t size, Py_ssize_t consumed)
 {
-    pyr_frame frame = {
-        .data = b->data, .size = b->size, .memory = b->memory, .capacity = b->capacity};
-    PyObject *message = b->external ? NULL : detach(&frame, lead, size, consumed);
-    if (message != NULL) {
+    if (b->external || b->lead_size > 0) {
+        return NULL;
+    }
+    pyr_frame frame = {.data = b->data, .size = b->size, .block = b->block};
+    PyObject *message = detach(&frame, size, consumed);
+    if (message != NULL || frame.block != b->block) {
         b->data = frame.data;
         b->size = frame.size;
-        b->memory = frame.memory;
-        b->capacity = frame.capacity;
+        b->block = frame.block;
         b->scanned = 0;
         b->quiet = 0;
     }
@@ -453,12 +408,12 @@ pyr_buffer_detach(pyr_buffer *b, Py_ssize_t lead, Py_ssize_t size, Py_ssize_t co
 }
 
 PyObject *
-pyr_frame_detach(pyr_frame *frame, pyr_buffer *b, Py_ssize_t lead, Py_ssize_t size,
-                 Py_ssize_t consumed)
+pyr_frame_detach(pyr_frame *frame, pyr_buffer *b, Py_ssize_t size, Py_ssize_t consumed)
 {
     Py_ssize_t shown = pyr_frame_shown(frame, b) ? b->data - frame->data : -1;
-    PyObject *message = detach(frame, lead, size, consumed);
-    if (message != NULL && shown >= 0) {
+    const PyObject *before = frame->block;
+    PyObject *message = detach(frame, size, consumed);
+    if (frame->block != before && shown >= 0) {
         Py_ssize_t gone = shown < consumed ? consumed - shown : 0;
         b->size -= gone;
         b->data = frame->data == NULL ? NULL : frame->data + shown + gone - consumed;
@@ -469,8 +424,8 @@ pyr_frame_detach(pyr_frame *frame, pyr_buffer *b, Py_ssize_t lead, Py_ssize_t si
 PyObject *
 pyr_buffer_cut_long(pyr_buffer *b, Py_ssize_t size, Py_ssize_t consumed)
 {
-    PyObject *message = pyr_buffer_detach(b, 0, size, consumed);
-    if (message == NULL) {
+    PyObject *message = pyr_buffer_detach(b, size, consumed);
+    if (message == NULL && !PyErr_Occurred()) {
         message = pyr_new_message(b->data, size);
         if (message != NULL) {
             pyr_buffer_consume(b, consumed);
@@ -486,11 +441,9 @@ pyr_frame_begin(pyr_frame *frame, pyr_buffer *b)
 {
     frame->data = b->data;
     frame->size = b->size;
-    frame->memory = b->memory;
-    frame->capacity = b->capacity;
+    frame->block = b->block;
     frame->lender = b->lender;
-    b->memory = NULL;
-    b->capacity = 0;
+    b->block = NULL;
     b->lender = NULL;
     b->external = true;
 }
@@ -506,9 +459,12 @@ pyr_frame_shown(const pyr_frame *frame, const pyr_buffer *b)
 static bool
 frame_owns_data(const pyr_frame *frame)
 {
-    return frame->memory != NULL &&
-           (uintptr_t)frame->data >= (uintptr_t)frame->memory - HEADER &&
-           (uintptr_t)frame->data < (uintptr_t)frame->memory + (size_t)frame->capacity;
+    if (frame->block == NULL) {
+        return false;
+    }
+    uintptr_t start = (uintptr_t)pyr_block_start(frame->block);
+    return (uintptr_t)frame->data >= start &&
+           (uintptr_t)frame->data < start + (size_t)pyr_block_size(frame->block);
 }
 
 int
@@ -517,28 +473,25 @@ pyr_frame_end(pyr_frame *frame, pyr_buffer *b)
     int result = 0;
     if (pyr_frame_shown(frame, b)) {
         if (b->delivered != NULL) {
-            result = undeliver(b); /* a callback has raised: all of it is there again */
+            result =
+                pyr_buffer_join(b); /* a callback has raised: all of it is there again */
             if (result < 0) {
                 drop_content(b); /* it must not point at memory that ends here */
             }
         } else if (b->size > 0 && !frame_owns_data(frame)) {
-            if (b->memory == NULL) {
-                b->memory = frame->memory;
-                b->capacity = frame->capacity;
-                frame->memory = NULL;
+            if (b->block == NULL) {
+                b->block = frame->block;
+                frame->block = NULL;
             }
             result = pyr_buffer_settle(b);
         } else {
-            free_block(b->memory);
-            b->memory = frame->memory;
-            b->capacity = frame->capacity;
-            frame->memory = NULL;
+            Py_XSETREF(b->block, frame->block);
+            frame->block = NULL;
             b->external = false;
             result = pyr_buffer_settle(b);
         }
     }
-    free_block(frame->memory);
-    frame->memory = NULL;
+    Py_CLEAR(frame->block);
     Py_CLEAR(frame->lender);
     return result;
 }
@@ -609,7 +562,7 @@ buffer_dealloc(PyObject *self)
     (void)buffer_clear(self);
     Py_CLEAR(b->lender);
     Py_CLEAR(b->delivered);
-    free_block(b->memory);
+    Py_CLEAR(b->block);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -669,7 +622,8 @@ static PyObject *
 buffer_sizeof(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     pyr_buffer *b = (pyr_buffer *)self;
-    return PyLong_FromSsize_t((Py_ssize_t)sizeof(*b) + b->capacity);
+    Py_ssize_t held = b->block == NULL ? 0 : pyr_block_size(b->block);
+    return PyLong_FromSsize_t((Py_ssize_t)sizeof(*b) + held);
 }
 
 /*
@@ -712,7 +666,7 @@ static Py_ssize_t
 buffer_length(PyObject *self)
 {
     pyr_buffer *b = (pyr_buffer *)self;
-    return delivered_size(b) + b->size;
+    return size_before(b) + b->size;
 }
 
 PyDoc_STRVAR(buffer_doc,

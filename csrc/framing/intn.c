@@ -53,8 +53,10 @@ typedef struct {
     pyr_framing_method *method;
     pyr_buffer *b;
     PyObject *self;
-    pyr_frame frame; /* alldata */
-    Py_ssize_t offset;
+    pyr_frame frame;          /* alldata */
+    Py_ssize_t offset;        /* of what comes next; -lead_size: the first string */
+    char lead[PYR_MOST_LEAD]; /* the prefix of the first string, if it is held apart */
+    int lead_size;
     PyObject *delivered; /* a message that stood before the frame, in the same memory */
     Py_ssize_t before;   /* its size, prefix included */
     int prefix; /* size of a length prefix: that of the beginning, callbacks or not */
@@ -69,7 +71,7 @@ shows_frame(const intn_run *run)
 {
     const pyr_buffer *b = run->b;
     return pyr_frame_shown(&run->frame, b) && b->size == run->frame.size &&
-           b->delivered == run->delivered;
+           b->delivered == run->delivered && b->lead_size == run->lead_size;
 }
 
 static bool
@@ -83,6 +85,8 @@ show_frame(intn_run *run)
         return false;
     }
     b->delivered = Py_XNewRef(run->delivered);
+    b->lead_size = run->lead_size;
+    memcpy(b->lead, run->lead, sizeof(b->lead));
     b->data = run->frame.data;
     b->size = run->frame.size;
     b->external = true;
@@ -129,24 +133,22 @@ length_limit_exceeded(intn_run *run, uint64_t length)
 }
 
 /*
- * A long string that has all of the frame's memory becomes the message.  The buffer goes
- * on showing it, since stock does so until dataReceived returns.
+ * A long string that has the frame's block for itself becomes the message.  The buffer
+ * goes on showing it, since stock does so until dataReceived returns.
  */
 static PyObject *
 detach_string(intn_run *run, Py_ssize_t size)
 {
     pyr_buffer *b = run->b;
-    if (run->offset != 0 || run->delivered != NULL || !shows_frame(run)) {
+    if (run->offset >= 0 || !shows_frame(run)) {
         return NULL;
     }
-    Py_ssize_t consumed = run->prefix + size;
-    memcpy(b->delivered_lead, run->frame.data, (size_t)run->prefix);
-    PyObject *string = pyr_frame_detach(&run->frame, b, run->prefix, size, consumed);
+    PyObject *string = pyr_frame_detach(&run->frame, b, size, size);
     if (string != NULL) {
-        b->delivered_lead_size = run->prefix;
         b->delivered = Py_NewRef(string);
         run->delivered = Py_NewRef(string);
-        run->before = consumed;
+        run->before = run->prefix + size;
+        run->offset = 0;
     }
     return string;
 }
@@ -156,7 +158,7 @@ static PyObject *
 take_string(intn_run *run, Py_ssize_t size)
 {
     PyObject *string = size < PYR_IDLE_CAPACITY ? NULL : detach_string(run, size);
-    if (string == NULL) {
+    if (string == NULL && !PyErr_Occurred()) {
         Py_ssize_t start = run->offset + run->prefix;
         string = pyr_new_message(run->frame.data + start, size);
         run->offset = start + size;
@@ -224,6 +226,7 @@ switch_to_recvd(intn_run *run)
     }
     pyr_frame_begin(&run->frame, b);
     Py_CLEAR(run->delivered);
+    run->lead_size = 0;
     run->before = 0;
     run->offset = 0;
     return RUN_ON;
@@ -238,8 +241,8 @@ intn_step(intn_run *run, int *usual)
         return paused < 0 ? RUN_FAILED : RUN_WAIT;
     }
     Py_ssize_t start = run->offset + run->prefix;
-    uint64_t length = decode((const unsigned char *)run->frame.data + run->offset,
-                             run->prefix, run->little);
+    const char *prefix = run->offset < 0 ? run->lead : run->frame.data + run->offset;
+    uint64_t length = decode((const unsigned char *)prefix, run->prefix, run->little);
     int over = length_exceeds(run, length, *usual);
     if (over != 0) {
         return over < 0 ? RUN_FAILED : length_limit_exceeded(run, length);
@@ -262,20 +265,57 @@ intn_step(intn_run *run, int *usual)
     return next;
 }
 
-/* The buffer begins with a string that is not whole yet: say how long it will be. */
+/* The length that the content begins with; false: its prefix is not there yet. */
+static bool
+peek_length(const pyr_buffer *b, uint64_t *length)
+{
+    const pyr_view *view = &b->view;
+    const char *prefix = b->lead_size > 0 ? b->lead : b->data;
+    if (b->lead_size == 0 && b->size < view->prefix_size) {
+        return false;
+    }
+    *length =
+        decode((const unsigned char *)prefix, view->prefix_size, view->prefix_little);
+    return true;
+}
+
+/* The buffer begins with a string that is not whole yet: say how long it will be, and
+ * hold the prefix of a long one apart. */
 static void
 await_string(pyr_buffer *b)
 {
     const pyr_view *view = &b->view;
+    uint64_t length;
     b->awaited = 0;
-    b->lead = view->prefix_size;
-    if (view->fits && !view->paused && b->size >= view->prefix_size) {
-        uint64_t length = decode((const unsigned char *)b->data, view->prefix_size,
-                                 view->prefix_little);
-        if (!exceeds(length, view->max_length) && length < (uint64_t)PYR_MOST_SIZE) {
-            pyr_buffer_await(b, view->prefix_size + (Py_ssize_t)length);
+    if (!view->fits || view->paused || !peek_length(b, &length) ||
+        exceeds(length, view->max_length) || length >= (uint64_t)PYR_MOST_SIZE) {
+        return;
+    }
+    if (b->lead_size == 0 && length >= PYR_IDLE_CAPACITY && b->size > view->prefix_size) {
+        b->lead_size = view->prefix_size;
+        memcpy(b->lead, b->data, (size_t)b->lead_size);
+        b->data += b->lead_size;
+        b->size -= b->lead_size;
+    }
+    Py_ssize_t before = b->lead_size > 0 ? 0 : view->prefix_size;
+    pyr_buffer_await(b, before + (Py_ssize_t)length);
+}
+
+static PyObject *
+rest_bytes(const intn_run *run)
+{
+    Py_ssize_t from = run->offset < 0 ? 0 : run->offset;
+    int lead_size = run->offset < 0 ? run->lead_size : 0;
+    Py_ssize_t size = run->frame.size - from;
+    PyObject *rest = PyBytes_FromStringAndSize(NULL, lead_size + size);
+    if (rest != NULL) {
+        memcpy(PyBytes_AS_STRING(rest), run->lead, (size_t)lead_size);
+        if (size > 0) {
+            memcpy(PyBytes_AS_STRING(rest) + lead_size, run->frame.data + from,
+                   (size_t)size);
         }
     }
+    return rest;
 }
 
 /* self._unprocessed = alldata[currentOffset:] */
@@ -283,10 +323,9 @@ static int
 keep_rest(intn_run *run)
 {
     pyr_buffer *b = run->b;
-    Py_ssize_t size = run->frame.size - run->offset;
     if (!b->view.attached) {
         /* The callback replaced self.__dict__. */
-        PyObject *rest = PyBytes_FromStringAndSize(run->frame.data + run->offset, size);
+        PyObject *rest = rest_bytes(run);
         PyObject *name = run->method->st->names.unprocessed;
         int result = rest == NULL ? -1 : PyObject_SetAttr(run->self, name, rest);
         Py_XDECREF(rest);
@@ -295,9 +334,12 @@ keep_rest(intn_run *run)
     if (!show_frame(run)) {
         return -1;
     }
-    Py_CLEAR(b->delivered);
-    b->data += run->offset;
-    b->size = size;
+    if (run->offset >= 0) {
+        Py_CLEAR(b->delivered);
+        b->lead_size = 0;
+        b->data += run->offset;
+        b->size = run->frame.size - run->offset;
+    }
     b->compatibility_offset = 0;
     await_string(b);
     return 0;
@@ -321,14 +363,20 @@ intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
     if (!usual || b->foreign != NULL) {
         return pyr_call_stock(method, self, data, size, lender);
     }
-    if (pyr_buffer_attach(b, data, size, lender) < 0) {
+    bool other_prefix = b->lead_size > 0 && b->lead_size != b->view.prefix_size;
+    if ((other_prefix && pyr_buffer_join(b) < 0) ||
+        pyr_buffer_attach(b, data, size, lender) < 0) {
         return NULL;
     }
     intn_run run = {.method = method,
                     .b = b,
                     .self = self,
+                    .offset = -b->lead_size,
+                    .lead_size = b->lead_size,
+                    .before = b->lead_size,
                     .prefix = b->view.prefix_size,
                     .little = b->view.prefix_little};
+    memcpy(run.lead, b->lead, sizeof(run.lead));
     pyr_frame_begin(&run.frame, b);
     run_next next = intn_loop(&run);
     if (next == RUN_WAIT && keep_rest(&run) < 0) {
@@ -377,14 +425,32 @@ static inline PyObject *
 cut_string(pyr_buffer *b, Py_ssize_t size)
 {
     Py_ssize_t prefix = b->view.prefix_size;
-    PyObject *string = size < PYR_IDLE_CAPACITY
-                           ? NULL
-                           : pyr_buffer_detach(b, prefix, size, prefix + size);
-    if (string == NULL) {
-        string = pyr_new_message(b->data + prefix, size);
-        if (string != NULL) {
-            pyr_buffer_consume(b, prefix + size);
-        }
+    PyObject *string = pyr_new_message(b->data + prefix, size);
+    if (string != NULL) {
+        pyr_buffer_consume(b, prefix + size);
+    }
+    return string;
+}
+
+/* The string whose prefix is held apart, consumed; NULL without an exception: it is not
+ * whole, or there is none. */
+static PyObject *
+cut_held_string(pyr_buffer *b)
+{
+    uint64_t length;
+    if (b->lead_size == 0 || !peek_length(b, &length) ||
+        (exceeds(length, b->view.max_length) && !b->view.max_length_huge) ||
+        length > (uint64_t)b->size) {
+        return NULL;
+    }
+    char lead[PYR_MOST_LEAD];
+    int lead_size = b->lead_size;
+    memcpy(lead, b->lead, sizeof(lead));
+    b->lead_size = 0;
+    PyObject *string = pyr_buffer_cut(b, (Py_ssize_t)length, (Py_ssize_t)length);
+    if (string == NULL && b->size > 0) {
+        memcpy(b->lead, lead, sizeof(lead));
+        b->lead_size = lead_size;
     }
     return string;
 }
@@ -395,16 +461,16 @@ take_strings(pyr_buffer *b)
 {
     const pyr_view *view = &b->view;
     pyr_batch batch;
-    Py_ssize_t size = whole_string(view, b->data, b->size);
+    Py_ssize_t size = b->lead_size > 0 ? -1 : whole_string(view, b->data, b->size);
     if (pyr_batch_begin(&batch, size < 0 ? 0 : b->size / (size + view->prefix_size)) <
         0) {
         return NULL;
     }
-    int result = 0;
-    size = whole_string(view, b->data, b->size); /* a collection may have run */
-    while (result == 0 && size >= 0) {
+    PyObject *held = cut_held_string(b); /* a collection may have run before */
+    int result = held != NULL ? pyr_batch_add(&batch, held) : PyErr_Occurred() ? -1 : 0;
+    while (result == 0 && b->lead_size == 0 &&
+           (size = whole_string(view, b->data, b->size)) >= 0) {
         result = pyr_batch_add(&batch, cut_string(b, size));
-        size = result == 0 ? whole_string(view, b->data, b->size) : -1;
     }
     return pyr_batch_end(&batch, result);
 }
@@ -414,12 +480,11 @@ static run_next
 batch_intn_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     const pyr_view *view = &b->view;
+    uint64_t length;
     await_string(b);
-    if (b->size < view->prefix_size) {
+    if (!peek_length(b, &length)) {
         return RUN_WAIT;
     }
-    uint64_t length =
-        decode((const unsigned char *)b->data, view->prefix_size, view->prefix_little);
     if (!exceeds(length, view->max_length) || view->max_length_huge) {
         return RUN_WAIT;
     }
@@ -450,7 +515,8 @@ batch_intn_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     if (b->view.paused) {
         return RUN_WAIT;
     }
-    PyObject *strings = take_strings(b);
+    bool other_prefix = b->lead_size > 0 && b->lead_size != b->view.prefix_size;
+    PyObject *strings = other_prefix && pyr_buffer_join(b) < 0 ? NULL : take_strings(b);
     if (strings == NULL) {
         return RUN_FAILED;
     }

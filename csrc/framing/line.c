@@ -351,8 +351,9 @@ take_line(pyr_buffer *b, pyr_frame *frame, Py_ssize_t start, Py_ssize_t size,
 {
     PyObject *line = start > 0 || size < PYR_IDLE_CAPACITY
                          ? NULL
-                         : pyr_frame_detach(frame, b, 0, size, consumed);
-    return line != NULL ? line : pyr_new_message(frame->data + start, size);
+                         : pyr_frame_detach(frame, b, size, consumed);
+    return line != NULL || PyErr_Occurred() ? line
+                                            : pyr_new_message(frame->data + start, size);
 }
 
 /* One line of LineOnlyReceiver, as for take_line(); *result is set for STEP_RETURN. */

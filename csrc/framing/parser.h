@@ -21,7 +21,7 @@ struct pyr_buffer {
     PyObject_HEAD core_state *st;
     const void
         *owner; /* the protocol, for comparison only: copies share a __dict__ value */
-    /* The content: in `memory`, or (external) in memory that a caller on the stack lends.
+    /* The content: in `block`, or (external) in memory that a caller on the stack lends.
      */
     const char *data;
     Py_ssize_t size;
@@ -32,17 +32,16 @@ struct pyr_buffer {
     bool busy;
     bool broken;      /* batch and header forms: nonsense was received, ignore the rest */
     PyObject *lender; /* the bytes object that `data` begins, or NULL; owned */
-    char *memory;     /* a block, see below */
-    Py_ssize_t capacity;
+    PyObject *block;  /* memory of its own, see below; or NULL */
     Py_ssize_t
         awaited; /* the size of the content when its message is whole; 0: unknown */
     Py_ssize_t arrived; /* the size of the data that came last */
-    int lead;           /* of a content, what comes before the message */
-    /* IntNStringReceiver, during a callback: what stands before `data` and was handed
-     * out, or NULL; owned */
+    /* What of the content stands before `data`, held apart: the prefix of a long string
+     * of IntNStringReceiver, so that the string has a block for itself; and, during a
+     * callback, the string that was handed out, or NULL (owned). */
+    char lead[PYR_MOST_LEAD];
+    int lead_size;
     PyObject *delivered;
-    char delivered_lead[PYR_MOST_LEAD];
-    int delivered_lead_size;
     Py_ssize_t scanned; /* no delimiter begins in the first `scanned` bytes */
     PyObject *foreign;  /* what Python code set instead of bytes, else NULL */
     Py_ssize_t compatibility_offset; /* IntNStringReceiver */
@@ -83,17 +82,28 @@ pyr_new_message(const char *data, Py_ssize_t size)
 }
 
 /*
- * A block is memory for `capacity` bytes which can become a bytes object as it is: the
- * object's header fits before it, the closing zero behind it.  A message that is long
- * enough is received in one place and never copied again.  What comes before the message
- * (`lead` bytes of prefix) lies where the header will be.
+ * A block is memory for received bytes, and a bytes object that nobody else knows yet: a
+ * message that is long enough, and has a block for itself, becomes that object, and is
+ * never copied again.
  */
+static inline char *
+pyr_block_start(PyObject *block)
+{
+    return PyBytes_AS_STRING(block);
+}
 
-/* The first `size` bytes of the content after `lead` more, as a message, by giving it
- * the block.  `consumed` bytes of content are gone then.  NULL without an exception: copy
- * them, there is nothing to gain or another message in the same memory. */
-PyObject *pyr_buffer_detach(pyr_buffer *b, Py_ssize_t lead, Py_ssize_t size,
-                            Py_ssize_t consumed);
+static inline Py_ssize_t
+pyr_block_size(PyObject *block)
+{
+    return PyBytes_GET_SIZE(block);
+}
+
+/* The first `size` bytes of the content as a message, by giving it the block.  `consumed`
+ * bytes of content are gone then.  NULL without an exception: copy them, there is nothing
+ * to gain or another message in the same memory. */
+PyObject *pyr_buffer_detach(pyr_buffer *b, Py_ssize_t size, Py_ssize_t consumed);
+/* Put what is held apart back before the rest, as one content.  -1: exception. */
+int pyr_buffer_join(pyr_buffer *b);
 /* The content as bytes (new reference). */
 PyObject *pyr_buffer_bytes(pyr_buffer *b);
 /* The content as bytes; the buffer is empty afterwards. */
@@ -111,7 +121,8 @@ pyr_buffer_attach(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *le
 {
     b->arrived = size;
     if (b->size > 0 && !b->external &&
-        b->memory + b->capacity - (b->data + b->size) >= size) {
+        pyr_block_start(b->block) + pyr_block_size(b->block) - (b->data + b->size) >=
+            size) {
         memcpy((char *)b->data + b->size, data, (size_t)size);
         b->size += size;
         return 0;
@@ -127,7 +138,7 @@ pyr_buffer_attach(pyr_buffer *b, const char *data, Py_ssize_t size, PyObject *le
 static inline int
 pyr_buffer_settle(pyr_buffer *b)
 {
-    if (b->size > 0 && !b->external && b->capacity <= PYR_IDLE_CAPACITY) {
+    if (b->size > 0 && !b->external && pyr_block_size(b->block) <= PYR_IDLE_CAPACITY) {
         return 0;
     }
     return pyr_buffer_settle_slow(b);
@@ -138,7 +149,8 @@ static inline void
 pyr_buffer_wait(pyr_buffer *b, Py_ssize_t most)
 {
     if (b->size > 0 && !b->external) {
-        Py_ssize_t room = b->memory + b->capacity - (b->data + b->size);
+        Py_ssize_t room =
+            pyr_block_start(b->block) + pyr_block_size(b->block) - (b->data + b->size);
         Py_ssize_t quiet = most > b->size ? most - b->size : 0;
         b->quiet = quiet < room ? quiet : room;
     }
@@ -183,14 +195,13 @@ pyr_buffer_await(pyr_buffer *b, Py_ssize_t size)
 typedef struct {
     const char *data;
     Py_ssize_t size;
-    char *memory;
-    Py_ssize_t capacity;
+    PyObject *block; /* owned, or NULL */
     PyObject *lender;
 } pyr_frame;
 
 /* pyr_buffer_detach() for a frame; the buffer goes on showing what is left of it. */
-PyObject *pyr_frame_detach(pyr_frame *frame, pyr_buffer *b, Py_ssize_t lead,
-                           Py_ssize_t size, Py_ssize_t consumed);
+PyObject *pyr_frame_detach(pyr_frame *frame, pyr_buffer *b, Py_ssize_t size,
+                           Py_ssize_t consumed);
 void pyr_frame_begin(pyr_frame *frame, pyr_buffer *b);
 /* The frame is over.  What the buffer still shows of its memory becomes its own. */
 int pyr_frame_end(pyr_frame *frame, pyr_buffer *b);
