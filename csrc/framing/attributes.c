@@ -1,5 +1,5 @@
 /* FramingAttribute: the stock attributes over a framing's state; see framing.h. */
-#include "framing/parser.h"
+#include "framing/view.h"
 #include "framing/framing.h"
 
 typedef enum {

@@ -2,8 +2,6 @@
 #include "framing/banana.h"
 #include "framing/framing.h"
 
-enum { SMALL_DIGITS = 9 }; /* of seven bits, which fit a long long */
-
 /* What one dataReceived works on: stock's local variables. */
 typedef struct {
     pyr_framing_method *method;
@@ -34,7 +32,7 @@ rest_of(const banana_run *run, Py_ssize_t from, Py_ssize_t *size)
 }
 
 static PyObject *
-rest_bytes(const banana_run *run, Py_ssize_t from)
+item_rest(const banana_run *run, Py_ssize_t from)
 {
     Py_ssize_t size;
     const char *data = rest_of(run, from, &size);
@@ -81,7 +79,7 @@ show_item(banana_run *run)
     pyr_buffer *b = run->b;
     int usual = look(run);
     if (usual <= 0) {
-        PyObject *rest = usual < 0 ? NULL : rest_bytes(run, run->start);
+        PyObject *rest = usual < 0 ? NULL : item_rest(run, run->start);
         PyObject *name = run->method->st->names.bananaBuffer;
         int result = rest == NULL ? -1 : PyObject_SetAttr(run->self, name, rest);
         Py_XDECREF(rest);
@@ -248,82 +246,6 @@ check_prefix(banana_run *run, Py_ssize_t size, const char *text)
     Py_XDECREF(number);
     Py_XDECREF(limit);
     return next;
-}
-
-/* ---- numbers ----------------------------------------------------------------- */
-
-/* Without the digits that add nothing, which stand at the end. */
-static Py_ssize_t
-count_digits(const unsigned char *digits, Py_ssize_t size)
-{
-    while (size > 0 && digits[size - 1] == 0) {
-        size--;
-    }
-    return size;
-}
-
-static long long
-small_number(const unsigned char *digits, Py_ssize_t count)
-{
-    unsigned long long number = 0;
-    while (count-- > 0) {
-        number = number << 7 | digits[count];
-    }
-    return (long long)number;
-}
-
-/* The digits of seven bits as a little-endian number of bytes. */
-static PyObject *
-large_number(const unsigned char *digits, Py_ssize_t count)
-{
-    Py_ssize_t size = count - count / 8;
-    unsigned char *bytes = PyMem_Malloc((size_t)size);
-    if (bytes == NULL) {
-        return PyErr_NoMemory();
-    }
-    unsigned int pending = 0;
-    int bits = 0;
-    Py_ssize_t at = 0;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        pending |= (unsigned int)digits[i] << bits;
-        bits += 7;
-        if (bits >= 8) {
-            bytes[at++] = (unsigned char)pending;
-            pending >>= 8;
-            bits -= 8;
-        }
-    }
-    if (at < size) {
-        bytes[at] = (unsigned char)pending;
-    }
-    PyObject *number = _PyLong_FromByteArray(bytes, (size_t)size, 1, 0);
-    PyMem_Free(bytes);
-    return number;
-}
-
-static PyObject *
-make_number(const unsigned char *digits, Py_ssize_t size, bool negative)
-{
-    Py_ssize_t count = count_digits(digits, size);
-    if (count <= SMALL_DIGITS) {
-        long long number = small_number(digits, count);
-        return PyLong_FromLongLong(negative ? -number : number);
-    }
-    PyObject *number = large_number(digits, count);
-    if (number != NULL && negative) {
-        Py_SETREF(number, PyNumber_Negative(number));
-    }
-    return number;
-}
-
-static PyObject *
-make_float(const char *bytes)
-{
-    double number;
-    char ordered[BANANA_FLOAT_SIZE];
-    pyr_banana_order(bytes, ordered);
-    memcpy(&number, ordered, sizeof(number));
-    return PyFloat_FromDouble(number);
 }
 
 /* ---- items ------------------------------------------------------------------- */
@@ -525,11 +447,11 @@ static run_next
 read_length(banana_run *run, const unsigned char *digits, Py_ssize_t size,
             const char *error, long long *length)
 {
-    Py_ssize_t count = count_digits(digits, size);
-    *length = count <= SMALL_DIGITS ? small_number(digits, count) : -1;
+    Py_ssize_t count = pyr_banana_count_digits(digits, size);
+    *length = count <= BANANA_SMALL_DIGITS ? pyr_banana_small_number(digits, count) : -1;
     int over = *length > run->size_limit;
     if (*length < 0 || run->size_limit < 0) {
-        PyObject *number = make_number(digits, size, false);
+        PyObject *number = pyr_banana_number(digits, size, false);
         over = number == NULL ? -1 : exceeds_size_unusual(run, number);
         Py_XDECREF(number);
     }
@@ -545,7 +467,7 @@ parse_list(banana_run *run, const unsigned char *digits, Py_ssize_t size)
     if (next != RUN_ON) {
         return next;
     }
-    PyObject *number = make_number(digits, size, false);
+    PyObject *number = pyr_banana_number(digits, size, false);
     return begin_list(run, number) < 0 ? RUN_FAILED : RUN_ON;
 }
 
@@ -592,7 +514,7 @@ parse_float(banana_run *run)
     }
     const char *bytes = run->frame.data + run->next;
     run->next += BANANA_FLOAT_SIZE;
-    return got_item(run, make_float(bytes)) < 0 ? RUN_FAILED : RUN_ON;
+    return got_item(run, pyr_banana_float(bytes)) < 0 ? RUN_FAILED : RUN_ON;
 }
 
 /* Whether attributes of the protocol are read without any Python code.  -1: exception. */
@@ -661,7 +583,7 @@ look_up_word(banana_run *run, PyObject *number)
 static run_next
 parse_word(banana_run *run, const unsigned char *digits, Py_ssize_t size)
 {
-    PyObject *number = make_number(digits, size, false);
+    PyObject *number = pyr_banana_number(digits, size, false);
     PyObject *word = number == NULL ? NULL : look_up_word(run, number);
     Py_XDECREF(number);
     return got_item(run, word) < 0 ? RUN_FAILED : RUN_ON;
@@ -689,10 +611,12 @@ parse_item(banana_run *run, const unsigned char *data, Py_ssize_t size)
         return parse_string(run, data, size);
     case BANANA_INT:
     case BANANA_LONGINT:
-        return got_item(run, make_number(data, size, false)) < 0 ? RUN_FAILED : RUN_ON;
+        return got_item(run, pyr_banana_number(data, size, false)) < 0 ? RUN_FAILED
+                                                                       : RUN_ON;
     case BANANA_NEG:
     case BANANA_LONGNEG:
-        return got_item(run, make_number(data, size, true)) < 0 ? RUN_FAILED : RUN_ON;
+        return got_item(run, pyr_banana_number(data, size, true)) < 0 ? RUN_FAILED
+                                                                      : RUN_ON;
     case BANANA_VOCAB:
         return parse_word(run, data, size);
     case BANANA_FLOAT:
@@ -712,7 +636,7 @@ check_progress(banana_run *run)
     }
     PyErr_Clear();
     PyObject *current = PyObject_GetAttr(run->self, run->method->st->names.bananaBuffer);
-    PyObject *rest = current == NULL ? NULL : rest_bytes(run, run->next);
+    PyObject *rest = current == NULL ? NULL : item_rest(run, run->next);
     int differ = rest == NULL ? -1 : PyObject_RichCompareBool(current, rest, Py_NE);
     PYR_IGNORE_DEPRECATED_BEGIN
     bool asserted = !Py_OptimizeFlag;

@@ -2,7 +2,7 @@
 #ifndef PYREACTOR_BANANA_H
 #define PYREACTOR_BANANA_H
 
-#include "framing/parser.h"
+#include "framing/view.h"
 
 /* The byte that ends the prefix of an item, and says what it is. */
 enum {
@@ -16,7 +16,7 @@ enum {
     BANANA_VOCAB
 };
 
-enum { BANANA_FLOAT_SIZE = 8 };
+enum { BANANA_FLOAT_SIZE = 8, BANANA_SMALL_DIGITS = 9 /* which fit a long long */ };
 
 /* To the order of the network, and from it. */
 static inline void
@@ -31,5 +31,14 @@ pyr_banana_order(const char *from, char *to)
 PyObject *pyr_banana_global(pyr_framing_method *method, PyObject *name);
 /* The module's SIZE_LIMIT; -1: nothing that C can compare with; no exception. */
 long long pyr_banana_size_limit(pyr_framing_method *method);
+
+/* Without the digits (of seven bits, the last first) that add nothing. */
+Py_ssize_t pyr_banana_count_digits(const unsigned char *digits, Py_ssize_t size);
+/* The number of up to BANANA_SMALL_DIGITS digits. */
+long long pyr_banana_small_number(const unsigned char *digits, Py_ssize_t count);
+/* The number of any digits; new reference. */
+PyObject *pyr_banana_number(const unsigned char *digits, Py_ssize_t size, bool negative);
+/* The float in BANANA_FLOAT_SIZE bytes; new reference. */
+PyObject *pyr_banana_float(const char *bytes);
 
 #endif

@@ -89,7 +89,7 @@ enlarge(void *memory, const void *first, size_t used, size_t wanted)
 }
 
 static int
-reserve(encoding *e, Py_ssize_t extra)
+reserve_room(encoding *e, Py_ssize_t extra)
 {
     if (extra <= e->room - e->size) {
         return 0;
@@ -109,9 +109,9 @@ reserve(encoding *e, Py_ssize_t extra)
 }
 
 static int
-append(encoding *e, const char *data, Py_ssize_t size)
+append_bytes(encoding *e, const char *data, Py_ssize_t size)
 {
-    if (reserve(e, size) < 0) {
+    if (reserve_room(e, size) < 0) {
         return -1;
     }
     memcpy(e->data + e->size, data, (size_t)size);
@@ -123,7 +123,7 @@ append(encoding *e, const char *data, Py_ssize_t size)
 static int
 append_prefix(encoding *e, unsigned long long number, unsigned char type)
 {
-    if (reserve(e, MOST_DIGITS + 1) < 0) {
+    if (reserve_room(e, MOST_DIGITS + 1) < 0) {
         return -1;
     }
     char *place = e->data + e->size;
@@ -146,7 +146,7 @@ append_value(encoding *e, PyObject *stream)
     Py_ssize_t size;
     int result = value == NULL ? -1 : PyBytes_AsStringAndSize(value, &data, &size);
     if (result == 0) {
-        result = append(e, data, size);
+        result = append_bytes(e, data, size);
     }
     Py_XDECREF(value);
     return result;
@@ -219,7 +219,7 @@ read_limit(encoding *e, PyObject *name, long long *limit)
 /* C numbers are within the limits for long ones if those are wider, as they mostly are.
  */
 static void
-read_limits(encoding *e)
+read_int_limits(encoding *e)
 {
     const pyr_names *names = &e->method->st->names;
     int_limits *limits = &e->limits;
@@ -235,7 +235,7 @@ static int
 encode_int(encoding *e, PyObject *element)
 {
     if (!e->has_limits) {
-        read_limits(e);
+        read_int_limits(e);
     }
     const int_limits *limits = &e->limits;
     int overflow;
@@ -258,7 +258,7 @@ encode_float(encoding *e, PyObject *element)
     char bytes[1 + BANANA_FLOAT_SIZE] = {(char)BANANA_FLOAT};
     double number = PyFloat_AS_DOUBLE(element);
     pyr_banana_order((const char *)&number, bytes + 1);
-    return append(e, bytes, sizeof(bytes));
+    return append_bytes(e, bytes, sizeof(bytes));
 }
 
 /* ---- strings ------------------------------------------------------------------- */
@@ -335,7 +335,7 @@ encode_bytes(encoding *e, PyObject *element)
     if (append_prefix(e, (unsigned long long)size, BANANA_STRING) < 0) {
         return -1;
     }
-    return append(e, PyBytes_AS_STRING(element), size);
+    return append_bytes(e, PyBytes_AS_STRING(element), size);
 }
 
 /* ---- lists --------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* Bytes received and not yet consumed; see framing.h. */
-#include "framing/parser.h"
+#include "framing/buffer.h"
 #include "framing/framing.h"
 
 #include <assert.h>
@@ -133,12 +133,30 @@ grown_capacity(const pyr_buffer *b, Py_ssize_t capacity, Py_ssize_t needed)
     return grown < LEAST_CAPACITY ? LEAST_CAPACITY : grown;
 }
 
+/* Lengthen the block where it is, if there is room behind it. */
+static int
+grow_in_place(pyr_buffer *b, Py_ssize_t capacity)
+{
+    int result = _PyBytes_Resize(&b->block, capacity);
+    if (result < 0) {
+        drop_content(b); /* which is gone with the block */
+    } else {
+        b->data = pyr_block_start(b->block);
+    }
+    return result;
+}
+
+/* A large block is not grown in place: the kernel would move its pages, and give up the
+ * huge ones. */
 static int
 grow(pyr_buffer *b, Py_ssize_t needed)
 {
-    Py_ssize_t capacity =
-        b->external || b->block == NULL ? 0 : pyr_block_size(b->block);
-    if (move_to_new_memory(b, grown_capacity(b, capacity, needed)) == 0) {
+    bool own = !b->external && b->block != NULL;
+    Py_ssize_t capacity = grown_capacity(b, own ? pyr_block_size(b->block) : 0, needed);
+    if (own && b->data == pyr_block_start(b->block) && capacity < HUGE_SIZE) {
+        return grow_in_place(b, capacity);
+    }
+    if (move_to_new_memory(b, capacity) == 0) {
         return 0;
     }
     PyErr_Clear(); /* so much there is not; perhaps what is needed is there */
@@ -534,7 +552,19 @@ buffer_traverse(PyObject *self, visitproc visit, void *arg)
     for (int i = 0; i < ESCAPE_COUNT; i++) {
         Py_VISIT(b->escaped[i]);
     }
-    return pyr_view_traverse(&b->view, visit, arg);
+    Py_VISIT(b->view.header_from); /* the rest of the view is bytes, ints and text */
+    return 0;
+}
+
+static void
+clear_view(pyr_view *view)
+{
+    view->method = NULL;
+    Py_CLEAR(view->max_length_from);
+    Py_CLEAR(view->delimiter_from);
+    Py_CLEAR(view->format_from);
+    Py_CLEAR(view->prefix_from);
+    Py_CLEAR(view->header_from);
 }
 
 static int
@@ -546,7 +576,7 @@ buffer_clear(PyObject *self)
     for (int i = 0; i < ESCAPE_COUNT; i++) {
         Py_CLEAR(b->escaped[i]);
     }
-    pyr_view_clear(&b->view);
+    clear_view(&b->view);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* HeaderReceiver: packets with a struct header that states a length; see framing.h. */
-#include "framing/parser.h"
+#include "framing/view.h"
 #include "framing/framing.h"
 
 /*

@@ -1,6 +1,6 @@
 /* IntNStringReceiver (Int8, Int16, Int32, user-defined) and the batch form; see
  * framing.h. */
-#include "framing/parser.h"
+#include "framing/view.h"
 #include "framing/framing.h"
 
 /* The unsigned number in 1, 2, 4 or 8 bytes; shaped so that it compiles to one load. */

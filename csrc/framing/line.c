@@ -1,5 +1,5 @@
 /* LineReceiver, LineOnlyReceiver and the batch form; see framing.h. */
-#include "framing/parser.h"
+#include "framing/view.h"
 #include "framing/framing.h"
 
 /* ---- searching ------------------------------------------------------------- */
@@ -329,8 +329,8 @@ end_of_lines(pyr_buffer *b)
 
 /* Whether a line of this size is longer than self.MAX_LENGTH; -1: exception. */
 static int
-too_long(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t size,
-         int usual)
+line_is_too_long(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                 Py_ssize_t size, int usual)
 {
     if (usual) {
         return size > b->view.max_length;
@@ -368,7 +368,7 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
         *result = stop < 0 ? NULL : Py_NewRef(Py_None);
         return stop < 0 ? STEP_FAILED : STEP_RETURN;
     }
-    int exceeds = too_long(method, b, self, size, usual);
+    int exceeds = line_is_too_long(method, b, self, size, usual);
     PyObject *line = exceeds < 0 ? NULL : take_line(b, frame, start, size, consumed);
     if (line == NULL) {
         return STEP_FAILED;
@@ -400,7 +400,7 @@ line_only_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self, int us
     }
     PyObject *rest = PyObject_GetAttr(self, method->st->names.buffer);
     Py_ssize_t size = rest == NULL ? -1 : PyObject_Size(rest);
-    int exceeds = size < 0 ? -1 : too_long(method, b, self, size, 0);
+    int exceeds = size < 0 ? -1 : line_is_too_long(method, b, self, size, 0);
     if (exceeds > 0) {
         return line_length_exceeded(method, self, rest);
     }

@@ -1,7 +1,7 @@
 /* FramingMethod, which puts a framing into a protocol class; see framing.h. */
 #include "core/override.h"
 #include "framing/framing.h"
-#include "framing/parser.h"
+#include "framing/view.h"
 
 static const pyr_framing_kind *const kinds[] = {
     &pyr_line_kind,

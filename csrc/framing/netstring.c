@@ -1,5 +1,5 @@
 /* NetstringReceiver and the batch form; see framing.h. */
-#include "framing/parser.h"
+#include "framing/view.h"
 #include "framing/framing.h"
 
 #include <math.h>
@@ -163,7 +163,7 @@ length_digits(pyr_view *view)
 }
 
 static Py_ssize_t
-count_digits(const char *data, Py_ssize_t size)
+count_length_digits(const char *data, Py_ssize_t size)
 {
     Py_ssize_t count = 0;
     while (count < size && data[count] >= '0' && data[count] <= '9') {
@@ -224,7 +224,7 @@ short_prefix(pyr_buffer *b, Py_ssize_t *length)
 
 /* Consume the length and the colon. */
 static parsed
-parse_prefix(pyr_buffer *b)
+parse_length_prefix(pyr_buffer *b)
 {
     Py_ssize_t number;
     Py_ssize_t prefix = short_prefix(b, &number);
@@ -232,7 +232,7 @@ parse_prefix(pyr_buffer *b)
         begin_payload(b, number, prefix);
         return PARSE_STRING;
     }
-    Py_ssize_t digits = count_digits(b->data, b->size);
+    Py_ssize_t digits = count_length_digits(b->data, b->size);
     bool colon = digits < b->size && b->data[digits] == ':';
     /* A newline may follow a length that is not complete: stock's pattern ends in "$". */
     bool partial =
@@ -256,7 +256,7 @@ static parsed
 parse(pyr_buffer *b)
 {
     if (b->netstring_state == NETSTRING_LENGTH) {
-        parsed prefix = parse_prefix(b);
+        parsed prefix = parse_length_prefix(b);
         if (prefix != PARSE_STRING) {
             return prefix;
         }
@@ -270,7 +270,7 @@ parse(pyr_buffer *b)
 }
 
 static PyObject *
-take_string(pyr_buffer *b)
+take_netstring(pyr_buffer *b)
 {
     PyObject *string = pyr_buffer_cut(b, b->expected - 1, b->expected);
     if (string != NULL) {
@@ -339,7 +339,7 @@ netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     if (next != PARSE_STRING) {
         return next;
     }
-    PyObject *string = take_string(b);
+    PyObject *string = take_netstring(b);
     if (string == NULL) {
         return PARSE_FAILED;
     }
@@ -478,12 +478,12 @@ take_batch(pyr_buffer *b, parsed *next)
     *next = b->size > 0 ? parse(b) : PARSE_WAIT; /* a collection may have run */
     if (*next == PARSE_STRING) {
         /* One that is half received, or long, comes first. */
-        result = pyr_batch_add(&batch, take_string(b));
+        result = pyr_batch_add(&batch, take_netstring(b));
         result = result == 0 ? take_short(b, &batch) : result;
         *next = result == 0 && remaining_size(b) > 0 ? parse(b) : PARSE_WAIT;
     }
     while (result == 0 && *next == PARSE_STRING) {
-        result = pyr_batch_add(&batch, take_string(b));
+        result = pyr_batch_add(&batch, take_netstring(b));
         *next = result == 0 && remaining_size(b) > 0 ? parse(b) : PARSE_WAIT;
     }
     return pyr_batch_end(&batch, result);

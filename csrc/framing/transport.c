@@ -5,7 +5,7 @@
 #include "core/override.h"
 #include "core/transport_ops.h"
 #include "framing/framing.h"
-#include "framing/parser.h"
+#include "framing/view.h"
 
 /* Is an attribute of this class the descriptor that the type of transports was made with?
  * That type itself may have been changed, too. */

@@ -1,8 +1,7 @@
 /* The view: what a framing knows of its protocol's attributes; see view.h. */
-#include "framing/view.h"
 
 #include "core/override.h"
-#include "framing/parser.h"
+#include "framing/view.h"
 
 /* ---- calls ----------------------------------------------------------------- */
 
@@ -277,7 +276,7 @@ pyr_view_class_has_all(core_state *st, PyTypeObject *type, PyObject *fixed)
 
 /* A value that the class has for its instances, not a property, say. */
 static bool
-is_plain(PyObject *value)
+is_no_descriptor(PyObject *value)
 {
     return value == NULL ||
            (Py_TYPE(value)->tp_descr_get == NULL && Py_TYPE(value)->tp_descr_set == NULL);
@@ -291,7 +290,7 @@ has_plain_attributes(PyTypeObject *type, PyObject *names)
     Py_ssize_t count = names == NULL ? 0 : PyTuple_GET_SIZE(names);
     for (Py_ssize_t i = 0; plain && i < count; i++) {
         PyObject *found = pyr_class_find(type, PyTuple_GET_ITEM(names, i));
-        plain = is_plain(found);
+        plain = is_no_descriptor(found);
         Py_XDECREF(found);
     }
     return plain;
@@ -324,7 +323,7 @@ look_at_class(pyr_framing_method *method, PyTypeObject *type)
                               ? NULL
                               : pyr_class_find(type, pyr_view_slot_name(method, slot));
         method->class_value[slot] = value;
-        if (slot != SLOT_HANDLER && !is_plain(value)) {
+        if (slot != SLOT_HANDLER && !is_no_descriptor(value)) {
             method->class_fits = false;
         }
         Py_XDECREF(value); /* the class has it as long as it is as seen */
@@ -578,24 +577,4 @@ pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     }
     Py_DECREF(dict);
     return result;
-}
-
-void
-pyr_view_clear(pyr_view *view)
-{
-    view->size = -1;
-    view->method = NULL;
-    Py_CLEAR(view->max_length_from);
-    Py_CLEAR(view->delimiter_from);
-    Py_CLEAR(view->format_from);
-    Py_CLEAR(view->prefix_from);
-    Py_CLEAR(view->header_from);
-}
-
-/* All but the declaration is bytes, ints and text. */
-int
-pyr_view_traverse(pyr_view *view, visitproc visit, void *arg)
-{
-    Py_VISIT(view->header_from);
-    return 0;
 }

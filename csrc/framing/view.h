@@ -1,67 +1,11 @@
-/*
- * The view: what a framing knows of its protocol's attributes.
- *
- * Stock reads half a dozen attributes for each message, and a callback may have set any
- * of them.  Here they are read once, and then it is only asked whether anything has
- * changed:
- *
- * - the class, by core/class_watch.h;
- * - which names the instance has itself.  Its buffer is made the last item of its
- *   __dict__.  What is added comes after it; so as long as it is the last one, where it
- *   was, and the number of items is the same, the names are those they were;
- * - the values of those of interest, by looking at the places where they were found.
- */
+/* Asking the view of a protocol, and calling the protocol; see view_state.h. */
 #ifndef PYREACTOR_VIEW_H
 #define PYREACTOR_VIEW_H
 
-#include "core/class_watch.h"
-#include "framing/framing.h"
+#include "core/core.h" /* first: it says how Python.h is meant */
+#include "core/objects.h"
 #include "framing/own_dict.h"
-
-/* An item of the __dict__ that the view depends on. */
-typedef struct {
-    Py_ssize_t place;      /* as PyDict_Next counts */
-    const PyObject *value; /* compared only */
-} pyr_own_item;
-
-typedef struct {
-    /* What this view was made from.  The same proves that it still holds. */
-    const pyr_framing_method *method;
-    pyr_class_seen class_seen;
-    const PyObject *dict; /* compared only */
-    Py_ssize_t size;      /* so many items it has; -1: the view never holds */
-    Py_ssize_t place;     /* of the buffer, which is the last of them */
-    int own_count;
-    pyr_own_item own[SLOT_COUNT];
-    pyr_own_item transport_item; /* its place is -1 if the instance has none */
-
-    bool class_fits; /* the class leaves attribute access and our descriptors alone */
-    bool attached;   /* the protocol's __dict__ still holds this buffer */
-    bool fits;       /* and all attributes have a kind of value that C handles */
-    bool replaced;   /* the instance has a dataReceived of its own */
-    /* Borrowed from the class; valid as long as that is as seen. */
-    PyObject *class_value[SLOT_COUNT];
-    PyObject *transport; /* borrowed, as long as the view holds with its transport */
-    PyObject *handler; /* to call with (self, message); NULL: self.<its name>(message) */
-    /* Parsed values, each with the object it was parsed from (owned). */
-    PyObject *max_length_from;
-    Py_ssize_t max_length;
-    bool max_length_huge;  /* more than max_length, which is the most there is */
-    int max_length_digits; /* what netstring's length may have at most; 0: not computed */
-    PyObject *delimiter_from;
-    Py_ssize_t delimiter_size;
-    bool delimiter_overlaps; /* two matches of it can overlap */
-    PyObject *format_from;
-    PyObject *prefix_from;
-    int prefix_size; /* 0: nothing that C can decode */
-    bool prefix_little;
-    bool paused;
-    bool line_mode;
-    bool has_recvd;
-    bool has_got_item;     /* a method gotItem of the instance's own */
-    PyObject *list_stack;  /* the instance's own; borrowed, as long as the view holds */
-    PyObject *header_from; /* (format size, length index, counts header, unpack) */
-} pyr_view;
+#include "framing/parser.h"
 
 /* Look at everything again: as pyr_view_ready(). */
 int pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self);
@@ -75,7 +19,85 @@ bool pyr_view_ordinary_access(core_state *st, PyTypeObject *type);
 bool pyr_view_class_shows(core_state *st, PyTypeObject *type, PyObject *names);
 /* Has the class under each name what this dict has (or its StandIn)? */
 bool pyr_view_class_has_all(core_state *st, PyTypeObject *type, PyObject *fixed);
-void pyr_view_clear(pyr_view *view);
-int pyr_view_traverse(pyr_view *view, visitproc visit, void *arg);
+
+/* Is this item of the dict still at its place? */
+static inline bool
+pyr_own_item_is(PyObject *dict, Py_ssize_t place, const PyObject *value, PyObject **key)
+{
+    PyObject *found;
+    return PyDict_Next(dict, &place, key, &found) && found == value;
+}
+
+/* Is the __dict__ in all that matters as the view says? */
+static inline bool
+pyr_view_holds_dict(const pyr_view *view, const pyr_buffer *b, PyObject *dict)
+{
+    PyObject *key;
+    Py_ssize_t after = view->place + 1;
+    if (dict != view->dict || PyDict_GET_SIZE(dict) != view->size ||
+        !pyr_own_item_is(dict, view->place, (const PyObject *)b, &key) ||
+        key != pyr_key(view->method) || PyDict_Next(dict, &after, &key, NULL)) {
+        return false;
+    }
+    for (int i = 0; i < view->own_count; i++) {
+        const pyr_own_item *own = &view->own[i];
+        if (!pyr_own_item_is(dict, own->place, own->value, &key)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Has nothing changed since the view was made?  Only who uses the transport asks for
+ * that, too. */
+static inline bool
+pyr_view_holds(const pyr_framing_method *method, const pyr_buffer *b, PyObject *self,
+               bool with_transport)
+{
+    const pyr_view *view = &b->view;
+    const pyr_own_item *transport = &view->transport_item;
+    if (view->method != method ||
+        !pyr_class_is_as_seen(&view->class_seen, Py_TYPE(self))) {
+        return false;
+    }
+    PyObject *key;
+    PyObject *dict = pyr_own_dict_again(self);
+    bool holds = dict != NULL && pyr_view_holds_dict(view, b, dict) &&
+                 (!with_transport || transport->place < 0 ||
+                  pyr_own_item_is(dict, transport->place, transport->value, &key));
+    Py_XDECREF(dict);
+    return holds;
+}
+
+/*
+ * Bring b->view up to date, all but its transport.  1: it can be used; 0: the protocol is
+ * unusual, go through ordinary attribute access; -1: exception.
+ */
+static inline int
+pyr_view_ready(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    return pyr_view_holds(method, b, self, false) ? b->view.fits
+                                                  : pyr_view_refresh(method, b, self);
+}
+
+/* The same, and its transport. */
+static inline int
+pyr_view_ready_to_ask(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    return pyr_view_holds(method, b, self, true) ? b->view.fits
+                                                 : pyr_view_refresh(method, b, self);
+}
+
+/* self.handler(message).  The view must be ready. */
+PyObject *pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                           PyObject *message);
+/* The same after code that may have run a garbage collection, and so anything. */
+PyObject *pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                               PyObject *message);
+/* self.stock(data) with what the memory holds. */
+PyObject *pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
+                         Py_ssize_t size, PyObject *lender);
+/* TypeError for the forms that have no stock code behind them. */
+void pyr_unusual_error(pyr_framing_method *method, PyObject *self);
 
 #endif

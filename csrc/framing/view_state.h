@@ -1,0 +1,65 @@
+/*
+ * The view: what a framing knows of its protocol's attributes.
+ *
+ * Stock reads half a dozen attributes for each message, and a callback may have set any
+ * of them.  Here they are read once, and then it is only asked whether anything has
+ * changed:
+ *
+ * - the class, by core/class_watch.h;
+ * - which names the instance has itself.  Its buffer is made the last item of its
+ *   __dict__.  What is added comes after it; so as long as it is the last one, where it
+ *   was, and the number of items is the same, the names are those they were;
+ * - the values of those of interest, by looking at the places where they were found.
+ */
+#ifndef PYREACTOR_VIEW_STATE_H
+#define PYREACTOR_VIEW_STATE_H
+
+#include "core/class_watch.h"
+#include "framing/framing.h"
+
+/* An item of the __dict__ that the view depends on. */
+typedef struct {
+    Py_ssize_t place;      /* as PyDict_Next counts */
+    const PyObject *value; /* compared only */
+} pyr_own_item;
+
+typedef struct {
+    /* What this view was made from.  The same proves that it still holds. */
+    const pyr_framing_method *method;
+    pyr_class_seen class_seen;
+    const PyObject *dict; /* compared only */
+    Py_ssize_t size;      /* so many items it has; -1: the view never holds */
+    Py_ssize_t place;     /* of the buffer, which is the last of them */
+    int own_count;
+    pyr_own_item own[SLOT_COUNT];
+    pyr_own_item transport_item; /* its place is -1 if the instance has none */
+
+    bool class_fits; /* the class leaves attribute access and our descriptors alone */
+    bool attached;   /* the protocol's __dict__ still holds this buffer */
+    bool fits;       /* and all attributes have a kind of value that C handles */
+    bool replaced;   /* the instance has a dataReceived of its own */
+    /* Borrowed from the class; valid as long as that is as seen. */
+    PyObject *class_value[SLOT_COUNT];
+    PyObject *transport; /* borrowed, as long as the view holds with its transport */
+    PyObject *handler; /* to call with (self, message); NULL: self.<its name>(message) */
+    /* Parsed values, each with the object it was parsed from (owned). */
+    PyObject *max_length_from;
+    Py_ssize_t max_length;
+    bool max_length_huge;  /* more than max_length, which is the most there is */
+    int max_length_digits; /* what netstring's length may have at most; 0: not computed */
+    PyObject *delimiter_from;
+    Py_ssize_t delimiter_size;
+    bool delimiter_overlaps; /* two matches of it can overlap */
+    PyObject *format_from;
+    PyObject *prefix_from;
+    int prefix_size; /* 0: nothing that C can decode */
+    bool prefix_little;
+    bool paused;
+    bool line_mode;
+    bool has_recvd;
+    bool has_got_item;     /* a method gotItem of the instance's own */
+    PyObject *list_stack;  /* the instance's own; borrowed, as long as the view holds */
+    PyObject *header_from; /* (format size, length index, counts header, unpack) */
+} pyr_view;
+
+#endif
