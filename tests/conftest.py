@@ -7,7 +7,10 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.serving import side, start
+# What these assert is told as in tests: they are to be imported after this only.
+pytest.register_assert_rewrite("tests.both", "tests.serving", "tests.support")
+
+from tests.serving import side, start  # noqa: E402
 
 __all__ = ["side", "start"]
 
