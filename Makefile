@@ -15,7 +15,7 @@ help:
 	@echo "                  random runs, Twisted's own suite in every setup and on 3.15"
 	@echo "make t K=name     the tests whose names have this in them, on one Python"
 	@echo "make coverage     which lines of Python and C the tests run, in build/coverage/"
-	@echo "make lint         ruff, mypy --strict, clang-format"
+	@echo "make lint         ruff, mypy --strict, clang-format; rooms, arrows, sizes, names"
 	@echo "make build        compile the extension in place, warnings are errors"
 	@echo "make debug        the same without optimization, C's assertions on (BUILD=debug)"
 	@echo "make conformance  Twisted's whole own suite on stock and on pyreactor, compared"

@@ -11,3 +11,5 @@ $bin/mypy --strict
 $bin/mypy --strict .ci/*.py
 say "clang-format"
 find csrc benchmarks -name '*.[ch]' -print0 2>/dev/null | xargs -0 $bin/clang-format --dry-run -Werror
+say "rooms, arrows, sizes, names"
+$bin/python .ci/structure.py
