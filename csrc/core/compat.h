@@ -150,14 +150,17 @@ pyr_type_has_module(PyTypeObject *type)
     return ((PyHeapTypeObject *)type)->ht_module != NULL;
 }
 
-#if PY_VERSION_HEX < 0x030C0000
-/* Changes with every change of the dict. */
+/* Changes with every change of the dict; 0: this Python does not tell. */
 static inline uint64_t
 pyr_dict_stamp(PyObject *dict)
 {
+#if PY_VERSION_HEX < 0x030C0000
     return ((PyDictObject *)dict)->ma_version_tag;
-}
+#else
+    (void)dict;
+    return 0;
 #endif
+}
 
 /*
  * Calls of classes use their tp_vectorcall if their metaclass says that classes may have

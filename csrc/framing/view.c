@@ -559,6 +559,7 @@ pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         return -1;
     }
     view->size = -1;
+    view->stamp = 0;
     view->fits = view->attached = false;
     PyObject *dict = pyr_own_dict(self);
     if (dict == NULL) {
@@ -571,8 +572,10 @@ pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     own_values own;
     int result = read_own(method, b, dict, &own);
     if (result == 0) {
+        uint64_t stamp = pyr_dict_stamp(dict);
         view->dict = dict;
         read_slots(method, b, &own);
+        view->stamp = view->size >= 0 ? stamp : 0;
         result = view->fits;
     }
     Py_DECREF(dict);

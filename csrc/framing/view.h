@@ -28,43 +28,61 @@ pyr_own_item_is(PyObject *dict, Py_ssize_t place, const PyObject *value, PyObjec
     return PyDict_Next(dict, &place, key, &found) && found == value;
 }
 
-/* Is the __dict__ in all that matters as the view says? */
+/* Are the names that the __dict__ has those that the view says? */
 static inline bool
-pyr_view_holds_dict(const pyr_view *view, const pyr_buffer *b, PyObject *dict)
+pyr_view_holds_names(const pyr_view *view, const pyr_buffer *b, PyObject *dict)
 {
     PyObject *key;
     Py_ssize_t after = view->place + 1;
-    if (dict != view->dict || PyDict_GET_SIZE(dict) != view->size ||
-        !pyr_own_item_is(dict, view->place, (const PyObject *)b, &key) ||
-        key != pyr_key(view->method) || PyDict_Next(dict, &after, &key, NULL)) {
-        return false;
-    }
+    return dict == view->dict && PyDict_GET_SIZE(dict) == view->size &&
+           pyr_own_item_is(dict, view->place, (const PyObject *)b, &key) &&
+           key == pyr_key(view->method) && !PyDict_Next(dict, &after, &key, NULL);
+}
+
+/* Are the values of interest?  The stamp of a dict does not tell that: while a value that
+ * the interpreter replaces is freed, the new one is there and the stamp the old one. */
+static inline bool
+pyr_view_holds_values(const pyr_view *view, PyObject *dict, bool with_transport)
+{
+    PyObject *key;
+    const pyr_own_item *transport = &view->transport_item;
     for (int i = 0; i < view->own_count; i++) {
-        const pyr_own_item *own = &view->own[i];
-        if (!pyr_own_item_is(dict, own->place, own->value, &key)) {
+        if (!pyr_own_item_is(dict, view->own[i].place, view->own[i].value, &key)) {
             return false;
         }
     }
-    return true;
+    return !with_transport || transport->place < 0 ||
+           pyr_own_item_is(dict, transport->place, transport->value, &key);
+}
+
+/* Is the __dict__ in all that matters as the view says? */
+static inline bool
+pyr_view_holds_dict(pyr_view *view, const pyr_buffer *b, PyObject *dict,
+                    bool with_transport)
+{
+    uint64_t stamp = pyr_dict_stamp(dict);
+    if (stamp == 0 || stamp != view->stamp || dict != view->dict) {
+        if (!pyr_view_holds_names(view, b, dict)) {
+            return false;
+        }
+        view->stamp = stamp;
+    }
+    return pyr_view_holds_values(view, dict, with_transport);
 }
 
 /* Has nothing changed since the view was made?  Only who uses the transport asks for
  * that, too. */
 static inline bool
-pyr_view_holds(const pyr_framing_method *method, const pyr_buffer *b, PyObject *self,
+pyr_view_holds(const pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                bool with_transport)
 {
-    const pyr_view *view = &b->view;
-    const pyr_own_item *transport = &view->transport_item;
+    pyr_view *view = &b->view;
     if (view->method != method ||
         !pyr_class_is_as_seen(&view->class_seen, Py_TYPE(self))) {
         return false;
     }
-    PyObject *key;
     PyObject *dict = pyr_own_dict_again(self);
-    bool holds = dict != NULL && pyr_view_holds_dict(view, b, dict) &&
-                 (!with_transport || transport->place < 0 ||
-                  pyr_own_item_is(dict, transport->place, transport->value, &key));
+    bool holds = dict != NULL && pyr_view_holds_dict(view, b, dict, with_transport);
     Py_XDECREF(dict);
     return holds;
 }

@@ -10,6 +10,9 @@
  *   __dict__.  What is added comes after it; so as long as it is the last one, where it
  *   was, and the number of items is the same, the names are those they were;
  * - the values of those of interest, by looking at the places where they were found.
+ *
+ * Where Python numbers the states of a dict (up to 3.11), the same number says at once
+ * that the names are the same.
  */
 #ifndef PYREACTOR_VIEW_STATE_H
 #define PYREACTOR_VIEW_STATE_H
@@ -28,6 +31,7 @@ typedef struct {
     const pyr_framing_method *method;
     pyr_class_seen class_seen;
     const PyObject *dict; /* compared only */
+    uint64_t stamp;       /* of the dict when its names were last as said below, or 0 */
     Py_ssize_t size;      /* so many items it has; -1: the view never holds */
     Py_ssize_t place;     /* of the buffer, which is the last of them */
     int own_count;
