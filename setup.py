@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import sysconfig
 from glob import glob
 from pathlib import Path
 
@@ -69,10 +70,28 @@ warnings = [
 if os.environ.get("PYREACTOR_WERROR") == "1":
     warnings.append("-Werror")
 
+
+def whole_program() -> list[str]:
+    """
+    GCC's option to look at all files together, so that what is called in another file is inlined.
+
+    Empty where the compiler does not know it, and where nothing is compiled.
+    """
+    option = "-flto=auto"
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    command = [*compiler, option, "-Werror", "-fPIC", "-shared", "-x", "c", "-", "-o", os.devnull]
+    try:
+        tried = subprocess.run(command, input=b"int one(void);", capture_output=True, check=False)
+    except OSError:
+        return []
+    return [option] if tried.returncode == 0 else []
+
+
 # Options for the compiler and the linker.  CPython's own say -DNDEBUG and come first.
 UNOPTIMIZED = ["-O0", "-g", "-UNDEBUG", "-U_FORTIFY_SOURCE"]
+OPTIMIZED = ["-O3", *(whole_program() if needs_libuv() else [])]
 BUILDS = {
-    "release": (["-O3"], []),
+    "release": (OPTIMIZED, [*OPTIMIZED, *warnings]),
     "debug": (UNOPTIMIZED, []),
     "coverage": ([*UNOPTIMIZED, "--coverage", "-fprofile-abs-path"], ["--coverage"]),
 }
