@@ -83,6 +83,7 @@ _FIELDS = "(tp_flags|tp_basicsize|tp_base|tp_bases|tp_mro|tp_dict)"
 READ_ONLY = re.compile(
     rf"(?:->|\.)\s*{_FIELDS}\s*(?:[|&^+-]|<<|>>)?=(?!=)|PyDict_(?:Set|Del)\w*\([^,;]*->\s*{_FIELDS}"
 )
+FIRST_INCLUDE = re.compile(r"^#include (\S+)", re.MULTILINE)
 INTERNAL_HEADER = re.compile(r'#[ \t]*include[ \t]+[<"]((?:internal|cpython)/[^>"]*|pycore_[^>"]*)')
 
 PAGE = "docs/architecture.md"
@@ -239,6 +240,14 @@ def check_c_sizes(file: CFile) -> Iterator[Finding]:
     inlines = sum(one.inline for one in functions)
     if file.is_header and inlines > MOST_INLINES:
         yield Finding(where, 1, f"{inlines} inline functions, more than {MOST_INLINES}")
+
+
+def check_first_include(file: CFile) -> Iterator[Finding]:
+    """Python.h sets what the system's headers look at, so nothing of theirs comes before it."""
+    first = FIRST_INCLUDE.search(file.text)
+    if first is not None and first[1].startswith("<") and first[1] != "<Python.h>":
+        where = f"csrc/{file.name}"
+        yield Finding(where, _line(file.text, first), f"{first[1]} is included before Python.h")
 
 
 def check_private(file: CFile) -> Iterator[Finding]:
@@ -480,7 +489,7 @@ def findings(root: Path) -> list[Finding]:
     found: list[Finding] = []
     files = c_files(root)
     for file in files:
-        found += [*check_c_sizes(file), *check_private(file)]
+        found += [*check_c_sizes(file), *check_first_include(file), *check_private(file)]
     found += [*check_static_names(files), *c_rooms(files).findings()]
     python = modules(root)
     for module in python:

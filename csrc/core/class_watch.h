@@ -15,10 +15,10 @@
 #ifndef PYREACTOR_CLASS_WATCH_H
 #define PYREACTOR_CLASS_WATCH_H
 
+#include "core/compat.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "core/compat.h"
 
 struct core_state;
 

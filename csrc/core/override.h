@@ -16,10 +16,10 @@
 #ifndef PYREACTOR_OVERRIDE_H
 #define PYREACTOR_OVERRIDE_H
 
+#include "core/core.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "core/core.h"
 
 /* ---- one name ---- */
 

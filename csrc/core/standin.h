@@ -8,8 +8,9 @@
 #ifndef PYREACTOR_STANDIN_H
 #define PYREACTOR_STANDIN_H
 
-#include <stdbool.h>
 #include <Python.h>
+
+#include <stdbool.h>
 
 #include "core/given.h"
 

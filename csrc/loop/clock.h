@@ -9,10 +9,11 @@
 #ifndef PYREACTOR_CLOCK_H
 #define PYREACTOR_CLOCK_H
 
+#include "core/core.h"
+
 #include <stdbool.h>
 
 #include "core/class_watch.h"
-#include "core/core.h"
 
 typedef struct {
     core_state *st;

@@ -9,6 +9,8 @@
 #ifndef PYREACTOR_ENGINE_H
 #define PYREACTOR_ENGINE_H
 
+#include <Python.h>
+
 #include <stdbool.h>
 #include <uv.h>
 

@@ -172,9 +172,16 @@ WRONG: dict[str, tuple[Tree, list[str]]] = {
             "csrc/core/private.c:14: tp_dict is written, outside of core/compat.h",
         ],
     ),
+    "a header of the system's before Python.h": (
+        {
+            "csrc/core/early.c": "#include <errno.h>\n#include <Python.h>\n",
+            "csrc/core/late.h": "#include <Python.h>\n#include <errno.h>\n",
+        },
+        ["csrc/core/early.c:1: <errno.h> is included before Python.h"],
+    ),
     "a private header": (
-        {"csrc/core/private.c": "#include <internal/pycore_dict.h>\n"},
-        ["csrc/core/private.c:1: internal/pycore_dict.h is a private header"],
+        {"csrc/core/private.c": "#include <Python.h>\n#include <internal/pycore_dict.h>\n"},
+        ["csrc/core/private.c:2: internal/pycore_dict.h is a private header"],
     ),
     "a static name twice": (
         {"csrc/core/a.c": STATIC, "csrc/loop/b.c": "\n" + STATIC},
