@@ -65,13 +65,13 @@ object_read_and_write(core_state *st, PyObject *object, int events, bool *in_rea
     }
     PyObject *why = Py_NewRef(Py_None);
     if (events & PYR_READ) {
-        *in_read = true;
         Py_SETREF(why, PyObject_CallMethodNoArgs(object, st->names.doRead));
+        *in_read = why != NULL;
         lost = why == NULL ? -1 : PyObject_IsTrue(why);
     }
     if (lost == 0 && (events & PYR_WRITE)) {
         Py_SETREF(why, PyObject_CallMethodNoArgs(object, st->names.doWrite));
-        *in_read = false;
+        *in_read &= why == NULL;
     } else if (lost < 0) {
         Py_CLEAR(why);
     }

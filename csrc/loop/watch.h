@@ -55,7 +55,8 @@ typedef struct {
     /* What to log its events under, a new reference; NULL: ask its logPrefix(). */
     PyObject *(*log_prefix)(PyObject *self);
     /* Read, then write, as stock's _doReadOrWrite does: why the selectable ends, or a
-     * false value, or NULL with an exception set.  *in_read: reading said so. */
+     * false value, or NULL with an exception set.  *in_read, which is false before: was
+     * reading the last that ended without an exception? */
     PyObject *(*read_and_write)(core_state *st, PyObject *self, int events,
                                 bool *in_read);
 

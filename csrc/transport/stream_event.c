@@ -44,7 +44,7 @@ stream_read_and_write(core_state *Py_UNUSED(st), PyObject *op, int events, bool 
     }
     if (events & PYR_READ) {
         Py_SETREF(why, call_read(self));
-        *in_read = true;
+        *in_read = why != NULL;
     }
     if (why == NULL || !(events & PYR_WRITE) || !self->writing || self->fd < 0) {
         return why;
@@ -52,7 +52,7 @@ stream_read_and_write(core_state *Py_UNUSED(st), PyObject *op, int events, bool 
     int lost = why == Py_None ? 0 : PyObject_IsTrue(why);
     if (lost == 0) {
         Py_SETREF(why, call_write(self));
-        *in_read = false;
+        *in_read &= why == NULL;
     } else if (lost < 0) {
         Py_CLEAR(why);
     }

@@ -19,6 +19,7 @@ import pytest
 from twisted.internet import base, error, interfaces, protocol, tcp
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.task import LoopingCall
+from zope.interface import directlyProvides
 from zope.interface.verify import verifyObject
 
 from pyreactor import _core
@@ -702,6 +703,36 @@ def test_reader_of_a_pipe_is_told_of_its_end(reactor: PyReactor) -> None:
     assert (reader.reads, reader.lost) == (1, [error.ConnectionDone])
     assert not reactor.getReaders()
     os.close(read)
+
+
+def test_connection_done_that_reading_raises_ends_both_halves(reactor: PyReactor) -> None:
+    """Only what doRead returns may be the end of the reading half."""
+    halves: list[object] = []
+
+    class Raises(Ends):
+        def doRead(self) -> None:
+            Ends.doRead(self)
+            raise error.ConnectionDone
+
+        def readConnectionLost(self, reason: Any) -> None:
+            halves.append(self)
+
+    def raises(data: bytes) -> None:
+        raise error.ConnectionDone
+
+    read, write = os.pipe()
+    os.write(write, b"x")
+    reader = Raises(reactor, read)
+    reader.startReading()
+    pair = Pair(reactor)
+    pair.server.dataReceived = raises
+    pair.server.readConnectionLost = lambda: halves.append(pair.server)
+    directlyProvides(pair.server, interfaces.IHalfCloseableProtocol)
+    pair.client.transport.write(b"x")
+    spin(reactor, lambda: len(halves) + len(reader.lost) + len(pair.server.lost) == 2)
+    assert halves == []
+    os.close(read)
+    os.close(write)
 
 
 def test_writer_on_a_half_closed_socket_is_called_only_when_writable(reactor: PyReactor) -> None:
