@@ -80,6 +80,6 @@ int pyr_netstring_set_attribute(pyr_buffer *b, int which, PyObject *value);
 /* The stock makeConnection has set its parser's attributes: start from them in C. */
 int pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict);
 
-extern PyType_Spec pyr_framing_attribute_spec; /* framing_attribute.c */
+extern PyType_Spec pyr_framing_attribute_spec; /* attributes.c */
 
 #endif

@@ -156,7 +156,7 @@ loop_wakeUp(Loop *self, PyObject *Py_UNUSED(ignored))
 /* ---- descriptors ---- */
 
 /* What the kernel cannot poll, stock polls continuously, and so do we: `method` is a
- * function of pyreactor/_reports.py. */
+ * function of pyreactor/_loop/reports.py. */
 static PyObject *
 continuously(Loop *self, PyObject *method, PyObject *selectable, int event)
 {
