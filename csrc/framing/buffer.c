@@ -586,7 +586,8 @@ buffer_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     pyr_buffer *b = (pyr_buffer *)self;
     PyObject_GC_UnTrack(self);
-    if (b->st->framing->recent == b) {
+    /* At the end of the interpreter the module may be gone before. */
+    if (pyr_type_has_module(type) && b->st->framing->recent == b) {
         b->st->framing->recent = NULL;
     }
     (void)buffer_clear(self);

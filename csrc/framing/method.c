@@ -524,4 +524,5 @@ pyr_framing_clear(core_state *st)
 {
     pyr_framing_state *framing = st->framing;
     memset(&framing->receiver, 0, sizeof(framing->receiver));
+    framing->recent = NULL;
 }

@@ -16,6 +16,7 @@ from twisted.protocols import basic as stock
 
 from pyreactor import _core
 from pyreactor import basic as fast
+from tests.support import check
 
 SIDES = pytest.mark.parametrize("side", [stock, fast], ids=["stock", "pyreactor"])
 
@@ -415,3 +416,20 @@ def test_a_collection_that_replaces_the_dict_at_the_first_data(
         protocol.dataReceived(b"line\r\n")
         assert (protocol.first, type(protocol.transport)) == (1, StringTransport)
     assert got == [b"line"] * 20
+
+
+def test_the_end_of_an_interpreter_with_buffers_that_the_collector_knows() -> None:
+    check(
+        """
+from pyreactor.basic import LineReceiver
+kept = []
+for _ in range(300):
+    protocol = LineReceiver()
+    protocol.dataReceived(b"abc")
+    protocol._buffer = bytearray()
+    protocol.me = protocol
+    kept.append(protocol)
+kept.append(kept)
+""",
+        env={"PYTHONMALLOC": "debug"},
+    )
