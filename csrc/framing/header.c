@@ -133,12 +133,13 @@ deliver_packet(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     PyObject *header = b->header;
     b->header = NULL;
     PyObject *name = method->st->names.packetReceived;
+    PyObject *handler = usual > 0 ? pyr_view_kept(b->view.handler) : NULL;
     PyObject *result;
     if (usual < 0) {
         result = NULL;
-    } else if (usual && b->view.handler != NULL) {
-        PyObject *handler = Py_NewRef(b->view.handler);
+    } else if (handler != NULL) {
         PyObject *arguments[3] = {self, header, payload};
+        Py_INCREF(handler);
         result = PyObject_Vectorcall(handler, arguments, 3, NULL);
         Py_DECREF(handler);
     } else {
@@ -163,20 +164,26 @@ check_disconnecting(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     return pyr_buffer_set(b, NULL, 0) < 0 ? PACKET_FAILED : PACKET_STOP;
 }
 
+/* pyr_view_ready(), where nobody else can do the work. */
+static packet_next
+look(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    int usual = pyr_view_ready(method, b, self);
+    if (usual == 0) {
+        pyr_unusual_error(method, self);
+    }
+    return usual > 0 ? PACKET_ON : PACKET_FAILED;
+}
+
 static packet_next
 packet_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    int usual = pyr_view_ready(method, b, self);
-    if (usual <= 0) {
-        if (usual == 0) {
-            pyr_unusual_error(method, self);
-        }
-        return PACKET_FAILED;
+    packet_next next = look(method, b, self);
+    if (next == PACKET_ON) {
+        next = b->view.paused ? PACKET_WAIT : check_disconnecting(method, b, self);
     }
-    packet_next next =
-        b->view.paused ? PACKET_WAIT : check_disconnecting(method, b, self);
-    if (next == PACKET_ON && pyr_view_ready(method, b, self) < 0) {
-        next = PACKET_FAILED;
+    if (next == PACKET_ON) {
+        next = look(method, b, self);
     }
     if (next == PACKET_ON && b->header == NULL) {
         next = read_header(method, b, self);

@@ -9,10 +9,8 @@ PyObject *
 pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                  PyObject *message)
 {
-    PyObject *handler = b->view.handler;
-    /* Until 3.12 what ends with a function that a class has lost runs before CPython
-     * tells of that. */
-    if (handler == NULL || Py_REFCNT(handler) == 0) {
+    PyObject *handler = pyr_view_kept(b->view.handler);
+    if (handler == NULL) {
         return pyr_call_named(self, pyr_name_at(method->st, method->kind->handler),
                               message);
     }

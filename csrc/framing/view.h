@@ -106,6 +106,16 @@ pyr_view_ready_to_ask(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
                                                  : pyr_view_refresh(method, b, self);
 }
 
+/*
+ * What a view has borrowed from the class, or NULL if that is about to lose it: until
+ * CPython 3.12 what ends with an attribute of a class runs before CPython tells of that.
+ */
+static inline PyObject *
+pyr_view_kept(PyObject *borrowed)
+{
+    return borrowed != NULL && Py_REFCNT(borrowed) > 0 ? borrowed : NULL;
+}
+
 /* self.handler(message).  The view must be ready. */
 PyObject *pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                            PyObject *message);

@@ -418,6 +418,66 @@ def test_a_collection_that_replaces_the_dict_at_the_first_data(
     assert got == [b"line"] * 20
 
 
+class Feeding:
+    """Feeds the first of the protocols when it ends."""
+
+    def __init__(self, protocols: list[Any], data: bytes) -> None:
+        self.protocols = protocols
+        self.data = data
+
+    def __del__(self) -> None:
+        self.protocols[0].dataReceived(self.data)
+
+
+def test_what_ends_with_a_packet_handler_receives() -> None:
+    protocols: list[Any] = []
+    got = []
+
+    class Packets(fast.HeaderReceiver):
+        headerFormat = "!B"
+        lengthField = 0
+
+        def packetReceived(self, header: Any, payload: bytes) -> None:
+            got.append((payload, "of the base"))
+
+    class Own(Packets):
+        def packetReceived(
+            self, header: Any, payload: bytes, ends: Any = Feeding(protocols, b"\1b")
+        ) -> None:
+            got.append((payload, "its own"))
+
+    protocols.append(Own())
+    protocols[0].makeConnection(StringTransport())
+    protocols[0].dataReceived(b"\1a")
+    del Own.packetReceived
+    assert got == [(b"a", "its own"), (b"b", "of the base")]
+
+
+def test_a_transport_takes_the_declaration_of_a_header_away() -> None:
+    class Packets(fast.HeaderReceiver):
+        headerFormat = "!B"
+        lengthField = 0
+
+        def packetReceived(self, header: Any, payload: bytes) -> None:
+            raise AssertionError("there is no header")
+
+    class Transport(StringTransport):
+        @property
+        def disconnecting(self) -> bool:  # type: ignore[override]
+            protocol._header = None
+            protocol.MAX_LENGTH = None
+            return False
+
+        @disconnecting.setter
+        def disconnecting(self, value: bool) -> None:
+            pass
+
+    protocol: Any = Packets()
+    protocol.makeConnection(Transport())
+    with pytest.raises(TypeError, match="needs MAX_LENGTH to be an int"):
+        protocol.dataReceived(b"\1a")
+
+
 def test_the_end_of_an_interpreter_with_buffers_that_the_collector_knows() -> None:
     check(
         """
