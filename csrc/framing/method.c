@@ -219,14 +219,13 @@ feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t si
 
 /* ---- for the transports ---------------------------------------------------- */
 
-/* The framing that instances of the class receive by, borrowed from the state; or NULL.
- */
+/* The framing that instances of the class receive by (new reference), or NULL. */
 static pyr_framing_method *
 method_of_class(core_state *st, PyTypeObject *type)
 {
     pyr_framing_state *framing = st->framing;
     if (pyr_class_is_as_seen(&framing->receiver, type)) {
-        return framing->receiver_method;
+        return (pyr_framing_method *)Py_XNewRef((PyObject *)framing->receiver_method);
     }
     pyr_class_see(st, &framing->receiver, type);
     PyObject *found = pyr_class_find(type, st->names.dataReceived);
@@ -235,10 +234,9 @@ method_of_class(core_state *st, PyTypeObject *type)
                           !pyr_view_ordinary_access(st, type))) {
         Py_CLEAR(found);
     }
-    pyr_class_seen seen = framing->receiver;
-    Py_XSETREF(framing->receiver_method, (pyr_framing_method *)found);
-    framing->receiver = seen;
-    return framing->receiver_method;
+    /* The one before may end with this, and so any code may run, which receives, too. */
+    Py_XSETREF(framing->receiver_method, (pyr_framing_method *)Py_XNewRef(found));
+    return (pyr_framing_method *)found;
 }
 
 /* Has the instance a dataReceived of its own, or no place for a buffer? */
@@ -262,9 +260,9 @@ deliver(core_state *st, PyObject *protocol, const char *data, Py_ssize_t size,
     }
     pyr_buffer *known = recall(method, protocol);
     if (known != NULL ? known->view.replaced : receives_otherwise(st, protocol)) {
+        Py_DECREF(method);
         return false;
     }
-    Py_INCREF(method);
     Py_INCREF(protocol);
     *result = feed_known(method, protocol, known, data, size, NULL);
     Py_DECREF(protocol);

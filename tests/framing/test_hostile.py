@@ -493,3 +493,38 @@ kept.append(kept)
 """,
         env={"PYTHONMALLOC": "debug"},
     )
+
+
+def test_what_ends_with_the_method_that_received_last_receives() -> None:
+    got = []
+
+    class Strings(fast.Int8StringReceiver):
+        def stringReceived(self, string: bytes) -> None:
+            got.append(string)
+
+    class Ends:
+        def __del__(self) -> None:
+            _core._framing_feed(strings, b"\1b")
+
+    def function(ends: Ends) -> Any:
+        return lambda self, data: ends
+
+    class Old(fast.LineReceiver):
+        dataReceived = _core.FramingMethod("line", function(Ends()))
+
+        def lineReceived(self, line: bytes) -> None:
+            got.append(line)
+
+    class New(fast.LineReceiver):
+        def lineReceived(self, line: bytes) -> None:
+            got.append(line)
+
+    strings, old, new = Strings(), Old(), New()
+    for protocol in (strings, old, new):
+        protocol.makeConnection(StringTransport())
+    _core._framing_feed(old, b"a\r\n")
+    del Old.dataReceived
+    gc.collect()
+    _core._framing_feed(new, b"c\r\n")
+    _core._framing_feed(new, b"d\r\n")
+    assert got == [b"a", b"b", b"c", b"d"]
