@@ -354,13 +354,16 @@ pyr_buffer_continue(pyr_buffer *b, pyr_buffer *from)
     Py_XDECREF(content);
     b->compatibility_offset = from->compatibility_offset;
     b->ready = from->ready;
+    b->broken = from->broken;
+    b->foreign = Py_XNewRef(from->foreign);
+    b->header = Py_XNewRef(from->header);
     b->netstring_state = from->netstring_state;
     b->expected = from->expected;
     b->moved = from->moved;
     for (int i = 0; i < ESCAPE_COUNT; i++) {
         b->escaped[i] = Py_XNewRef(from->escaped[i]);
     }
-    if (b->escaped[0] != NULL) {
+    if (b->escaped[0] != NULL || b->foreign != NULL || b->header != NULL) {
         pyr_buffer_track(b);
     }
     return result;

@@ -528,3 +528,35 @@ def test_what_ends_with_the_method_that_received_last_receives() -> None:
     _core._framing_feed(new, b"c\r\n")
     _core._framing_feed(new, b"d\r\n")
     assert got == [b"a", b"b", b"c", b"d"]
+
+
+@SIDES
+def test_a_copy_goes_on_from_a_buffer_of_another_type(side: Any) -> None:
+    class Noting(side.LineReceiver):  # type: ignore[name-defined, misc]
+        def lineReceived(self, line: bytes) -> None:
+            self.got.append(bytes(line))
+
+    protocol: Any = Noting()
+    protocol.makeConnection(StringTransport())
+    protocol.got = []
+    protocol.dataReceived(b"a\r\n")
+    protocol._buffer = bytearray(b"half")
+    twin = copy.copy(protocol)
+    twin.dataReceived(b" and more\r\n")
+    assert protocol.got == [b"a", b"half and more"]
+
+
+def test_a_copy_goes_on_behind_the_header() -> None:
+    class Noting(fast.HeaderReceiver):
+        headerFormat = "!B"
+        lengthField = 0
+
+        def packetReceived(self, header: Any, payload: bytes) -> None:
+            got.append(payload)
+
+    got: list[bytes] = []
+    protocol = Noting()
+    protocol.makeConnection(StringTransport())
+    protocol.dataReceived(b"\2a")
+    copy.copy(protocol).dataReceived(b"b\1c")
+    assert got == [b"ab", b"c"]
