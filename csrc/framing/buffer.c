@@ -1,4 +1,4 @@
-/* Bytes received and not yet consumed; see framing.h. */
+/* Bytes received and not yet consumed; see buffer.h. */
 #include "framing/buffer.h"
 #include "framing/framing.h"
 

@@ -166,7 +166,7 @@ check_disconnecting(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 
 /* pyr_view_ready(), where nobody else can do the work. */
 static packet_next
-look(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+look_again(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     int usual = pyr_view_ready(method, b, self);
     if (usual == 0) {
@@ -178,12 +178,12 @@ look(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 static packet_next
 packet_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    packet_next next = look(method, b, self);
+    packet_next next = look_again(method, b, self);
     if (next == PACKET_ON) {
         next = b->view.paused ? PACKET_WAIT : check_disconnecting(method, b, self);
     }
     if (next == PACKET_ON) {
-        next = look(method, b, self);
+        next = look_again(method, b, self);
     }
     if (next == PACKET_ON && b->header == NULL) {
         next = read_header(method, b, self);

@@ -15,8 +15,8 @@ typedef PyObject *(*pyr_feed_func)(pyr_framing_method *method, PyObject *self,
 typedef struct {
     const char *name;
     pyr_feed_func feed;
-    size_t key;     /* offset in pyr_framing_state of the buffer's name */
-    size_t handler; /* offset in pyr_framing_state of the callback's name */
+    size_t key;     /* PYR_NAME() of the buffer's name */
+    size_t handler; /* PYR_NAME() of the callback's name */
     int slot_count;
     pyr_slot slots[SLOT_COUNT];
     bool declared;    /* the class has a declaration of a header */

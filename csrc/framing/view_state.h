@@ -8,7 +8,8 @@
  * - the class, by core/class_watch.h;
  * - which names the instance has itself.  Its buffer is made the last item of its
  *   __dict__.  What is added comes after it; so as long as it is the last one, where it
- *   was, and the number of items is the same, the names are those they were;
+ *   was, and the number of items is the same, the names are those they were, unless
+ *   somebody took the buffer itself out and put it back (docs/framing.md);
  * - the values of those of interest, by looking at the places where they were found.
  *
  * Where Python numbers the states of a dict (up to 3.11), the same number says at once
