@@ -150,10 +150,18 @@ int
 pyr_create_tp_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
     Py_ssize_t count = PyTuple_GET_SIZE(args);
-    if (kwargs != NULL || count > 1) {
-        return init_by_stock(op, args, kwargs);
+    Py_ssize_t named = kwargs == NULL ? 0 : PyDict_GET_SIZE(kwargs);
+    PyObject *canceller = count == 0 ? NULL : PyTuple_GET_ITEM(args, 0);
+    if (count == 0 && named == 1) {
+        canceller = PyDict_GetItemWithError(kwargs, SELF->st->names.canceller);
     }
-    return pyr_create_init(SELF, count == 0 ? NULL : PyTuple_GET_ITEM(args, 0));
+    if (count + named > 1 || (named == 1 && canceller == NULL)) {
+        return PyErr_Occurred() ? -1 : init_by_stock(op, args, kwargs);
+    }
+    Py_XINCREF(canceller);
+    int result = pyr_create_init(SELF, canceller);
+    Py_XDECREF(canceller);
+    return result;
 }
 
 /* A call that is not the plainest */

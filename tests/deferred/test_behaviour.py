@@ -928,6 +928,19 @@ def links_read_while_a_generator_and_a_list_wait(defer: Any) -> Any:
 
 
 @answer
+def a_canceller_by_name(defer: Any) -> Any:
+    class Derived(defer.Deferred):  # type: ignore[misc,name-defined]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+
+    made = [defer.Deferred(canceller=len), Derived(), Derived(len), Derived(canceller=len)]
+    made[0].__init__(canceller=None)
+    shown = [gc.get_referents(d) for d in made] if defer is ours else []
+    lists = [found for found in shown if any(isinstance(one, list) for one in found)]
+    return [d._canceller for d in made], lists
+
+
+@answer
 def a_list_that_puts_another_in_its_place(defer: Any) -> Any:
     class Callbacks(list[Any]):
         def __bool__(self) -> bool:
