@@ -161,6 +161,11 @@ pyr_add_chained(PyObject *op, PyObject *other)
     if (!pyr_is_native(st, op) || !pyr_is_native(st, other)) {
         return PyObject_CallFunctionObjArgs(st->deferred->stock_chain, op, other, NULL);
     }
+    /* The link first: what `other` was chained to may run Python code as it goes, and
+     * that may have this one listed. */
+    if (pyr_links_add(SELF, &fire_kind, other, 0) < 0) {
+        return NULL;
+    }
     Py_XSETREF(((pyr_deferred *)other)->chained_to, Py_NewRef(op));
-    return pyr_links_add(SELF, &fire_kind, other, 0) < 0 ? NULL : added(SELF);
+    return added(SELF);
 }

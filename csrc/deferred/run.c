@@ -187,10 +187,14 @@ pause_for(pyr_deferred *current, PyObject *other)
         !pyr_is_native(st, (PyObject *)current)) {
         return call_for_nothing(st->deferred->wait_for_stock, (PyObject *)current, other);
     }
+    /* The link first, as in pyr_add_chained */
+    if (pyr_links_add((pyr_deferred *)other, &pyr_link_continue, (PyObject *)current, 0) <
+        0) {
+        return -1;
+    }
     current->paused++;
     Py_XSETREF(current->chained_to, Py_NewRef(other));
-    return pyr_links_add((pyr_deferred *)other, &pyr_link_continue, (PyObject *)current,
-                         0);
+    return 0;
 }
 
 /* The result of `current` is another Deferred: take that one's result, or wait for it. */

@@ -941,6 +941,29 @@ def a_canceller_by_name(defer: Any) -> Any:
 
 
 @answer
+def links_read_by_a_finalizer_while_chaining(defer: Any) -> Any:
+    class Reader:
+        def __del__(self) -> None:
+            assert d._callbacks is not None
+
+    d, chained = defer.Deferred(), defer.Deferred()
+    chained._chainedTo = Reader()
+    d.chainDeferred(chained)
+    d.callback(1)
+    other, waiting = defer.Deferred(), defer.Deferred()
+
+    def wait(_: Any) -> Any:
+        waiting._chainedTo = Reader()
+        return other
+
+    d = other
+    waiting.addCallback(wait)
+    waiting.callback(None)
+    other.callback(2)
+    return chained.called, chained.result, waiting.result
+
+
+@answer
 def a_list_that_puts_another_in_its_place(defer: Any) -> Any:
     class Callbacks(list[Any]):
         def __bool__(self) -> bool:
