@@ -42,15 +42,17 @@ pyr_metaclass_subclasshook(PyObject *cls, PyObject *other)
 
 /* ---- replaced methods ---- */
 
-/* What the class has now, without the names that change no behaviour of C code */
+/* What the class has now, without the names that change no behaviour of C code: only
+ * Deferred's own `debug` is looked at, so that one of DeferredList's does. */
 static PyObject *
-names_of(PyTypeObject *type)
+names_of(PyTypeObject *type, bool is_list)
 {
-    static const char *const harmless[] = {"debug", "__module__", "__doc__"};
+    static const char *const harmless[] = {"__module__", "__doc__", "debug"};
+    size_t count = sizeof(harmless) / sizeof(*harmless) - (is_list ? 1 : 0);
     PyObject *dict = PyType_GetDict(type);
     PyObject *names = dict == NULL ? NULL : PyDict_Copy(dict);
     Py_XDECREF(dict);
-    for (size_t i = 0; names != NULL && i < sizeof(harmless) / sizeof(*harmless); i++) {
+    for (size_t i = 0; names != NULL && i < count; i++) {
         PyObject *name = PyUnicode_FromString(harmless[i]);
         int known = name == NULL ? -1 : PyDict_Contains(names, name);
         if (known < 0 || (known > 0 && PyDict_DelItem(names, name) < 0)) {
@@ -65,8 +67,8 @@ names_of(PyTypeObject *type)
 int
 pyr_metaclass_note_pristine(core_state *st)
 {
-    PyObject *base = names_of(st->deferred->type);
-    PyObject *list = base == NULL ? NULL : names_of(st->deferred->list_type);
+    PyObject *base = names_of(st->deferred->type, false);
+    PyObject *list = base == NULL ? NULL : names_of(st->deferred->list_type, true);
     if (list == NULL) {
         Py_XDECREF(base);
         return -1;
@@ -79,9 +81,9 @@ pyr_metaclass_note_pristine(core_state *st)
 
 /* Does the class have what it had at set-up, no more and no less? */
 static bool
-is_pristine(PyTypeObject *type, PyObject *pristine)
+is_pristine(PyTypeObject *type, bool is_list, PyObject *pristine)
 {
-    PyObject *names = names_of(type);
+    PyObject *names = names_of(type, is_list);
     PyObject *name, *value;
     Py_ssize_t position = 0;
     bool same = names != NULL && pristine != NULL &&
@@ -126,8 +128,8 @@ pyr_metaclass_look(core_state *st)
     PyObject *type, *value, *tb;
     PyErr_Fetch(&type, &value, &tb);
     pyr_class_see(st, &state->seen, state->list_type);
-    state->patched = !is_pristine(state->type, state->pristine) ||
-                     !is_pristine(state->list_type, state->pristine_list);
+    state->patched = !is_pristine(state->type, false, state->pristine) ||
+                     !is_pristine(state->list_type, true, state->pristine_list);
     state->debug = class_debug(st);
     PyErr_Restore(type, value, tb);
 }

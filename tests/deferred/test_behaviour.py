@@ -964,6 +964,17 @@ def links_read_by_a_finalizer_while_chaining(defer: Any) -> Any:
 
 
 @answer
+def debug_mode_of_deferred_lists_alone(defer: Any) -> Any:
+    defer.DeferredList.debug = True
+    try:
+        d = defer.DeferredList([defer.succeed(1), defer.Deferred()])
+        d.callback(2)
+        return bool(d._debugInfo.creator), bool(d._debugInfo.invoker), defer.Deferred()._debugInfo
+    finally:
+        del defer.DeferredList.debug
+
+
+@answer
 def a_list_that_puts_another_in_its_place(defer: Any) -> Any:
     class Callbacks(list[Any]):
         def __bool__(self) -> bool:
