@@ -226,6 +226,25 @@ set_or_none(PyObject *op, PyObject *value, void *attribute)
 }
 
 static PyObject *
+get_paused(PyObject *op, void *Py_UNUSED(closure))
+{
+    Py_ssize_t paused = SELF->resumed ? 0 : SELF->paused;
+    SELF->resumed = false;
+    return PyLong_FromSsize_t(paused);
+}
+
+static int
+set_paused(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    Py_ssize_t paused = value == NULL ? 0 : PyLong_AsSsize_t(value);
+    if (paused == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    SELF->paused = paused;
+    return 0;
+}
+
+static PyObject *
 get_callbacks(PyObject *op, void *Py_UNUSED(closure))
 {
     return pyr_listed_get(SELF);
@@ -280,6 +299,7 @@ static PyGetSetDef deferred_getset[] = {
     FLAG("_suppressAlreadyCalled", suppress_already_called,
          "Cancelled without a canceller: ignore the next callback or errback."),
     FLAG("_runningCallbacks", running, "Whether a callback runs right now."),
+    {"paused", get_paused, set_paused, "Number of pause() without unpause().", NULL},
     PYR_ATTRIBUTE("result", pyr_deferred, result),
     NONE_OR("_chainedTo", chained_to, "The Deferred it waits for, or None."),
     NONE_OR("_canceller", canceller, "The canceller, or None."),
@@ -290,8 +310,6 @@ static PyGetSetDef deferred_getset[] = {
 };
 
 static PyMemberDef deferred_members[] = {
-    {"paused", T_PYSSIZET, offsetof(pyr_deferred, paused), 0,
-     "Number of pause() without unpause()."},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(pyr_deferred, weakrefs), READONLY},
     {"__dictoffset__", T_PYSSIZET, offsetof(pyr_deferred, dict), READONLY},
     {NULL},

@@ -87,6 +87,7 @@ typedef struct pyr_deferred {
     bool suppress_already_called;
     bool running;
     bool had_debug_info; /* stock would have a DebugInfo by now */
+    bool resumed;        /* who looks at `paused` next sees 0; see run_by_stock */
     Py_ssize_t paused;
     int32_t head, tail, capacity;
     PyObject *canceller;   /* NULL: None */

@@ -355,16 +355,15 @@ ensure_result(pyr_deferred *current)
     }
 }
 
-/* Stock's loop goes on from here.  It looks at `paused` where it begins, and not, as
- * here, after a callback of the same Deferred's. */
+/* Stock's loop goes on from here.  It looks at `paused` where it begins, and it must not
+ * after a callback of the same Deferred's, as here: that look finds 0. */
 static run_outcome
 run_by_stock(pyr_deferred *current)
 {
-    Py_ssize_t paused = current->paused;
-    current->paused = 0;
+    current->resumed = current->paused != 0;
     int run =
         call_for_nothing(current->st->deferred->stock_run, (PyObject *)current, NULL);
-    current->paused += paused;
+    current->resumed = false;
     return run < 0 ? RUN_ERROR : RUN_WAIT;
 }
 

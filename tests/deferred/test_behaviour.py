@@ -975,6 +975,31 @@ def debug_mode_of_deferred_lists_alone(defer: Any) -> Any:
 
 
 @answer
+def links_read_while_it_pauses_itself_and_what_paused_is_then(defer: Any) -> Any:
+    def first(result: Any) -> Any:
+        assert d._callbacks
+        d.pause()
+        return result
+
+    def second(result: Any) -> Any:
+        seen.append(d.paused)
+        taker = defer.Deferred()
+        taker.addCallback(lambda _: d)
+        taker.callback(None)
+        seen.append(taker.paused)
+        d.unpause()
+        seen.append(d.paused)
+        return result
+
+    seen: list[Any] = []
+    d = defer.Deferred()
+    d.addCallback(first)
+    d.addCallback(second)
+    d.callback(1)
+    return seen, d.paused, d.result
+
+
+@answer
 def a_list_that_puts_another_in_its_place(defer: Any) -> Any:
     class Callbacks(list[Any]):
         def __bool__(self) -> bool:
