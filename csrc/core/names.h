@@ -82,6 +82,7 @@ struct core_state;
     X(doWrite, "doWrite")                                         \
     X(dunder_init, "__init__")                                    \
     X(errback, "errback")                                         \
+    X(f, "f")                                                     \
     X(failResult, "failResult")                                   \
     X(fileno, "fileno")                                           \
     X(fromCoroutine, "fromCoroutine")                             \

@@ -144,11 +144,13 @@ awaiter_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
     return outcome;
 }
 
-/* Leave with a value (stolen), as StopIteration(value). */
+/* Leave with a value (stolen), as StopIteration(value), or as a generator that returns
+ * None: StopIteration(). */
 static void
 stop_with(PyObject *value)
 {
-    PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
+    PyObject *stop = value == Py_None ? PyObject_CallNoArgs(PyExc_StopIteration)
+                                      : PyObject_CallOneArg(PyExc_StopIteration, value);
     Py_DECREF(value);
     if (stop != NULL) {
         PyErr_SetRaisedException(stop);

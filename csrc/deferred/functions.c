@@ -92,8 +92,11 @@ api_maybeDeferred(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     if (pyr_create_ready(st) < 0) {
         return NULL;
     }
-    if (nargs == 0) {
-        return PyObject_Vectorcall(st->deferred->stock_maybe, args, nargs, kwnames);
+    int named = kwnames == NULL ? 0 : PySequence_Contains(kwnames, st->names.f);
+    if (nargs == 0 || named != 0) { /* `f` by name, or twice */
+        return named < 0 ? NULL
+                         : PyObject_Vectorcall(st->deferred->stock_maybe, args,
+                                               (size_t)nargs, kwnames);
     }
     PyObject *value =
         PyObject_Vectorcall(args[0], args + 1, (size_t)(nargs - 1), kwnames);

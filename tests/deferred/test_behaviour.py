@@ -1000,6 +1000,23 @@ def links_read_while_it_pauses_itself_and_what_paused_is_then(defer: Any) -> Any
 
 
 @answer
+def the_end_of_an_iterator_without_a_value(defer: Any) -> Any:
+    ends: list[Any] = []
+    for value in (None, 1, ()):
+        for step in (next, lambda iterator: iterator.send(None)):
+            try:
+                step(iter(defer.succeed(value)))
+            except StopIteration as stop:
+                ends.append((stop.args, stop.value))
+    return ends
+
+
+@answer
+def a_function_given_to_maybe_deferred_twice(defer: Any) -> Any:
+    return error_of(lambda: defer.maybeDeferred(len, f=len))
+
+
+@answer
 def a_list_that_puts_another_in_its_place(defer: Any) -> Any:
     class Callbacks(list[Any]):
         def __bool__(self) -> bool:
