@@ -442,7 +442,10 @@ def test_what_ends_with_a_packet_handler_receives() -> None:
 
     class Own(Packets):
         def packetReceived(
-            self, header: Any, payload: bytes, ends: Any = Feeding(protocols, b"\1b")
+            self,
+            header: Any,
+            payload: bytes,
+            ends: Any = Feeding(protocols, b"\1b"),  # noqa: B008
         ) -> None:
             got.append((payload, "its own"))
 
