@@ -339,6 +339,7 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     self->st = st;
+    self->module = Py_NewRef(PyType_GetModule(st->loop->loop_type));
     self->reactor = Py_NewRef(reactor);
     self->clock = (pyr_clock){.st = st, .reactor = reactor};
     self->wake = (pyr_wake){.engine = &self->engine};
@@ -352,6 +353,7 @@ static int
 loop_traverse(Loop *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->module);
     Py_VISIT(self->reactor);
     Py_VISIT(self->pending_exc);
     Py_VISIT(self->clock.builtin);
@@ -384,10 +386,13 @@ loop_clear(Loop *self)
     return 0;
 }
 
+/* At the end of the interpreter the collector takes the module away from the type before
+ * it comes to the loop: the loop's own reference is given back last. */
 static void
 loop_dealloc(Loop *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    PyObject *module = self->module;
     PyObject_GC_UnTrack(self);
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
@@ -395,6 +400,7 @@ loop_dealloc(Loop *self)
     (void)loop_clear(self);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);
+    Py_DECREF(module);
 }
 
 /* Mirrors of what the reactor's attributes say; see pyreactor/reactor.py. */

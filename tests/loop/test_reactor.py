@@ -735,6 +735,11 @@ def test_connection_done_that_reading_raises_ends_both_halves(reactor: PyReactor
     os.close(write)
 
 
+def test_a_loop_keeps_the_module_that_has_its_state(reactor: PyReactor) -> None:
+    """At the end of the interpreter its type may have lost the module before it ends."""
+    assert _core in gc.get_referents(reactor._loop)
+
+
 def test_writer_on_a_half_closed_socket_is_called_only_when_writable(reactor: PyReactor) -> None:
     mine, peer = socket.socketpair()
     mine.setblocking(False)
