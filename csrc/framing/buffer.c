@@ -631,12 +631,12 @@ buffer_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
     return Py_BuildValue("O(N)", &PyBytes_Type, content);
 }
 
-/* A netstring parser has more state than the bytes; its attributes are all here. */
+/* A netstring parser, or who awaits the rest of a packet, has more state than bytes. */
 static PyObject *
 buffer_deepcopy(PyObject *self, PyObject *Py_UNUSED(memo))
 {
     pyr_buffer *b = (pyr_buffer *)self;
-    if (!b->ready || b->escaped[0] != NULL) {
+    if ((!b->ready && b->header == NULL) || b->escaped[0] != NULL) {
         return buffer_content(self);
     }
     pyr_buffer *copy = pyr_buffer_new(b->st, NULL);
@@ -711,8 +711,9 @@ PyDoc_STRVAR(buffer_doc,
 
 PyDoc_STRVAR(buffer_bytes_doc, "__bytes__($self, /)\n--\n\nThe content, as bytes.");
 PyDoc_STRVAR(buffer_reduce_doc, "__reduce__($self, /)\n--\n\nPickle and copy as bytes.");
-PyDoc_STRVAR(buffer_deepcopy_doc, "__deepcopy__($self, memo, /)\n--\n\n"
-                                  "Bytes, or for netstrings a buffer in the same state.");
+PyDoc_STRVAR(buffer_deepcopy_doc,
+             "__deepcopy__($self, memo, /)\n--\n\n"
+             "Bytes, or a buffer in the same state for netstrings\nand behind a header.");
 PyDoc_STRVAR(
     buffer_sizeof_doc,
     "__sizeof__($self, /)\n--\n\nThe bytes of memory held, spare room included.");

@@ -549,7 +549,8 @@ def test_a_copy_goes_on_from_a_buffer_of_another_type(side: Any) -> None:
     assert protocol.got == [b"a", b"half and more"]
 
 
-def test_a_copy_goes_on_behind_the_header() -> None:
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_goes_on_behind_the_header(copied: Any) -> None:
     class Noting(fast.HeaderReceiver):
         headerFormat = "!B"
         lengthField = 0
@@ -561,5 +562,5 @@ def test_a_copy_goes_on_behind_the_header() -> None:
     protocol = Noting()
     protocol.makeConnection(StringTransport())
     protocol.dataReceived(b"\2a")
-    copy.copy(protocol).dataReceived(b"b\1c")
+    copied(protocol).dataReceived(b"b\1c")
     assert got == [b"ab", b"c"]
