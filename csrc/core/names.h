@@ -48,8 +48,6 @@ struct core_state;
     X(_verify_helper, "_verify_helper")                           \
     X(_write, "_write")                                           \
     X(addBoth, "addBoth")                                         \
-    X(addCallback, "addCallback")                                 \
-    X(addCallbacks, "addCallbacks")                               \
     X(addReader, "addReader")                                     \
     X(addWriter, "addWriter")                                     \
     X(addressFamily, "addressFamily")                             \
@@ -63,8 +61,6 @@ struct core_state;
     X(busy, "_busyReceiving")                                     \
     X(callExpressionReceived, "callExpressionReceived")           \
     X(callback, "callback")                                       \
-    X(callbacks, "_callbacks")                                    \
-    X(cancel, "cancel")                                           \
     X(cancellableInlineCallbacks, "_cancellableInlineCallbacks")  \
     X(canceller, "canceller")                                     \
     X(childDataReceived, "childDataReceived")                     \
@@ -109,9 +105,7 @@ struct core_state;
     X(name, "name")                                               \
     X(outgoingSymbols, "outgoingSymbols")                         \
     X(packetReceived, "packetReceived")                           \
-    X(pause, "pause")                                             \
     X(paused, "paused")                                           \
-    X(pop, "pop")                                                 \
     X(popitem, "popitem")                                         \
     X(prefixLength, "prefixLength")                               \
     X(prefixLimit, "prefixLimit")                                 \
