@@ -24,7 +24,7 @@
 
 typedef struct Loop {
     PyObject_HEAD core_state *st;
-    PyObject *module;  /* has *st, which the loop looks into to its very end */
+    PyObject *module; /* has *st, which the loop looks into to its very end */
     PyObject *weakrefs;
     PyObject *reactor; /* the Twisted reactor this loop drives */
 
