@@ -188,6 +188,7 @@ class PyReactor(posixbase.PosixReactorBase):
         super().__delattr__(name)
         if name == "seconds":
             self._loop.clock_known = False
+            self._loop.changed()
         elif name in _CALLED_BY_LOOP:
             self._checkOverrides()
 

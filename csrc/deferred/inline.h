@@ -82,9 +82,10 @@ static inline bool
 pyr_is_native(core_state *st, PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
+    /* The class first: a look at it may run a garbage collection. */
     return (type == st->deferred->type || type == st->deferred->list_type) &&
-           ((pyr_deferred *)value)->dict == NULL &&
-           ((pyr_deferred *)value)->listed == NULL && !pyr_patched(st);
+           !pyr_patched(st) && ((pyr_deferred *)value)->dict == NULL &&
+           ((pyr_deferred *)value)->listed == NULL;
 }
 
 static inline void
