@@ -63,7 +63,7 @@ fired = defer.Deferred().addCallback(lambda result: result * 2)
 sums = defer.gatherResults([add(fired, defer.succeed(1)), defer.maybeDeferred(int, "5")])
 sums.addCallback(print)
 fired.callback(20)
-print(isinstance(defer.Deferred.addCallback, type(lambda: None)))
+print(type(defer.Deferred.addCallback) is type(lambda: None))
 """
 
 LINES = """
@@ -84,7 +84,7 @@ lines.makeConnection(StringTransport())
 for piece in (b"on", b"e\\r\\ntwo\\r", b"\\nraw\\r\\nthe rest"):
     lines.dataReceived(piece)
 print(lines.transport.value())
-print(isinstance(basic.LineReceiver.dataReceived, type(lambda: None)))
+print(type(basic.LineReceiver.dataReceived) is type(lambda: None))
 """
 
 TRIAL = """
