@@ -36,12 +36,25 @@ receive_limit(StreamConnection *self)
     return limit == DEFAULT_BUFFER_SIZE ? PYR_READ_BUFFER_SIZE : limit;
 }
 
+/*
+ * glibc gives the top of its heap back to the kernel as soon as 128 KiB of it are free,
+ * so that a server of large messages takes a page fault for every 4 KiB of each of them.
+ * The limit grows to twice the largest mapped block that was ever freed: free one.
+ */
+static void
+keep_freed_memory(void)
+{
+    char *volatile block = malloc(1024 * 1024);
+    free(block);
+}
+
 int
 pyr_stream_buffer_take(StreamConnection *self, Py_ssize_t limit,
                        pyr_receive_buffer *buffer)
 {
     pyr_transport_state *state = self->st->transport;
     if (state->read_buffer == NULL) {
+        keep_freed_memory();
         state->read_buffer = PyMem_RawMalloc(PYR_READ_BUFFER_SIZE);
     }
     if (limit <= PYR_READ_BUFFER_SIZE && !state->read_buffer_busy &&
