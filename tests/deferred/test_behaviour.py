@@ -1264,8 +1264,10 @@ def test_a_result_that_goes_when_it_is_asked_for_its_class_does_no_harm() -> Non
     d: Any = ours.Deferred()
     d.callback(Result())
     armed.append(True)
-    failure = caught(ours.Deferred.fromCoroutine(coroutine()))
-    assert failure.type is AttributeError
+    outcome: list[Any] = []
+    ours.Deferred.fromCoroutine(coroutine()).addBoth(outcome.append)
+    # A Deferred without a result is waited for by Twisted 25.5, and refused by later releases.
+    assert outcome == [None] or outcome[0].type is AttributeError
 
 
 def test_frames_of_tracebacks_know_nobody() -> None:
