@@ -52,6 +52,7 @@ MODULE_ROOMS = {
     "_core": "core",
     "_standin": "core",
     "_untouched": "core",
+    "_versions": "core",
     "reactor": "public",
     "defer": "public",
     "basic": "public",
