@@ -22,7 +22,7 @@ from twisted.protocols import basic as stock
 from twisted.spread import banana
 
 from pyreactor import basic as fast
-from pyreactor._core import FramingMethod
+from pyreactor._core import StandIn
 from pyreactor._framing.members import MODULES, members
 
 Feed = Callable[[], None]
@@ -273,7 +273,7 @@ def main() -> None:
     options = parser.parse_args()
     for module, names in MODULES.items():
         classes = [getattr(sys.modules[module], name) for name in names]
-        if any(isinstance(vars(each)["dataReceived"], FramingMethod) for each in classes):
+        if any(isinstance(vars(each)["dataReceived"], StandIn) for each in classes):
             raise SystemExit("the drop-in is active here: run this with PYREACTOR=0")
     print(f"{'ns per message':<58} {'stock':>16} {'pyreactor':>15} {'ratio':>8}  at least")
     against_stock(options.rounds, options.only)

@@ -24,8 +24,8 @@ from twisted.protocols.basic import (
     StringTooLongError,
 )
 
-from pyreactor._core import FramingAttribute, FramingMethod
-from pyreactor._framing.members import members, original
+from pyreactor._core import FramingAttribute
+from pyreactor._framing.members import members, original, receiving
 
 __all__ = [
     "BatchInt8StringReceiver",
@@ -173,7 +173,7 @@ class BatchLineReceiver(_Receiver):
     MAX_LENGTH: int = 16384
 
     if not TYPE_CHECKING:
-        dataReceived = FramingMethod("batch_line", _Receiver.dataReceived)
+        dataReceived = receiving("batch_line", _Receiver.dataReceived)
 
     def linesReceived(self, lines: list[bytes]) -> Any:
         """
@@ -241,7 +241,7 @@ class BatchIntNStringReceiver(_BatchStringReceiver):
     prefixLength: int
 
     if not TYPE_CHECKING:
-        dataReceived = FramingMethod("batch_intn", _Receiver.dataReceived)
+        dataReceived = receiving("batch_intn", _Receiver.dataReceived)
 
     def sendString(self, string: bytes) -> None:
         """
@@ -285,7 +285,7 @@ class BatchNetstringReceiver(_BatchStringReceiver):
     brokenPeer: int = 0
 
     if not TYPE_CHECKING:
-        dataReceived = FramingMethod("batch_netstring", _Receiver.dataReceived)
+        dataReceived = receiving("batch_netstring", _Receiver.dataReceived)
 
     def sendString(self, string: bytes) -> None:
         """
@@ -354,7 +354,7 @@ class HeaderReceiver(_Receiver):
         cls._header = (layout.size, index, bool(cls.lengthIncludesHeader), layout.unpack)
 
     if not TYPE_CHECKING:
-        dataReceived = FramingMethod("header", _Receiver.dataReceived)
+        dataReceived = receiving("header", _Receiver.dataReceived)
 
     def packetReceived(self, header: tuple[Any, ...], payload: bytes) -> Any:
         """

@@ -27,7 +27,7 @@ pyr_is_expected(core_state *st, PyObject *found, PyObject *expected)
     if (found == expected) {
         return true;
     }
-    if (!PyObject_TypeCheck(found, st->standin.type)) {
+    if (!Py_IS_TYPE(found, st->standin.type)) {
         return false;
     }
     const pyr_standin *standin = (pyr_standin *)found;

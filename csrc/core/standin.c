@@ -283,24 +283,25 @@ through_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject 
     return result;
 }
 
-/* A function of this module that takes self first; NotImplemented: stock's does it. */
+/* A function of this module, or a method of an object of its, that takes self first;
+ * NotImplemented: stock's does it. */
 static PyObject *
 module_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     pyr_standin *self = SELF;
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
     if (kwnames != NULL || nargs != self->required + 1) {
-        return PyObject_Vectorcall(self->stock, args, nargsf, kwnames);
+        return call_otherwise(self, args, nargsf, kwnames);
     }
     /* Two ends that answer each other for ever may have no Python function between. */
-    PyObject *module = PyCFunction_GET_SELF(self->method);
+    PyObject *object = PyCFunction_GET_SELF(self->method);
     core_state *st = self->st;
     if (descend(st) < 0) {
         return NULL;
     }
     _PyCFunctionFast function = (_PyCFunctionFast)(void (*)(void))self->function;
     Py_INCREF(self); /* the method may be replaced, and so dropped, while it runs */
-    PyObject *result = function(module, args, nargs);
+    PyObject *result = function(object, args, nargs);
     if (result == Py_NotImplemented) {
         Py_DECREF(result);
         result = PyObject_Vectorcall(self->stock, args, nargsf, NULL);
@@ -335,8 +336,8 @@ read_parameters(pyr_standin *self, PyObject *stock)
     return self->names == NULL ? -1 : 0;
 }
 
-int
-pyr_standin_set_stock(pyr_standin *self, PyObject *stock)
+static int
+set_stock(pyr_standin *self, PyObject *stock)
 {
     if (!PyFunction_Check(stock)) {
         PyErr_Format(PyExc_TypeError, "%R is no Python function", stock);
@@ -423,9 +424,8 @@ standin_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     pyr_standin *self = (pyr_standin *)type->tp_alloc(type, 0);
-    if (self != NULL &&
-        (pyr_standin_set_stock(self, stock) < 0 || take_method(self, method) < 0 ||
-         (through != Py_None && go_through(self, through) < 0))) {
+    if (self != NULL && (set_stock(self, stock) < 0 || take_method(self, method) < 0 ||
+                         (through != Py_None && go_through(self, through) < 0))) {
         Py_CLEAR(self);
     }
     return (PyObject *)self;
@@ -444,8 +444,8 @@ pyr_standin_method(core_state *st, PyObject *found)
  * another member to be cleared (a class, a module, the function's globals), and until
  * that is gone the method can be called.
  */
-int
-pyr_standin_traverse(PyObject *op, visitproc visit, void *arg)
+static int
+standin_traverse(PyObject *op, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(SELF->module);
@@ -456,8 +456,8 @@ pyr_standin_traverse(PyObject *op, visitproc visit, void *arg)
     return 0;
 }
 
-void
-pyr_standin_dealloc(PyObject *op)
+static void
+standin_dealloc(PyObject *op)
 {
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
@@ -474,8 +474,8 @@ pyr_standin_dealloc(PyObject *op)
 
 /* ---- what it looks like: the function ---- */
 
-PyObject *
-pyr_standin_get(PyObject *op, PyObject *instance, PyObject *Py_UNUSED(owner))
+static PyObject *
+standin_get(PyObject *op, PyObject *instance, PyObject *Py_UNUSED(owner))
 {
     if (instance == NULL || instance == Py_None) {
         return Py_NewRef(op);
@@ -536,8 +536,9 @@ PyDoc_STRVAR(
     "StandIn(method, stock, through=None)\n--\n\n"
     "A method in C that a program takes for the Python function stock.\n\n"
     "method is the method descriptor of a C type, whose instances it is for; or that\n"
-    "of a class method; or a function of this module that takes self (any object)\n"
-    "first and may return NotImplemented to have stock's code do the work.  through\n"
+    "of a class method; or a function of this module, or a method of an object, that\n"
+    "takes self (any object) first and may return NotImplemented to have stock's code\n"
+    "do the work.  through\n"
     "(str) is the attribute that has the object which the method is called on, if that\n"
     "is not the instance itself; without such an object stock runs.  Raises\n"
     "TypeError if stock is no plain Python function, or if the method does not take\n"
@@ -567,10 +568,10 @@ static PyMemberDef standin_members[] = {
 static PyType_Slot standin_slots[] = {
     {Py_tp_doc, (void *)standin_doc},
     {Py_tp_new, standin_new},
-    {Py_tp_dealloc, pyr_standin_dealloc},
-    {Py_tp_traverse, pyr_standin_traverse},
+    {Py_tp_dealloc, standin_dealloc},
+    {Py_tp_traverse, standin_traverse},
     {Py_tp_call, PyVectorcall_Call},
-    {Py_tp_descr_get, pyr_standin_get},
+    {Py_tp_descr_get, standin_get},
     {Py_tp_getattro, standin_getattro},
     {Py_tp_setattro, standin_setattro},
     {Py_tp_methods, standin_methods},
@@ -583,9 +584,8 @@ static PyType_Slot standin_slots[] = {
 static PyType_Spec standin_spec = {
     .name = "pyreactor._core.StandIn",
     .basicsize = sizeof(pyr_standin),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
-             Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
-             Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+             Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = standin_slots,
 };
 

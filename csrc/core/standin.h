@@ -16,27 +16,23 @@
 
 struct core_state;
 
-/* What each such object begins with: FramingMethod's have more. */
-#define PYR_STANDIN_HEAD                                                         \
-    PyObject_HEAD vectorcallfunc vectorcall;                                     \
-    struct core_state *st;                                                       \
-    PyObject *module; /* keeps that alive for as long as it can be called */     \
-    PyObject *weakrefs;                                                          \
-    PyObject *stock;  /* the Python function */                                  \
-    PyObject *method; /* what was given as the C method, NULL in a subtype */    \
-    PyObject *names;  /* tuple: the function's positional parameters */          \
-    PyCFunction function;                                                        \
-    PyTypeObject *owner; /* whose instances it is for; NULL: anybody's */        \
-    PyObject *through;   /* attribute that has the C method's object, or NULL */ \
-    Py_ssize_t required; /* positional arguments, without self */                \
-    Py_ssize_t most;     /* the same with optional ones, but for *args */        \
-    size_t spare;        /* how many there may be beyond those required */       \
-    bool is_fast;        /* the C method is one of METH_FASTCALL */              \
-    bool takes_args;     /* the function has *args */                            \
-    bool takes_keywords  /* the function has **kwargs */
-
 typedef struct {
-    PYR_STANDIN_HEAD;
+    PyObject_HEAD vectorcallfunc vectorcall;
+    struct core_state *st;
+    PyObject *module; /* keeps that alive for as long as it can be called */
+    PyObject *weakrefs;
+    PyObject *stock;  /* the Python function */
+    PyObject *method; /* what was given as the C method */
+    PyObject *names;  /* tuple: the function's positional parameters */
+    PyCFunction function;
+    PyTypeObject *owner; /* whose instances it is for; NULL: anybody's */
+    PyObject *through;   /* attribute that has the C method's object, or NULL */
+    Py_ssize_t required; /* positional arguments, without self */
+    Py_ssize_t most;     /* the same with optional ones, but for *args */
+    size_t spare;        /* how many there may be beyond those required */
+    bool is_fast;        /* the C method is one of METH_FASTCALL */
+    bool takes_args;     /* the function has *args */
+    bool takes_keywords; /* the function has **kwargs */
 } pyr_standin;
 
 typedef struct {
@@ -56,14 +52,6 @@ PyObject *pyr_standin_method(struct core_state *st, PyObject *found);
 void pyr_standin_remember(struct core_state *st, PyObject *instance, PyObject *object);
 /* The object does so no more. */
 void pyr_standin_forget(struct core_state *st, PyObject *object);
-
-/* A subtype's tp_new: take the function that `self` stands for; -1 with TypeError. */
-int pyr_standin_set_stock(pyr_standin *self, PyObject *stock);
-
-/* For a subtype's tp_traverse, tp_dealloc and tp_descr_get. */
-int pyr_standin_traverse(PyObject *self, visitproc visit, void *arg);
-void pyr_standin_dealloc(PyObject *self);
-PyObject *pyr_standin_get(PyObject *self, PyObject *instance, PyObject *owner);
 
 /* What `standin` in the module state owns. */
 extern const pyr_given pyr_standin_objects[];

@@ -475,15 +475,13 @@ send_encoded(pyr_framing_method *method, PyObject *self, PyObject *expression)
 }
 
 PyObject *
-pyr_banana_send_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
-                           PyObject *kwnames)
+pyr_banana_send(PyObject *op, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
-    pyr_framing_method *method = (pyr_framing_method *)callable;
-    bool usual = PyVectorcall_NARGS(nargsf) == 2 && kwnames == NULL;
-    int as_stock = usual ? encodes_as_stock(method, args[0]) : 0;
+    pyr_framing_method *method = (pyr_framing_method *)op;
+    int as_stock = encodes_as_stock(method, args[0]);
     if (as_stock < 0) {
         return NULL;
     }
     return as_stock ? send_encoded(method, args[0], args[1])
-                    : PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
+                    : Py_NewRef(Py_NotImplemented);
 }

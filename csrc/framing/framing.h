@@ -7,12 +7,13 @@
  * that stock would have there.  So a protocol class needs no C base type: it has the
  * layout, the bases and the identity it always had, and any mixture of bases works.
  *
- * In method.c: the method, which finds the buffer and calls the framing, or the stock
- * code where a protocol is unusual.  In attributes.c: the descriptor that shows the state
- * as the stock attributes.  In view.c: what is known of the protocol's attributes.  In
- * transport.c: what is asked of the transport.  In buffer.c: received bytes.  In line.c,
- * intn.c, netstring.c and header.c: one framing each, with its batch form.  In banana.c,
- * banana_values.c and banana_send.c: Banana, in both directions.
+ * In method.c: FramingMethod, which a StandIn (core/standin.h) runs: it finds the buffer
+ * and calls the framing, or the stock code where a protocol is unusual.  In attributes.c:
+ * the descriptor that shows the state as the stock attributes.  In view.c: what is known
+ * of the protocol's attributes.  In transport.c: what is asked of the transport.  In
+ * buffer.c: received bytes.  In line.c, intn.c, netstring.c and header.c: one framing
+ * each, with its batch form.  In banana.c, banana_values.c and banana_send.c: Banana, in
+ * both directions.
  */
 #ifndef PYREACTOR_FRAMING_H
 #define PYREACTOR_FRAMING_H

@@ -1,4 +1,4 @@
-/* FramingMethod, which puts a framing into a protocol class; see framing.h. */
+/* FramingMethod: finding the buffer of a protocol, and calling its framing. */
 #include "core/override.h"
 #include "framing/framing.h"
 #include "framing/view.h"
@@ -219,24 +219,40 @@ feed(pyr_framing_method *method, PyObject *self, const char *data, Py_ssize_t si
 
 /* ---- for the transports ---------------------------------------------------- */
 
+static PyObject *receive(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+
+/* The framing behind what a class has under dataReceived (borrowed), or NULL. */
+static pyr_framing_method *
+behind(core_state *st, PyObject *found)
+{
+    PyObject *function = pyr_standin_method(st, found);
+    return function != NULL && PyCFunction_CheckExact(function) &&
+                   PyCFunction_GET_FUNCTION(function) ==
+                       (PyCFunction)(void (*)(void))receive
+               ? (pyr_framing_method *)PyCFunction_GET_SELF(function)
+               : NULL;
+}
+
 /* The framing that instances of the class receive by (new reference), or NULL. */
 static pyr_framing_method *
 method_of_class(core_state *st, PyTypeObject *type)
 {
     pyr_framing_state *framing = st->framing;
-    if (pyr_class_is_as_seen(&framing->receiver, type)) {
-        return (pyr_framing_method *)Py_XNewRef((PyObject *)framing->receiver_method);
+    if (!pyr_class_is_as_seen(&framing->receiver, type)) {
+        pyr_class_see(st, &framing->receiver, type);
+        PyObject *found = pyr_class_find(type, st->names.dataReceived);
+        pyr_framing_method *method =
+            pyr_view_ordinary_access(st, type) ? behind(st, found) : NULL;
+        /* The one before may end with this, and so any code may run, which receives,
+         * too. */
+        Py_XINCREF(method);
+        PyObject *before = (PyObject *)framing->receiver_method;
+        framing->receiver_method = (pyr_framing_method *)Py_XNewRef((PyObject *)method);
+        Py_XDECREF(found);
+        Py_XDECREF(before);
+        return method;
     }
-    pyr_class_see(st, &framing->receiver, type);
-    PyObject *found = pyr_class_find(type, st->names.dataReceived);
-    if (found != NULL && (!Py_IS_TYPE(found, framing->method_type) ||
-                          ((pyr_framing_method *)found)->kind == NULL ||
-                          !pyr_view_ordinary_access(st, type))) {
-        Py_CLEAR(found);
-    }
-    /* The one before may end with this, and so any code may run, which receives, too. */
-    Py_XSETREF(framing->receiver_method, (pyr_framing_method *)Py_XNewRef(found));
-    return (pyr_framing_method *)found;
+    return (pyr_framing_method *)Py_XNewRef((PyObject *)framing->receiver_method);
 }
 
 /* Has the instance a dataReceived of its own, or no place for a buffer? */
@@ -272,57 +288,45 @@ deliver(core_state *st, PyObject *protocol, const char *data, Py_ssize_t size,
 
 /* ---- FramingMethod --------------------------------------------------------- */
 
-/* The forms without stock code take any bytes-like object; the others leave it to stock.
- */
+/* The forms without stock code take any bytes-like object. */
 static PyObject *
-method_call_unusual(pyr_framing_method *method, PyObject *const *args, size_t nargsf,
-                    PyObject *kwnames)
+receive_any(pyr_framing_method *method, PyObject *self, PyObject *data)
 {
-    Py_ssize_t count = PyVectorcall_NARGS(nargsf);
-    Py_ssize_t total = count + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
-    bool named =
-        kwnames != NULL && PyTuple_GET_SIZE(kwnames) == 1 &&
-        PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "data") == 0;
-    if (method->kind == NULL || !method->kind->ours || total != 2 || count < 1 ||
-        (count == 1 && !named)) {
-        return PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
-    }
     Py_buffer view;
-    if (PyObject_GetBuffer(args[1], &view, PyBUF_SIMPLE) < 0) {
+    if (!method->kind->ours) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
         return NULL;
     }
-    PyObject *result = feed(method, args[0], view.buf, view.len, NULL);
+    PyObject *result = feed(method, self, view.buf, view.len, NULL);
     PyBuffer_Release(&view);
     return result;
 }
 
+/* dataReceived(self, data) */
 static PyObject *
-method_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
-                  PyObject *kwnames)
+receive(PyObject *op, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
-    pyr_framing_method *method = (pyr_framing_method *)callable;
-    if (PyVectorcall_NARGS(nargsf) != 2 || kwnames != NULL ||
-        !PyBytes_CheckExact(args[1])) {
-        return method_call_unusual(method, args, nargsf, kwnames);
-    }
+    pyr_framing_method *method = (pyr_framing_method *)op;
     PyObject *data = args[1];
-    return feed(method, args[0], PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), data);
+    return PyBytes_CheckExact(data) ? feed(method, args[0], PyBytes_AS_STRING(data),
+                                           PyBytes_GET_SIZE(data), data)
+                                    : receive_any(method, args[0], data);
 }
 
-/* NetstringReceiver.makeConnection(transport) */
+/* NetstringReceiver.makeConnection(self, transport) */
 static PyObject *
-connect_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
-                   PyObject *kwnames)
+connect_netstring(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
-    pyr_framing_method *method = (pyr_framing_method *)callable;
-    PyObject *self = PyVectorcall_NARGS(nargsf) > 0 ? args[0] : NULL;
-    PyObject *result = PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
-    if (result == NULL || self == NULL ||
-        !pyr_view_class_shows(method->st, Py_TYPE(self), method->shown)) {
+    pyr_framing_method *method = (pyr_framing_method *)op;
+    PyObject *result = PyObject_Vectorcall(method->stock, args, (size_t)nargs, NULL);
+    if (result == NULL ||
+        !pyr_view_class_shows(method->st, Py_TYPE(args[0]), method->shown)) {
         return result;
     }
-    PyObject *dict = pyr_own_dict(self);
-    if (dict != NULL && pyr_netstring_begin(method->st, self, dict) < 0) {
+    PyObject *dict = pyr_own_dict(args[0]);
+    if (dict != NULL && pyr_netstring_begin(method->st, args[0], dict) < 0) {
         Py_CLEAR(result);
     }
     Py_XDECREF(dict);
@@ -340,29 +344,6 @@ kind_by_name(const char *name)
     return NULL;
 }
 
-static int
-set_kind(pyr_framing_method *method, const char *name)
-{
-    if (strcmp(name, "netstring_connect") == 0) {
-        method->vectorcall = connect_vectorcall;
-    } else if (strcmp(name, "send_line") == 0) {
-        method->vectorcall = pyr_send_line_vectorcall;
-    } else if (strcmp(name, "banana_send") == 0) {
-        method->vectorcall = pyr_banana_send_vectorcall;
-    } else {
-        method->vectorcall = method_vectorcall;
-        method->kind = kind_by_name(name);
-        if (method->kind == NULL) {
-            PyErr_Format(PyExc_ValueError, "no framing is called %s", name);
-            return -1;
-        }
-        for (int i = 0; i < method->kind->slot_count; i++) {
-            method->slot_names[i] = pyr_view_slot_name(method, method->kind->slots[i]);
-        }
-    }
-    return 0;
-}
-
 static PyObject *
 method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -370,21 +351,27 @@ method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     const char *name;
     PyObject *stock;
     PyObject *fixed = NULL, *shown = NULL, *plain = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sO|O!O!O!:FramingMethod", keywords,
-                                     &name, &stock, &PyDict_Type, &fixed, &PyTuple_Type,
-                                     &shown, &PyTuple_Type, &plain)) {
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "sO!|O!O!O!:FramingMethod", keywords, &name, &PyFunction_Type,
+            &stock, &PyDict_Type, &fixed, &PyTuple_Type, &shown, &PyTuple_Type, &plain)) {
+        return NULL;
+    }
+    const pyr_framing_kind *kind = kind_by_name(name);
+    if (kind == NULL) {
+        PyErr_Format(PyExc_ValueError, "no framing is called %s", name);
         return NULL;
     }
     pyr_framing_method *method = (pyr_framing_method *)type->tp_alloc(type, 0);
-    if (method == NULL) {
-        return NULL;
-    }
-    method->fixed = Py_XNewRef(fixed);
-    method->shown = Py_XNewRef(shown);
-    method->plain = Py_XNewRef(plain);
-    if (pyr_standin_set_stock((pyr_standin *)method, stock) < 0 ||
-        set_kind(method, name) < 0) {
-        Py_CLEAR(method);
+    if (method != NULL) {
+        method->st = pyr_state_of_type(type);
+        method->kind = kind;
+        method->stock = Py_NewRef(stock);
+        method->fixed = Py_XNewRef(fixed);
+        method->shown = Py_XNewRef(shown);
+        method->plain = Py_XNewRef(plain);
+        for (int i = 0; i < kind->slot_count; i++) {
+            method->slot_names[i] = pyr_view_slot_name(method, kind->slots[i]);
+        }
     }
     return (PyObject *)method;
 }
@@ -392,19 +379,25 @@ method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static int
 method_traverse(PyObject *self, visitproc visit, void *arg)
 {
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((pyr_framing_method *)self)->stock);
     Py_VISIT(((pyr_framing_method *)self)->fixed);
-    return pyr_standin_traverse(self, visit, arg);
+    return 0;
 }
 
-/* No tp_clear: see StandIn's. */
+/* No tp_clear: as for a StandIn, which its methods are in. */
 static void
 method_dealloc(PyObject *self)
 {
+    PyTypeObject *type = Py_TYPE(self);
+    pyr_framing_method *method = (pyr_framing_method *)self;
     PyObject_GC_UnTrack(self);
-    Py_CLEAR(((pyr_framing_method *)self)->fixed);
-    Py_CLEAR(((pyr_framing_method *)self)->shown);
-    Py_CLEAR(((pyr_framing_method *)self)->plain);
-    pyr_standin_dealloc(self);
+    Py_CLEAR(method->stock);
+    Py_CLEAR(method->fixed);
+    Py_CLEAR(method->shown);
+    Py_CLEAR(method->plain);
+    type->tp_free(self);
+    Py_DECREF(type);
 }
 
 PyDoc_STRVAR(
@@ -412,41 +405,47 @@ PyDoc_STRVAR(
     "FramingMethod(kind, stock, fixed={}, shown=(), plain=())\n"
     "--\n"
     "\n"
-    "A StandIn: dataReceived in C, or another method of a receiver.\n"
+    "What a framing knows of the method that it is behind: its own methods are what a\n"
+    "StandIn for that one runs.\n"
     "\n"
     "kind (str) names the framing: line, line_only, intn, netstring, batch_line,\n"
-    "batch_intn, batch_netstring, header, banana; or netstring_connect, which is\n"
-    "NetstringReceiver.makeConnection, send_line, which is LineReceiver.sendLine, or\n"
-    "banana_send, which is Banana.sendEncoded.  stock (function) is the method it "
-    "stands\n"
-    "for; where that is Twisted's, it is called for protocols and arguments that C\n"
-    "leaves alone, among them those of a class that has not all of this: each of fixed\n"
-    "(dict of str to object), a FramingAttribute under each name of shown (tuple of\n"
-    "str), and no descriptor under one of plain (tuple of str).  Names are interned.\n"
+    "batch_intn, batch_netstring, header, banana.  stock (function) is the method that\n"
+    "it is behind; where that is Twisted's, it is called for protocols and arguments\n"
+    "that C leaves alone, among them those of a class that has not all of this: each of\n"
+    "fixed (dict of str to object), a FramingAttribute under each name of shown (tuple\n"
+    "of str), and no descriptor under one of plain (tuple of str).  Names are interned.\n"
     "Raises ValueError for an unknown kind, and TypeError when stock is no Python\n"
     "function.");
 
-/* How it is called and bound is StandIn's, and told again: a heap type of CPython 3.10
- * does not inherit the two flags for it, and a debug build aborts where a type has the
- * flags and leaves to its base what they are about. */
-static PyMemberDef method_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(pyr_framing_method, vectorcall),
-     READONLY, NULL},
+PyDoc_STRVAR(receive_doc, "receive(protocol, data)\n--\n\n"
+                          "dataReceived; NotImplemented: by stock.");
+PyDoc_STRVAR(connect_doc, "connect(protocol, transport)\n--\n\n"
+                          "NetstringReceiver.makeConnection.");
+PyDoc_STRVAR(send_doc, "send(protocol, expression)\n--\n\n"
+                       "Banana.sendEncoded; NotImplemented: by stock.");
+
+#define METHOD(name, function, doc)                                     \
+    {                                                                   \
+        name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, doc \
+    }
+
+static PyMethodDef method_methods[] = {
+    METHOD("receive", receive, receive_doc),
+    METHOD("connect", connect_netstring, connect_doc),
+    METHOD("send", pyr_banana_send, send_doc),
     {NULL},
 };
 
 static PyType_Slot method_slots[] = {
     {Py_tp_doc, (void *)method_doc}, {Py_tp_new, method_new},
     {Py_tp_dealloc, method_dealloc}, {Py_tp_traverse, method_traverse},
-    {Py_tp_call, PyVectorcall_Call}, {Py_tp_descr_get, pyr_standin_get},
-    {Py_tp_members, method_members}, {0, NULL},
+    {Py_tp_methods, method_methods}, {0, NULL},
 };
 
 static PyType_Spec method_spec = {
     .name = "pyreactor._core.FramingMethod",
     .basicsize = sizeof(pyr_framing_method),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
-             Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = method_slots,
 };
 
@@ -479,8 +478,12 @@ PyDoc_STRVAR(
     "pointer and length.  Gives back what dataReceived returned, or NotImplemented\n"
     "when protocol.dataReceived is not a C framing.");
 
+PyDoc_STRVAR(send_line_doc, "_send_line(protocol, line)\n--\n\n"
+                            "LineReceiver.sendLine.");
+
 static PyMethodDef framing_functions[] = {
     {"_framing_feed", framing_feed, METH_VARARGS, framing_feed_doc},
+    METHOD("_send_line", pyr_send_line, send_line_doc),
     {NULL, NULL, 0, NULL},
 };
 
@@ -505,8 +508,7 @@ pyr_framing_exec(PyObject *module, core_state *st)
     if (pyr_buffer_exec(module, st) < 0) {
         return -1;
     }
-    framing->method_type =
-        pyr_add_type(module, &method_spec, (PyObject *)st->standin.type);
+    framing->method_type = pyr_add_type(module, &method_spec, NULL);
     framing->attribute_type = pyr_add_type(module, &pyr_framing_attribute_spec, NULL);
     framing->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
     framing->banana_pb = PyBytes_FromString("pb");

@@ -37,8 +37,9 @@ extern const pyr_framing_kind pyr_header_kind;
 extern const pyr_framing_kind pyr_banana_kind;
 
 struct pyr_framing_method {
-    PYR_STANDIN_HEAD;             /* with the Python function that says what is right */
-    const pyr_framing_kind *kind; /* NULL: another method than dataReceived */
+    PyObject_HEAD core_state *st;
+    PyObject *stock; /* the Python function that says what is right */
+    const pyr_framing_kind *kind;
     PyObject *fixed; /* dict: what a class must have under these names, or NULL */
     PyObject *shown; /* tuple: names of FramingAttributes that it must have, or NULL */
     PyObject *plain; /* tuple: names under which it must have no descriptors, or NULL */
@@ -63,12 +64,10 @@ pyr_key(const pyr_framing_method *method)
  */
 int pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool checked,
                 int *usual);
-/* The call of LineReceiver.sendLine. */
-PyObject *pyr_send_line_vectorcall(PyObject *callable, PyObject *const *args,
-                                   size_t nargsf, PyObject *kwnames);
-/* The call of Banana.sendEncoded. */
-PyObject *pyr_banana_send_vectorcall(PyObject *callable, PyObject *const *args,
-                                     size_t nargsf, PyObject *kwnames);
+/* LineReceiver.sendLine(self, line) */
+PyObject *pyr_send_line(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+/* Banana.sendEncoded(self, obj), a method of a FramingMethod. */
+PyObject *pyr_banana_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs);
 
 /* First position >= from of the view's delimiter, or -1. */
 Py_ssize_t pyr_find_delimiter(const pyr_view *view, const char *data, Py_ssize_t size,

@@ -185,12 +185,7 @@ send_line(core_state *st, PyObject *self, PyObject *line)
 }
 
 PyObject *
-pyr_send_line_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf,
-                         PyObject *kwnames)
+pyr_send_line(PyObject *module, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
-    pyr_framing_method *method = (pyr_framing_method *)callable;
-    if (PyVectorcall_NARGS(nargsf) != 2 || kwnames != NULL) {
-        return PyObject_Vectorcall(method->stock, args, nargsf, kwnames);
-    }
-    return send_line(method->st, args[0], args[1]);
+    return send_line(pyr_module_state(module), args[0], args[1]);
 }

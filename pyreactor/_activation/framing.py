@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from pyreactor._core import FramingMethod
+from pyreactor._core import StandIn
 from pyreactor._framing.members import MODULES, members, untouched
 
 TARGETS = tuple(MODULES)
@@ -22,7 +22,7 @@ TARGETS = tuple(MODULES)
 def _active(module: ModuleType, name: str) -> bool:
     """Whether the class of that name receives in C."""
     stock = getattr(module, name, None)
-    return isinstance(stock, type) and isinstance(stock.__dict__.get("dataReceived"), FramingMethod)
+    return isinstance(stock, type) and isinstance(stock.__dict__.get("dataReceived"), StandIn)
 
 
 def activate(module: ModuleType) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import getattr_static
 from sys import intern
 from typing import Any
 
-from pyreactor._core import FramingAttribute, FramingMethod
+from pyreactor._core import FramingAttribute, FramingMethod, StandIn, _send_line
 from pyreactor._untouched import defined_by
 
 #: Framing, then the attributes over its state with what the stock class has there.
@@ -78,13 +79,13 @@ _PATTERNS = {"_LENGTH": rb"(0|[1-9]\d*)(:)", "_LENGTH_PREFIX": rb"(0|[1-9]\d*)$"
 def original(stock: type, name: str) -> Any:
     """The Python method `name` of a stock class, whether or not C stands in for it now."""
     found = stock.__dict__[name]
-    return found.__wrapped__ if isinstance(found, FramingMethod) else found
+    return found.__wrapped__ if isinstance(found, StandIn) else found
 
 
 def _stocks_own(stock: type, name: str) -> bool:
     """Whether the method `name` is the one that Twisted defined, or C in its place."""
     found = stock.__dict__.get(name)
-    return isinstance(found, FramingMethod) or defined_by(found, stock.__module__, name)
+    return isinstance(found, StandIn) or defined_by(found, stock.__module__, name)
 
 
 def _framing_method(kind: str, stock: type, name: str, fixed: tuple[str, ...]) -> FramingMethod:
@@ -101,27 +102,30 @@ def _framing_method(kind: str, stock: type, name: str, fixed: tuple[str, ...]) -
 def _found(stock: type, name: str) -> object:
     """What the class has under the name, not bound, and without C in its place."""
     found = getattr_static(stock, name)
-    return found.__wrapped__ if isinstance(found, FramingMethod) else found
+    return found.__wrapped__ if isinstance(found, StandIn) else found
+
+
+def receiving(kind: str, stock: Callable[..., Any]) -> StandIn:
+    """C for a dataReceived that no class of Twisted's has."""
+    return StandIn(FramingMethod(kind, stock).receive, stock)
 
 
 def members(stock: type) -> dict[str, object]:
     """What must be set on a stock class, or defined in a subclass of it, to run in C."""
     kind, attributes = STATE[stock.__name__]
     replaced = REPLACED.get(stock.__name__, ())
-    result: dict[str, object] = {
-        "dataReceived": _framing_method(kind, stock, "dataReceived", replaced)
-    }
-    for name, initial in attributes.items():
-        result[name] = FramingAttribute(name, *initial)
+    methods = {"dataReceived": _framing_method(kind, stock, "dataReceived", replaced).receive}
     if kind == "line" and _stocks_own(stock, "sendLine"):
-        result["sendLine"] = FramingMethod("send_line", original(stock, "sendLine"))
+        methods["sendLine"] = _send_line
     if kind == "netstring":
-        result["makeConnection"] = _framing_method(
-            "netstring_connect", stock, "makeConnection", replaced
-        )
+        connecting = _framing_method(kind, stock, "makeConnection", replaced)
+        methods["makeConnection"] = connecting.connect
     if kind == "banana" and _stocks_own(stock, "sendEncoded") and _stocks_own(stock, "_encode"):
-        result["sendEncoded"] = _framing_method("banana_send", stock, "sendEncoded", ("_encode",))
-    return result
+        methods["sendEncoded"] = _framing_method(kind, stock, "sendEncoded", ("_encode",)).send
+    return {
+        **{name: FramingAttribute(name, *initial) for name, initial in attributes.items()},
+        **{name: StandIn(method, original(stock, name)) for name, method in methods.items()},
+    }
 
 
 def _parses_with_stocks_patterns(stock: type) -> bool:

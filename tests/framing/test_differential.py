@@ -70,4 +70,4 @@ def test_the_stock_side_is_stock() -> None:
         if FRAMINGS[name].reference is not stock:
             continue
         assert type(getattr(stock, name).__dict__["dataReceived"]).__name__ == "function"
-        assert type(getattr(fast, name).__dict__["dataReceived"]).__name__ == "FramingMethod"
+        assert type(getattr(fast, name).__dict__["dataReceived"]).__name__ == "StandIn"

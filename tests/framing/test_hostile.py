@@ -16,6 +16,7 @@ from twisted.protocols import basic as stock
 
 from pyreactor import _core
 from pyreactor import basic as fast
+from pyreactor._framing.members import receiving
 from tests.support import check
 
 SIDES = pytest.mark.parametrize("side", [stock, fast], ids=["stock", "pyreactor"])
@@ -513,7 +514,7 @@ def test_what_ends_with_the_method_that_received_last_receives() -> None:
         return lambda self, data: ends
 
     class Old(fast.LineReceiver):
-        dataReceived = _core.FramingMethod("line", function(Ends()))
+        dataReceived = receiving("line", function(Ends()))
 
         def lineReceived(self, line: bytes) -> None:
             got.append(line)

@@ -373,7 +373,7 @@ def test_send_line_with_a_wrong_number_of_arguments(side: Any) -> None:
 def test_send_line_shows_as_stocks_method() -> None:
     assert basic.LineReceiver.sendLine.__doc__ == stock.LineReceiver.sendLine.__doc__
     assert basic.LineReceiver.sendLine.__name__ == "sendLine"
-    assert type(vars(basic.LineReceiver)["sendLine"]).__name__ == "FramingMethod"
+    assert type(vars(basic.LineReceiver)["sendLine"]).__name__ == "StandIn"
     assert Factory.forProtocol(basic.LineReceiver).protocol is basic.LineReceiver
 
 

@@ -418,7 +418,7 @@ def test_wrong_names_for_descriptors() -> None:
 PATCHED = """
 import twisted.protocols.basic as basic
 from twisted.internet.testing import StringTransport
-from pyreactor._core import FramingMethod
+from pyreactor._core import StandIn
 
 def shout(self, line):
     self.transport.write(line.upper() + self.delimiter)
@@ -432,7 +432,7 @@ for side in (basic.LineReceiver, LineReceiver):
     protocol.makeConnection(StringTransport())
     protocol.sendLine(b"line")
     assert protocol.transport.value() == b"LINE\\r\\n", side
-    assert isinstance(side.__dict__["dataReceived"], FramingMethod)
+    assert isinstance(side.__dict__["dataReceived"], StandIn)
 """
 
 
