@@ -14,13 +14,26 @@ pyr_call_named(PyObject *self, PyObject *name, PyObject *argument)
                                      count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 }
 
-/* The same, where the result does not matter.  -1 with an exception set. */
+/* What a call gave (stolen), where only success matters: 0, or -1 if it is NULL. */
+static inline int
+pyr_drop(PyObject *result)
+{
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* The same the other way round: what a method gives that has nothing to give. */
+static inline PyObject *
+pyr_none_or_error(int status)
+{
+    return status < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* pyr_call_named, where the result does not matter.  -1 with an exception set. */
 static inline int
 pyr_call_dropping(PyObject *self, PyObject *name, PyObject *argument)
 {
-    PyObject *result = pyr_call_named(self, name, argument);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return pyr_drop(pyr_call_named(self, name, argument));
 }
 
 /* PyObject_IsTrue, fast for True, False and None. */
@@ -36,17 +49,20 @@ pyr_truth(PyObject *value)
     return PyObject_IsTrue(value);
 }
 
+/* The truth of what a call gave (stolen), or -1 if that is NULL. */
+static inline int
+pyr_drop_for_truth(PyObject *result)
+{
+    int truth = result == NULL ? -1 : pyr_truth(result);
+    Py_XDECREF(result);
+    return truth;
+}
+
 /* Truth of object.<name>, or -1. */
 static inline int
 pyr_attribute_true(PyObject *object, PyObject *name)
 {
-    PyObject *value = PyObject_GetAttr(object, name);
-    if (value == NULL) {
-        return -1;
-    }
-    int result = pyr_truth(value);
-    Py_DECREF(value);
-    return result;
+    return pyr_drop_for_truth(PyObject_GetAttr(object, name));
 }
 
 #endif

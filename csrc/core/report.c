@@ -1,6 +1,8 @@
 /* Logging of application errors; see report.h. */
 #include "core/report.h"
 
+#include "core/objects.h"
+
 /* reporter(argument), or reporter(), as if inside an `except` block for `raised`. */
 static PyObject *
 call_handling(PyObject *raised, PyObject *reporter, PyObject *argument)
@@ -18,44 +20,20 @@ call_handling(PyObject *raised, PyObject *reporter, PyObject *argument)
 int
 pyr_report_keep(PyObject *reporter, PyObject *argument, PyObject **exc)
 {
-    PyObject *raised = PyErr_GetRaisedException();
-    assert(raised != NULL);
-    PyObject *result = call_handling(raised, reporter, argument);
-    if (exc != NULL) {
-        *exc = raised;
-    } else {
-        Py_DECREF(raised);
+    *exc = PyErr_GetRaisedException();
+    assert(*exc != NULL);
+    int answer = pyr_drop_for_truth(call_handling(*exc, reporter, argument));
+    if (answer < 0) {
+        Py_CLEAR(*exc);
     }
-    if (result == NULL) {
-        if (exc != NULL) {
-            Py_CLEAR(*exc);
-        }
-        return -1;
-    }
-    Py_DECREF(result);
-    return 0;
+    return answer;
 }
 
 int
-pyr_report_ask(PyObject *reporter, PyObject *argument)
+pyr_report(PyObject *reporter, PyObject *argument)
 {
-    PyObject *raised = PyErr_GetRaisedException();
-    assert(raised != NULL);
-    PyObject *answer = call_handling(raised, reporter, argument);
-    Py_DECREF(raised);
-    int truth = answer == NULL ? -1 : PyObject_IsTrue(answer);
-    Py_XDECREF(answer);
-    return truth;
-}
-
-int
-pyr_report(PyObject *reporter)
-{
-    return pyr_report_keep(reporter, NULL, NULL);
-}
-
-int
-pyr_report_with(PyObject *reporter, PyObject *argument)
-{
-    return pyr_report_keep(reporter, argument, NULL);
+    PyObject *exc;
+    int answer = pyr_report_keep(reporter, argument, &exc);
+    Py_XDECREF(exc);
+    return answer;
 }

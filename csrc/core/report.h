@@ -7,17 +7,12 @@
 
 #include "core/core.h"
 
-/* Log the exception that is set, by calling reporter().  0: it is handled and cleared.
- * -1: the reporter itself raised; that exception is set. */
-int pyr_report(PyObject *reporter);
+/* Log the exception that is set, by calling reporter(argument), or reporter() if that is
+ * NULL.  The truth of what it returns: the exception is handled and cleared.  -1: the
+ * reporter itself raised; that exception is set. */
+int pyr_report(PyObject *reporter, PyObject *argument);
 
-/* The same with one argument. */
-int pyr_report_with(PyObject *reporter, PyObject *argument);
-
-/* The same, where the reporter answers: the truth of what reporter(argument) returns. */
-int pyr_report_ask(PyObject *reporter, PyObject *argument);
-
-/* Like pyr_report_with, and gives back the exception (new reference) in *exc. */
+/* The same; *exc is the exception, a new reference, or NULL with -1. */
 int pyr_report_keep(PyObject *reporter, PyObject *argument, PyObject **exc);
 
 #endif

@@ -164,10 +164,9 @@ tell_hook(DelayedCall *self, PyObject *name)
     if (hook == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
-    PyObject *none = PyObject_CallOneArg(hook, (PyObject *)self);
+    int status = pyr_drop(PyObject_CallOneArg(hook, (PyObject *)self));
     Py_DECREF(hook);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    return status;
 }
 
 PyDoc_STRVAR(cancel_doc, "cancel($self)\n--\n\n"

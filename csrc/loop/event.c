@@ -4,6 +4,7 @@
 
 #include <poll.h>
 
+#include "core/objects.h"
 #include "core/report.h"
 #include "loop/errors.h"
 
@@ -19,11 +20,9 @@ disconnect_plainly(Selectable *self, PyObject *failure, bool half)
         (!half && self->ops->stop(self, PYR_WRITE) < 0)) {
         return -1;
     }
-    PyObject *result = PyObject_CallMethodOneArg(
-        (PyObject *)self, half ? names->readConnectionLost : names->connectionLost,
-        failure);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return pyr_call_dropping((PyObject *)self,
+                             half ? names->readConnectionLost : names->connectionLost,
+                             failure);
 }
 
 /* reactor._disconnectSelectable(selectable, why, in_read) */
@@ -39,11 +38,8 @@ disconnect(Loop *loop, PyObject *selectable, PyObject *why, bool in_read)
         return disconnect_plainly(own, state->lost_failure, false);
     }
     PyObject *args[] = {loop->reactor, selectable, why, in_read ? Py_True : Py_False};
-    PyObject *result =
-        PyObject_VectorcallMethod(loop->st->names._disconnectSelectable, args,
-                                  4 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return pyr_drop(PyObject_VectorcallMethod(loop->st->names._disconnectSelectable, args,
+                                              4 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL));
 }
 
 /* ---- one event ---- */
@@ -84,7 +80,7 @@ log_prefix_of(core_state *st, PyObject *selectable, const pyr_selectable_ops *op
     if (prefix != NULL || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
         return prefix;
     }
-    if (pyr_report_with(st->loop->event_error, st->loop->buggy_prefix) < 0) {
+    if (pyr_report(st->loop->event_error, st->loop->buggy_prefix) < 0) {
         return NULL;
     }
     return Py_NewRef(st->loop->buggy_prefix);
@@ -104,7 +100,7 @@ pyr_event_dispatch(Loop *loop, PyObject *selectable, const pyr_selectable_ops *o
     int status = handle(loop, selectable, ops, events);
     pyr_logcontext_pop(&loop->logcontext);
     if (status < 0 && (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) ||
-                       pyr_report_with(st->loop->event_error, prefix) < 0)) {
+                       pyr_report(st->loop->event_error, prefix) < 0)) {
         pyr_errors_keep(loop);
     }
     Py_DECREF(prefix);

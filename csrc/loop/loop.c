@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "core/objects.h"
 #include "loop/errors.h"
 #include "loop/event.h"
 #include "loop/sleep.h"
@@ -43,9 +44,7 @@ pyr_loop_iterate(Loop *self, double delay)
 static int
 call_with_reactor(Loop *self, PyObject *function)
 {
-    PyObject *result = PyObject_CallOneArg(function, self->reactor);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return pyr_drop(PyObject_CallOneArg(function, self->reactor));
 }
 
 int

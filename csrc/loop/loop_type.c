@@ -25,7 +25,7 @@ loop_run(Loop *self, PyObject *Py_UNUSED(ignored))
         while (status == 0 && self->started) {
             status = pyr_loop_turn(self);
         }
-        if (status < 0 && pyr_report(self->st->loop->main_loop_error) < 0) {
+        if (status < 0 && pyr_report(self->st->loop->main_loop_error, NULL) < 0) {
             return NULL;
         }
     }

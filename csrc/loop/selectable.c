@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "core/objects.h"
 #include "loop/errors.h"
 #include "loop/whole.h"
 
@@ -108,11 +109,10 @@ drop_stale(Loop *loop, pyr_watch *watch)
     Selectable *self = (Selectable *)Py_NewRef(watch->selectable);
     self->ops->forget(self);
     /* A connection whose socket was closed behind its back is told so, soon. */
-    PyObject *none = PyObject_CallFunctionObjArgs(loop->st->loop->lose_later,
-                                                  loop->reactor, self, NULL);
-    Py_XDECREF(none);
+    int status = pyr_drop(PyObject_CallFunctionObjArgs(loop->st->loop->lose_later,
+                                                       loop->reactor, self, NULL));
     Py_DECREF(self);
-    return none == NULL ? -1 : 0;
+    return status;
 }
 
 static int

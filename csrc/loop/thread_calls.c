@@ -67,7 +67,7 @@ pyr_threadcalls_run(pyr_threadcalls *self, core_state *st)
     for (size_t left = self->count; left > 0 && self->count > 0; left--) {
         pyr_threadcall call = ring_pop(self);
         PyObject *result = pyr_call_packed(call.func, call.args, call.kwargs);
-        if (result == NULL && pyr_report(st->loop->thread_call_error) < 0) {
+        if (result == NULL && pyr_report(st->loop->thread_call_error, NULL) < 0) {
             threadcall_release(&call);
             return -1;
         }

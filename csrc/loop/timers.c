@@ -80,7 +80,7 @@ static int
 report_timed_call(DelayedCall *call)
 {
     PyObject *creator = call->creator != NULL ? call->creator : Py_None;
-    return pyr_report_with(call->timers->st->loop->timed_call_error, creator);
+    return pyr_report(call->timers->st->loop->timed_call_error, creator);
 }
 
 static int

@@ -17,13 +17,6 @@ typedef enum {
     STEP_OTHERWISE, /* nothing was done: Python must do what is left */
 } step;
 
-/* None after a success (0), else NULL: the exception is set. */
-static PyObject *
-none_or_error(int status)
-{
-    return status < 0 ? NULL : Py_NewRef(Py_None);
-}
-
 /* The truth of `handler`(self, exception), for the exception that is set: the `except`
  * clauses of Twisted's method, in Python (pyreactor/_tls/records.py).  -1 with an
  * exception. */
@@ -31,10 +24,9 @@ static int
 run_except_clauses(PyObject *handler, PyObject *self)
 {
     PyObject *error = PyErr_GetRaisedException();
-    PyObject *result = PyObject_CallFunctionObjArgs(handler, self, error, NULL);
+    int truth =
+        pyr_drop_for_truth(PyObject_CallFunctionObjArgs(handler, self, error, NULL));
     Py_DECREF(error);
-    int truth = result == NULL ? -1 : pyr_truth(result);
-    Py_XDECREF(result);
     return truth;
 }
 
@@ -55,8 +47,7 @@ deliver_to_wrapped(core_state *st, PyObject *self, PyObject *data)
     }
     Py_XDECREF(method);
     Py_XDECREF(target);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return pyr_drop(result);
 }
 
 /* One round of the loop in _flushReceiveBIO. */
@@ -96,9 +87,9 @@ flush_receive_bio(core_state *st, PyObject *self, PyObject *Py_UNUSED(data))
         }
         next = lost ? STEP_LAST : receive_once(st, self);
     }
-    return next == STEP_FAILED
-               ? NULL
-               : none_or_error(pyr_call_dropping(self, st->names._flushSendBIO, NULL));
+    return next == STEP_FAILED ? NULL
+                               : pyr_none_or_error(pyr_call_dropping(
+                                     self, st->names._flushSendBIO, NULL));
 }
 
 /* Whether the handshake is done; it goes on, if it is not.  -1 with an exception set. */
@@ -125,7 +116,7 @@ data_received(core_state *st, PyObject *self, PyObject *data)
     Py_DECREF(connection);
     int done = status < 0 ? -1 : handshake(st, self);
     if (done <= 0) {
-        return none_or_error(done);
+        return pyr_none_or_error(done);
     }
     int waiting = pyr_attribute_true(self, st->names._appSendBuffer);
     if (waiting < 0 ||
@@ -133,7 +124,7 @@ data_received(core_state *st, PyObject *self, PyObject *data)
          pyr_call_dropping(self, st->names._unbufferPendingWrites, NULL) < 0)) {
         return NULL;
     }
-    return none_or_error(pyr_call_dropping(self, st->names._flushReceiveBIO, NULL));
+    return pyr_none_or_error(pyr_call_dropping(self, st->names._flushReceiveBIO, NULL));
 }
 
 /* ---- sending ---- */
@@ -162,7 +153,7 @@ flush_send_bio(core_state *st, PyObject *self, PyObject *Py_UNUSED(data))
         transport == NULL ? -1 : pyr_call_dropping(transport, st->names.write, records);
     Py_XDECREF(transport);
     Py_DECREF(records);
-    return none_or_error(status);
+    return pyr_none_or_error(status);
 }
 
 /* Is write() to drop what it is given?  -1 with an exception set. */
@@ -182,8 +173,8 @@ static PyObject *
 write_unless_closing(core_state *st, PyObject *self, PyObject *data)
 {
     int drops = drops_writes(st, self);
-    return none_or_error(drops != 0 ? drops
-                                    : pyr_call_dropping(self, st->names._write, data));
+    return pyr_none_or_error(
+        drops != 0 ? drops : pyr_call_dropping(self, st->names._write, data));
 }
 
 /* What could not be sent waits for the peer: self._bufferedWrite(data[offset:]). */
@@ -267,7 +258,7 @@ write_records(core_state *st, PyObject *self, PyObject *data)
     }
     int lost = pyr_attribute_true(self, st->names._lostTLSConnection);
     if (lost != 0) {
-        return none_or_error(lost);
+        return pyr_none_or_error(lost);
     }
     Py_ssize_t offset = 0;
     step next = STEP_MORE;

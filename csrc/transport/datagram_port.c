@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/attribute.h"
+#include "core/objects.h"
 #include "transport/peers.h"
 
 int
@@ -101,9 +102,7 @@ pyr_datagram_tell_refused(DatagramPort *self)
     if (protocol == NULL) {
         return -1;
     }
-    PyObject *result =
-        PyObject_CallMethodNoArgs(protocol, self->st->names.connectionRefused);
+    int status = pyr_call_dropping(protocol, self->st->names.connectionRefused, NULL);
     Py_DECREF(protocol);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return status;
 }

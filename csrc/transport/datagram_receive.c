@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "core/attribute.h"
+#include "core/objects.h"
 #include "core/report.h"
 #include "transport/address.h"
 
@@ -65,8 +66,7 @@ call_datagramReceived(DatagramPort *self, PyObject *data,
 static int
 handle_connected_error(DatagramPort *self)
 {
-    return pyr_report_ask(self->st->transport->connected_datagram_error,
-                          (PyObject *)self);
+    return pyr_report(self->st->transport->connected_datagram_error, (PyObject *)self);
 }
 
 /* Hand over one datagram; what that raises is logged. */
@@ -82,7 +82,7 @@ hand_over(DatagramPort *self, PyObject *data, const struct sockaddr_storage *add
     if (self->kind == DATAGRAM_UNIX_CONNECTED) {
         return handle_connected_error(self);
     }
-    return pyr_report(self->st->loop->event_error) < 0 ? -1 : GO_ON;
+    return pyr_report(self->st->loop->event_error, NULL) < 0 ? -1 : GO_ON;
 }
 
 /* The port could not receive, for the exception that is set. */
@@ -96,7 +96,7 @@ handle_failure(DatagramPort *self)
         return handle_connected_error(self);
     }
     /* No socket, or no size: stock would try, and log, for ever. */
-    return pyr_report(self->st->loop->event_error) < 0 ? -1 : STOP;
+    return pyr_report(self->st->loop->event_error, NULL) < 0 ? -1 : STOP;
 }
 
 /* The system call failed. */
@@ -233,9 +233,7 @@ read_by_stock(DatagramPort *self)
     PyObject *stock = self->kind == DATAGRAM_UNIX_CONNECTED
                           ? state->stock_unix_connected_doRead
                           : state->stock_datagram_doRead;
-    PyObject *result = PyObject_CallOneArg(stock, (PyObject *)self);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : STOP;
+    return pyr_drop(PyObject_CallOneArg(stock, (PyObject *)self)) < 0 ? -1 : STOP;
 }
 
 static int
@@ -277,8 +275,5 @@ pyr_datagram_read(DatagramPort *self, PyObject *Py_UNUSED(ignored))
     if (unread == NULL || (unread == (PyObject *)self && status < 0)) {
         pyr_datagram_batch_drop(batch);
     }
-    if (status < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return pyr_none_or_error(status);
 }

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "core/objects.h"
 #include "core/override.h"
 #include "transport/state.h"
 #include "transport/kind.h"
@@ -36,11 +37,11 @@ call_with_data(PyObject *method, PyObject *child_fd, const char *data, Py_ssize_
         return -1;
     }
     PyObject *args[] = {child_fd, bytes};
-    PyObject *result = child_fd == NULL ? PyObject_CallOneArg(method, bytes)
-                                        : PyObject_Vectorcall(method, args, 2, NULL);
+    bool named = child_fd != NULL;
+    int status =
+        pyr_drop(PyObject_Vectorcall(method, args + !named, 1 + (size_t)named, NULL));
     Py_DECREF(bytes);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return status;
 }
 
 /* What proc.childDataReceived(name, data) does.  That of a StandardIO is not called, but

@@ -1,6 +1,7 @@
 /* The transports' part in the module's life; see state.h. */
 #include "transport/state.h"
 
+#include "core/objects.h"
 #include "transport/datagram.h"
 #include "transport/file_stream.h"
 #include "transport/listener.h"
@@ -24,11 +25,8 @@ static PyObject *
 core_configure_transport(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
 {
     core_state *st = pyr_module_state(module);
-    if (pyr_given_take(pyr_transport_objects, st->transport, kwargs,
-                       "configure_transport") < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return pyr_none_or_error(pyr_given_take(pyr_transport_objects, st->transport, kwargs,
+                                            "configure_transport"));
 }
 
 static PyMethodDef transport_functions[] = {

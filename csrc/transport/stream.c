@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/objects.h"
 #include "loop/loop.h"
 #include "loop/state.h"
 #include "transport/state.h"
@@ -31,11 +32,11 @@ PyDoc_STRVAR(stopWriting_doc,
              "stopWriting($self)\n--\n\nStop calling doWrite.\n\n"
              "Mirrors twisted.internet.abstract.FileDescriptor.stopWriting.");
 
-#define WATCH_METHOD(name, event, start)                                      \
-    static PyObject *stream_##name(StreamConnection *self, PyObject *ignored) \
-    {                                                                         \
-        (void)ignored;                                                        \
-        RETURN_NONE_OR_ERROR(pyr_stream_change_watch(self, event, start));    \
+#define WATCH_METHOD(name, event, start)                                       \
+    static PyObject *stream_##name(StreamConnection *self, PyObject *ignored)  \
+    {                                                                          \
+        (void)ignored;                                                         \
+        return pyr_none_or_error(pyr_stream_change_watch(self, event, start)); \
     }
 
 WATCH_METHOD(startReading, PYR_READ, true)

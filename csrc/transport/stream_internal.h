@@ -82,14 +82,6 @@ enum { NO_DELAY_UNASKED, NO_DELAY_FOR_ANSWERS, NO_DELAY_BY_PROGRAM };
 #define PYR_READ_BUFFER_SIZE (256 * 1024)
 #define GATHER_MAX 128 /* items a send gathers */
 
-#define RETURN_NONE_OR_ERROR(status) \
-    do {                             \
-        if ((status) < 0) {          \
-            return NULL;             \
-        }                            \
-        Py_RETURN_NONE;              \
-    } while (0)
-
 /* ---- stream.c ---- */
 
 /* The module's state, for tp_new; NULL with an exception set. */

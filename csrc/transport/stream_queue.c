@@ -9,6 +9,7 @@
 #include "transport/stream_internal.h"
 
 #include "core/attribute.h"
+#include "core/objects.h"
 
 int
 pyr_stream_check_bytes(PyObject *data)
@@ -47,12 +48,10 @@ static int
 after_queueing(StreamConnection *self)
 {
     if (pyr_stream_has_producer(self) && self->streaming_producer) {
-        PyObject *result =
-            pyr_stream_call_method(self, self->st->names._maybePauseProducer);
-        if (result == NULL) {
+        if (pyr_call_dropping((PyObject *)self, self->st->names._maybePauseProducer,
+                              NULL) < 0) {
             return -1;
         }
-        Py_DECREF(result);
     }
     return pyr_stream_change(self, PYR_WRITE, true);
 }
@@ -69,7 +68,7 @@ pyr_stream_write(StreamConnection *self, PyObject *data)
     if (queue_bytes(self, data) < 0) {
         return NULL;
     }
-    RETURN_NONE_OR_ERROR(after_queueing(self));
+    return pyr_none_or_error(after_queueing(self));
 }
 
 /* After startTLS, application data goes through the TLS protocol. */
@@ -84,13 +83,9 @@ write_through_tls(StreamConnection *self, PyObject *name, PyObject *data)
     if (protocol == NULL) {
         return NULL;
     }
-    PyObject *result = PyObject_CallMethodOneArg(protocol, name, data);
+    int status = pyr_call_dropping(protocol, name, data);
     Py_DECREF(protocol);
-    if (result == NULL) {
-        return NULL;
-    }
-    Py_DECREF(result);
-    Py_RETURN_NONE;
+    return pyr_none_or_error(status);
 }
 
 PyObject *
@@ -140,7 +135,7 @@ pyr_stream_write_sequence(StreamConnection *self, PyObject *items)
     if (each_item(self, items, true) < 0) {
         return NULL;
     }
-    RETURN_NONE_OR_ERROR(after_queueing(self));
+    return pyr_none_or_error(after_queueing(self));
 }
 
 PyObject *

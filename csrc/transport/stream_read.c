@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "core/attribute.h"
+#include "core/objects.h"
 #include "loop/loop.h"
 #include "loop/state.h"
 #include "transport/state.h"
@@ -135,8 +136,7 @@ deliver_to(StreamConnection *self, PyObject *protocol, const char *data, Py_ssiz
         }
     }
     Py_DECREF(protocol);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return pyr_drop(result);
 }
 
 int
@@ -163,14 +163,12 @@ static int
 deliver_ancillary(StreamConnection *self, pyr_ancillary *ancillary)
 {
     PyObject *bytes = ancillary->bytes;
-    PyObject *result = PyObject_CallMethodOneArg(
-        (PyObject *)self, self->st->names._ancillaryReceived, ancillary->messages);
-    int status = result == NULL ? -1 : 0;
+    int status = pyr_call_dropping((PyObject *)self, self->st->names._ancillaryReceived,
+                                   ancillary->messages);
     if (status == 0 && PyBytes_GET_SIZE(bytes) > 0) {
         status = deliver_own(self, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes),
                              bytes, NULL);
     }
-    Py_XDECREF(result);
     Py_CLEAR(ancillary->messages);
     Py_CLEAR(ancillary->bytes);
     return status;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "core/objects.h"
 #include "loop/errors.h"
 #include "loop/state.h"
 #include "transport/state.h"
@@ -198,13 +199,9 @@ after_sending(StreamConnection *self)
         (!self->streaming_producer || self->producer_paused)) {
         PyObject *producer = Py_NewRef(self->producer);
         self->producer_paused = 0;
-        PyObject *result = PyObject_CallMethodNoArgs(producer, st->names.resumeProducing);
+        int status = pyr_call_dropping(producer, st->names.resumeProducing, NULL);
         Py_DECREF(producer);
-        Py_XDECREF(result);
-        if (result == NULL) {
-            return NULL;
-        }
-        Py_RETURN_NONE;
+        return pyr_none_or_error(status);
     }
     if (self->disconnecting) {
         return pyr_stream_call_method(self, st->names._postLoseConnection);
@@ -225,10 +222,7 @@ pyr_stream_after_send(StreamConnection *self, enum pyr_send_result result)
         return after_sending(self);
     case SEND_BLOCKED:
         self->blocked = 1;
-        if (self->loop != NULL && pyr_stream_update_watch(self) < 0) {
-            return NULL;
-        }
-        Py_RETURN_NONE;
+        return pyr_none_or_error(self->loop == NULL ? 0 : pyr_stream_update_watch(self));
     case SEND_LOST:
         return Py_NewRef(self->st->loop->CONNECTION_LOST);
     default:

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "core/objects.h"
 #include "loop/loop.h"
 #include "loop/state.h"
 
@@ -126,10 +127,8 @@ call_to_watch(StreamConnection *self, PyObject *callee, PyObject *const names[4]
 {
     PyObject *args[] = {callee, (PyObject *)self};
     PyObject *name = names[(event == PYR_WRITE ? 2 : 0) + (start ? 0 : 1)];
-    PyObject *result =
-        PyObject_VectorcallMethod(name, args, callee == (PyObject *)self ? 1 : 2, NULL);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return pyr_drop(
+        PyObject_VectorcallMethod(name, args, callee == (PyObject *)self ? 1 : 2, NULL));
 }
 
 int
