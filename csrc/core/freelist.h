@@ -10,52 +10,69 @@
 #define PYREACTOR_FREELIST_H
 
 #include <Python.h>
-#include <stdbool.h>
+#include <string.h>
 
 #include "core/compat.h"
 
 #define PYR_FREELIST_MOST 256
 
 typedef struct {
+    PyTypeObject *type; /* of the objects; borrowed, NULL once the module goes */
     int count;
     PyObject *objects[PYR_FREELIST_MOST];
 } pyr_freelist;
 
-/* One of the list, with its one reference, which the caller gets; NULL if it is empty. */
+/*
+ * An object that the garbage collector does not know yet: one of the list, as it was
+ * dropped; or a new one, of which `size` bytes are zero but for the head.
+ */
 static inline PyObject *
-pyr_freelist_take(pyr_freelist *list)
+pyr_freelist_new(pyr_freelist *list, size_t size)
 {
-    return list->count > 0 ? list->objects[--list->count] : NULL;
+    if (list->count > 0) {
+        return list->objects[--list->count];
+    }
+    if (list->type == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
+        return NULL;
+    }
+    PyObject *op = PyObject_GC_New(PyObject, list->type);
+    if (op != NULL) {
+        memset((char *)op + sizeof(PyObject), 0, size - sizeof(PyObject));
+    }
+    return op;
 }
 
 /*
- * In the place of tp_free: keep an object that is being deallocated, has been cleared and
- * untracked, and has not been finalized.  False if the list is full.
+ * The end of a deallocator, for an object that was cleared and untracked: the list keeps
+ * it, if there is one, it is of the list's type, and there is room.
  */
-static inline bool
-pyr_freelist_keep(pyr_freelist *list, PyObject *op)
+static inline void
+pyr_freelist_drop(pyr_freelist *list, PyObject *op)
 {
-    if (list->count == PYR_FREELIST_MOST) {
-        return false;
+    PyTypeObject *type = Py_TYPE(op);
+    if (list != NULL && type == list->type && list->count < PYR_FREELIST_MOST) {
+        pyr_revive(op);
+        list->objects[list->count++] = op;
+    } else {
+        type->tp_free(op);
+        Py_DECREF(type);
     }
-    pyr_revive(op);
-    list->objects[list->count++] = op;
-    return true;
 }
 
 static inline int
 pyr_freelist_visit(pyr_freelist *list, visitproc visit, void *arg)
 {
     for (int i = 0; i < list->count; i++) {
-        Py_VISIT(Py_TYPE(list->objects[i]));
+        Py_VISIT(list->type);
     }
     return 0;
 }
 
-/* The types' deallocators must not keep what is dropped here. */
 static inline void
 pyr_freelist_clear(pyr_freelist *list)
 {
+    list->type = NULL; /* nothing that is dropped now is kept */
     while (list->count > 0) {
         Py_DECREF(list->objects[--list->count]);
     }

@@ -76,7 +76,9 @@ struct core_state;
     X(disconnecting, "disconnecting")                             \
     X(doRead, "doRead")                                           \
     X(doWrite, "doWrite")                                         \
+    X(dunder_doc, "__doc__")                                      \
     X(dunder_init, "__init__")                                    \
+    X(dunder_module, "__module__")                                \
     X(errback, "errback")                                         \
     X(f, "f")                                                     \
     X(failResult, "failResult")                                   \

@@ -19,21 +19,14 @@ typedef struct {
 static awaiter *
 make_awaiter(core_state *st, PyObject *deferred)
 {
-    awaiter *self = (awaiter *)pyr_freelist_take(&st->deferred->free_awaiters);
-    if (self == NULL && st->deferred->awaiter_type == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
-        return NULL;
-    }
-    if (self == NULL) {
-        self = PyObject_GC_New(awaiter, st->deferred->awaiter_type);
-        if (self == NULL) {
-            return NULL;
-        }
+    awaiter *self =
+        (awaiter *)pyr_freelist_new(&st->deferred->free_awaiters, sizeof(awaiter));
+    if (self != NULL) {
         self->st = st;
+        self->deferred = Py_NewRef(deferred);
+        self->started = false;
+        self->tracked = false;
     }
-    self->deferred = Py_NewRef(deferred);
-    self->started = false;
-    self->tracked = false;
     return self;
 }
 
@@ -77,15 +70,6 @@ awaiter_clear(PyObject *op)
     return 0;
 }
 
-/* The free list takes it, unless that is full or going away with the module. */
-static bool
-keep_awaiter(PyObject *op)
-{
-    return pyr_type_has_module(Py_TYPE(op)) &&
-           SELF->st->deferred->awaiter_type == Py_TYPE(op) &&
-           pyr_freelist_keep(&SELF->st->deferred->free_awaiters, op);
-}
-
 static void
 awaiter_dealloc(PyObject *op)
 {
@@ -93,11 +77,8 @@ awaiter_dealloc(PyObject *op)
         PyObject_GC_UnTrack(op);
     }
     Py_CLEAR(SELF->deferred);
-    if (!keep_awaiter(op)) {
-        PyTypeObject *type = Py_TYPE(op);
-        type->tp_free(op);
-        Py_DECREF(type);
-    }
+    bool kept = pyr_type_has_module(Py_TYPE(op));
+    pyr_freelist_drop(kept ? &SELF->st->deferred->free_awaiters : NULL, op);
 }
 
 /* The Deferred has failed: raised as stock's generator raises it. */
@@ -267,5 +248,6 @@ int
 pyr_awaiter_add_type(PyObject *module, core_state *st)
 {
     st->deferred->awaiter_type = pyr_add_type(module, &awaiter_spec, NULL);
+    st->deferred->free_awaiters.type = st->deferred->awaiter_type;
     return st->deferred->awaiter_type == NULL ? -1 : 0;
 }

@@ -7,26 +7,20 @@
 
 #define SELF ((pyr_deferred *)op)
 
-/* Twisted has been handed over, or is now. */
 int
 pyr_create_ready(core_state *st)
 {
-    if (st->deferred->ready) {
-        return 0;
+    if (!st->deferred->ready) {
+        PyErr_SetString(PyExc_RuntimeError, "import pyreactor.defer first");
+        return -1;
     }
-    PyObject *module = PyImport_ImportModule("pyreactor.defer");
-    Py_XDECREF(module);
-    if (module != NULL && !st->deferred->ready) {
-        PyErr_SetString(PyExc_RuntimeError, "pyreactor.defer has not been set up");
-    }
-    return module == NULL || !st->deferred->ready ? -1 : 0;
+    return 0;
 }
 
-static void
-reset(pyr_deferred *self, core_state *st)
+/* What a Deferred begins with that is zero so far. */
+static inline void
+begin(pyr_deferred *self, core_state *st)
 {
-    memset((char *)self + offsetof(pyr_deferred, st), 0,
-           offsetof(pyr_deferred, inline_links) - offsetof(pyr_deferred, st));
     self->st = st;
     self->links = self->inline_links;
     self->capacity = PYR_INLINE_LINKS;
@@ -36,22 +30,13 @@ reset(pyr_deferred *self, core_state *st)
 static pyr_deferred *
 make_bare(core_state *st)
 {
-    pyr_deferred *self;
-    PyObject *op = pyr_freelist_take(&st->deferred->free_deferreds);
+    PyObject *op = pyr_freelist_new(&st->deferred->free_deferreds,
+                                    offsetof(pyr_deferred, inline_links));
     if (op != NULL) {
-        self = SELF;
-    } else if (st->deferred->type == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
-        return NULL;
-    } else {
-        self = PyObject_GC_New(pyr_deferred, st->deferred->type);
-        if (self == NULL) {
-            return NULL;
-        }
-        reset(self, st);
+        begin(SELF, st);
+        PyObject_GC_Track(op);
     }
-    PyObject_GC_Track(self);
-    return self;
+    return SELF;
 }
 
 /* The class, called as Python code calls it: a program replaced something in it. */
@@ -73,10 +58,8 @@ make_by_call(core_state *st, PyObject *canceller)
 static int
 note_creator(pyr_deferred *self)
 {
-    PyObject *none =
-        PyObject_CallOneArg(self->st->deferred->note_creator, (PyObject *)self);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    return pyr_drop(
+        PyObject_CallOneArg(self->st->deferred->note_creator, (PyObject *)self));
 }
 
 static pyr_deferred *
@@ -116,7 +99,7 @@ pyr_create_tp_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     }
     pyr_deferred *self = (pyr_deferred *)type->tp_alloc(type, 0);
     if (self != NULL) {
-        reset(self, st);
+        begin(self, st);
     }
     return (PyObject *)self;
 }
@@ -141,8 +124,7 @@ init_by_stock(PyObject *op, PyObject *args, PyObject *kwargs)
         all == NULL ? NULL : PyObject_Call(SELF->st->deferred->stock_init, all, kwargs);
     Py_XDECREF(self);
     Py_XDECREF(all);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    return pyr_drop(none);
 }
 
 /* Deferred.__init__(self, canceller=None) */
@@ -231,40 +213,24 @@ pyr_create_clear(pyr_deferred *self)
     Py_CLEAR(self->fail_result);
 }
 
-/*
- * The free list takes an exact Deferred that was cleared, unless that is full or going
- * away with the module, which lets go of the type before it empties the list.
- */
-static bool
-keep_deferred(pyr_deferred *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    if (!pyr_type_has_module(type) || type != self->st->deferred->type ||
-        PyObject_GC_IsFinalized((PyObject *)self) ||
-        !pyr_freelist_keep(&self->st->deferred->free_deferreds, (PyObject *)self)) {
-        return false;
-    }
-    self->called = self->suppress_already_called = false;
-    self->running = self->had_debug_info = false;
-    self->paused = 0;
-    return true;
-}
-
 static void
 destroy(pyr_deferred *self)
 {
+    pyr_freelist *list = NULL;
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     if (self->links != NULL) { /* NULL: tp_new failed half-way */
         pyr_create_clear(self);
-        if (keep_deferred(self)) {
-            return;
+        self->called = self->suppress_already_called = false;
+        self->running = self->had_debug_info = false;
+        self->paused = 0;
+        if (pyr_type_has_module(Py_TYPE(self)) &&
+            !PyObject_GC_IsFinalized((PyObject *)self)) {
+            list = &self->st->deferred->free_deferreds;
         }
     }
-    PyTypeObject *type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
+    pyr_freelist_drop(list, (PyObject *)self);
 }
 
 /* Can clearing it end in a Deferred again, and so on?  Else it needs no care. */

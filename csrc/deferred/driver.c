@@ -28,22 +28,13 @@ typedef struct {
 static driver *
 driver_new(core_state *st, PyObject *generator)
 {
-    driver *self = (driver *)pyr_freelist_take(&st->deferred->free_drivers);
-    if (self == NULL && st->deferred->driver_type == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
-        return NULL;
-    }
-    if (self == NULL) {
-        self = PyObject_GC_New(driver, st->deferred->driver_type);
-        if (self == NULL) {
-            return NULL;
-        }
+    driver *self =
+        (driver *)pyr_freelist_new(&st->deferred->free_drivers, sizeof(driver));
+    if (self != NULL) {
         self->st = st;
-        self->deferred = self->waiting_on = self->context = self->sync_result = NULL;
-        self->adding = false;
+        self->generator = Py_NewRef(generator);
+        PyObject_GC_Track(self);
     }
-    self->generator = Py_NewRef(generator);
-    PyObject_GC_Track(self);
     return self;
 }
 
@@ -70,26 +61,15 @@ driver_clear(PyObject *op)
     return 0;
 }
 
-static bool
-keep_driver(driver *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    return pyr_type_has_module(type) && type == self->st->deferred->driver_type &&
-           pyr_freelist_keep(&self->st->deferred->free_drivers, (PyObject *)self);
-}
-
 static void
 driver_dealloc(PyObject *op)
 {
-    PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     Py_TRASHCAN_BEGIN(op, driver_dealloc);
     (void)driver_clear(op);
     SELF->adding = false;
-    if (!keep_driver(SELF)) {
-        type->tp_free(op);
-        Py_DECREF(type);
-    }
+    bool kept = pyr_type_has_module(Py_TYPE(op));
+    pyr_freelist_drop(kept ? &SELF->st->deferred->free_drivers : NULL, op);
     Py_TRASHCAN_END
 }
 
@@ -244,10 +224,7 @@ is_coroutine(core_state *st, PyObject *value)
         PyFloat_CheckExact(value)) {
         return 0;
     }
-    PyObject *answer = PyObject_CallOneArg(st->deferred->is_coroutine, value);
-    int truth = answer == NULL ? -1 : PyObject_IsTrue(answer);
-    Py_XDECREF(answer);
-    return truth;
+    return pyr_drop_for_truth(PyObject_CallOneArg(st->deferred->is_coroutine, value));
 }
 
 /* Fired, and nothing else to do: its result can be had without adding a link. */
@@ -265,12 +242,10 @@ static int
 add_by_name(core_state *st, PyObject *deferred, driver *self)
 {
     PyObject *resume = PyObject_GetAttrString((PyObject *)self, "_resume");
-    PyObject *ignored =
-        resume == NULL ? NULL
-                       : PyObject_CallMethodOneArg(deferred, st->names.addBoth, resume);
+    int status =
+        resume == NULL ? -1 : pyr_call_dropping(deferred, st->names.addBoth, resume);
     Py_XDECREF(resume);
-    Py_XDECREF(ignored);
-    return ignored == NULL ? -1 : 0;
+    return status;
 }
 
 static int
@@ -480,10 +455,7 @@ PyDoc_STRVAR(resume_doc, "_resume(result)\n--\n\nResume the generator with a res
 static PyObject *
 driver_resume_method(PyObject *op, PyObject *value)
 {
-    if (resume_and_fire(SELF, value) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return pyr_none_or_error(resume_and_fire(SELF, value));
 }
 
 /* driver(deferred): it is the canceller of the Deferred that it fires. */
@@ -533,5 +505,6 @@ int
 pyr_driver_add_type(PyObject *module, core_state *st)
 {
     st->deferred->driver_type = pyr_add_type(module, &driver_spec, NULL);
+    st->deferred->free_drivers.type = st->deferred->driver_type;
     return st->deferred->driver_type == NULL ? -1 : 0;
 }

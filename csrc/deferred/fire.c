@@ -27,9 +27,7 @@ pyr_fire_begin(core_state *st, const pyr_firing *firing)
         return 1;
     }
     PyObject *method = firing->errback ? st->names.errback : st->names.callback;
-    PyObject *none = PyObject_CallMethodOneArg(firing->deferred, method, firing->value);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    return pyr_call_dropping(firing->deferred, method, firing->value);
 }
 
 void

@@ -1,4 +1,4 @@
-/* succeed, maybeDeferred, ensureDeferred; calls that are not the plainest are stock's. */
+/* The module's functions; calls that are not the plainest are stock's. */
 #include "deferred/inline.h"
 #include "deferred/object.h"
 
@@ -37,13 +37,9 @@ static PyObject *
 api_succeed(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     core_state *st = pyr_module_state(module);
-    if (pyr_create_ready(st) < 0) {
-        return NULL;
-    }
-    if (nargs != 1 || kwnames != NULL) {
-        return PyObject_Vectorcall(st->deferred->stock_succeed, args, nargs, kwnames);
-    }
-    return succeeded(st, args[0]);
+    return nargs == 1 && kwnames == NULL
+               ? succeeded(st, args[0])
+               : PyObject_Vectorcall(st->deferred->stock_succeed, args, nargs, kwnames);
 }
 
 /* Deferred.fromCoroutine(coroutine), which a program may have replaced */
@@ -89,9 +85,6 @@ api_maybeDeferred(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
 {
     static const pyr_trace_point point[] = {PYR_TRACE_maybe_deferred};
     core_state *st = pyr_module_state(module);
-    if (pyr_create_ready(st) < 0) {
-        return NULL;
-    }
     int named = kwnames == NULL ? 0 : PySequence_Contains(kwnames, st->names.f);
     if (nargs == 0 || named != 0) { /* `f` by name, or twice */
         return named < 0 ? NULL
@@ -117,9 +110,6 @@ api_ensureDeferred(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                    PyObject *kwnames)
 {
     core_state *st = pyr_module_state(module);
-    if (pyr_create_ready(st) < 0) {
-        return NULL;
-    }
     if (nargs == 1 && kwnames == NULL && pyr_is_deferred(st, args[0])) {
         return Py_NewRef(args[0]);
     }
@@ -136,9 +126,12 @@ PyDoc_STRVAR(drive_doc,
 static PyObject *
 api_drive(PyObject *module, PyObject *generator)
 {
-    core_state *st = pyr_module_state(module);
-    return pyr_create_ready(st) < 0 ? NULL : pyr_driver_start(st, generator);
+    return pyr_driver_start(pyr_module_state(module), generator);
 }
+
+PyDoc_STRVAR(parse_doc, "_parseDeferredListResult(resultList)\n--\n\n"
+                        "The results alone of a list of (True, result).\n\n"
+                        "Mirrors twisted.internet.defer._parseDeferredListResult.");
 
 #define FAST (METH_FASTCALL | METH_KEYWORDS)
 #define CAST(function) ((PyCFunction)(void (*)(void))(function))
@@ -148,9 +141,11 @@ static PyMethodDef api_functions[] = {
     {"maybeDeferred", CAST(api_maybeDeferred), FAST, maybeDeferred_doc},
     {"ensureDeferred", CAST(api_ensureDeferred), FAST, ensureDeferred_doc},
     {"_cancellableInlineCallbacks", api_drive, METH_O, drive_doc},
+    {"_parseDeferredListResult", CAST(pyr_list_parse), METH_FASTCALL, parse_doc},
     {NULL},
 };
 
+/* Once they can be called. */
 int
 pyr_functions_add(PyObject *module)
 {

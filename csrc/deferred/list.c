@@ -73,10 +73,8 @@ attach(PyObject *op, PyObject *deferred, Py_ssize_t index)
         }
         return own->called ? pyr_run(own) : 0;
     }
-    PyObject *none =
-        PyObject_CallFunction(st->deferred->attach, "OOn", op, deferred, index);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    return pyr_drop(
+        PyObject_CallFunction(st->deferred->attach, "OOn", op, deferred, index));
 }
 
 /* [None] * size */
@@ -121,8 +119,7 @@ init_list_by_stock(PyObject *op, PyObject *args, PyObject *kwargs)
     PyObject *method = PyMethod_New(function, op);
     PyObject *none = method == NULL ? NULL : PyObject_Call(method, args, kwargs);
     Py_XDECREF(method);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    return pyr_drop(none);
 }
 
 static int
@@ -171,11 +168,8 @@ are_successes(PyObject *results)
     return true;
 }
 
-PyDoc_STRVAR(parse_doc, "_parseDeferredListResult(resultList)\n--\n\n"
-                        "The results alone of a list of (True, result).\n\n"
-                        "Mirrors twisted.internet.defer._parseDeferredListResult.");
-static PyObject *
-parse_list_result(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+PyObject *
+pyr_list_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     core_state *st = pyr_module_state(module);
     PyObject *items = nargs == 1 && PyList_CheckExact(args[0]) && are_successes(args[0])
@@ -292,12 +286,6 @@ static PyType_Spec list_spec = {
     .slots = list_slots,
 };
 
-static PyMethodDef list_functions[] = {
-    {"_parseDeferredListResult", (PyCFunction)(void (*)(void))parse_list_result,
-     METH_FASTCALL, parse_doc},
-    {NULL},
-};
-
 int
 pyr_list_add_type(PyObject *module, core_state *st)
 {
@@ -311,5 +299,5 @@ pyr_list_add_type(PyObject *module, core_state *st)
         return -1;
     }
     st->deferred->list_type->tp_name = "DeferredList"; /* as Deferred's */
-    return PyModule_AddFunctions(module, list_functions);
+    return 0;
 }

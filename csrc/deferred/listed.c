@@ -37,8 +37,7 @@ append_links(core_state *st, PyObject *list, const pyr_link *links, int32_t coun
             PyObject_CallFunctionObjArgs(st->deferred->append_links, list, tuples, NULL);
     }
     Py_XDECREF(tuples);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    return pyr_drop(none);
 }
 
 /* Move the links out of the object, into memory of their own; NULL: no memory. */

@@ -42,24 +42,13 @@ pyr_metaclass_subclasshook(PyObject *cls, PyObject *other)
 
 /* ---- replaced methods ---- */
 
-/* What the class has now, without the names that change no behaviour of C code: only
- * Deferred's own `debug` is looked at, so that one of DeferredList's does. */
+/* What the class has now; a new dict. */
 static PyObject *
-names_of(PyTypeObject *type, bool is_list)
+names_of(PyTypeObject *type)
 {
-    static const char *const harmless[] = {"__module__", "__doc__", "debug"};
-    size_t count = sizeof(harmless) / sizeof(*harmless) - (is_list ? 1 : 0);
     PyObject *dict = PyType_GetDict(type);
     PyObject *names = dict == NULL ? NULL : PyDict_Copy(dict);
     Py_XDECREF(dict);
-    for (size_t i = 0; names != NULL && i < count; i++) {
-        PyObject *name = PyUnicode_FromString(harmless[i]);
-        int known = name == NULL ? -1 : PyDict_Contains(names, name);
-        if (known < 0 || (known > 0 && PyDict_DelItem(names, name) < 0)) {
-            Py_CLEAR(names);
-        }
-        Py_XDECREF(name);
-    }
     return names;
 }
 
@@ -67,29 +56,35 @@ names_of(PyTypeObject *type, bool is_list)
 int
 pyr_metaclass_note_pristine(core_state *st)
 {
-    PyObject *base = names_of(st->deferred->type, false);
-    PyObject *list = base == NULL ? NULL : names_of(st->deferred->list_type, true);
-    if (list == NULL) {
-        Py_XDECREF(base);
+    Py_XSETREF(st->deferred->pristine, names_of(st->deferred->type));
+    Py_XSETREF(st->deferred->pristine_list, names_of(st->deferred->list_type));
+    if (st->deferred->pristine == NULL || st->deferred->pristine_list == NULL) {
         return -1;
     }
-    Py_XSETREF(st->deferred->pristine, base);
-    Py_XSETREF(st->deferred->pristine_list, list);
     pyr_metaclass_look(st);
     return 0;
 }
 
+/* What changes no behaviour of C code.  Deferred's own `debug` is looked at; one of
+ * DeferredList's, which had none, is another name more. */
+static bool
+is_harmless(core_state *st, PyObject *name)
+{
+    return name == st->names.debug || name == st->names.dunder_doc ||
+           name == st->names.dunder_module;
+}
+
 /* Does the class have what it had at set-up, no more and no less? */
 static bool
-is_pristine(PyTypeObject *type, bool is_list, PyObject *pristine)
+is_pristine(core_state *st, PyTypeObject *type, PyObject *pristine)
 {
-    PyObject *names = names_of(type, is_list);
+    PyObject *names = names_of(type);
     PyObject *name, *value;
     Py_ssize_t position = 0;
     bool same = names != NULL && pristine != NULL &&
                 PyDict_GET_SIZE(names) == PyDict_GET_SIZE(pristine);
     while (same && PyDict_Next(names, &position, &name, &value)) {
-        same = PyDict_GetItemWithError(pristine, name) == value;
+        same = PyDict_GetItemWithError(pristine, name) == value || is_harmless(st, name);
     }
     Py_XDECREF(names);
     return same;
@@ -128,8 +123,8 @@ pyr_metaclass_look(core_state *st)
     PyObject *type, *value, *tb;
     PyErr_Fetch(&type, &value, &tb);
     pyr_class_see(st, &state->seen, state->list_type);
-    state->patched = !is_pristine(state->type, false, state->pristine) ||
-                     !is_pristine(state->list_type, true, state->pristine_list);
+    state->patched = !is_pristine(st, state->type, state->pristine) ||
+                     !is_pristine(st, state->list_type, state->pristine_list);
     state->debug = class_debug(st);
     PyErr_Restore(type, value, tb);
 }
@@ -152,8 +147,7 @@ adopt(PyTypeObject *type, PyObject *meta)
     PyObject *none =
         abc == NULL ? NULL : PyObject_CallMethod(abc, "_abc_init", "O", (PyObject *)type);
     Py_XDECREF(abc);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    return pyr_drop(none);
 }
 
 int

@@ -24,7 +24,7 @@ deferred_callback(PyObject *op, PyObject *result)
                                             NULL);
     }
     pyr_fire_note(SELF, result);
-    return pyr_run(SELF) < 0 ? NULL : Py_NewRef(Py_None);
+    return pyr_none_or_error(pyr_run(SELF));
 }
 
 PyDoc_STRVAR(
@@ -49,7 +49,7 @@ deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     PyObject *none = NULL;
     if (failure != NULL && pyr_fire_is_plain(SELF)) {
         pyr_fire_note(SELF, failure);
-        none = pyr_run(SELF) < 0 ? NULL : Py_NewRef(Py_None);
+        none = pyr_none_or_error(pyr_run(SELF));
     } else if (failure != NULL) {
         none =
             PyObject_CallFunctionObjArgs(st->deferred->stock_errback, op, failure, NULL);
@@ -68,7 +68,7 @@ deferred_startRunCallbacks(PyObject *op, PyObject *result)
                                             result, NULL);
     }
     pyr_fire_note(SELF, result);
-    return pyr_run_by_name(SELF) < 0 ? NULL : Py_NewRef(Py_None);
+    return pyr_none_or_error(pyr_run_by_name(SELF));
 }
 
 PyDoc_STRVAR(runCallbacks_doc, "_runCallbacks()\n--\n\n"
@@ -76,7 +76,7 @@ PyDoc_STRVAR(runCallbacks_doc, "_runCallbacks()\n--\n\n"
 static PyObject *
 deferred_runCallbacks(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return pyr_run(SELF) < 0 ? NULL : Py_NewRef(Py_None);
+    return pyr_none_or_error(pyr_run(SELF));
 }
 
 PyDoc_STRVAR(
@@ -392,7 +392,7 @@ pyr_object_add_type(PyObject *module, core_state *st)
     if (type == NULL) {
         return -1;
     }
-    st->deferred->type = type;
+    st->deferred->type = st->deferred->free_deferreds.type = type;
     type->tp_name = "Deferred"; /* the name a class made in Python has in messages */
     type->tp_vectorcall = pyr_create_vectorcall;
     if (PyObject_SetAttrString((PyObject *)type, "debug", Py_False) < 0) {

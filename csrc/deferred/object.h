@@ -17,7 +17,7 @@
  *   list.c       DeferredList
  *   metaclass.c  the classes: isinstance across implementations, replaced methods
  *   object.c     the type: its attributes and methods
- *   functions.c  succeed, maybeDeferred, ensureDeferred
+ *   functions.c  succeed, maybeDeferred, ensureDeferred, and two that are private
  *   setup.c      the room's life, and what Python code hands over
  *
  * Words used throughout:
@@ -208,7 +208,7 @@ int pyr_deferred_traverse(struct core_state *st, visitproc visit, void *arg);
 void pyr_deferred_clear(struct core_state *st);
 
 /* create.c */
-/* Is all there that Python code hands over?  0, or -1 after trying to get it */
+/* Is all there that Python code hands over?  0, or -1 with RuntimeError */
 int pyr_create_ready(struct core_state *st);
 /* Deferred(canceller), or Deferred() for NULL */
 pyr_deferred *pyr_create(struct core_state *st, PyObject *canceller);
@@ -330,6 +330,7 @@ PyObject *pyr_driver_start_coroutine(struct core_state *st, PyObject *coroutine)
 
 /* list.c, object.c, functions.c */
 int pyr_list_add_type(PyObject *module, struct core_state *st);
+PyObject *pyr_list_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 int pyr_object_add_type(PyObject *module, struct core_state *st);
 int pyr_functions_add(PyObject *module);
 

@@ -106,9 +106,7 @@ stack_free(run_stack *stack)
 static int
 call_for_nothing(PyObject *function, PyObject *one, PyObject *two)
 {
-    PyObject *none = PyObject_CallFunctionObjArgs(function, one, two, NULL);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    return pyr_drop(PyObject_CallFunctionObjArgs(function, one, two, NULL));
 }
 
 /* In debug mode Failures keep the variables of each frame, and a listed Deferred has its
@@ -122,13 +120,9 @@ is_for_stock(pyr_deferred *self)
 int
 pyr_run_by_name(pyr_deferred *self)
 {
-    if (pyr_is_native(self->st, (PyObject *)self)) {
-        return pyr_run(self);
-    }
-    PyObject *none =
-        PyObject_CallMethodNoArgs((PyObject *)self, self->st->names.runCallbacks);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    return pyr_is_native(self->st, (PyObject *)self)
+               ? pyr_run(self)
+               : pyr_call_dropping((PyObject *)self, self->st->names.runCallbacks, NULL);
 }
 
 /* --- the loop -------------------------------------------------------------------- */

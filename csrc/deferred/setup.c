@@ -41,7 +41,7 @@ setup_deferred(PyObject *module, PyObject *args)
         pyr_given_take(pyr_deferred_objects, st->deferred, given, "_setup_deferred") <
             0 ||
         pyr_trace_take(st, trace) < 0 || pyr_metaclass_note_pristine(st) < 0 ||
-        pyr_internals_begin(st) < 0) {
+        pyr_internals_begin(st) < 0 || pyr_functions_add(module) < 0) {
         return NULL;
     }
     st->deferred->fast_failure = fast_failure;
@@ -62,7 +62,7 @@ pyr_deferred_exec(PyObject *module, core_state *st)
     if (st->deferred->empty_tuple == NULL || st->deferred->capture_names == NULL ||
         pyr_object_add_type(module, st) < 0 || pyr_list_add_type(module, st) < 0 ||
         pyr_metaclass_adopt(st) < 0 || pyr_awaiter_add_type(module, st) < 0 ||
-        pyr_driver_add_type(module, st) < 0 || pyr_functions_add(module) < 0) {
+        pyr_driver_add_type(module, st) < 0) {
         return -1;
     }
     return PyModule_AddFunctions(module, setup_functions);
@@ -85,9 +85,9 @@ pyr_deferred_clear(core_state *st)
     pyr_internals_clear(st);
     PyMem_Free(state->spare_stack);
     state->spare_stack = NULL;
-    pyr_given_clear(pyr_deferred_objects, state);
     pyr_freelist_clear(&state->free_deferreds);
     pyr_freelist_clear(&state->free_awaiters);
     pyr_freelist_clear(&state->free_drivers);
+    pyr_given_clear(pyr_deferred_objects, state);
     pyr_trace_clear(st);
 }

@@ -144,7 +144,7 @@ def status() -> tuple[bool, str]:
     missing = [
         name
         for name in ("Deferred", "DeferredList", "succeed", "_cancellableInlineCallbacks")
-        if getattr(module, name, None) is not getattr(_core, name)
+        if getattr(module, name, None) is not getattr(_core, name, _core)  # once set up
     ]
     if missing:
         return False, f"twisted.internet.defer has its own {', '.join(missing)}"

@@ -127,17 +127,20 @@ def failures_are_plain() -> bool:
     return made.count == failure_module.count and Failure.__new__ is BaseException.__new__
 
 
-#: Stock's functions look names up here: in its module, but for the classes.
+#: Stock's functions look names up here: in its module, but for the classes and what C has.
 namespace: dict[str, Any] = {
     **vars(stock),
     "Deferred": _core.Deferred,
     "DeferredList": _core.DeferredList,
-    "succeed": _core.succeed,
-    "maybeDeferred": _core.maybeDeferred,
-    "ensureDeferred": _core.ensureDeferred,
-    "_cancellableInlineCallbacks": _core._cancellableInlineCallbacks,
-    "_parseDeferredListResult": _core._parseDeferredListResult,
 }
+#: Functions of C's, which are there once it was given what it uses.
+FUNCTIONS = (
+    "succeed",
+    "maybeDeferred",
+    "ensureDeferred",
+    "_cancellableInlineCallbacks",
+    "_parseDeferredListResult",
+)
 
 
 def rebound(function: Any, names: dict[str, Any] = namespace) -> Any:
@@ -353,6 +356,7 @@ def set_up() -> None:
         if cls not in stock._DEFERRED_SUBCLASSES:
             stock._DEFERRED_SUBCLASSES.append(cls)
     _core._setup_deferred(given(), trace_points(), failures_are_plain())
+    namespace.update((name, getattr(_core, name)) for name in FUNCTIONS)
 
 
 set_up()
