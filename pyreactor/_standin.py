@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import FunctionType, MethodDescriptorType
 from typing import TypeVar
 
@@ -39,3 +40,27 @@ def stand_in(cls: _T, stock: type | None = None) -> _T:
         if isinstance(method, MethodDescriptorType):
             setattr(cls, name, StandIn(method, function))
     return cls
+
+
+def by_position(method: StandIn) -> FunctionType:
+    """
+    A function that calls a ``StandIn`` with all of its arguments by position.
+
+    It has the parameters of the function that the ``StandIn`` stands for: the interpreter
+    puts the arguments of any call in their places, or refuses them in its own words.
+    """
+    stock = method.__wrapped__
+    code = stock.__code__
+    count = code.co_argcount
+    names = [*code.co_varnames[:count]]
+    for flag, stars in ((CO_VARARGS, "*"), (CO_VARKEYWORDS, "**")):
+        if code.co_flags & flag:
+            names.append(stars + code.co_varnames[count])
+            count += 1
+    parameters = ", ".join(names)
+    function: FunctionType = eval(
+        f"lambda {parameters}: __method__({parameters})", {"__method__": method}
+    )
+    function.__defaults__ = stock.__defaults__
+    function.__name__, function.__qualname__ = stock.__name__, stock.__qualname__
+    return function

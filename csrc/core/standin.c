@@ -31,105 +31,10 @@ ascend(core_state *st, PyObject *result)
 
 /*
  * A call is *plain* if its arguments are as the C method takes them: by position, as many
- * as the function takes, on an instance of the class that the C method is of.  All
- * others are sorted by the function's parameters first.
+ * as the function takes, on an instance of the class that the C method is of.
  */
 
 /* ---- calls that are not plain ---- */
-
-/* The arguments of a call, each in its place.  All but kwnames is borrowed. */
-typedef struct {
-    PyObject **values; /* self, then by position; NULL: optional, and not given */
-    Py_ssize_t count;
-    PyObject *kwnames; /* of what goes to **kwargs, whose values come last; or NULL */
-} bound_arguments;
-
-/* Place of a parameter among the function's, or -1. */
-static Py_ssize_t
-parameter_place(pyr_standin *self, PyObject *name)
-{
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->names); i++) {
-        PyObject *own = PyTuple_GET_ITEM(self->names, i);
-        if (own == name || PyUnicode_Compare(own, name) == 0) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-/*
- * Put the arguments that came by name where they belong: those of parameters into their
- * places, the others behind all positional ones, their names into bound->kwnames (a list
- * as yet).  1: done, 0: the function would not take them, -1 with an exception set
- */
-static int
-bind_keywords(pyr_standin *self, PyObject *const *values, PyObject *kwnames,
-              bound_arguments *bound)
-{
-    Py_ssize_t extra = bound->count;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
-        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
-        Py_ssize_t place = parameter_place(self, name);
-        if (place < 0 ? !self->takes_keywords : bound->values[place] != NULL) {
-            return 0;
-        }
-        if (place < 0) {
-            place = extra++;
-            if ((bound->kwnames == NULL && (bound->kwnames = PyList_New(0)) == NULL) ||
-                PyList_Append(bound->kwnames, name) < 0) {
-                return -1;
-            }
-        }
-        bound->values[place] = values[i];
-    }
-    if (bound->kwnames != NULL) {
-        Py_SETREF(bound->kwnames, PyList_AsTuple(bound->kwnames));
-        return bound->kwnames == NULL ? -1 : 1;
-    }
-    return 1;
-}
-
-/* Leave out optional arguments at the end that were not given, and see that none is
- * missing that has to be there. */
-static bool
-is_complete(pyr_standin *self, bound_arguments *bound)
-{
-    for (Py_ssize_t i = 0; i <= self->required; i++) {
-        if (bound->values[i] == NULL) {
-            return false;
-        }
-    }
-    while (bound->kwnames == NULL && bound->values[bound->count - 1] == NULL) {
-        bound->count--;
-    }
-    return true;
-}
-
-/*
- * Sort the arguments of a call as the Python function's parameters ask for.
- * 1: done, 0: the function would not take them, -1 with an exception set
- */
-static int
-bind(pyr_standin *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-     bound_arguments *bound)
-{
-    Py_ssize_t parameters = self->most + 1;
-    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    if (nargs > parameters && !self->takes_args) {
-        return 0;
-    }
-    bound->count = nargs > parameters ? nargs : parameters;
-    bound->values = PyMem_Calloc((size_t)(bound->count + named), sizeof(PyObject *));
-    if (bound->values == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    for (Py_ssize_t i = 0; i < nargs; i++) {
-        bound->values[i] = args[i];
-    }
-    int status = named == 0 ? 1 : bind_keywords(self, args + nargs, kwnames, bound);
-    return status <= 0 ? status : is_complete(self, bound);
-}
 
 static inline bool
 is_for(pyr_standin *self, PyObject *instance)
@@ -139,26 +44,30 @@ is_for(pyr_standin *self, PyObject *instance)
            PyType_IsSubtype(type, self->owner);
 }
 
+/* The function that puts the arguments of a call in order; borrowed. */
+static PyObject *
+function_by_position(pyr_standin *self)
+{
+    if (self->by_position == NULL) {
+        PyObject *module = PyImport_ImportModule("pyreactor._standin");
+        self->by_position =
+            module == NULL ? NULL : PyObject_CallMethod(module, "by_position", "O", self);
+        Py_XDECREF(module);
+    }
+    return self->by_position;
+}
+
 /*
- * A call by keywords, or with arguments that do not suit, or on an object of another
- * class, such as one of stock's own: the function raises its TypeError, or does its work.
+ * A call by keywords, or with arguments that do not suit: a function of the same
+ * parameters (pyreactor/_standin.py) makes it plain, or raises the TypeError.  A call on
+ * an object of another class, such as one of stock's own, is the Python function's.
  */
 static RARE PyObject *
 call_otherwise(pyr_standin *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
-    bound_arguments bound = {NULL, 0, NULL};
-    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-    int status = bind(self, args, nargs, kwnames, &bound);
-    PyObject *result = NULL;
-    if (status > 0 && is_for(self, bound.values[0])) {
-        result = self->vectorcall((PyObject *)self, bound.values, (size_t)bound.count,
-                                  bound.kwnames);
-    } else if (status >= 0) {
-        result = PyObject_Vectorcall(self->stock, args, nargsf, kwnames);
-    }
-    PyMem_Free(bound.values);
-    Py_XDECREF(bound.kwnames);
-    return result;
+    bool suits = PyVectorcall_NARGS(nargsf) == 0 || is_for(self, args[0]);
+    PyObject *function = suits ? function_by_position(self) : self->stock;
+    return function == NULL ? NULL : PyObject_Vectorcall(function, args, nargsf, kwnames);
 }
 
 /* ---- plain calls ---- */
@@ -190,6 +99,19 @@ one_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwn
     }
     core_state *st = SELF->st;
     return descend(st) < 0 ? NULL : ascend(st, SELF->function(args[0], args[1]));
+}
+
+/* Place of a parameter among the function's, or -1. */
+static Py_ssize_t
+parameter_place(pyr_standin *self, PyObject *name)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->names); i++) {
+        PyObject *own = PyTuple_GET_ITEM(self->names, i);
+        if (own == name || PyUnicode_Compare(own, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
 }
 
 /* Do all these names go to **kwargs? */
@@ -453,6 +375,7 @@ standin_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(SELF->method);
     Py_VISIT(SELF->names);
     Py_VISIT(SELF->owner);
+    Py_VISIT(SELF->by_position);
     return 0;
 }
 
@@ -466,6 +389,7 @@ standin_dealloc(PyObject *op)
     Py_CLEAR(SELF->method);
     Py_CLEAR(SELF->names);
     Py_CLEAR(SELF->owner);
+    Py_CLEAR(SELF->by_position);
     Py_CLEAR(SELF->through);
     Py_CLEAR(SELF->module);
     type->tp_free(op);

@@ -25,14 +25,16 @@ typedef struct {
     PyObject *method; /* what was given as the C method */
     PyObject *names;  /* tuple: the function's positional parameters */
     PyCFunction function;
-    PyTypeObject *owner; /* whose instances it is for; NULL: anybody's */
-    PyObject *through;   /* attribute that has the C method's object, or NULL */
-    Py_ssize_t required; /* positional arguments, without self */
-    Py_ssize_t most;     /* the same with optional ones, but for *args */
-    size_t spare;        /* how many there may be beyond those required */
-    bool is_fast;        /* the C method is one of METH_FASTCALL */
-    bool takes_args;     /* the function has *args */
-    bool takes_keywords; /* the function has **kwargs */
+    PyTypeObject *owner;   /* whose instances it is for; NULL: anybody's */
+    PyObject *through;     /* attribute that has the C method's object, or NULL */
+    PyObject *by_position; /* the function of the same parameters that calls this one with
+                              all of them by position; NULL until it is needed */
+    Py_ssize_t required;   /* positional arguments, without self */
+    Py_ssize_t most;       /* the same with optional ones, but for *args */
+    size_t spare;          /* how many there may be beyond those required */
+    bool is_fast;          /* the C method is one of METH_FASTCALL */
+    bool takes_args;       /* the function has *args */
+    bool takes_keywords;   /* the function has **kwargs */
 } pyr_standin;
 
 typedef struct {

@@ -96,16 +96,21 @@ enum {
     ADD_COUNT
 };
 
-/* addCallbacks' arguments into borrowed values[ADD_COUNT]; absent and None are NULL */
+/* addCallbacks' arguments into borrowed values[ADD_COUNT]; absent ones, None and what
+ * stock's function has by default are NULL. */
 static int
-take_add_callbacks(PyObject *const *args, Py_ssize_t nargs, PyObject **values)
+take_add_callbacks(core_state *st, PyObject *const *args, Py_ssize_t nargs,
+                   PyObject **values)
 {
     if (nargs < 1 || nargs > ADD_COUNT) {
         PyErr_SetString(PyExc_TypeError, "addCallbacks() takes one to six arguments");
         return -1;
     }
     for (Py_ssize_t i = 0; i < nargs; i++) {
-        values[i] = i > ADD_CALLBACK && args[i] == Py_None ? NULL : args[i];
+        bool absent = i > ADD_CALLBACK &&
+                      (args[i] == Py_None || args[i] == st->deferred->no_keywords ||
+                       (PyTuple_CheckExact(args[i]) && PyTuple_GET_SIZE(args[i]) == 0));
+        values[i] = absent ? NULL : args[i];
     }
     return 0;
 }
@@ -114,9 +119,7 @@ static void
 fill_side(pyr_link *link, PyObject *target, PyObject *args, PyObject *keywords)
 {
     link->target = Py_XNewRef(target);
-    if (args != NULL && !(PyTuple_CheckExact(args) && PyTuple_GET_SIZE(args) == 0)) {
-        link->args = Py_NewRef(args);
-    }
+    link->args = Py_XNewRef(args);
     link->keywords = Py_XNewRef(keywords);
 }
 
@@ -125,14 +128,15 @@ pyr_add_callbacks(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
                   PyObject *Py_UNUSED(kwnames))
 {
     PyObject *values[ADD_COUNT] = {NULL};
-    if (take_add_callbacks(args, nargs, values) < 0) {
+    core_state *st = SELF->st;
+    if (take_add_callbacks(st, args, nargs, values) < 0) {
         return NULL;
     }
     PyObject *errback = values[ADD_ERRBACK];
     PyObject *errback_args = values[ADD_EB_ARGS], *errback_keywords = values[ADD_EB_KW];
     if (errback == NULL && (errback_args != NULL || errback_keywords != NULL)) {
         /* Given to the pass-through as well, which may not like them. */
-        errback = SELF->st->deferred->failthru;
+        errback = st->deferred->failthru;
     }
     pyr_link links[2] = {{.kind = &pyr_link_pair}, {.kind = &pyr_link_errback}};
     fill_side(&links[0], values[ADD_CALLBACK], values[ADD_CB_ARGS], values[ADD_CB_KW]);

@@ -114,40 +114,41 @@ typedef struct pyr_deferred {
     X(module_globals)   /* of twisted.internet.defer */             \
     X(internals)        /* what drives generators there */
 
-#define PYR_DEFERRED_GIVEN(X)                   \
-    X(failure_init)                             \
-    X(debug_info_type)                          \
-    X(not_a_coroutine_error)                    \
-    X(returned) /* what returnValue() raises */ \
-    X(passthru)                                 \
-    X(failthru)                                 \
-    X(stock_init)                               \
-    X(stock_callback)                           \
-    X(stock_errback)                            \
-    X(stock_start_run)                          \
-    X(stock_cancel)                             \
-    X(stock_str)                                \
-    X(stock_run)                                \
-    X(stock_chain)                              \
-    X(stock_iter)                               \
-    X(stock_list_init)                          \
-    X(stock_collect)                            \
-    X(stock_parse)                              \
-    X(stock_drive)                              \
-    X(stock_succeed)                            \
-    X(stock_maybe)                              \
-    X(stock_ensure)                             \
-    X(note_creator)                             \
-    X(warn_about_own)                           \
-    X(wait_for_stock)                           \
-    X(steal_from_stock)                         \
-    X(continue_stock)                           \
-    X(append_links)                             \
-    X(attach)                                   \
-    X(call_with)                                \
-    X(misplaced_return)                         \
-    X(is_coroutine)                             \
-    X(cancel_generator)                         \
+#define PYR_DEFERRED_GIVEN(X)                      \
+    X(failure_init)                                \
+    X(debug_info_type)                             \
+    X(not_a_coroutine_error)                       \
+    X(returned)    /* what returnValue() raises */ \
+    X(no_keywords) /* addCallbacks' default */     \
+    X(passthru)                                    \
+    X(failthru)                                    \
+    X(stock_init)                                  \
+    X(stock_callback)                              \
+    X(stock_errback)                               \
+    X(stock_start_run)                             \
+    X(stock_cancel)                                \
+    X(stock_str)                                   \
+    X(stock_run)                                   \
+    X(stock_chain)                                 \
+    X(stock_iter)                                  \
+    X(stock_list_init)                             \
+    X(stock_collect)                               \
+    X(stock_parse)                                 \
+    X(stock_drive)                                 \
+    X(stock_succeed)                               \
+    X(stock_maybe)                                 \
+    X(stock_ensure)                                \
+    X(note_creator)                                \
+    X(warn_about_own)                              \
+    X(wait_for_stock)                              \
+    X(steal_from_stock)                            \
+    X(continue_stock)                              \
+    X(append_links)                                \
+    X(attach)                                      \
+    X(call_with)                                   \
+    X(misplaced_return)                            \
+    X(is_coroutine)                                \
+    X(cancel_generator)                            \
     X(generator_at)
 
 /* Places in stock's code that tracebacks show and that have no Python frame here. */

@@ -240,6 +240,7 @@ def given() -> dict[str, Any]:
         "debug_info_type": stock.DebugInfo,
         "not_a_coroutine_error": stock.NotACoroutineError,
         "returned": stock._DefGen_Return,
+        "no_keywords": stock._NONE_KWARGS,
         "passthru": stock.passthru,
         "failthru": stock._failthru,
         "subclasses": stock._DEFERRED_SUBCLASSES,

@@ -153,6 +153,7 @@ def test_it_is_collected_with_its_class() -> None:
     Owner.owner = Owner
     Owner.join = _core.StandIn(str.join, Owner.join)  # type: ignore[method-assign, assignment]
     assert Owner("-").join("ab") == "a-b"
+    assert Owner("-").join(data="ab") == "a-b"
     method = weakref.ref(vars(Owner)["join"])
     owner = weakref.ref(Owner)
     assert method() is not None
