@@ -24,7 +24,7 @@ from twisted.protocols.basic import (
     StringTooLongError,
 )
 
-from pyreactor._core import FramingAttribute
+from pyreactor._framing.attributes import FramingAttribute
 from pyreactor._framing.members import members, original, receiving
 
 __all__ = [

@@ -67,6 +67,7 @@ struct core_state;
     X(connectionLost, "connectionLost")                           \
     X(connectionRefused, "connectionRefused")                     \
     X(count, "count")                                             \
+    X(compatibilityOffset, "_compatibilityOffset")                \
     X(currentDialect, "currentDialect")                           \
     X(dash, "-")                                                  \
     X(dataReceived, "dataReceived")                               \

@@ -66,8 +66,7 @@ static bool
 shows_item(const banana_run *run)
 {
     const pyr_buffer *b = run->b;
-    return b->foreign == NULL && pyr_frame_shown(&run->frame, b) &&
-           b->data == run->frame.data + run->start &&
+    return pyr_frame_shown(&run->frame, b) && b->data == run->frame.data + run->start &&
            b->size == run->frame.size - run->start;
 }
 
@@ -85,8 +84,7 @@ show_item(banana_run *run)
         Py_XDECREF(rest);
         return result;
     }
-    if ((b->foreign != NULL || !pyr_frame_shown(&run->frame, b)) &&
-        pyr_buffer_set(b, NULL, 0) < 0) {
+    if (!pyr_frame_shown(&run->frame, b) && pyr_buffer_set(b, NULL, 0) < 0) {
         return -1;
     }
     b->data = run->frame.data + run->start;
@@ -720,8 +718,8 @@ banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual
             const char *data, Py_ssize_t size, PyObject *lender)
 {
     PyObject *stack = b->view.list_stack;
-    if (!usual || b->foreign != NULL || (size == 0 && b->size > 0) ||
-        b->view.has_got_item || stack == NULL || !PyList_CheckExact(stack)) {
+    if (!usual || (size == 0 && b->size > 0) || b->view.has_got_item || stack == NULL ||
+        !PyList_CheckExact(stack)) {
         return pyr_call_stock(method, self, data, size, lender);
     }
     banana_run run = {.method = method,

@@ -1,5 +1,6 @@
 /* Bytes received and not yet consumed; see buffer.h. */
 #include "framing/buffer.h"
+#include "core/objects.h"
 #include "framing/framing.h"
 
 #include <assert.h>
@@ -298,18 +299,13 @@ int
 pyr_buffer_set(pyr_buffer *b, const char *data, Py_ssize_t size)
 {
     drop_content(b);
-    Py_CLEAR(b->foreign);
-    if (size == 0) {
-        return 0;
-    }
-    return append(b, data, size);
+    return size == 0 ? 0 : append(b, data, size);
 }
 
 void
 pyr_buffer_reset(pyr_buffer *b)
 {
     drop_content(b);
-    Py_CLEAR(b->foreign);
     Py_CLEAR(b->block);
     b->data = NULL;
 }
@@ -355,15 +351,11 @@ pyr_buffer_continue(pyr_buffer *b, pyr_buffer *from)
     b->compatibility_offset = from->compatibility_offset;
     b->ready = from->ready;
     b->broken = from->broken;
-    b->foreign = Py_XNewRef(from->foreign);
     b->header = Py_XNewRef(from->header);
     b->netstring_state = from->netstring_state;
     b->expected = from->expected;
     b->moved = from->moved;
-    for (int i = 0; i < ESCAPE_COUNT; i++) {
-        b->escaped[i] = Py_XNewRef(from->escaped[i]);
-    }
-    if (b->escaped[0] != NULL || b->foreign != NULL || b->header != NULL) {
+    if (b->header != NULL) {
         pyr_buffer_track(b);
     }
     return result;
@@ -550,11 +542,7 @@ buffer_traverse(PyObject *self, visitproc visit, void *arg)
     pyr_buffer *b = (pyr_buffer *)self;
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(b->lender);
-    Py_VISIT(b->foreign);
     Py_VISIT(b->header);
-    for (int i = 0; i < ESCAPE_COUNT; i++) {
-        Py_VISIT(b->escaped[i]);
-    }
     Py_VISIT(b->view.header_from); /* the rest of the view is bytes, ints and text */
     return 0;
 }
@@ -574,11 +562,7 @@ static int
 buffer_clear(PyObject *self)
 {
     pyr_buffer *b = (pyr_buffer *)self;
-    Py_CLEAR(b->foreign);
     Py_CLEAR(b->header);
-    for (int i = 0; i < ESCAPE_COUNT; i++) {
-        Py_CLEAR(b->escaped[i]);
-    }
     clear_view(&b->view);
     return 0;
 }
@@ -601,55 +585,59 @@ buffer_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-static PyObject *
-buffer_content(PyObject *self)
-{
-    pyr_buffer *b = (pyr_buffer *)self;
-    return b->foreign != NULL ? Py_NewRef(b->foreign) : pyr_buffer_bytes(b);
-}
+/* ---- what Python code uses of it (pyreactor/_framing/attributes.py) ---------- */
 
 static PyObject *
-buffer_repr(PyObject *self)
-{
-    PyObject *content = buffer_content(self);
-    if (content == NULL) {
-        return NULL;
-    }
-    PyObject *repr = PyObject_Repr(content);
-    Py_DECREF(content);
-    return repr;
-}
-
-/* A copy or a pickle of a protocol's __dict__ gets plain bytes, as it has in stock. */
-static PyObject *
-buffer_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
-{
-    PyObject *content = buffer_content(self);
-    if (content == NULL) {
-        return NULL;
-    }
-    return Py_BuildValue("O(N)", &PyBytes_Type, content);
-}
-
-/* A netstring parser, or who awaits the rest of a packet, has more state than bytes. */
-static PyObject *
-buffer_deepcopy(PyObject *self, PyObject *Py_UNUSED(memo))
-{
-    pyr_buffer *b = (pyr_buffer *)self;
-    if ((!b->ready && b->header == NULL) || b->escaped[0] != NULL) {
-        return buffer_content(self);
-    }
-    pyr_buffer *copy = pyr_buffer_new(b->st, NULL);
-    if (copy != NULL && pyr_buffer_continue(copy, b) < 0) {
-        Py_CLEAR(copy);
-    }
-    return (PyObject *)copy;
-}
-
-static PyObject *
-buffer_to_bytes(PyObject *self, PyObject *Py_UNUSED(ignored))
+buffer_content(PyObject *self, void *Py_UNUSED(closure))
 {
     return pyr_buffer_bytes((pyr_buffer *)self);
+}
+
+static int
+buffer_set_content(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    pyr_buffer *b = (pyr_buffer *)self;
+    char *data;
+    Py_ssize_t size;
+    if (PyBytes_AsStringAndSize(value, &data, &size) < 0) {
+        return -1;
+    }
+    b->netstring_state = NETSTRING_LENGTH; /* the batch form: begin anew */
+    b->moved = 0;
+    return pyr_buffer_set(b, data, size);
+}
+
+static PyObject *
+buffer_busy(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(((pyr_buffer *)self)->busy);
+}
+
+static int
+buffer_set_busy(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    pyr_buffer *b = (pyr_buffer *)self;
+    int busy = pyr_truth(value);
+    b->busy = busy == 1;
+    b->quiet = 0;
+    return busy < 0 ? -1 : 0;
+}
+
+static PyObject *
+buffer_belongs_to(PyObject *self, PyObject *protocol)
+{
+    return PyBool_FromLong(((pyr_buffer *)self)->owner == protocol);
+}
+
+static PyObject *
+buffer_twin(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    pyr_buffer *b = (pyr_buffer *)self;
+    pyr_buffer *twin = pyr_buffer_new(b->st, NULL);
+    if (twin != NULL && pyr_buffer_continue(twin, b) < 0) {
+        Py_CLEAR(twin);
+    }
+    return (PyObject *)twin;
 }
 
 static PyObject *
@@ -660,79 +648,50 @@ buffer_sizeof(PyObject *self, PyObject *Py_UNUSED(ignored))
     return PyLong_FromSsize_t((Py_ssize_t)sizeof(*b) + held);
 }
 
-/*
- * Code that reaches past the attribute (a class that is no receiver, put over a protocol
- * with __class__) finds something that adds, slices and searches as bytes do.
- */
-static PyObject *
-buffer_concat(PyObject *self, PyObject *other)
-{
-    PyObject *content = buffer_content(self);
-    PyObject *result = content == NULL ? NULL : PyNumber_Add(content, other);
-    Py_XDECREF(content);
-    return result;
-}
-
-static PyObject *
-buffer_subscript(PyObject *self, PyObject *key)
-{
-    PyObject *content = buffer_content(self);
-    PyObject *result = content == NULL ? NULL : PyObject_GetItem(content, key);
-    Py_XDECREF(content);
-    return result;
-}
-
-static PyObject *
-buffer_getattro(PyObject *self, PyObject *name)
-{
-    PyObject *value = PyObject_GenericGetAttr(self, name);
-    if (value != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        return value;
-    }
-    PyErr_Clear();
-    PyObject *content = buffer_content(self);
-    value = content == NULL ? NULL : PyObject_GetAttr(content, name);
-    Py_XDECREF(content);
-    return value;
-}
-
-static Py_ssize_t
-buffer_length(PyObject *self)
-{
-    pyr_buffer *b = (pyr_buffer *)self;
-    return size_before(b) + b->size;
-}
-
 PyDoc_STRVAR(buffer_doc,
              "The receive buffer of a framed protocol.\n"
              "\n"
              "It lives in the protocol's __dict__ where the stock class keeps bytes\n"
              "(_buffer, _unprocessed, _remainingData); read and set those attributes.");
 
-PyDoc_STRVAR(buffer_bytes_doc, "__bytes__($self, /)\n--\n\nThe content, as bytes.");
-PyDoc_STRVAR(buffer_reduce_doc, "__reduce__($self, /)\n--\n\nPickle and copy as bytes.");
-PyDoc_STRVAR(buffer_deepcopy_doc,
-             "__deepcopy__($self, memo, /)\n--\n\n"
-             "Bytes, or a buffer in the same state for netstrings\nand behind a header.");
-PyDoc_STRVAR(
-    buffer_sizeof_doc,
-    "__sizeof__($self, /)\n--\n\nThe bytes of memory held, spare room included.");
-
 static PyMethodDef buffer_methods[] = {
-    {"__bytes__", buffer_to_bytes, METH_NOARGS, buffer_bytes_doc},
-    {"__reduce__", buffer_reduce, METH_NOARGS, buffer_reduce_doc},
-    {"__deepcopy__", buffer_deepcopy, METH_O, buffer_deepcopy_doc},
-    {"__sizeof__", buffer_sizeof, METH_NOARGS, buffer_sizeof_doc},
-    {NULL, NULL, 0, NULL},
+    {"belongs_to", buffer_belongs_to, METH_O,
+     "belongs_to($self, protocol, /)\n--\n\nWhether it was made for this protocol."},
+    {"twin", buffer_twin, METH_NOARGS,
+     "twin($self, /)\n--\n\nA buffer of no protocol's that goes on where this one "
+     "stands."},
+    {"__sizeof__", buffer_sizeof, METH_NOARGS,
+     "__sizeof__($self, /)\n--\n\nThe bytes of memory held, spare room included."},
+    {NULL},
+};
+
+static PyGetSetDef buffer_getset[] = {
+    {"content", buffer_content, buffer_set_content, "The bytes.", NULL},
+    {"busy", buffer_busy, buffer_set_busy, "Whether a callback is at work.", NULL},
+    {NULL},
+};
+
+static PyMemberDef buffer_members[] = {
+    {"offset", T_PYSSIZET, offsetof(pyr_buffer, compatibility_offset), 0,
+     "IntNStringReceiver._compatibilityOffset"},
+    {"state", T_INT, offsetof(pyr_buffer, netstring_state), READONLY,
+     "NetstringReceiver._state"},
+    {"expected", T_PYSSIZET, offsetof(pyr_buffer, expected), READONLY,
+     "NetstringReceiver._expectedPayloadSize"},
+    {"left", T_BOOL, offsetof(pyr_buffer, left), 0,
+     "Whether stock's attributes took its place."},
+    {"ready", T_BOOL, offsetof(pyr_buffer, ready), READONLY,
+     "Whether it stands for more than bytes."},
+    {"moved", T_PYSSIZET, offsetof(pyr_buffer, moved), READONLY,
+     "How much of the content stock would have in NetstringReceiver._payload."},
+    {NULL},
 };
 
 static PyType_Slot buffer_slots[] = {
-    {Py_tp_doc, (void *)buffer_doc},     {Py_tp_dealloc, buffer_dealloc},
-    {Py_tp_traverse, buffer_traverse},   {Py_tp_clear, buffer_clear},
-    {Py_tp_repr, buffer_repr},           {Py_tp_methods, buffer_methods},
-    {Py_sq_length, buffer_length},       {Py_sq_concat, buffer_concat},
-    {Py_mp_subscript, buffer_subscript}, {Py_mp_length, buffer_length},
-    {Py_tp_getattro, buffer_getattro},   {0, NULL},
+    {Py_tp_doc, (void *)buffer_doc},   {Py_tp_dealloc, buffer_dealloc},
+    {Py_tp_traverse, buffer_traverse}, {Py_tp_clear, buffer_clear},
+    {Py_tp_methods, buffer_methods},   {Py_tp_getset, buffer_getset},
+    {Py_tp_members, buffer_members},   {0, NULL},
 };
 
 static PyType_Spec buffer_spec = {

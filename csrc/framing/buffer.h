@@ -14,7 +14,6 @@
                              */
 enum { PYR_MOST_LEAD = 8 }; /* bytes of a length prefix */
 enum { NETSTRING_LENGTH = 0, NETSTRING_PAYLOAD = 1 };
-enum { ESCAPE_COUNT = 5 };
 
 struct pyr_buffer {
     PyObject_HEAD core_state *st;
@@ -29,6 +28,7 @@ struct pyr_buffer {
     Py_ssize_t quiet;
     bool external;
     bool busy;
+    bool left;        /* stock's attributes took its place: nothing sees it any more */
     bool broken;      /* batch and header forms: nonsense was received, ignore the rest */
     PyObject *lender; /* the bytes object that `data` begins, or NULL; owned */
     PyObject *block;  /* memory of its own, see below; or NULL */
@@ -42,14 +42,12 @@ struct pyr_buffer {
     int lead_size;
     PyObject *delivered;
     Py_ssize_t scanned; /* no delimiter begins in the first `scanned` bytes */
-    PyObject *foreign;  /* what Python code set instead of bytes, else NULL */
     Py_ssize_t compatibility_offset; /* IntNStringReceiver */
     /* NetstringReceiver */
-    bool ready; /* makeConnection was called */
+    bool ready; /* it stands for more than bytes: makeConnection was called */
     int netstring_state;
     Py_ssize_t expected; /* payload and comma */
     Py_ssize_t moved;    /* of `data`, what stock would have moved to its payload */
-    PyObject *escaped[ESCAPE_COUNT]; /* [0] != NULL: the stock code has taken over */
     /* HeaderReceiver: the header whose payload is awaited */
     PyObject *header;
     pyr_view view;

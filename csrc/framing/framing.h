@@ -62,7 +62,10 @@ typedef struct {
 typedef struct pyr_framing_state {
     PyTypeObject *buffer_type;
     PyTypeObject *method_type;
-    PyTypeObject *attribute_type;
+    /* Of pyreactor/_framing/attributes.py: the type of the descriptors that show the
+     * state as stock's attributes, and leave(protocol, key). */
+    PyTypeObject *FramingAttribute;
+    PyObject *leave;
     PyObject *empty_bytes;
     PyObject *banana_pb; /* the dialect that has a vocabulary */
     pyr_transport_class transport_class;

@@ -113,6 +113,7 @@ read_header(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         if (next == PACKET_ON) {
             pyr_buffer_consume(b, declared.size);
             pyr_buffer_track(b);
+            b->ready = true;
             Py_XSETREF(b->header, Py_NewRef(header));
         }
         Py_XDECREF(header);

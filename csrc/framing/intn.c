@@ -114,13 +114,27 @@ length_exceeds(intn_run *run, uint64_t length, int usual)
     return result;
 }
 
+/* self._compatibilityOffset = offset */
+static int
+set_offset(intn_run *run, Py_ssize_t offset)
+{
+    run->b->compatibility_offset = offset;
+    if (!run->b->left) {
+        return 0;
+    }
+    PyObject *number = PyLong_FromSsize_t(offset);
+    PyObject *name = run->method->st->names.compatibilityOffset;
+    int result = number == NULL ? -1 : PyObject_SetAttr(run->self, name, number);
+    Py_XDECREF(number);
+    return result;
+}
+
 static run_next
 length_limit_exceeded(intn_run *run, uint64_t length)
 {
-    if (!show_frame(run)) {
+    if (!show_frame(run) || set_offset(run, run->before + run->offset) < 0) {
         return RUN_FAILED;
     }
-    run->b->compatibility_offset = run->before + run->offset;
     PyObject *number = PyLong_FromUnsignedLongLong(length);
     if (number == NULL) {
         return RUN_FAILED;
@@ -173,7 +187,10 @@ deliver_string(intn_run *run, Py_ssize_t size, int usual)
     if (string == NULL) {
         return RUN_FAILED;
     }
-    run->b->compatibility_offset = run->before + run->offset;
+    if (set_offset(run, run->before + run->offset) < 0) {
+        Py_DECREF(string);
+        return RUN_FAILED;
+    }
     PyObject *result =
         usual ? pyr_call_handler(run->method, run->b, run->self, string)
               : pyr_call_named(run->self, run->method->st->names.stringReceived, string);
@@ -208,7 +225,10 @@ switch_to_recvd(intn_run *run)
     if (value == NULL) {
         return PyErr_Occurred() ? RUN_FAILED : RUN_ON;
     }
-    b->compatibility_offset = 0;
+    if (set_offset(run, 0) < 0) {
+        Py_DECREF(value);
+        return RUN_FAILED;
+    }
     int more = PyObject_IsTrue(value);
     bool bytes = PyBytes_CheckExact(value) && b->view.attached;
     Py_DECREF(value);
@@ -329,7 +349,7 @@ keep_rest(intn_run *run)
         PyObject *name = run->method->st->names.unprocessed;
         int result = rest == NULL ? -1 : PyObject_SetAttr(run->self, name, rest);
         Py_XDECREF(rest);
-        return result;
+        return result < 0 ? -1 : set_offset(run, 0);
     }
     if (!show_frame(run)) {
         return -1;
@@ -360,7 +380,7 @@ static PyObject *
 intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
           const char *data, Py_ssize_t size, PyObject *lender)
 {
-    if (!usual || b->foreign != NULL) {
+    if (!usual) {
         return pyr_call_stock(method, self, data, size, lender);
     }
     bool other_prefix = b->lead_size > 0 && b->lead_size != b->view.prefix_size;

@@ -175,17 +175,12 @@ raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **r
 static PyObject *
 line_continue_stock(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    if (pyr_buffer_settle(b) < 0) {
+    b->busy = false;
+    if (pyr_buffer_settle(b) < 0 ||
+        PyObject_SetAttr(self, method->st->names.busy, Py_False) < 0) {
         return NULL;
     }
-    if (b->foreign != NULL) {
-        int more = pyr_truth(b->foreign); /* stock's loop ends at any false value */
-        if (more <= 0) {
-            return more < 0 ? NULL : Py_NewRef(Py_None);
-        }
-    }
-    b->busy = false;
-    return pyr_call_stock(method, self, NULL, 0, method->st->framing->empty_bytes);
+    return pyr_continue_stock(method, self);
 }
 
 /* The view must be ready. */
@@ -203,7 +198,7 @@ line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         if (next != STEP_AGAIN) {
             return next == STEP_RETURN ? result : NULL;
         }
-        if (!usual || b->foreign != NULL) {
+        if (!usual) {
             return line_continue_stock(method, b, self);
         }
     }
@@ -240,13 +235,28 @@ finish(pyr_buffer *b, PyObject *result)
     return result;
 }
 
+/* finally: self._busyReceiving = False */
+static PyObject *
+end_busy(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *result)
+{
+    b->busy = false;
+    if (b->left) {
+        PyObject *error = result == NULL ? PyErr_GetRaisedException() : NULL;
+        if (PyObject_SetAttr(self, method->st->names.busy, Py_False) < 0) {
+            Py_CLEAR(result);
+            Py_CLEAR(error);
+        } else if (error != NULL) {
+            PyErr_SetRaisedException(Py_NewRef(error));
+        }
+        Py_XDECREF(error);
+    }
+    return result;
+}
+
 static PyObject *
 line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
           const char *data, Py_ssize_t size, PyObject *lender)
 {
-    if (b->foreign != NULL) {
-        return pyr_call_stock(method, self, data, size, lender);
-    }
     if (b->busy) {
         /* Called from a callback: the loop below on the stack goes on with this. */
         if (pyr_buffer_attach(b, data, size, lender) < 0 || pyr_buffer_settle(b) < 0) {
@@ -261,8 +271,7 @@ line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
         return NULL;
     }
     b->busy = true;
-    PyObject *result = line_loop(method, b, self);
-    b->busy = false;
+    PyObject *result = end_busy(method, b, self, line_loop(method, b, self));
     result = finish(b, result);
     if (!b->view.line_mode) {
         b->quiet = 0;
@@ -392,7 +401,7 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
 static PyObject *
 line_only_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self, int usual)
 {
-    if (usual && b->foreign == NULL) {
+    if (usual) {
         if (b->size <= b->view.max_length) {
             Py_RETURN_NONE;
         }
@@ -454,7 +463,7 @@ static PyObject *
 line_only_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
                const char *data, Py_ssize_t size, PyObject *lender)
 {
-    if (!usual || b->foreign != NULL || b->view.delimiter_size == 0) {
+    if (!usual || b->view.delimiter_size == 0) {
         return pyr_call_stock(method, self, data, size, lender);
     }
     if (pyr_buffer_attach(b, data, size, lender) < 0) {

@@ -38,8 +38,10 @@ take_busy(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
     int found = PyDict_GetItemRef(dict, method->st->names.busy, &busy);
     int truth = found > 0 ? pyr_truth(busy) : found;
     Py_XDECREF(busy);
-    b->busy = truth == 1;
-    return truth < 0 ? -1 : 0;
+    b->busy = truth == 1; /* which the buffer shows from now on */
+    return truth < 0 || (found > 0 && PyDict_DelItem(dict, method->st->names.busy) < 0)
+               ? -1
+               : 0;
 }
 
 /*
@@ -315,24 +317,6 @@ receive(PyObject *op, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
                                     : receive_any(method, args[0], data);
 }
 
-/* NetstringReceiver.makeConnection(self, transport) */
-static PyObject *
-connect_netstring(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
-{
-    pyr_framing_method *method = (pyr_framing_method *)op;
-    PyObject *result = PyObject_Vectorcall(method->stock, args, (size_t)nargs, NULL);
-    if (result == NULL ||
-        !pyr_view_class_shows(method->st, Py_TYPE(args[0]), method->shown)) {
-        return result;
-    }
-    PyObject *dict = pyr_own_dict(args[0]);
-    if (dict != NULL && pyr_netstring_begin(method->st, args[0], dict) < 0) {
-        Py_CLEAR(result);
-    }
-    Py_XDECREF(dict);
-    return result;
-}
-
 static const pyr_framing_kind *
 kind_by_name(const char *name)
 {
@@ -431,7 +415,7 @@ PyDoc_STRVAR(send_doc, "send(protocol, expression)\n--\n\n"
 
 static PyMethodDef method_methods[] = {
     METHOD("receive", receive, receive_doc),
-    METHOD("connect", connect_netstring, connect_doc),
+    METHOD("connect", pyr_netstring_connect, connect_doc),
     METHOD("send", pyr_banana_send, send_doc),
     {NULL},
 };
@@ -481,7 +465,35 @@ PyDoc_STRVAR(
 PyDoc_STRVAR(send_line_doc, "_send_line(protocol, line)\n--\n\n"
                             "LineReceiver.sendLine.");
 
+/* The __dict__ of an instance, past what its class says of that; None: it has none. */
+static PyObject *
+own_dict(PyObject *Py_UNUSED(module), PyObject *instance)
+{
+    PyObject *dict = pyr_own_dict(instance);
+    return dict == NULL ? Py_NewRef(Py_None) : dict;
+}
+
+PyDoc_STRVAR(own_dict_doc, "_own_dict(instance)\n--\n\n"
+                           "The __dict__ of an instance, or None.");
+
+static PyObject *
+configure_framing(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
+{
+    pyr_framing_state *framing = pyr_module_state(module)->framing;
+    return pyr_given_take(pyr_framing_objects, framing, kwargs, "configure_framing") < 0
+               ? NULL
+               : Py_NewRef(Py_None);
+}
+
+PyDoc_STRVAR(configure_framing_doc, "configure_framing(**objects)\n--\n\n"
+                                    "Take what the framings need of Python code.\n\n"
+                                    "Called by pyreactor._framing.attributes.  Raises "
+                                    "TypeError if something is missing.");
+
 static PyMethodDef framing_functions[] = {
+    {"_own_dict", own_dict, METH_O, own_dict_doc},
+    {"configure_framing", (PyCFunction)(void (*)(void))configure_framing,
+     METH_VARARGS | METH_KEYWORDS, configure_framing_doc},
     {"_framing_feed", framing_feed, METH_VARARGS, framing_feed_doc},
     METHOD("_send_line", pyr_send_line, send_line_doc),
     {NULL, NULL, 0, NULL},
@@ -490,7 +502,8 @@ static PyMethodDef framing_functions[] = {
 const pyr_given pyr_framing_objects[] = {
     PYR_MADE(pyr_framing_state, buffer_type),
     PYR_MADE(pyr_framing_state, method_type),
-    PYR_MADE(pyr_framing_state, attribute_type),
+    PYR_GIVEN_AS(pyr_framing_state, FramingAttribute, &PyType_Type),
+    PYR_GIVEN(pyr_framing_state, leave),
     PYR_MADE(pyr_framing_state, receiver_method),
     PYR_MADE(pyr_framing_state, empty_bytes),
     PYR_MADE(pyr_framing_state, banana_pb),
@@ -509,11 +522,10 @@ pyr_framing_exec(PyObject *module, core_state *st)
         return -1;
     }
     framing->method_type = pyr_add_type(module, &method_spec, NULL);
-    framing->attribute_type = pyr_add_type(module, &pyr_framing_attribute_spec, NULL);
     framing->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
     framing->banana_pb = PyBytes_FromString("pb");
-    if (framing->method_type == NULL || framing->attribute_type == NULL ||
-        framing->empty_bytes == NULL || framing->banana_pb == NULL) {
+    if (framing->method_type == NULL || framing->empty_bytes == NULL ||
+        framing->banana_pb == NULL) {
         return -1;
     }
     return 0;

@@ -4,37 +4,6 @@
 
 #include <math.h>
 
-/*
- * The names under which stock keeps its parser's state, in the order of the attribute
- * descriptors.  Whoever sets one, or takes the mutable _payload, escapes from C for this
- * protocol: from then on the stock code parses, over these values.
- */
-enum { ESCAPE_REMAINING, ESCAPE_PAYLOAD, ESCAPE_STATE, ESCAPE_EXPECTED, ESCAPE_CURRENT };
-
-static const char *const escape_names[] = {
-    "_remainingData",      "_payload", "_state", "_expectedPayloadSize",
-    "_currentPayloadSize", NULL};
-
-int
-pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict)
-{
-    Py_INCREF(dict); /* a new object may run a garbage collection, and so any code */
-    pyr_buffer *b = pyr_buffer_new(st, self);
-    int result = -1;
-    if (b != NULL && pyr_own_dict_unshare(dict, st->names.popitem) == 0) {
-        b->ready = true;
-        result = PyDict_SetItem(dict, st->names.remaining, (PyObject *)b);
-    }
-    Py_XDECREF(b);
-    for (int i = ESCAPE_PAYLOAD; result == 0 && i < ESCAPE_COUNT; i++) {
-        if (PyDict_DelItemString(dict, escape_names[i]) < 0) {
-            PyErr_Clear(); /* a subclass keeps it elsewhere */
-        }
-    }
-    Py_DECREF(dict);
-    return result;
-}
-
 /* What stock has left in _remainingData: all but the part of the payload it has moved. */
 static Py_ssize_t
 remaining_size(const pyr_buffer *b)
@@ -42,105 +11,45 @@ remaining_size(const pyr_buffer *b)
     return b->size - b->moved;
 }
 
-static PyObject *
-make_payload(pyr_buffer *b)
-{
-    PyObject *io = PyImport_ImportModule("io");
-    if (io == NULL) {
-        return NULL;
-    }
-    PyObject *payload = PyObject_CallMethod(io, "BytesIO", NULL);
-    Py_DECREF(io);
-    if (payload == NULL) {
-        return NULL;
-    }
-    PyObject *written =
-        PyObject_CallMethod(payload, "write", "y#", b->size ? b->data : "", b->moved);
-    if (written == NULL) {
-        Py_CLEAR(payload);
-    }
-    Py_XDECREF(written);
-    return payload;
-}
-
-static PyObject *
-make_attribute(pyr_buffer *b, int which)
-{
-    switch (which) {
-    case ESCAPE_REMAINING:
-        return PyBytes_FromStringAndSize(b->size ? b->data + b->moved : NULL,
-                                         remaining_size(b));
-    case ESCAPE_PAYLOAD:
-        return make_payload(b);
-    case ESCAPE_STATE:
-        return PyLong_FromLong(b->netstring_state);
-    case ESCAPE_EXPECTED:
-        return PyLong_FromSsize_t(b->expected);
-    default:
-        /* Stock leaves the size of the last payload here until the next one begins. */
-        return PyLong_FromSsize_t(b->netstring_state == NETSTRING_PAYLOAD ? b->moved
-                                                                          : b->expected);
-    }
-}
-
-static bool
-is_escaped(const pyr_buffer *b)
-{
-    return b->escaped[ESCAPE_STATE] != NULL;
-}
-
-/* Hand the parser's state over to the stock code. */
+/*
+ * Stock's makeConnection has set its parser's attributes: begin in C, with a buffer in
+ * the place of them.  A new object may run a garbage collection, and so any code: hence
+ * the reference to the dict.
+ */
 static int
-escape(pyr_buffer *b)
+begin_netstring(pyr_framing_method *method, PyObject *self, PyObject *dict)
 {
-    PyObject *values[ESCAPE_COUNT] = {NULL};
-    if (is_escaped(b)) {
-        return 0;
-    }
-    for (int i = 0; i < ESCAPE_COUNT; i++) {
-        values[i] = make_attribute(b, i);
-        if (values[i] == NULL) {
-            while (i-- > 0) {
-                Py_DECREF(values[i]);
-            }
-            return -1;
+    core_state *st = method->st;
+    pyr_buffer *b = pyr_buffer_new(st, self);
+    int result = b == NULL ? -1 : pyr_own_dict_unshare(dict, st->names.popitem);
+    for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(method->shown); i++) {
+        if (PyDict_DelItem(dict, PyTuple_GET_ITEM(method->shown, i)) < 0) {
+            PyErr_Clear(); /* a subclass keeps it elsewhere */
         }
     }
-    for (int i = 0; i < ESCAPE_COUNT; i++) {
-        b->escaped[i] = values[i];
+    if (result == 0) {
+        b->ready = true;
+        result = PyDict_SetItem(dict, st->names.remaining, (PyObject *)b);
     }
-    pyr_buffer_track(b);
-    return pyr_buffer_set(b, NULL, 0);
-}
-
-static PyObject *
-escaped_attribute(pyr_buffer *b, int which)
-{
-    PyObject *value = b->escaped[which];
-    if (value == NULL) {
-        PyErr_SetString(PyExc_AttributeError, escape_names[which]);
-        return NULL;
-    }
-    return Py_NewRef(value);
+    Py_XDECREF(b);
+    return result;
 }
 
 PyObject *
-pyr_netstring_attribute(pyr_buffer *b, int which)
+pyr_netstring_connect(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
-    if (which == ESCAPE_PAYLOAD && escape(b) < 0) {
-        return NULL;
+    pyr_framing_method *method = (pyr_framing_method *)op;
+    PyObject *result = PyObject_Vectorcall(method->stock, args, (size_t)nargs, NULL);
+    if (result == NULL || method->shown == NULL ||
+        !pyr_view_class_shows(method->st, Py_TYPE(args[0]), method->shown)) {
+        return result;
     }
-    return is_escaped(b) ? escaped_attribute(b, which) : make_attribute(b, which);
-}
-
-int
-pyr_netstring_set_attribute(pyr_buffer *b, int which, PyObject *value)
-{
-    if (escape(b) < 0) {
-        return -1;
+    PyObject *dict = pyr_own_dict(args[0]);
+    if (dict != NULL && begin_netstring(method, args[0], dict) < 0) {
+        Py_CLEAR(result);
     }
-    Py_XSETREF(b->escaped[which], Py_NewRef(value));
-    return 0;
+    Py_XDECREF(dict);
+    return result;
 }
 
 /* ---- parsing --------------------------------------------------------------- */
@@ -360,27 +269,19 @@ limit_is_usual(const pyr_buffer *b)
     return b->view.max_length > 0 && b->view.max_length < PY_SSIZE_T_MAX;
 }
 
+/* The stock loop, over stock's attributes, which the state goes to. */
 static PyObject *
-netstring_continue_stock(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+netstring_continue_stock(pyr_framing_method *method, PyObject *self)
 {
-    if (escape(b) < 0) {
-        return NULL;
-    }
-    PyObject *rest = b->escaped[ESCAPE_REMAINING];
-    int more =
-        rest == NULL ? 1 : pyr_truth(rest); /* stock's loop ends at any false value */
-    if (more <= 0) {
-        return more < 0 ? NULL : Py_NewRef(Py_None);
-    }
-    return pyr_call_stock(method, self, NULL, 0, method->st->framing->empty_bytes);
+    return pyr_leave(method, self) < 0 ? NULL : pyr_continue_stock(method, self);
 }
 
 static PyObject *
 netstring_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     for (int usual = 1; usual >= 0; usual = pyr_view_ready(method, b, self)) {
-        if (!usual || is_escaped(b) || !limit_is_usual(b)) {
-            return netstring_continue_stock(method, b, self);
+        if (!usual || !limit_is_usual(b)) {
+            return netstring_continue_stock(method, self);
         }
         if (remaining_size(b) == 0) {
             Py_RETURN_NONE;
@@ -414,11 +315,10 @@ static PyObject *
 netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
                const char *data, Py_ssize_t size, PyObject *lender)
 {
-    if (!usual || is_escaped(b) || !limit_is_usual(b)) {
-        if (escape(b) < 0) {
-            return NULL;
-        }
-        return pyr_call_stock(method, self, data, size, lender);
+    if (!usual || !limit_is_usual(b)) {
+        return pyr_leave(method, self) < 0
+                   ? NULL
+                   : pyr_call_stock(method, self, data, size, lender);
     }
     if (pyr_buffer_attach(b, data, size, lender) < 0) {
         return NULL;

@@ -73,12 +73,7 @@ PyObject *pyr_banana_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 Py_ssize_t pyr_find_delimiter(const pyr_view *view, const char *data, Py_ssize_t size,
                               Py_ssize_t from);
 
-/* netstring.c: what the attribute descriptors and makeConnection need. */
-PyObject *pyr_netstring_attribute(pyr_buffer *b, int which);
-int pyr_netstring_set_attribute(pyr_buffer *b, int which, PyObject *value);
-/* The stock makeConnection has set its parser's attributes: start from them in C. */
-int pyr_netstring_begin(core_state *st, PyObject *self, PyObject *dict);
-
-extern PyType_Spec pyr_framing_attribute_spec; /* attributes.c */
+/* NetstringReceiver.makeConnection(self, transport), a method of a FramingMethod. */
+PyObject *pyr_netstring_connect(PyObject *op, PyObject *const *args, Py_ssize_t nargs);
 
 #endif

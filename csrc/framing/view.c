@@ -51,6 +51,25 @@ pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
     return result;
 }
 
+int
+pyr_leave(pyr_framing_method *method, PyObject *self)
+{
+    PyObject *result = PyObject_CallFunctionObjArgs(method->st->framing->leave, self,
+                                                    pyr_key(method), NULL);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+PyObject *
+pyr_continue_stock(pyr_framing_method *method, PyObject *self)
+{
+    int more = pyr_attribute_true(self, pyr_key(method)); /* its loop's condition */
+    if (more <= 0) {
+        return more < 0 ? NULL : Py_NewRef(Py_None);
+    }
+    return pyr_call_stock(method, self, NULL, 0, method->st->framing->empty_bytes);
+}
+
 void
 pyr_unusual_error(pyr_framing_method *method, PyObject *self)
 {
@@ -242,7 +261,7 @@ static bool
 is_framing_attribute(core_state *st, PyTypeObject *type, PyObject *name)
 {
     PyObject *found = pyr_class_find(type, name);
-    bool result = found != NULL && Py_IS_TYPE(found, st->framing->attribute_type);
+    bool result = found != NULL && Py_IS_TYPE(found, st->framing->FramingAttribute);
     Py_XDECREF(found);
     return result;
 }

@@ -125,6 +125,10 @@ PyObject *pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObje
 /* self.stock(data) with what the memory holds. */
 PyObject *pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
                          Py_ssize_t size, PyObject *lender);
+/* Stock's attributes in the place of the buffer, if that is there.  -1: exception. */
+int pyr_leave(pyr_framing_method *method, PyObject *self);
+/* The stock loop from where C stands, if it would not end at once. */
+PyObject *pyr_continue_stock(pyr_framing_method *method, PyObject *self);
 /* TypeError for the forms that have no stock code behind them. */
 void pyr_unusual_error(pyr_framing_method *method, PyObject *self);
 

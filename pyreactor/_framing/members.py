@@ -7,7 +7,8 @@ from inspect import getattr_static
 from sys import intern
 from typing import Any
 
-from pyreactor._core import FramingAttribute, FramingMethod, StandIn, _send_line
+from pyreactor._core import FramingMethod, StandIn, _send_line
+from pyreactor._framing.attributes import FramingAttribute
 from pyreactor._untouched import defined_by
 
 #: Framing, then the attributes over its state with what the stock class has there.

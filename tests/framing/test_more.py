@@ -19,6 +19,7 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols import basic as stock
 
 from pyreactor import _core, basic
+from pyreactor._framing.attributes import FramingAttribute
 from tests.framing.test_stock import connect, split
 from tests.support import check
 
@@ -410,7 +411,7 @@ def test_wrong_names_for_descriptors() -> None:
     with pytest.raises(ValueError, match="no framing"):
         _core.FramingMethod("morse", connect)
     with pytest.raises(ValueError, match="no framing"):
-        _core.FramingAttribute("buffers")
+        FramingAttribute("buffers")
 
 
 # ---- activation
