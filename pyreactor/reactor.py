@@ -73,7 +73,6 @@ _core.configure_loop(
     lose_later=_reports.lose_later,
     main_loop_error=_reports.main_loop_error,
     poll_continuously=_reports.poll_continuously,
-    repr_delayed_call=_reports.repr_delayed_call,
     stop_polling=_reports.stop_polling,
     thread_call_error=_reports.thread_call_error,
     timed_call_error=_reports.timed_call_error,
@@ -97,6 +96,8 @@ _core.configure_transport(
 )
 
 stand_in(_core.DelayedCall, base.DelayedCall)
+for _name in ("__repr__", "__lt__", "__le__"):  # object has them, too, and comes before
+    setattr(_core.DelayedCall, _name, vars(base.DelayedCall)[_name])
 for _hook, _maker in (("canceller", "_cancelCallLater"), ("resetter", "_moveCallLaterSooner")):
     setattr(_core.DelayedCall, _hook, _reports.OfReactor(_hook, _maker))
 _core.DelayedCall.__reduce_ex__ = _reports.reduce_delayed_call  # type: ignore[method-assign]

@@ -147,10 +147,10 @@ read_system(pyr_clock *self, double *seconds)
 int
 pyr_clock_read_other(pyr_clock *self, PyObject *other, double *seconds)
 {
-    if (other == NULL && builtin_is_systems(self)) {
+    if (other == self->builtin && builtin_is_systems(self)) {
         return read_system(self, seconds);
     }
-    PyObject *held = Py_NewRef(other == NULL ? self->builtin : other);
+    PyObject *held = Py_NewRef(other);
     int status = as_seconds(PyObject_CallNoArgs(held), seconds);
     Py_DECREF(held);
     return status;
@@ -160,7 +160,7 @@ int
 pyr_clock_read(pyr_clock *self, double *seconds)
 {
     if (pyr_clock_is_plain(self)) {
-        return pyr_clock_read_other(self, NULL, seconds);
+        return pyr_clock_read_other(self, self->builtin, seconds);
     }
     return as_seconds(pyr_call_named(self->reactor, self->st->names.seconds, NULL),
                       seconds);

@@ -34,7 +34,7 @@ bool pyr_clock_is_systems(pyr_clock *self);
 /* Read it: what reactor.seconds() says.  -1: an exception is set. */
 int pyr_clock_read(pyr_clock *self, double *seconds);
 
-/* Read a clock of the application's, or the reactor's time.time if that is NULL. */
+/* Read a clock of the application's, or `builtin`. */
 int pyr_clock_read_other(pyr_clock *self, PyObject *other, double *seconds);
 
 #endif

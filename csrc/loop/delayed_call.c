@@ -81,6 +81,7 @@ keep_clock(DelayedCall *call)
 {
     pyr_clock *clock = call->timers->clock;
     if (pyr_clock_is_plain(clock)) {
+        call->seconds = Py_XNewRef(clock->builtin);
         return 0;
     }
     call->seconds = PyObject_GetAttr(clock->reactor, clock->st->names.seconds);
@@ -228,6 +229,10 @@ delayed_call_reset(DelayedCall *self, PyObject *seconds_from_now)
         return NULL;
     }
     double time, now;
+    if (self->seconds == NULL) {
+        pyr_attribute_absent((PyObject *)self, "seconds");
+        return NULL;
+    }
     if (pyr_clock_read_other(self->timers->clock, self->seconds, &now) < 0 ||
         add_seconds(now, seconds_from_now, PyNumber_Add, &time) < 0) {
         return NULL;
@@ -271,132 +276,53 @@ delayed_call_delay(DelayedCall *self, PyObject *seconds_later)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(active_doc, "active($self)\n--\n\n"
-                         "True (bool) if this call was neither made nor cancelled.\n\n"
-                         "Mirrors twisted.internet.base.DelayedCall.active.");
-
-static PyObject *
-delayed_call_active(DelayedCall *self, PyObject *Py_UNUSED(ignored))
-{
-    return PyBool_FromLong(!(self->cancelled || self->called));
-}
-
-PyDoc_STRVAR(getTime_doc, "getTime($self)\n--\n\n"
-                          "When this call is due: float, seconds since the epoch.\n\n"
-                          "Mirrors twisted.internet.base.DelayedCall.getTime.");
-
-static PyObject *
-delayed_call_getTime(DelayedCall *self, PyObject *Py_UNUSED(ignored))
-{
-    return PyFloat_FromDouble(self->time + self->delayed_time);
-}
-
-static PyObject *
-delayed_call_repr(DelayedCall *self)
-{
-    if (self->repr != NULL && self->repr != Py_None) {
-        return Py_NewRef(self->repr);
-    }
-    return PyObject_CallOneArg(self->timers->st->loop->repr_delayed_call,
-                               (PyObject *)self);
-}
-
-/*
- * By time unadjusted for the delay.  Stock has < and <= only: equality is identity, and >
- * and >= are the other one's < and <=.
- */
-static PyObject *
-delayed_call_richcompare(DelayedCall *self, PyObject *other, int op)
-{
-    if (op != Py_LT && op != Py_LE) {
-        Py_RETURN_NOTIMPLEMENTED;
-    }
-    if (Py_TYPE(other) == Py_TYPE(self)) {
-        Py_RETURN_RICHCOMPARE(self->time, ((DelayedCall *)other)->time, op);
-    }
-    PyObject *time = PyObject_GetAttr(other, self->timers->st->names.time);
-    PyObject *own_time = time == NULL ? NULL : PyFloat_FromDouble(self->time);
-    PyObject *result = own_time == NULL ? NULL : PyObject_RichCompare(own_time, time, op);
-    Py_XDECREF(time);
-    Py_XDECREF(own_time);
-    return result;
-}
-
 /* ---- DelayedCall's attributes ---- */
 
-static PyObject *
-delayed_call_get_args(DelayedCall *self, void *Py_UNUSED(closure))
+static inline bool
+is_kw(void *attribute)
 {
-    if (self->func == NULL) {
-        pyr_attribute_absent((PyObject *)self, "args");
-        return NULL;
-    }
-    return self->args == NULL ? PyTuple_New(0) : Py_NewRef(self->args);
+    return ((pyr_attribute *)attribute)->offset == offsetof(DelayedCall, kwargs);
 }
 
+/* args or kw; NULL stands for empty ones. */
 static PyObject *
-delayed_call_get_kw(DelayedCall *self, void *Py_UNUSED(closure))
+get_arguments(PyObject *op, void *attribute)
 {
-    if (self->func == NULL) {
-        pyr_attribute_absent((PyObject *)self, "kw");
+    PyObject *value = *pyr_attribute_slot(op, attribute);
+    if (((DelayedCall *)op)->func == NULL) {
+        pyr_attribute_absent(op, ((pyr_attribute *)attribute)->name);
         return NULL;
     }
-    return self->kwargs == NULL ? PyDict_New() : Py_NewRef(self->kwargs);
+    return value != NULL      ? Py_NewRef(value)
+           : is_kw(attribute) ? PyDict_New()
+                              : PyTuple_New(0);
 }
 
 static int
-delayed_call_set_args(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
+set_arguments(PyObject *op, PyObject *value, void *attribute)
 {
-    PyObject *args = value == NULL ? NULL : PySequence_Tuple(value);
-    if (value != NULL && args == NULL) {
-        return -1;
-    }
-    Py_XSETREF(self->args, args);
-    return 0;
-}
-
-static int
-delayed_call_set_kw(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
-{
-    if (value != NULL && !PyDict_Check(value)) {
+    if (value != NULL && is_kw(attribute) && !PyDict_Check(value)) {
         PyErr_SetString(PyExc_TypeError, "kw must be a dict");
         return -1;
     }
-    Py_XSETREF(self->kwargs, Py_XNewRef(value));
-    return 0;
-}
-
-static PyObject *
-delayed_call_get_seconds(DelayedCall *self, void *Py_UNUSED(closure))
-{
-    PyObject *clock =
-        self->seconds != NULL ? self->seconds : self->timers->clock->builtin;
-    if (clock == NULL) {
-        pyr_attribute_absent((PyObject *)self, "seconds");
-    }
-    return Py_XNewRef(clock);
-}
-
-static int
-delayed_call_set_seconds(DelayedCall *self, PyObject *value, void *Py_UNUSED(closure))
-{
-    if (value == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "seconds cannot be deleted");
+    PyObject *taken =
+        value == NULL || is_kw(attribute) ? Py_XNewRef(value) : PySequence_Tuple(value);
+    if (value != NULL && taken == NULL) {
         return -1;
     }
-    Py_XSETREF(self->seconds, Py_NewRef(value));
+    Py_XSETREF(*pyr_attribute_slot(op, attribute), taken);
     return 0;
 }
 
 static PyGetSetDef delayed_call_getset[] = {
     PYR_ATTRIBUTE("func", DelayedCall, func),
-    {"args", (getter)delayed_call_get_args, (setter)delayed_call_set_args,
-     PyDoc_STR("tuple: positional arguments; absent once cancelled."), NULL},
-    {"kw", (getter)delayed_call_get_kw, (setter)delayed_call_set_kw,
-     PyDoc_STR("dict: keyword arguments; absent once cancelled."), NULL},
-    {"seconds", (getter)delayed_call_get_seconds, (setter)delayed_call_set_seconds,
-     PyDoc_STR("The clock that reset() reads: a callable that returns float seconds."),
-     NULL},
+    {"args", get_arguments, set_arguments,
+     PyDoc_STR("tuple: positional arguments; absent once cancelled."),
+     &(pyr_attribute){"args", offsetof(DelayedCall, args)}},
+    {"kw", get_arguments, set_arguments,
+     PyDoc_STR("dict: keyword arguments; absent once cancelled."),
+     &(pyr_attribute){"kw", offsetof(DelayedCall, kwargs)}},
+    PYR_ATTRIBUTE("seconds", DelayedCall, seconds),
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL},
 };
@@ -412,7 +338,7 @@ static PyMemberDef delayed_call_members[] = {
      PyDoc_STR("int: 1 once the call was cancelled.")},
     {"creator", T_OBJECT, offsetof(DelayedCall, creator), 0,
      PyDoc_STR("list of str in debug mode: the stack that made this call; else None.")},
-    /* Stock's __repr__, which this type borrows, looks at it. */
+    /* Stock's __repr__ looks at it. */
     {"_repr", T_OBJECT, offsetof(DelayedCall, repr), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(DelayedCall, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(DelayedCall, weakrefs), READONLY, NULL},
@@ -423,37 +349,29 @@ static PyMethodDef delayed_call_methods[] = {
     {"cancel", (PyCFunction)delayed_call_cancel, METH_NOARGS, cancel_doc},
     {"reset", (PyCFunction)delayed_call_reset, METH_O, reset_doc},
     {"delay", (PyCFunction)delayed_call_delay, METH_O, delay_doc},
-    {"active", (PyCFunction)delayed_call_active, METH_NOARGS, active_doc},
-    {"getTime", (PyCFunction)delayed_call_getTime, METH_NOARGS, getTime_doc},
     {NULL},
 };
 
-int
+static const pyr_given call_objects[] = {
+    PYR_MADE(DelayedCall, func),    PYR_MADE(DelayedCall, args),
+    PYR_MADE(DelayedCall, kwargs),  PYR_MADE(DelayedCall, seconds),
+    PYR_MADE(DelayedCall, creator), PYR_MADE(DelayedCall, repr),
+    PYR_MADE(DelayedCall, dict),    {NULL},
+};
+
+static int
 delayed_call_traverse(DelayedCall *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->timers->owner);
-    Py_VISIT(self->func);
-    Py_VISIT(self->args);
-    Py_VISIT(self->kwargs);
-    Py_VISIT(self->seconds);
-    Py_VISIT(self->creator);
-    Py_VISIT(self->repr);
-    Py_VISIT(self->dict);
-    return 0;
+    return pyr_given_visit(call_objects, self, visit, arg);
 }
 
+/* The loop stays: methods need it, and it breaks the cycle from its side. */
 static int
 delayed_call_clear(DelayedCall *self)
 {
-    /* The loop stays: methods need it, and it breaks the cycle from its side. */
-    Py_CLEAR(self->func);
-    Py_CLEAR(self->args);
-    Py_CLEAR(self->kwargs);
-    Py_CLEAR(self->seconds);
-    Py_CLEAR(self->creator);
-    Py_CLEAR(self->repr);
-    Py_CLEAR(self->dict);
+    pyr_given_clear(call_objects, self);
     return 0;
 }
 
@@ -474,28 +392,15 @@ delayed_call_dealloc(DelayedCall *self)
     Py_TRASHCAN_END
 }
 
-static Py_hash_t
-delayed_call_hash(DelayedCall *self)
-{
-    return Py_HashPointer(self);
-}
-
 PyDoc_STRVAR(delayed_call_doc,
              "A call that reactor.callLater scheduled.\n\n"
              "Made by the reactor only.  Mirrors twisted.internet.base.DelayedCall.");
 
 static PyType_Slot delayed_call_slots[] = {
-    {Py_tp_doc, (void *)delayed_call_doc},
-    {Py_tp_dealloc, delayed_call_dealloc},
-    {Py_tp_traverse, delayed_call_traverse},
-    {Py_tp_clear, delayed_call_clear},
-    {Py_tp_hash, delayed_call_hash},
-    {Py_tp_repr, delayed_call_repr},
-    {Py_tp_richcompare, delayed_call_richcompare},
-    {Py_tp_methods, delayed_call_methods},
-    {Py_tp_members, delayed_call_members},
-    {Py_tp_getset, delayed_call_getset},
-    {0, NULL},
+    {Py_tp_doc, (void *)delayed_call_doc},   {Py_tp_dealloc, delayed_call_dealloc},
+    {Py_tp_traverse, delayed_call_traverse}, {Py_tp_clear, delayed_call_clear},
+    {Py_tp_methods, delayed_call_methods},   {Py_tp_members, delayed_call_members},
+    {Py_tp_getset, delayed_call_getset},     {0, NULL},
 };
 
 static PyType_Spec delayed_call_spec = {

@@ -29,7 +29,6 @@
     X(lose_later)                                                    \
     X(main_loop_error)                                               \
     X(poll_continuously)                                             \
-    X(repr_delayed_call)                                             \
     X(stop_polling)                                                  \
     X(thread_call_error)                                             \
     X(timed_call_error)

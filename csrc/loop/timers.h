@@ -37,7 +37,7 @@ typedef struct DelayedCall {
     PyObject *func;  /* NULL once cancelled */
     PyObject *args;  /* tuple, or NULL for none */
     PyObject *kwargs;
-    PyObject *seconds; /* the reactor's clock when this was made; NULL: time.time */
+    PyObject *seconds; /* the reactor's clock when this was made, which reset() reads */
     PyObject *creator; /* list of str in debug mode; None or NULL else */
     PyObject *repr;    /* of a call cancelled in debug mode; None or NULL else */
     PyObject *dict;

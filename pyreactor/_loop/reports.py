@@ -59,11 +59,6 @@ def main_loop_error() -> None:
     _log.failure("Unexpected error in main loop", Failure())
 
 
-def repr_delayed_call(call: Any) -> str:
-    """The repr of a timed call, by stock's own code."""
-    return base.DelayedCall.__repr__(call)
-
-
 class OfReactor:
     """
     An attribute of timed calls that stock's reactor gives to each of them.
