@@ -152,6 +152,12 @@ class Smoke(unittest.TestCase):
     def test_lines(self) -> None:
         self.assertEqual(run_script(LINES), "b'ONE\\r\\nTWO\\r\\nRAW\\r\\n<the rest>'\nFalse\n")
 
+    def test_bench(self) -> None:
+        rows = "TCP echo, 10 x 1 KB;10 callbacks"
+        output = run("pyreactor", "bench", "--quick", "--only", rows, "--html", "page.html")
+        self.assertIn("TCP echo, 10 x 1 KB (per message)", output)
+        self.assertIn("</html>", Path("page.html").read_text(encoding="utf-8"))
+
     def test_twistd(self) -> None:
         self.assertIn("libuv based reactor in C", run("twistd", "--help-reactors"))
         self.assertIn("Usage: twistd", run("twistd", "--reactor=pyreactor", "--help"))

@@ -45,7 +45,8 @@ PYTHON_ROOMS: dict[str, tuple[str, ...]] = {
     "public": ("core", "_loop", "_framing", "_transport", "_tls", "_deferred"),
     "_activation": ("core", "_loop", "_framing", "_transport", "_tls", "_deferred", "public"),
     "package": ("_activation",),
-    "_command": ("core", "_activation", "package"),
+    "_bench": ("package",),
+    "_command": ("core", "_activation", "package", "_bench"),
 }
 #: The modules of pyreactor that are in no package, and the rooms that they are counted to.
 MODULE_ROOMS = {
@@ -60,6 +61,9 @@ MODULE_ROOMS = {
     "_activate": "package",
     "__main__": "_command",
 }
+
+#: Folders of pyreactor that have no modules of it.
+NO_MODULES = ("_dropin/", "_bench/programs/")
 
 MOST_FILE_LINES = 800
 MOST_FUNCTION_LINES = 60
@@ -329,13 +333,13 @@ def _imported_by_call(node: ast.Call) -> str:
 
 
 def modules(root: Path) -> list[Module]:
-    """All of pyreactor but what is Twisted's package in it."""
+    """All of pyreactor but what is Twisted's package in it, and scripts that nothing imports."""
     folder = root / "pyreactor"
     return [
         Module(path, name)
         for path in sorted([*folder.rglob("*.py"), folder / "_core.pyi"])
         if path.exists()
-        and not (name := path.relative_to(folder).as_posix()).startswith("_dropin/")
+        and not (name := path.relative_to(folder).as_posix()).startswith(NO_MODULES)
     ]
 
 

@@ -16,7 +16,7 @@ from benchmarks.harness import BIN, Comparison, Sample, Side, Work
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "stock": ("twisted_one_message.py",),
     "asyncioreactor": ("twisted_one_message.py",),
-    "uvloop": ("asyncio_uvloop_echo.py", "--once"),
+    "uvloop": ("asyncio_echo.py", "--once"),
     "libuv": (str(BIN / "uv_echo"), "--once"),
     "pyreactor": ("twisted_one_message.py",),
 }

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks import harness
-from benchmarks.harness import HERE, SAMPLES, Comparison, Sample, Side, Work
+from benchmarks.harness import SAMPLES, Comparison, Sample, Side, Work
 
 SIDES = ("stock", "pyreactor")
 CONNECTIONS = {"tls": 10, "web": 32}
@@ -38,17 +38,17 @@ class Timing:
 
 def tls_echo(size: int, side: Side, timing: Timing) -> Sample:
     """Messages per second of a TLS echo server."""
-    client = [sys.executable, str(HERE / "tls_load.py")]
     with harness.serving(side, ["twisted_tls_echo.py"]) as server:
+        load = [*("--kind", "tls"), *("--connections", CONNECTIONS["tls"]), *("--size", size)]
+        load += ["--warmup", timing.warmup, *("--pid", server.pid), *("--target", server.target)]
         # A tiny run counts messages: on a busy machine, none may come in its time.
-        times = [30, timing.warmup, 50] if timing.tiny else [timing.seconds, timing.warmup]
-        numbers = [server.pid, server.target.rpartition(":")[2], CONNECTIONS["tls"], size, *times]
-        command = [*client, *map(str, numbers)]
+        load += ["--operations", 50] if timing.tiny else ["--seconds", timing.seconds]
+        command = [sys.executable, harness.program("closed_loop.py"), *map(str, load)]
         result = harness.run_json(command, harness.cores()[1], harness.STOCK_ENV, 60)
     return {
-        "value": result["messages_per_s"],
-        "cpu": result["server_cpu_us_per_message"],
-        "load": 100 * result["load_cpu"],
+        "value": result["rate"],
+        "cpu": result["cpu"] * 1e6,
+        "load": 100 * result["load"],
     }
 
 
@@ -92,7 +92,13 @@ def sample(script: str, *what: str, count: int) -> Callable[[Side, Timing], Samp
 
 def calls(what: str, at_once: int) -> Callable[[Side, Timing], Sample]:
     """Remote calls per second."""
-    return sample("remote_calls.py", what, str(at_once), count=5000)
+
+    def measure(side: Side, timing: Timing) -> Sample:
+        command = ["twisted_remote_calls.py", what, str(at_once), timing.count(5000)]
+        taken = harness.run_sample(side, command)
+        return {**taken, "value": 1e9 / taken["value"]}
+
+    return measure
 
 
 def with_load(script: str, what: str, count: int) -> Callable[[Side, Timing], Sample]:

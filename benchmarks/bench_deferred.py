@@ -15,7 +15,6 @@ With the path of a checkout of Twisted, that file itself is run as well, as it i
 from __future__ import annotations
 
 import argparse
-import contextlib
 import gc
 import importlib.util
 import json
@@ -25,23 +24,19 @@ import shutil
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 from time import perf_counter
 
+PROGRAMS = Path(__file__).resolve().parents[1] / "pyreactor" / "_bench" / "programs"
+sys.path.insert(0, str(PROGRAMS))
 
-def same(result):
-    return result
+import asyncio_deferred as aio  # noqa: E402
+import twisted_deferred as works  # noqa: E402
+from twisted_deferred import STEPS, explode, same, swallow  # noqa: E402
 
 
 def same_with_arguments(result, *args, **kwargs):
     return result
-
-
-def swallow(failure):
-    return None
-
-
-def explode(result):
-    raise ValueError("no")
 
 
 # --- what is measured: each takes the defer module and a count, and gives the number of
@@ -52,24 +47,6 @@ def create(defer, count):
     Deferred = defer.Deferred
     for _ in range(count):
         Deferred()
-    return count
-
-
-def create_add_fire(defer, count):
-    Deferred = defer.Deferred
-    for _ in range(count):
-        d = Deferred()
-        d.addCallback(same)
-        d.addCallback(same)
-        d.addCallback(same)
-        d.addCallback(same)
-        d.addCallback(same)
-        d.addCallback(same)
-        d.addCallback(same)
-        d.addCallback(same)
-        d.addCallback(same)
-        d.addCallback(same)
-        d.callback(1)
     return count
 
 
@@ -113,19 +90,6 @@ def returns_unfired(defer, count):
     return count
 
 
-def raises(defer, count):
-    Deferred = defer.Deferred
-    for _ in range(count):
-        d = Deferred()
-        d.addCallback(explode)
-        d.addErrback(swallow)
-        d.callback(None)
-    return count
-
-
-STEPS = 100
-
-
 def inline_fired(defer, count):
     succeed = defer.succeed
 
@@ -155,26 +119,6 @@ def inline_fired_prepared(defer, count):
     return len(ready) * STEPS, perf_counter() - start
 
 
-def _one_by_one(defer, count, start_run):
-    Deferred = defer.Deferred
-    ready = [[Deferred() for _ in range(STEPS)] for _ in range(count // STEPS)]
-    start = perf_counter()
-    for deferreds in ready:
-        start_run(deferreds)
-        for deferred in deferreds:
-            deferred.callback(1)
-    return len(ready) * STEPS, perf_counter() - start
-
-
-def inline_unfired(defer, count):
-    @defer.inlineCallbacks
-    def run(deferreds):
-        for deferred in deferreds:  # noqa: UP028 - the yield is what is measured
-            yield deferred
-
-    return _one_by_one(defer, count, run)
-
-
 def coroutine_fired(defer, count):
     """As await_succeed, without the time that making the Deferreds takes."""
 
@@ -188,43 +132,6 @@ def coroutine_fired(defer, count):
     return count, perf_counter() - start
 
 
-def coroutine_unfired(defer, count):
-    async def run(deferreds):
-        for deferred in deferreds:
-            await deferred
-
-    def start_run(deferreds):
-        defer.Deferred.fromCoroutine(run(deferreds))
-
-    return _one_by_one(defer, count, start_run)
-
-
-def nested(defer, count):
-    @defer.inlineCallbacks
-    def level(depth, deferred):
-        if depth == 0:
-            result = yield deferred
-        else:
-            result = yield level(depth - 1, deferred)
-        return result
-
-    for _ in range(count // 20):
-        deferred = defer.Deferred()
-        level(19, deferred)
-        deferred.callback(1)
-    return count // 20 * 20
-
-
-def gather(defer, count):
-    Deferred = defer.Deferred
-    for _ in range(count // STEPS):
-        deferreds = [Deferred() for _ in range(STEPS)]
-        defer.gatherResults(deferreds)
-        for deferred in deferreds:
-            deferred.callback(1)
-    return count // STEPS * STEPS
-
-
 def deferred_list(defer, count):
     Deferred = defer.Deferred
     for _ in range(count // STEPS):
@@ -235,39 +142,11 @@ def deferred_list(defer, count):
     return count // STEPS * STEPS
 
 
-def chain(defer, count, length=20_000):
-    Deferred = defer.Deferred
-    done = 0
-    while done < count:
-        first = previous = Deferred()
-        for _ in range(length - 1):
-            following = Deferred()
-            following.addCallback(lambda _, previous=previous: previous)
-            following.callback(None)
-            previous = following
-        first.callback(1)
-        done += length
-    return done
-
-
 # --- the errands that Twisted's own benchmarks run ------------------------------------
 
 
 def add(number, other):
     return number + other
-
-
-def await_succeed(defer, count):
-    """A coroutine that awaits what succeed() gives."""
-    succeed = defer.succeed
-
-    async def run():
-        for number in range(STEPS):
-            await succeed(number)
-
-    for _ in range(count // STEPS):
-        defer.ensureDeferred(run())
-    return count // STEPS * STEPS
 
 
 def await_twenty(defer, count):
@@ -362,25 +241,16 @@ def _in_loop(function):
     return run
 
 
+def _work(name):
+    """A work of the programs' own, as asyncio does it."""
+    return lambda _, count: aio.in_new_loop(name, count)
+
+
 @_in_loop
 async def aio_create(asyncio, loop, count):
     Future = asyncio.Future
     for _ in range(count):
         Future(loop=loop)
-    return count
-
-
-@_in_loop
-async def aio_add_fire(asyncio, loop, count):
-    Future = asyncio.Future
-    for number in range(count):
-        future = Future(loop=loop)
-        for _ in range(10):
-            future.add_done_callback(same)
-        future.set_result(1)
-        if number % STEPS == 0:
-            await asyncio.sleep(0)
-    await asyncio.sleep(0)
     return count
 
 
@@ -399,17 +269,6 @@ async def aio_add_done(asyncio, loop, count):
 
 
 @_in_loop
-async def aio_raises(asyncio, loop, count):
-    async def explodes():
-        raise ValueError("no")
-
-    for _ in range(count):
-        with contextlib.suppress(ValueError):
-            await loop.create_task(explodes())
-    return count
-
-
-@_in_loop
 async def aio_await_done(asyncio, loop, count):
     futures = []
     for _ in range(count):
@@ -422,78 +281,31 @@ async def aio_await_done(asyncio, loop, count):
     return count, perf_counter() - start
 
 
-@_in_loop
-async def aio_make_and_await(asyncio, loop, count):
-    for number in range(count):
-        future = asyncio.Future(loop=loop)
-        future.set_result(number)
-        await future
-    return count
-
-
-@_in_loop
-async def aio_await_pending(asyncio, loop, count):
-    futures = [asyncio.Future(loop=loop) for _ in range(count)]
-    unfired = iter(futures)
-
-    def fire():
-        future = next(unfired, None)
-        if future is not None:
-            loop.call_soon(fire)
-            future.set_result(1)
-
-    start = perf_counter()
-    loop.call_soon(fire)
-    for future in futures:
-        await future
-    return count, perf_counter() - start
-
-
-@_in_loop
-async def aio_nested(asyncio, loop, count):
-    async def level(depth, future):
-        if depth == 0:
-            return await future
-        return await loop.create_task(level(depth - 1, future))
-
-    for _ in range(count // 20):
-        future = asyncio.Future(loop=loop)
-        task = loop.create_task(level(19, future))
-        loop.call_soon(future.set_result, 1)
-        await task
-    return count // 20 * 20
-
-
-@_in_loop
-async def aio_gather(asyncio, loop, count):
-    for _ in range(count // STEPS):
-        futures = [asyncio.Future(loop=loop) for _ in range(STEPS)]
-        gathered = asyncio.gather(*futures)
-        for future in futures:
-            future.set_result(1)
-        await gathered
-    return count // STEPS * STEPS
-
-
 # name, ratio asked for, the function, asyncio's counterpart, operations per round
 ROWS = [
     ("create", 2.5, create, aio_create, 40_000),
-    ("create, 10 addCallback, callback", 5.5, create_add_fire, aio_add_fire, 6_000),
+    ("create, 10 addCallback, callback", 5.5, works.create_add_fire, _work("callbacks"), 6_000),
     ("succeed, 10 addCallback", 10, succeed_add, aio_add_done, 6_000),
     ("4 addCallback with args and keywords", 5, add_with_arguments, None, 8_000),
     ("callback returns an unfired Deferred", 8, returns_unfired, None, 8_000),
-    ("callback raises, errback handles", 2.5, raises, aio_raises, 8_000),
+    ("callback raises, errback handles", 2.5, works.raises, _work("raises"), 8_000),
     ("inlineCallbacks, per fired yield", 15, inline_fired_prepared, None, 40_000),
-    ("inlineCallbacks, per unfired yield", 10, inline_unfired, None, 20_000),
-    ("coroutine, per fired await", 8, await_succeed, aio_make_and_await, 40_000),
+    ("inlineCallbacks, per unfired yield", 10, works.inline_unfired, None, 20_000),
+    ("coroutine, per fired await", 8, works.await_succeed, _work("await_succeed"), 40_000),
     ("fired await, without making it", None, coroutine_fired, aio_await_done, 10_000),
-    ("coroutine, per unfired await", 10, coroutine_unfired, aio_await_pending, 20_000),
-    ("inlineCallbacks nested 20 deep, per level", 8, nested, aio_nested, 10_000),
-    ("gatherResults, per Deferred", 6, gather, aio_gather, 10_000),
+    (
+        "coroutine, per unfired await",
+        10,
+        works.coroutine_unfired,
+        _work("coroutine_unfired"),
+        20_000,
+    ),
+    ("inlineCallbacks nested 20 deep, per level", 8, works.nested, _work("nested"), 10_000),
+    ("gatherResults, per Deferred", 6, works.gather, _work("gather"), 10_000),
     ("DeferredList, per Deferred", 6, deferred_list, None, 10_000),
-    ("chain of 20,000, per Deferred", 5, chain, None, 20_000),
+    ("chain of 20,000, per Deferred", 5, works.chain, None, 20_000),
     ("fired yield, making it included", None, inline_fired, None, 20_000),
-    ("Twisted's: await succeed, per await", 4, await_succeed, aio_make_and_await, 40_000),
+    ("Twisted's: await succeed, per await", 4, works.await_succeed, _work("await_succeed"), 40_000),
     ("Twisted's: sum of 20 unfired, per await", 4, await_twenty, None, 10_000),
     ("Twisted's: fire, then 4 callbacks", 4, fire_then_add, None, 8_000),
     ("Twisted's: 4 callbacks, then fire", 4, add_then_fire, None, 8_000),
@@ -571,6 +383,8 @@ def measure(function, defer, count):
     elapsed = perf_counter() - start
     if isinstance(result, tuple):
         result, elapsed = result
+        if isinstance(elapsed, tuple):  # nanoseconds of the wall clock, and of CPU time
+            elapsed = elapsed[0] / 1e9
     return elapsed / result * 1e9
 
 

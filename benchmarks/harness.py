@@ -37,6 +37,8 @@ ROOT = HERE.parent
 BIN = HERE / "bin"
 SERVERS = HERE / "servers"
 SAMPLES = HERE / "samples"
+SHARED = ROOT / "pyreactor" / "_bench" / "programs"
+"""Programs that `pyreactor bench` runs, too."""
 
 Sample = Mapping[str, float]
 """One measurement: ``value`` and whatever else is worth a column."""
@@ -127,6 +129,11 @@ def run_python(code: str, env: Mapping[str, str]) -> subprocess.CompletedProcess
         cwd=SERVERS,
         timeout=60,
     )
+
+
+def program(name: str) -> str:
+    """The path of a program of `SHARED`, or the name itself, which is one in `SERVERS`."""
+    return str(SHARED / name) if (SHARED / name).exists() else name
 
 
 def last_line(text: str) -> str:
@@ -232,13 +239,15 @@ def run_json(command: Sequence[str], core: int, env: Mapping[str, str], timeout:
         raise BenchmarkError(f"printed no JSON: {last_line(ran.stdout)!r}") from None
 
 
-def run_sample(side: Side, program: Sequence[str], timeout: float = 120.0) -> Sample:
+def run_sample(side: Side, command: Sequence[str], timeout: float = 120.0) -> Sample:
     """
     Run a sample script on a side, pinned to the first core.
 
     It prints one JSON object with ``value`` (and other numbers) and ``runs_on``.
     """
-    printed: dict[str, Any] = run_json([*side.argv, *program], cores()[0], side.env, timeout)
+    script, *arguments = command
+    command = [*side.argv, program(script), *arguments]
+    printed: dict[str, Any] = run_json(command, cores()[0], side.env, timeout)
     check_runs_on(side, str(printed.pop("runs_on", "")))
     return printed
 
@@ -266,16 +275,17 @@ class Server:
 
 
 @contextmanager
-def serving(side: Side, program: Sequence[str]) -> Iterator[Server]:
+def serving(side: Side, command: Sequence[str]) -> Iterator[Server]:
     """
     Run a server while the block runs.
 
     It prints its port on 127.0.0.1, or ``unix:`` and its path, and what it runs on.
     """
+    script, *arguments = command
     with tempfile.TemporaryFile("w+") as errors:
         with starting_on(cores()[0]):
             process = subprocess.Popen(
-                [*side.argv, *program],
+                [*side.argv, program(script), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -22,7 +22,7 @@ from benchmarks.harness import BIN, BenchmarkError, Comparison, Sample, Side, Wo
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "stock": ("twisted_echo.py",),
     "asyncioreactor": ("twisted_echo.py",),
-    "uvloop": ("asyncio_uvloop_echo.py",),
+    "uvloop": ("asyncio_echo.py",),
     "libuv": (str(BIN / "uv_echo"),),
     "pyreactor": ("twisted_echo.py",),
 }

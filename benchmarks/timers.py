@@ -12,9 +12,9 @@ import sys
 from functools import partial
 
 from benchmarks import harness
-from benchmarks.harness import SAMPLES, Comparison, Sample, Side, Work
+from benchmarks.harness import Comparison, Sample, Side, Work
 
-TWISTED, UVLOOP = str(SAMPLES / "timers_twisted.py"), str(SAMPLES / "timers_uvloop.py")
+TWISTED, UVLOOP = "twisted_timers.py", "asyncio_timers.py"
 PROGRAMS = {"stock": TWISTED, "asyncioreactor": TWISTED, "uvloop": UVLOOP, "pyreactor": TWISTED}
 COUNT = 100_000
 THREAD_AIMS = {"stock": 7.0, "uvloop": 1.0}

@@ -17,7 +17,7 @@ from benchmarks.harness import Comparison, Work
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "stock": ("twisted_udp_echo.py",),
     "asyncioreactor": ("twisted_udp_echo.py",),
-    "uvloop": ("uvloop_udp_echo.py",),
+    "uvloop": ("asyncio_udp_echo.py",),
     "pyreactor": ("twisted_udp_echo.py",),
 }
 UDP = ("--mode", "udp")

@@ -17,7 +17,7 @@ from benchmarks.harness import Comparison, Work
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "stock": ("twisted_unix_echo.py",),
     "asyncioreactor": ("twisted_unix_echo.py",),
-    "uvloop": ("asyncio_uvloop_echo.py", "--unix"),
+    "uvloop": ("asyncio_echo.py", "--unix"),
     "pyreactor": ("twisted_unix_echo.py",),
 }
 WORKS = {

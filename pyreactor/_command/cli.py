@@ -24,6 +24,7 @@ usage: pyreactor [options] script.py [args...]
        pyreactor [options] -c command [args...]
        pyreactor [options] - [args...]
        pyreactor doctor [--json] | enable | disable
+       pyreactor bench [options]
 """
 
 HELP = f"""\
@@ -43,13 +44,14 @@ commands (a script of that name is run as ./doctor):
                    exit code 0 if all parts do, else 1; --json for machines
   enable           accelerate every program of this Python environment
   disable          undo `enable`
+  bench            measure: stock Twisted and pyreactor, in turns; see bench --help
 
 environment:
   PYREACTOR=0              stock Twisted, whatever else is asked for
   PYREACTOR_DISABLE=PARTS  as --disable
 """
 
-COMMANDS = ("doctor", "enable", "disable")
+COMMANDS = ("doctor", "enable", "disable", "bench")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,6 +120,10 @@ def _parts_to_disable(argument: str, rest: list[str]) -> list[str]:
 
 
 def _command(name: str, arguments: list[str]) -> Callable[[], int]:
+    if name == "bench":
+        from pyreactor._bench import command
+
+        return lambda: command.run(arguments)
     allowed = ("--json",) if name == "doctor" else ()
     for argument in arguments:
         if argument not in allowed:

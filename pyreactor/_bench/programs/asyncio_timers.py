@@ -1,22 +1,21 @@
 """
-The timer samples of timers_twisted.py with asyncio's calls on uvloop: ``WORK COUNT``.
+The timer samples of twisted_timers.py with asyncio's calls: ``asyncio_timers.py WORK COUNT``.
 
 Prints nanoseconds per operation.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 import threading
 import time
 from collections.abc import Callable
-from time import perf_counter_ns
 
-import uvloop
+import asyncio_loops
+from measured import Stopwatch, tell
 
-loop = uvloop.new_event_loop()
+loop = asyncio_loops.new_loop()
 work, count = sys.argv[1], int(sys.argv[2])
 
 
@@ -24,38 +23,37 @@ def nothing() -> None:
     """What is called."""
 
 
-def finish(elapsed: int) -> None:
-    name = f"{type(loop).__module__}.{type(loop).__name__}"
-    print(json.dumps({"value": elapsed / count, "runs_on": name}), flush=True)
+def finish(watch: Stopwatch) -> None:
+    """Tell the time since the watch was made."""
+    tell(asyncio_loops.name_of(loop), count, watch.passed())
     loop.stop()
 
 
-def finish_from(start: int) -> None:
-    finish(perf_counter_ns() - start)
-
-
 def schedule() -> None:
+    """call_later, with deadlines in no order and far away."""
     delays = [random.Random(1).uniform(1000, 2000) for _ in range(count)]
     handles = []
-    start = perf_counter_ns()
+    watch = Stopwatch()
     for delay in delays:
         handles.append(loop.call_later(delay, nothing))
-    finish(perf_counter_ns() - start)
+    finish(watch)
 
 
 def due_batch() -> None:
+    """The loop finds that many calls due at once."""
     source = random.Random(1)
     for _ in range(count):
         loop.call_later(source.uniform(0, 0.1), nothing)
-    last: list[int] = []
-    loop.call_later(0.102, lambda: finish_from(last[0]))
+    last: list[Stopwatch] = []
+    loop.call_later(0.102, lambda: finish(last[0]))
     time.sleep(0.15)
-    last.append(perf_counter_ns())
+    last.append(Stopwatch())
 
 
 def hop() -> None:
+    """call_soon from the function that call_soon called."""
     left = count
-    start = perf_counter_ns()
+    watch = Stopwatch()
 
     def again() -> None:
         nonlocal left
@@ -63,26 +61,29 @@ def hop() -> None:
         if left:
             loop.call_soon(again)
         else:
-            finish_from(start)
+            finish(watch)
 
     loop.call_soon(again)
 
 
 def from_thread() -> None:
+    """call_soon_threadsafe as fast as another thread can."""
+
     def producer() -> None:
-        start = perf_counter_ns()
+        watch = Stopwatch()
         for _ in range(count - 1):
             loop.call_soon_threadsafe(nothing)
-        loop.call_soon_threadsafe(finish_from, start)
+        loop.call_soon_threadsafe(finish, watch)
 
     threading.Thread(target=producer).start()
 
 
 def from_own_thread() -> None:
-    start = perf_counter_ns()
+    """The same without a second thread that wants the interpreter."""
+    watch = Stopwatch()
     for _ in range(count - 1):
         loop.call_soon_threadsafe(nothing)
-    loop.call_soon_threadsafe(finish_from, start)
+    loop.call_soon_threadsafe(finish, watch)
 
 
 WORKS: dict[str, Callable[[], None]] = {

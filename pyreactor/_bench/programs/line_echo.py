@@ -8,6 +8,7 @@ class LineEcho(LineReceiver):
     """Send each line back."""
 
     def lineReceived(self, line: bytes) -> None:
+        """Send it back."""
         self.sendLine(line)
 
 

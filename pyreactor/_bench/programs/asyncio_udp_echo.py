@@ -1,11 +1,11 @@
-"""A UDP echo server on uvloop's own datagram endpoint.  Prints its port and its loop."""
+"""A UDP echo server on asyncio's own datagram endpoint.  Prints its port and its loop."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import cast
 
-import uvloop
+import asyncio_loops
 
 
 class Echo(asyncio.DatagramProtocol):
@@ -14,19 +14,20 @@ class Echo(asyncio.DatagramProtocol):
     transport: asyncio.DatagramTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Send it back."""
         self.transport.sendto(data, addr)
 
 
 async def main() -> None:
+    """Serve until the process is ended."""
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(Echo, ("127.0.0.1", 0))
-    port = transport.get_extra_info("sockname")[1]
-    print(port, f"{type(loop).__module__}.{type(loop).__name__}", flush=True)
+    print(transport.get_extra_info("sockname")[1], asyncio_loops.name_of(loop), flush=True)
     await loop.create_future()
 
 
-uvloop.install()
-asyncio.run(main())
+asyncio_loops.new_loop().run_until_complete(main())

@@ -7,6 +7,7 @@ class Echo(protocol.DatagramProtocol):
     """Send back what comes."""
 
     def datagramReceived(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Send it back."""
         self.transport.write(data, addr)
 
 

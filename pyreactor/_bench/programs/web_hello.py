@@ -10,6 +10,7 @@ class Hello(resource.Resource):
     isLeaf = True
 
     def render_GET(self, request: server.Request) -> bytes:
+        """The answer."""
         request.setHeader(b"content-type", b"text/plain")
         return b"hello world\n"
 

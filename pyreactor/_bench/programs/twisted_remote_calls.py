@@ -1,5 +1,6 @@
 """
-Calls per second from a client to a server in the same process: ``amp|pb AT_ONCE COUNT``.
+Nanoseconds per call from a client to a server in the same process:
+``twisted_remote_calls.py amp|pb AT_ONCE COUNT``.
 
 An ordinary Twisted program; so many calls are under way at any time, over one TCP connection of
 the loopback interface.
@@ -7,11 +8,10 @@ the loopback interface.
 
 from __future__ import annotations
 
-import json
 import sys
-from time import perf_counter
 from typing import Any, cast
 
+from measured import Stopwatch, tell
 from twisted.internet import defer, protocol, task
 from twisted.internet import reactor as default_reactor
 from twisted.protocols import amp
@@ -33,6 +33,7 @@ class Calculator(amp.AMP):
 
     @Sum.responder
     def sum(self, a: int, b: int, name: str) -> dict[str, int]:
+        """The answer."""
         return {"total": a + b}
 
 
@@ -40,6 +41,7 @@ class Root(pb.Root):
     """Answers the same by Perspective Broker."""
 
     def remote_sum(self, a: int, b: int, name: str) -> int:
+        """The answer."""
         return a + b
 
 
@@ -83,16 +85,14 @@ async def measure(_: object) -> None:
         for number in range(first, upto, at_once):
             assert await call(number) == number + 1
 
-    async def all_of(upto: int) -> float:
-        began = perf_counter()
+    async def all_of(upto: int) -> tuple[int, int]:
+        watch = Stopwatch()
         workers = [worker(first, upto) for first in range(at_once)]
         await defer.gatherResults([defer.ensureDeferred(each) for each in workers])
-        return perf_counter() - began
+        return watch.passed()
 
     await all_of(count // 10 + at_once)
-    rate = count / await all_of(count)
-    name = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
-    print(json.dumps({"value": rate, "runs_on": name}), flush=True)
+    tell(reactor, count, await all_of(count))
 
 
 task.react(lambda reactor: defer.ensureDeferred(measure(reactor)))

@@ -1,20 +1,19 @@
 """
-One timer sample on whatever reactor is the default: ``timers_twisted.py WORK COUNT``.
+One timer sample on whatever reactor is the default: ``twisted_timers.py WORK COUNT``.
 
 An ordinary Twisted program; prints nanoseconds per operation.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 import threading
 import time
 from collections.abc import Callable
-from time import perf_counter_ns
 from typing import Any, cast
 
+from measured import Stopwatch, tell
 from twisted.internet import reactor as default_reactor
 
 reactor = cast(Any, default_reactor)
@@ -25,23 +24,19 @@ def nothing() -> None:
     """What is called."""
 
 
-def finish(elapsed: int) -> None:
-    name = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
-    print(json.dumps({"value": elapsed / count, "runs_on": name}), flush=True)
+def finish(watch: Stopwatch) -> None:
+    """Tell the time since the watch was made."""
+    tell(reactor, count, watch.passed())
     reactor.stop()
-
-
-def finish_from(start: int) -> None:
-    finish(perf_counter_ns() - start)
 
 
 def schedule() -> None:
     """callLater, with deadlines in no order and far away, as timeouts are."""
     delays = [random.Random(1).uniform(1000, 2000) for _ in range(count)]
-    start = perf_counter_ns()
+    watch = Stopwatch()
     for delay in delays:
         reactor.callLater(delay, nothing)
-    finish(perf_counter_ns() - start)
+    finish(watch)
 
 
 def due_batch() -> None:
@@ -49,16 +44,16 @@ def due_batch() -> None:
     source = random.Random(1)
     for _ in range(count):
         reactor.callLater(source.uniform(0, 0.1), nothing)
-    last: list[int] = []
-    reactor.callLater(0.101, lambda: finish_from(last[0]))
+    last: list[Stopwatch] = []
+    reactor.callLater(0.101, lambda: finish(last[0]))
     time.sleep(0.15)
-    last.append(perf_counter_ns())
+    last.append(Stopwatch())
 
 
 def hop() -> None:
     """callLater(0) from the function that callLater(0) called."""
     left = count
-    start = perf_counter_ns()
+    watch = Stopwatch()
 
     def again() -> None:
         nonlocal left
@@ -66,7 +61,7 @@ def hop() -> None:
         if left:
             reactor.callLater(0, again)
         else:
-            finish_from(start)
+            finish(watch)
 
     reactor.callLater(0, again)
 
@@ -75,20 +70,20 @@ def from_thread() -> None:
     """callFromThread as fast as another thread can, until the last has run."""
 
     def producer() -> None:
-        start = perf_counter_ns()
+        watch = Stopwatch()
         for _ in range(count - 1):
             reactor.callFromThread(nothing)
-        reactor.callFromThread(finish_from, start)
+        reactor.callFromThread(finish, watch)
 
     threading.Thread(target=producer).start()
 
 
 def from_own_thread() -> None:
     """callFromThread without a second thread that wants the interpreter, until the last has run."""
-    start = perf_counter_ns()
+    watch = Stopwatch()
     for _ in range(count - 1):
         reactor.callFromThread(nothing)
-    reactor.callFromThread(finish_from, start)
+    reactor.callFromThread(finish, watch)
 
 
 WORKS: dict[str, Callable[[], None]] = {

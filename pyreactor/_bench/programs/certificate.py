@@ -1,4 +1,6 @@
-"""A TLS echo server with a certificate of its own.  Prints its port and its reactor."""
+"""A new key and its own certificate, for servers of TLS."""
+
+from __future__ import annotations
 
 import datetime
 
@@ -6,21 +8,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from twisted.internet import protocol, reactor, ssl
 
 
-class Echo(protocol.Protocol):
-    """Send back what comes, at once: not when the kernel's delayed acknowledgements let it."""
-
-    def connectionMade(self) -> None:
-        self.transport.setTcpNoDelay(True)
-
-    def dataReceived(self, data: bytes) -> None:
-        self.transport.write(data)
-
-
-def certificate() -> ssl.PrivateCertificate:
-    """A new key and its own certificate."""
+def secret_and_certificate() -> bytes:
+    """Both, in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -36,11 +27,4 @@ def certificate() -> ssl.PrivateCertificate:
     )
     pem = serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return ssl.PrivateCertificate.loadPEM(secret + made.public_bytes(pem))
-
-
-port = reactor.listenSSL(
-    0, protocol.Factory.forProtocol(Echo), certificate().options(), interface="127.0.0.1"
-)
-print(port.getHost().port, f"{type(reactor).__module__}.{type(reactor).__qualname__}", flush=True)
-reactor.run()
+    return secret + made.public_bytes(pem)

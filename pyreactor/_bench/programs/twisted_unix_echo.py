@@ -10,6 +10,7 @@ class Echo(protocol.Protocol):
     """Send back what comes."""
 
     def dataReceived(self, data: bytes) -> None:
+        """Send it back."""
         self.transport.write(data)
 
 

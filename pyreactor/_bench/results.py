@@ -1,0 +1,146 @@
+"""What came out, as a document that can be written as JSON, and what it means."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+FORMAT = 1
+SUBJECT, BASE = "pyreactor", "stock"
+
+Document = dict[str, Any]
+"""
+``format``, ``taken`` (UTC), ``machine``, ``rounds``, ``sides`` (names), ``left_out`` (reasons by
+side), ``failures`` (sentences) and ``rows``; a row has ``name``, ``operation``, ``group``,
+``curve``, ``at``, ``missing`` (a reason, by side) and ``samples`` (by side: for each round a
+`measuring.Sample`, or None).
+"""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and extremes of some numbers."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> Spread | None:
+        """The spread of the numbers, or None if there are none."""
+        if not numbers:
+            return None
+        return cls(statistics.median(numbers), min(numbers), max(numbers))
+
+
+def spread(row: Row, side: str, key: str = "cpu") -> Spread | None:
+    """What the samples of a side gave."""
+    taken = row["samples"].get(side, [])
+    return Spread.of([sample[key] for sample in taken if sample and sample.get(key)])
+
+
+def gain(row: Row, side: str = SUBJECT, base: str = BASE, key: str = "cpu") -> Spread | None:
+    """
+    How many times less an operation costs on a side than on another, round by round.
+
+    @param key: ``cpu``, ``wall`` or ``peak``; of these, less is better.
+    """
+    pairs = zip(row["samples"].get(side, []), row["samples"].get(base, []), strict=False)
+    ratios = [
+        other[key] / own[key]
+        for own, other in pairs
+        # A program that is ended too soon for the clock of CPU time measures nothing.
+        if own and other and own.get(key) and other.get(key)
+    ]
+    return Spread.of(ratios)
+
+
+FASTER, SLOWER, NOISY, ONCE, NOTHING = "faster", "slower", "noisy", "one round", "not measured"
+
+
+def verdict(row: Row, side: str = SUBJECT, base: str = BASE, key: str = "cpu") -> str:
+    """
+    What a row says of a side beside another.
+
+    A row whose rounds differ from each other by more than the sides differ is noisy.
+    """
+    found = gain(row, side, base, key)
+    if found is None:
+        return NOTHING
+    taken = [sample for sample in row["samples"].get(side, []) if sample]
+    if len(taken) < 2:
+        return ONCE
+    if found.most - found.least >= abs(found.median - 1.0):
+        return NOISY
+    return FASTER if found.median > 1.0 else SLOWER
+
+
+def summary(document: Document) -> list[str]:
+    """In a few sentences: how many rows were won, lost and noisy, and which were lost."""
+    if SUBJECT not in document["sides"] or BASE not in document["sides"]:
+        return []
+    verdicts: dict[str, list[str]] = {}
+    for row in document["rows"]:
+        verdicts.setdefault(verdict(row), []).append(row["name"])
+    measured = len(document["rows"]) - len(verdicts.get(NOTHING, []))
+    faster = len(verdicts.get(FASTER, []))
+    lines = [f"{SUBJECT} takes less CPU time than {BASE} in {faster} of {measured} rows."]
+    for kind, words in ((SLOWER, "It takes more"), (NOISY, "Noisy"), (NOTHING, "Not measured")):
+        if kind in verdicts:
+            lines.append(f"{words} in {len(verdicts[kind])}: {'; '.join(verdicts[kind])}.")
+    if ONCE in verdicts:
+        lines.append("One round tells nothing of how certain a number is: take --rounds 3 or more.")
+    return lines
+
+
+_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+
+
+def rounds(document: Document) -> str:
+    """How many there were, in words."""
+    count = document["rounds"]
+    return f"{count} round{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time with three significant digits: ``12.3 µs``."""
+    for unit, scale in _UNITS:
+        if seconds >= scale:
+            return f"{significant(seconds / scale)} {unit}"
+    return f"{significant(seconds * 1e9)} ns"
+
+
+def durations(found: Spread) -> str:
+    """Least and most, in the unit of the most: ``11.9 – 12.6 µs``."""
+    unit, scale = next(
+        ((unit, scale) for unit, scale in _UNITS if found.most >= scale), ("ns", 1e-9)
+    )
+    return f"{significant(found.least / scale)} – {significant(found.most / scale)} {unit}"
+
+
+def significant(number: float) -> str:
+    """A number with three significant digits, thousands marked."""
+    magnitude = abs(number)
+    digits = 0 if magnitude >= 100 else 1 if magnitude >= 10 else 2
+    return f"{number:,.{digits}f}"
+
+
+def rate(number: float) -> str:
+    """Operations a second, short: ``23.4k/s``."""
+    for letter, scale in (("M", 1e6), ("k", 1e3)):
+        if number >= scale:
+            return f"{significant(number / scale)}{letter}/s"
+    return f"{significant(number)}/s"
+
+
+def size(amount: float) -> str:
+    """Bytes, short: ``43 MB``."""
+    return f"{amount / 1e6:,.0f} MB"
+
+
+def factor(found: Spread) -> str:
+    """A ratio: ``x 2.34``."""
+    return f"x {significant(found.median)}"

@@ -1,0 +1,178 @@
+"""``pyreactor bench`` as a user runs it, with samples too short to say anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support import CHECKOUT, environment, python
+
+BENCH = ("-m", "pyreactor", "bench")
+ROWS = "TCP echo, 10 x 1 KB;10 callbacks"
+
+
+def children_of(pid: int) -> set[int]:
+    """The processes that descend from one, by what the kernel tells."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            parents[int(path.parent.name)] = int(fields[1])
+    found: set[int] = set()
+    while True:
+        more = {child for child, parent in parents.items() if parent in found | {pid}} - found
+        if not more:
+            return found
+        found |= more
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_selection_is_measured_shown_and_written(tmp_path: Path) -> None:
+    """On both sides, in rounds; the page and the table can be made again from the samples."""
+    json_file, html, again = tmp_path / "run.json", tmp_path / "run.html", tmp_path / "again.html"
+    ran = python(
+        *BENCH,
+        *("--quick", "--rounds", "2", "--only", ROWS, "--against", "stock,asyncio"),
+        *("--json", json_file, "--html", html),
+    )
+    assert ran.returncode == 0, ran.stderr
+    document = json.loads(json_file.read_text())
+    assert [row["name"] for row in document["rows"]] == [
+        "TCP echo, 10 x 1 KB",
+        "Deferred, 10 callbacks",
+    ]
+    assert document["sides"] == ["stock", "pyreactor", "asyncio"]
+    assert document["rounds"] == 2
+    for row in document["rows"]:
+        for samples in row["samples"].values():
+            assert len(samples) == 2
+            for sample in samples:
+                assert sample["cpu"] >= 0 and sample["rate"] > 0 and sample["peak"] > 1e6
+    shown = python(*BENCH, "--from", json_file, "--html", again)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout == ran.stdout
+    assert again.read_text() == html.read_text()
+
+
+def test_every_row_works(tmp_path: Path) -> None:
+    """Each that differs in more than numbers is measured, or lacks what is not installed."""
+    path = tmp_path / "run.json"
+    rows = "echo, 1 x*;echo, 10 x 1*B;lines;web;klein;DNS;calls;await;yield;deep;chain of 10 *"
+    rows += ";Deferred,*;gather;call*own*;call*other*;call*hop;call*scheduling;call* 1,000 *"
+    ran = python(*BENCH, "--quick", "--against", "pyreactor", "--only", rows, "--json", path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    document = json.loads(path.read_text())
+    assert document["failures"] == []
+    for row in document["rows"]:
+        if row["missing"]:
+            assert row["missing"]["pyreactor"].endswith("is not installed")
+        else:
+            assert len(row["samples"]["pyreactor"]) == 1
+
+
+def test_a_side_that_is_not_there_is_named_and_left_out() -> None:
+    """As is a row that a side cannot do."""
+    ran = python(
+        *BENCH,
+        *("--quick", "--only", "unfired yield", "--against", "stock,pypy,asyncio"),
+        *("--pypy", "/nonexistent/pypy3"),
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "pypy was left out" in ran.stdout
+    assert "asyncio    nothing like it in asyncio" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--only", "no such row"], "no row has 'no such row' in its name (see --list)"),
+        (["--against", "stock,tornado"], "no side is named 'tornado'"),
+        (["--rounds", "0"], "--rounds: at least 1"),
+        (["--from", "/nonexistent.json"], "/nonexistent.json: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_done(arguments: list[str], words: str) -> None:
+    """One line says why, and the exit code is 2."""
+    ran = python(*BENCH, *arguments)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("pyreactor bench: ") and words in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_a_failed_sample_is_told(tmp_path: Path) -> None:
+    """By the exit code, too; the other sides are measured."""
+    (tmp_path / "twisted").mkdir()
+    (tmp_path / "twisted" / "__init__.py").write_text("raise RuntimeError('broken')\n")
+    ran = python(
+        *BENCH,
+        *("--quick", "--only", "10 callbacks", "--against", "stock,asyncio"),
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(CHECKOUT)])},
+    )
+    assert "stock was left out: RuntimeError: broken" in ran.stdout
+    assert "asyncio" in ran.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_process_is_left_when_it_is_ended(number: signal.Signals) -> None:
+    """Whatever ends it, in the middle of a sample."""
+    # A server under load, so that there are two programs; it would go on for long.
+    command = [sys.executable, *BENCH, "--full", "--rounds", "50", "--only", "TCP echo, 10 x 1 KB"]
+    process = subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    started: set[int] = set()
+    while len(started) < 2 and time.monotonic() < deadline:
+        started = children_of(process.pid)
+        time.sleep(0.02)
+    assert len(started) >= 2
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert errors.endswith("pyreactor bench: interrupted; nothing is left running\n")
+    while any(map(is_there, started)) and time.monotonic() < deadline + 60:
+        time.sleep(0.02)
+    assert not any(map(is_there, started))
+
+
+def test_a_terminal_shows_progress_and_colours() -> None:
+    """By rich, which is a part of pyreactor[bench]."""
+    pytest.importorskip("rich")
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, *BENCH, "--quick", "--only", "10 callbacks"],
+        env=environment({"TERM": "xterm-256color", "COLUMNS": "100"}),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    )
+    os.close(follower)
+    shown = b""
+    try:
+        while data := os.read(leader, 65536):
+            shown += data
+    except OSError:  # the end of a terminal
+        pass
+    os.close(leader)
+    assert process.wait(60) == 0
+    assert b"round 1 of 1: Deferred, 10 callbacks, stock" in shown
+    assert b"\x1b[1mDeferred, 10 callbacks (per Deferred)" in shown
