@@ -4,6 +4,7 @@
 
 #include "core/attribute.h"
 #include "core/objects.h"
+#include "core/override.h"
 #include "core/call.h"
 
 /* ---- making calls ---- */
@@ -12,9 +13,17 @@
 static inline int
 debug_is_on(core_state *st)
 {
-    PyTypeObject *type = (PyTypeObject *)st->loop->stock_delayed_call;
-    PyObject *debug = PyDict_GetItemWithError(type->tp_dict, st->names.debug);
-    return debug != NULL ? pyr_truth(debug) : PyErr_Occurred() ? -1 : 0;
+    pyr_loop_state *state = st->loop;
+    PyTypeObject *type = (PyTypeObject *)state->stock_delayed_call;
+    if (!pyr_class_is_as_seen(&state->debug_class, type)) {
+        pyr_class_see(st, &state->debug_class, type);
+        PyObject *debug = pyr_class_find(type, st->names.debug);
+        state->debug = debug == NULL ? 0 : pyr_drop_for_truth(debug);
+        if (state->debug < 0) {
+            state->debug_class.type = NULL;
+        }
+    }
+    return state->debug;
 }
 
 /* left + right by one of Python's operators, with the errors that it raises; -1: error */
@@ -352,26 +361,27 @@ static PyMethodDef delayed_call_methods[] = {
     {NULL},
 };
 
-static const pyr_given call_objects[] = {
-    PYR_MADE(DelayedCall, func),    PYR_MADE(DelayedCall, args),
-    PYR_MADE(DelayedCall, kwargs),  PYR_MADE(DelayedCall, seconds),
-    PYR_MADE(DelayedCall, creator), PYR_MADE(DelayedCall, repr),
-    PYR_MADE(DelayedCall, dict),    {NULL},
-};
+/* What it owns besides its loop. */
+#define CALL_OBJECTS(X) X(func) X(args) X(kwargs) X(seconds) X(creator) X(repr) X(dict)
 
 static int
 delayed_call_traverse(DelayedCall *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->timers->owner);
-    return pyr_given_visit(call_objects, self, visit, arg);
+#define X(field) Py_VISIT(self->field);
+    CALL_OBJECTS(X)
+#undef X
+    return 0;
 }
 
 /* The loop stays: methods need it, and it breaks the cycle from its side. */
 static int
 delayed_call_clear(DelayedCall *self)
 {
-    pyr_given_clear(call_objects, self);
+#define X(field) Py_CLEAR(self->field);
+    CALL_OBJECTS(X)
+#undef X
     return 0;
 }
 

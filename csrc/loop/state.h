@@ -5,6 +5,7 @@
 #ifndef PYREACTOR_LOOP_STATE_H
 #define PYREACTOR_LOOP_STATE_H
 
+#include "core/class_watch.h"
 #include "core/core.h"
 #include "core/given.h"
 
@@ -39,6 +40,8 @@ typedef struct pyr_loop_state {
     PyTypeObject *delayed_call_base; /* all of a timed call but Twisted's class */
     PyTypeObject *delayed_call_type; /* from that and Twisted's; NULL until configured */
     PyCFunction time_function;       /* CPython's own time.time; NULL until it was seen */
+    pyr_class_seen debug_class; /* stock's DelayedCall, since when `debug` is known: */
+    int debug;                  /* the truth of its `debug` */
     /* The reader that has received more than it has handed over, which an iteration
      * inside its handler lets go on; borrowed, NULL if there is none. */
     PyObject *unread;
