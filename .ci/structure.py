@@ -30,8 +30,9 @@ C_ROOMS: dict[str, tuple[str, ...]] = {
     "framing": ("core",),
     "transport": ("core", "loop"),
     "tls": ("core", "loop"),
+    "log": ("core",),
     "deferred": ("core", "loop"),
-    "module.c": ("core", "loop", "framing", "transport", "tls", "deferred"),
+    "module.c": ("core", "loop", "framing", "transport", "tls", "log", "deferred"),
 }
 
 #: The same of pyreactor: packages, and modules that are no package's.
@@ -41,9 +42,13 @@ PYTHON_ROOMS: dict[str, tuple[str, ...]] = {
     "_framing": ("core",),
     "_transport": ("core", "_loop"),
     "_tls": ("core", "_loop"),
+    "_log": ("core",),
     "_deferred": ("core", "_loop"),
     "public": ("core", "_loop", "_framing", "_transport", "_tls", "_deferred"),
-    "_activation": ("core", "_loop", "_framing", "_transport", "_tls", "_deferred", "public"),
+    "_activation": (
+        *("core", "_loop", "_framing", "_transport", "_tls", "_log", "_deferred"),
+        "public",
+    ),
     "package": ("_activation",),
     "_bench": ("package",),
     "_command": ("core", "_activation", "package", "_bench"),

@@ -7,6 +7,8 @@
 #include "core/given.h"
 #include "deferred/object.h"
 #include "framing/framing.h"
+#include "log/log.h"
+#include "log/state.h"
 #include "loop/state.h"
 #include "tls/records.h"
 #include "tls/state.h"
@@ -34,6 +36,7 @@ static const concept concepts[] = {
     {ROOM(transport), pyr_transport_objects, pyr_transport_exec, NULL,
      pyr_transport_clear},
     {ROOM(tls), pyr_tls_objects, pyr_tls_exec, NULL, pyr_tls_clear},
+    {ROOM(log), pyr_log_objects, pyr_log_exec, NULL, NULL},
     {ROOM(deferred), pyr_deferred_objects, pyr_deferred_exec, pyr_deferred_traverse,
      pyr_deferred_clear},
 };

@@ -31,7 +31,7 @@ def function_of(owner: Any, path: str) -> FunctionType:
     """
     found = owner
     for name in path.split("."):
-        found = _plain(vars(found).get(name))
+        found = _plain(getattr(found, "__dict__", {}).get(name))
     if type(found) is not FunctionType:
         raise Unknown(f"{path} is no function")
     return found

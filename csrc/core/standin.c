@@ -233,6 +233,33 @@ module_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *
     return result;
 }
 
+/* The same of one that takes keywords, and sorts the arguments itself: it gets them as
+ * they came, with no more than self for sure. */
+static PyObject *
+module_keywords_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf,
+                           PyObject *kwnames)
+{
+    pyr_standin *self = SELF;
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    if (nargs == 0) {
+        return PyObject_Vectorcall(self->stock, args, nargsf, kwnames);
+    }
+    PyObject *module = PyCFunction_GET_SELF(self->method);
+    core_state *st = self->st;
+    if (descend(st) < 0) {
+        return NULL;
+    }
+    Py_INCREF(self);
+    PyObject *result = FAST_FUNCTION(self)(module, args, nargs, kwnames);
+    if (result == Py_NotImplemented) {
+        Py_DECREF(result);
+        result = PyObject_Vectorcall(self->stock, args, (size_t)nargs, kwnames);
+    }
+    pyr_ascend(&st->depth);
+    Py_DECREF(self);
+    return result;
+}
+
 /* ---- making one ---- */
 
 /* Parameters of a Python function as PyCode has them, self among them; -1: error */
@@ -288,7 +315,7 @@ vectorcall_for(const pyr_standin *self, int flags)
     case METH_O:
         return exact && self->most == 1 ? one_vectorcall : NULL;
     case METH_FASTCALL | METH_KEYWORDS:
-        return many_vectorcall;
+        return self->owner == NULL ? module_keywords_vectorcall : many_vectorcall;
     case METH_FASTCALL:
         return exact && self->owner == NULL ? module_vectorcall : NULL;
     default:
@@ -307,7 +334,7 @@ take_method(pyr_standin *self, PyObject *method)
         def = ((PyMethodDescrObject *)method)->d_method;
         self->owner = (PyTypeObject *)Py_NewRef((PyObject *)&PyType_Type);
     } else if (PyCFunction_CheckExact(method) &&
-               PyCFunction_GET_FLAGS(method) == METH_FASTCALL) {
+               (PyCFunction_GET_FLAGS(method) & ~METH_KEYWORDS) == METH_FASTCALL) {
         def = ((PyCFunctionObject *)method)->m_ml;
     }
     self->vectorcall = def == NULL ? NULL : vectorcall_for(self, def->ml_flags);

@@ -29,6 +29,7 @@ typedef struct core_state {
     struct pyr_loop_state *loop;
     struct pyr_transport_state *transport;
     struct pyr_tls_state *tls;
+    struct pyr_log_state *log;
     struct pyr_deferred_state *deferred;
 } core_state;
 

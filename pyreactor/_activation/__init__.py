@@ -1,5 +1,5 @@
 """
-The accelerated parts, one module each: ``reactor``, ``deferred``, ``framing``.
+The accelerated parts, one module each: ``reactor``, ``deferred``, ``framing``, ``log``.
 
 Every part module offers the same three names, which ``pyreactor._activation.hook`` uses:
 

@@ -21,6 +21,7 @@ PROGRAM = (
     "twisted.internet.task",
     "twisted.protocols.basic",
     "twisted.spread.banana",
+    "twisted.web.http",
 )
 
 

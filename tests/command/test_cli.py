@@ -444,7 +444,7 @@ class TestDoctor:
         assert findings["parts"]["reactor"]["c"]
 
     def test_parts_that_are_switched_off_are_stock_and_no_fault(self) -> None:
-        code, findings = self.examine(env={"PYREACTOR_DISABLE": "reactor,deferred,framing"})
+        code, findings = self.examine(env={"PYREACTOR_DISABLE": "reactor,deferred,framing,log"})
         assert code == 0
         for part in findings["parts"].values():
             assert part == {"c": False, "reason": "switched off by PYREACTOR_DISABLE"}

@@ -198,7 +198,7 @@ def test_source_that_is_not_there(make: Make) -> None:
 
 def test_twisteds_own_functions() -> None:
     """The module's source is the one that its functions were made from."""
-    for module, path in ((_logger, "Logger.emit"), (_format, "eventAsText")):
+    for module, path in ((_logger, "Logger.failure"), (_format, "formatEventAsClassicLogText")):
         function = _versions.function_of(module, path)
         text = _versions._block(_versions.lines_of(module)[function.__code__.co_firstlineno - 1 :])
         assert text[0].startswith(("def ", "    def ")) and path.rpartition(".")[2] in text[0]

@@ -1,0 +1,1 @@
+"""Twisted's log: what is put in the place of its functions, and whether that suits."""
