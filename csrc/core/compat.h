@@ -150,6 +150,25 @@ pyr_type_has_module(PyTypeObject *type)
     return ((PyHeapTypeObject *)type)->ht_module != NULL;
 }
 
+/* The __dict__ of an instance, made now if need be.  Borrowed: the instance has it.  NULL
+ * without an exception: it can have none. */
+static inline PyObject *
+pyr_instance_dict(PyObject *self)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    PyObject **place = _PyObject_GetDictPtr(self);
+    if (place != NULL && *place != NULL) {
+        return *place;
+    }
+#endif
+    PyObject *dict = PyObject_GenericGetDict(self, NULL);
+    if (dict == NULL) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(dict);
+    return dict;
+}
+
 /* Changes with every change of the dict; 0: this Python does not tell. */
 static inline uint64_t
 pyr_dict_stamp(PyObject *dict)
@@ -161,6 +180,15 @@ pyr_dict_stamp(PyObject *dict)
     return 0;
 #endif
 }
+
+#if PY_VERSION_HEX < 0x030C0000
+/* The table of a dict's keys, to the end of which new ones are added: compared only. */
+static inline const void *
+pyr_dict_keys(PyObject *dict)
+{
+    return ((PyDictObject *)dict)->ma_keys;
+}
+#endif
 
 /*
  * Calls of classes use their tp_vectorcall if their metaclass says that classes may have

@@ -585,6 +585,12 @@ buffer_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
+bool
+pyr_is_buffer(PyObject *op)
+{
+    return Py_TYPE(op)->tp_dealloc == buffer_dealloc;
+}
+
 /* ---- what Python code uses of it (pyreactor/_framing/attributes.py) ---------- */
 
 static PyObject *

@@ -64,6 +64,7 @@ pyr_buffer_track(pyr_buffer *b)
         PyObject_GC_Track(b);
     }
 }
+bool pyr_is_buffer(PyObject *op);
 /* Continue in `b`, which is new, where another buffer stands.  -1: exception. */
 int pyr_buffer_continue(pyr_buffer *b, pyr_buffer *from);
 int pyr_buffer_exec(PyObject *module, core_state *st);

@@ -66,6 +66,7 @@ typedef struct pyr_framing_state {
      * state as stock's attributes, and leave(protocol, key). */
     PyTypeObject *FramingAttribute;
     PyObject *leave;
+    int watcher; /* what CPython knows the module by to tell of changes of dicts; or -1 */
     PyObject *empty_bytes;
     PyObject *banana_pb; /* the dialect that has a vocabulary */
     pyr_transport_class transport_class;

@@ -515,6 +515,11 @@ pyr_framing_exec(PyObject *module, core_state *st)
 {
     pyr_framing_state *framing = st->framing;
     st->deliver = deliver;
+    pyr_view_exec(st);
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        pyr_own_name_add(pyr_name_at(st, kinds[i]->handler));
+        pyr_own_name_add(pyr_name_at(st, kinds[i]->key));
+    }
     if (PyModule_AddFunctions(module, framing_functions) < 0) {
         return -1;
     }
@@ -537,4 +542,5 @@ pyr_framing_clear(core_state *st)
     pyr_framing_state *framing = st->framing;
     memset(&framing->receiver, 0, sizeof(framing->receiver));
     framing->recent = NULL;
+    pyr_view_clear(st);
 }

@@ -1,7 +1,7 @@
 /* The __dict__ of an instance; see own_dict.h. */
 #include "framing/own_dict.h"
 
-#include "core/compat.h"
+#include <assert.h>
 
 /*
  * While CPython 3.11 makes a __dict__ of an instance's values, a garbage collection may
@@ -11,7 +11,7 @@ PyObject *
 pyr_own_dict(PyObject *self)
 {
     int collecting = PyGC_Disable();
-    PyObject *dict = pyr_own_dict_again(self);
+    PyObject *dict = Py_XNewRef(pyr_instance_dict(self));
     if (collecting) {
         (void)PyGC_Enable();
     }
@@ -54,3 +54,113 @@ pyr_own_dict_unshare(PyObject *dict, PyObject *popitem)
     return 0;
 #endif
 }
+
+/* ---- has it changed? ------------------------------------------------------- */
+
+/* The hashes of the names that count: those of equal strings are equal, in whatever
+ * interpreter they are. */
+static struct {
+    uint64_t some; /* by their last bits: which there may be */
+    int count;
+    Py_hash_t hashes[32];
+} names;
+
+void
+pyr_own_name_add(PyObject *name)
+{
+    if (!pyr_own_name_counts(name)) {
+        Py_hash_t hash = PyObject_Hash(name);
+        assert(names.count < 32);
+        names.some |= (uint64_t)1 << (hash & 63);
+        names.hashes[names.count++] = hash;
+    }
+}
+
+bool
+pyr_own_name_counts(PyObject *key)
+{
+    if (!PyUnicode_CheckExact(key)) {
+        return true;
+    }
+    Py_hash_t hash = PyObject_Hash(key);
+    bool counts = false;
+    if ((names.some >> (hash & 63) & 1) != 0) {
+        for (int i = 0; i < names.count && !counts; i++) {
+            counts = names.hashes[i] == hash;
+        }
+    }
+    return counts;
+}
+
+#if PY_VERSION_HEX >= 0x030C0000
+
+void
+pyr_own_dict_see(pyr_own_seen *seen, PyObject *dict, int watcher,
+                 const PyObject *Py_UNUSED(value))
+{
+    bool told = watcher >= 0 && PyDict_Watch(watcher, dict) == 0;
+    seen->dict = told ? dict : NULL;
+    PyErr_Clear();
+}
+
+#else
+
+/* Behind the last item.  Without gaps between them there are as many places as items. */
+static Py_ssize_t
+end_of(PyObject *dict)
+{
+    Py_ssize_t end = PyDict_GET_SIZE(dict);
+    while (PyDict_Next(dict, &end, NULL, NULL)) {
+    }
+    return end;
+}
+
+/* The place of a value, which most likely is the last; -1: it has none. */
+static Py_ssize_t
+place_of(PyObject *dict, Py_ssize_t end, const PyObject *value)
+{
+    Py_ssize_t next = 0;
+    PyObject *found;
+    if (end > 0 && pyr_dict_has_at(dict, end - 1, value)) {
+        return end - 1;
+    }
+    while (PyDict_Next(dict, &next, NULL, &found)) {
+        if (found == value) {
+            return next - 1;
+        }
+    }
+    return -1;
+}
+
+void
+pyr_own_dict_see(pyr_own_seen *seen, PyObject *dict, int Py_UNUSED(watcher),
+                 const PyObject *value)
+{
+    seen->dict = dict;
+    seen->stamp = pyr_dict_stamp(dict);
+    seen->keys = pyr_dict_keys(dict);
+    seen->size = PyDict_GET_SIZE(dict);
+    seen->end = end_of(dict);
+    seen->place = place_of(dict, seen->end, value);
+    seen->value = value;
+}
+
+bool
+pyr_own_dict_has_names(pyr_own_seen *seen, PyObject *dict)
+{
+    PyObject *key;
+    if (seen->keys != pyr_dict_keys(dict)) {
+        return false;
+    }
+    while (PyDict_Next(dict, &seen->end, &key, NULL)) {
+        if (pyr_own_name_counts(key)) {
+            return false;
+        }
+        seen->size++;
+    }
+    seen->stamp = pyr_dict_stamp(dict);
+    return seen->size == PyDict_GET_SIZE(dict) &&
+           pyr_dict_has_at(dict, seen->place, seen->value);
+}
+
+#endif

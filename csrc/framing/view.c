@@ -223,25 +223,26 @@ parse_prefix(pyr_view *view, PyObject *format, PyObject *length)
 
 /* ---- the class ------------------------------------------------------------- */
 
+static const size_t slot_names[SLOT_COUNT] = {
+    [SLOT_MAX_LENGTH] = PYR_NAME(MAX_LENGTH),
+    [SLOT_TRANSPORT] = PYR_NAME(transport),
+    [SLOT_PAUSED] = PYR_NAME(paused),
+    [SLOT_DELIMITER] = PYR_NAME(delimiter),
+    [SLOT_LINE_MODE] = PYR_NAME(line_mode),
+    [SLOT_PREFIX_LENGTH] = PYR_NAME(prefixLength),
+    [SLOT_STRUCT_FORMAT] = PYR_NAME(structFormat),
+    [SLOT_RECVD] = PYR_NAME(recvd),
+    [SLOT_LIST_STACK] = PYR_NAME(listStack),
+    [SLOT_GOT_ITEM] = PYR_NAME(gotItem),
+    [SLOT_HEADER] = PYR_NAME(header),
+    [SLOT_DATA_RECEIVED] = PYR_NAME(dataReceived),
+};
+
 PyObject *
 pyr_view_slot_name(const pyr_framing_method *method, pyr_slot slot)
 {
-    static const size_t names[SLOT_COUNT] = {
-        [SLOT_MAX_LENGTH] = PYR_NAME(MAX_LENGTH),
-        [SLOT_TRANSPORT] = PYR_NAME(transport),
-        [SLOT_PAUSED] = PYR_NAME(paused),
-        [SLOT_DELIMITER] = PYR_NAME(delimiter),
-        [SLOT_LINE_MODE] = PYR_NAME(line_mode),
-        [SLOT_PREFIX_LENGTH] = PYR_NAME(prefixLength),
-        [SLOT_STRUCT_FORMAT] = PYR_NAME(structFormat),
-        [SLOT_RECVD] = PYR_NAME(recvd),
-        [SLOT_LIST_STACK] = PYR_NAME(listStack),
-        [SLOT_GOT_ITEM] = PYR_NAME(gotItem),
-        [SLOT_HEADER] = PYR_NAME(header),
-        [SLOT_DATA_RECEIVED] = PYR_NAME(dataReceived),
-    };
     return pyr_name_at(method->st,
-                       slot == SLOT_HANDLER ? method->kind->handler : names[slot]);
+                       slot == SLOT_HANDLER ? method->kind->handler : slot_names[slot]);
 }
 
 bool
@@ -367,113 +368,93 @@ typedef struct {
     PyObject *value[SLOT_COUNT];
 } own_values;
 
-/* The slot of this name, or SLOT_COUNT. */
-static inline pyr_slot
-slot_of(const pyr_framing_method *method, PyObject *name)
+#if PY_VERSION_HEX >= 0x030C0000
+
+/* A dict that was seen changes, or ends: it is not as seen for the views of the buffers
+ * that it has.  No Python code runs. */
+static int
+own_dict_changes(PyDict_WatchEvent event, PyObject *dict, PyObject *key,
+                 PyObject *Py_UNUSED(value))
 {
-    int i = 0;
-    while (i < method->kind->slot_count && method->slot_names[i] != name) {
-        i++;
+    PyObject *found;
+    Py_ssize_t place = 0;
+    bool of_a_name = event == PyDict_EVENT_ADDED || event == PyDict_EVENT_MODIFIED ||
+                     event == PyDict_EVENT_DELETED;
+    if (of_a_name && !pyr_own_name_counts(key)) {
+        return 0;
     }
-    return i < method->kind->slot_count             ? method->kind->slots[i]
-           : name == method->st->names.dataReceived ? SLOT_DATA_RECEIVED
-                                                    : SLOT_COUNT;
+    while (PyDict_Next(dict, &place, NULL, &found)) {
+        if (pyr_is_buffer(found) && ((pyr_buffer *)found)->view.own_seen.dict == dict) {
+            ((pyr_buffer *)found)->view.own_seen.dict = NULL;
+        }
+    }
+    return 0;
 }
 
+#endif
+
+/* The slot of this name, which counts, or SLOT_COUNT. */
+static pyr_slot
+slot_of(const pyr_framing_method *method, PyObject *name)
+{
+    const pyr_framing_kind *kind = method->kind;
+    for (int i = 0; i < kind->slot_count; i++) {
+        if (method->slot_names[i] == name) {
+            return kind->slots[i];
+        }
+    }
+    return name == method->st->names.dataReceived ? SLOT_DATA_RECEIVED : SLOT_COUNT;
+}
+
+/* An instance has this value itself: the view depends on it, where CPython does not tell
+ * of changes. */
 static void
 note_own(pyr_view *view, pyr_slot slot, Py_ssize_t place, PyObject *value)
 {
+#if PY_VERSION_HEX < 0x030C0000
+    pyr_own_item item = {.place = place, .value = value};
     if (slot == SLOT_TRANSPORT) {
         /* Only who uses it asks whether it is the same: much comes before that. */
-        view->transport_item = (pyr_own_item){.place = place, .value = value};
+        view->transport_item = item;
     } else {
-        view->own[view->own_count++] = (pyr_own_item){.place = place, .value = value};
+        view->own[view->own_count++] = item;
     }
+#else
+    (void)view, (void)slot, (void)place, (void)value;
+#endif
 }
 
-/* Walk over the __dict__ and note where the values are.  False: there are names that are
- * not interned, and may be those of slots all the same. */
+/*
+ * Find what the instance has itself.  False: a name that is not interned may be one that
+ * counts; then attributes are left to Python.
+ */
 static bool
 find_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *own)
 {
     pyr_view *view = &b->view;
     PyObject *key, *value;
     Py_ssize_t next = 0;
-    view->own_count = 0;
-    view->transport_item.place = view->place = -1;
     memset(own, 0, sizeof(*own));
+#if PY_VERSION_HEX < 0x030C0000
+    view->own_count = 0;
+    view->transport_item.place = -1;
+#endif
     while (PyDict_Next(dict, &next, &key, &value)) {
+        if (!pyr_own_name_counts(key)) {
+            continue;
+        }
         if (!PyUnicode_CheckExact(key) || !PyUnicode_CHECK_INTERNED(key)) {
             return false;
         }
         pyr_slot slot = slot_of(method, key);
-        if (value == (PyObject *)b && key == pyr_key(method)) {
-            view->place = next - 1;
-            view->attached = true;
-        } else if (slot != SLOT_COUNT) {
+        if (slot != SLOT_COUNT) {
             own->value[slot] = value;
             note_own(view, slot, next - 1, value);
+        } else if (key == pyr_key(method)) {
+            view->attached = value == (const PyObject *)b;
         }
     }
     return true;
-}
-
-/* The same by looking for each, for a view that cannot be kept.  -1: exception. */
-static int
-look_up_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *own)
-{
-    memset(own, 0, sizeof(*own));
-    for (int i = 0; i <= method->kind->slot_count; i++) {
-        pyr_slot slot =
-            i < method->kind->slot_count ? method->kind->slots[i] : SLOT_DATA_RECEIVED;
-        own->value[slot] =
-            PyDict_GetItemWithError(dict, pyr_view_slot_name(method, slot));
-        if (own->value[slot] == NULL && PyErr_Occurred()) {
-            return -1;
-        }
-    }
-    PyObject *kept = PyDict_GetItemWithError(dict, pyr_key(method));
-    b->view.attached = kept == (PyObject *)b;
-    return kept == NULL && PyErr_Occurred() ? -1 : 0;
-}
-
-/* Is anything behind the buffer, which is still where it was? */
-static bool
-is_overtaken(const pyr_view *view, const pyr_buffer *b, PyObject *dict)
-{
-    PyObject *key;
-    Py_ssize_t after = view->place + 1;
-    return view->place >= 0 &&
-           pyr_own_item_is(dict, view->place, (const PyObject *)b, &key) &&
-           PyDict_Next(dict, &after, NULL, NULL);
-}
-
-static int
-make_last(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
-{
-    PyObject *key = pyr_key(method);
-    return PyDict_DelItem(dict, key) < 0 ? -1 : PyDict_SetItem(dict, key, (PyObject *)b);
-}
-
-/* Find what the instance has itself; view->size says whether that can be kept. */
-static int
-read_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *own)
-{
-    pyr_view *view = &b->view;
-    if (is_overtaken(view, b, dict) && make_last(method, b, dict) < 0) {
-        return -1;
-    }
-    if (!find_own(method, b, dict, own)) {
-        return look_up_own(method, b, dict, own);
-    }
-    if (is_overtaken(view, b, dict)) {
-        if (make_last(method, b, dict) < 0) {
-            return -1;
-        }
-        (void)find_own(method, b, dict, own);
-    }
-    view->size = view->attached ? PyDict_GET_SIZE(dict) : -1;
-    return 0;
 }
 
 /* ---- both ------------------------------------------------------------------ */
@@ -540,9 +521,9 @@ read_slots(pyr_framing_method *method, pyr_buffer *b, const own_values *own)
     view->fits = fits;
     view->replaced = own->value[SLOT_DATA_RECEIVED] != NULL;
     /* Of a value that C leaves alone no reference is kept: another one may come to be
-     * where it was. */
-    if (!lasting || (!fits && view->class_fits)) {
-        view->size = -1;
+     * where it was.  And a buffer that the dict has not is not told of its changes. */
+    if (!lasting || !view->attached || (!fits && view->class_fits)) {
+        view->own_seen.dict = NULL;
     }
 }
 
@@ -575,8 +556,7 @@ pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     if (method->kind->declared && read_declaration(method, b, self) < 0) {
         return -1;
     }
-    view->size = -1;
-    view->stamp = 0;
+    view->own_seen.dict = NULL;
     view->fits = view->attached = false;
     PyObject *dict = pyr_own_dict(self);
     if (dict == NULL) {
@@ -587,14 +567,39 @@ pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         read_class(method, view, Py_TYPE(self));
     }
     own_values own;
-    int result = read_own(method, b, dict, &own);
-    if (result == 0) {
-        uint64_t stamp = pyr_dict_stamp(dict);
-        view->dict = dict;
+    pyr_own_dict_see(&view->own_seen, dict, method->st->framing->watcher,
+                     (const PyObject *)b);
+    if (find_own(method, b, dict, &own)) {
         read_slots(method, b, &own);
-        view->stamp = view->size >= 0 ? stamp : 0;
-        result = view->fits;
+    } else {
+        view->own_seen.dict = NULL;
     }
     Py_DECREF(dict);
-    return result;
+    return view->fits;
+}
+
+/* ---- module ---------------------------------------------------------------- */
+
+void
+pyr_view_exec(core_state *st)
+{
+    for (int slot = SLOT_MAX_LENGTH; slot < SLOT_COUNT; slot++) {
+        pyr_own_name_add(pyr_name_at(st, slot_names[slot]));
+    }
+    st->framing->watcher = -1;
+#if PY_VERSION_HEX >= 0x030C0000
+    st->framing->watcher = PyDict_AddWatcher(own_dict_changes);
+    PyErr_Clear(); /* an interpreter has few of them */
+#endif
+}
+
+void
+pyr_view_clear(core_state *st)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (st->framing->watcher >= 0 && PyDict_ClearWatcher(st->framing->watcher) < 0) {
+        PyErr_Clear();
+    }
+#endif
+    st->framing->watcher = -1;
 }

@@ -7,6 +7,8 @@
 #include "framing/own_dict.h"
 #include "framing/parser.h"
 
+void pyr_view_exec(core_state *st);
+void pyr_view_clear(core_state *st);
 /* Look at everything again: as pyr_view_ready(). */
 int pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self);
 /* The name of the attribute that is read for a slot; borrowed. */
@@ -20,55 +22,27 @@ bool pyr_view_class_shows(core_state *st, PyTypeObject *type, PyObject *names);
 /* Has the class under each name what this dict has (or its StandIn)? */
 bool pyr_view_class_has_all(core_state *st, PyTypeObject *type, PyObject *fixed);
 
-/* Is this item of the dict still at its place? */
-static inline bool
-pyr_own_item_is(PyObject *dict, Py_ssize_t place, const PyObject *value, PyObject **key)
-{
-    PyObject *found;
-    return PyDict_Next(dict, &place, key, &found) && found == value;
-}
-
-/* Are the names that the __dict__ has those that the view says? */
-static inline bool
-pyr_view_holds_names(const pyr_view *view, const pyr_buffer *b, PyObject *dict)
-{
-    PyObject *key;
-    Py_ssize_t after = view->place + 1;
-    return dict == view->dict && PyDict_GET_SIZE(dict) == view->size &&
-           pyr_own_item_is(dict, view->place, (const PyObject *)b, &key) &&
-           key == pyr_key(view->method) && !PyDict_Next(dict, &after, &key, NULL);
-}
-
-/* Are the values of interest?  The stamp of a dict does not tell that: while a value that
- * the interpreter replaces is freed, the new one is there and the stamp the old one. */
+#if PY_VERSION_HEX < 0x030C0000
+/* Are the values of the names that count as they were? */
 static inline bool
 pyr_view_holds_values(const pyr_view *view, PyObject *dict, bool with_transport)
 {
-    PyObject *key;
-    const pyr_own_item *transport = &view->transport_item;
     for (int i = 0; i < view->own_count; i++) {
-        if (!pyr_own_item_is(dict, view->own[i].place, view->own[i].value, &key)) {
+        if (!pyr_dict_has_at(dict, view->own[i].place, view->own[i].value)) {
             return false;
         }
     }
-    return !with_transport || transport->place < 0 ||
-           pyr_own_item_is(dict, transport->place, transport->value, &key);
+    return !with_transport || view->transport_item.place < 0 ||
+           pyr_dict_has_at(dict, view->transport_item.place, view->transport_item.value);
 }
-
-/* Is the __dict__ in all that matters as the view says? */
+#else
 static inline bool
-pyr_view_holds_dict(pyr_view *view, const pyr_buffer *b, PyObject *dict,
-                    bool with_transport)
+pyr_view_holds_values(const pyr_view *Py_UNUSED(view), PyObject *Py_UNUSED(dict),
+                      bool Py_UNUSED(with_transport))
 {
-    uint64_t stamp = pyr_dict_stamp(dict);
-    if (stamp == 0 || stamp != view->stamp || dict != view->dict) {
-        if (!pyr_view_holds_names(view, b, dict)) {
-            return false;
-        }
-        view->stamp = stamp;
-    }
-    return pyr_view_holds_values(view, dict, with_transport);
+    return true;
 }
+#endif
 
 /* Has nothing changed since the view was made?  Only who uses the transport asks for
  * that, too. */
@@ -81,10 +55,9 @@ pyr_view_holds(const pyr_framing_method *method, pyr_buffer *b, PyObject *self,
         !pyr_class_is_as_seen(&view->class_seen, Py_TYPE(self))) {
         return false;
     }
-    PyObject *dict = pyr_own_dict_again(self);
-    bool holds = dict != NULL && pyr_view_holds_dict(view, b, dict, with_transport);
-    Py_XDECREF(dict);
-    return holds;
+    PyObject *dict = pyr_instance_dict(self);
+    return dict != NULL && pyr_own_dict_is_as_seen(&view->own_seen, dict) &&
+           pyr_view_holds_values(view, dict, with_transport);
 }
 
 /*

@@ -3,41 +3,33 @@
  *
  * Stock reads half a dozen attributes for each message, and a callback may have set any
  * of them.  Here they are read once, and then it is only asked whether anything has
- * changed:
- *
- * - the class, by core/class_watch.h;
- * - which names the instance has itself.  Its buffer is made the last item of its
- *   __dict__.  What is added comes after it; so as long as it is the last one, where it
- *   was, and the number of items is the same, the names are those they were, unless
- *   somebody took the buffer itself out and put it back (docs/framing.md);
- * - the values of those of interest, by looking at the places where they were found.
- *
- * Where Python numbers the states of a dict (up to 3.11), the same number says at once
- * that the names are the same.
+ * changed: the class, by core/class_watch.h; what the instance has itself, by own_dict.h.
  */
 #ifndef PYREACTOR_VIEW_STATE_H
 #define PYREACTOR_VIEW_STATE_H
 
 #include "core/class_watch.h"
 #include "framing/framing.h"
+#include "framing/own_dict.h"
 
+#if PY_VERSION_HEX < 0x030C0000
 /* An item of the __dict__ that the view depends on. */
 typedef struct {
     Py_ssize_t place;      /* as PyDict_Next counts */
     const PyObject *value; /* compared only */
 } pyr_own_item;
+#endif
 
 typedef struct {
     /* What this view was made from.  The same proves that it still holds. */
     const pyr_framing_method *method;
     pyr_class_seen class_seen;
-    const PyObject *dict; /* compared only */
-    uint64_t stamp;       /* of the dict when its names were last as said below, or 0 */
-    Py_ssize_t size;      /* so many items it has; -1: the view never holds */
-    Py_ssize_t place;     /* of the buffer, which is the last of them */
+    pyr_own_seen own_seen;
+#if PY_VERSION_HEX < 0x030C0000
     int own_count;
     pyr_own_item own[SLOT_COUNT];
     pyr_own_item transport_item; /* its place is -1 if the instance has none */
+#endif
 
     bool class_fits; /* the class leaves attribute access and our descriptors alone */
     bool attached;   /* the protocol's __dict__ still holds this buffer */

@@ -337,3 +337,45 @@ def test_the_first_instance_of_a_class_that_has_a_finalizer_or_is_no_plain_objec
         del protocol
     gc.collect()
     assert ended == ["Ends"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a known difference: docs/framing.md")
+@pytest.mark.parametrize("how", ["in place", "twice", "by another's"])
+def test_as_many_other_names_are_noticed(how: str) -> None:
+    """The dict has another name, one that counts, in the place of one that does not."""
+    protocol = connected(Lines)
+    protocol.irrelevant = True
+    protocol.dataReceived(b"a\r\n")
+    own = vars(protocol)
+    names = {("paused" if name == "irrelevant" else name): own[name] for name in own}
+    if how == "in place":
+        own.clear()
+        own.update(names)
+    elif how == "twice":
+        del own
+        protocol.__dict__ = {}
+        protocol.__dict__ = dict(names)
+    else:
+        protocol.__dict__ = names
+        del own
+    protocol.dataReceived(b"b\r\n")
+    assert protocol.lines == [b"a"]
+    del protocol.paused
+    protocol.dataReceived(b"")
+    assert protocol.lines == [b"a", b"b"]
+
+
+def test_names_that_come_and_go_leave_the_order_of_attributes() -> None:
+    protocol = connected(Lines)
+    protocol.dataReceived(b"a\r\n")
+    before = list(vars(protocol))
+    for number in range(30):
+        setattr(protocol, f"name{number}", number)
+        protocol.dataReceived(b"b\r\n")
+        if number % 3:
+            delattr(protocol, f"name{number}")
+            protocol.dataReceived(b"c\r\n")
+    assert list(vars(protocol))[: len(before)] == before
+    protocol.paused = True
+    protocol.dataReceived(b"d\r\n")
+    assert len(protocol.lines) == 1 + 30 + 20
