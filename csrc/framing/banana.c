@@ -20,8 +20,6 @@ typedef struct {
     long long size_limit;    /* -1: not a plain number */
 } banana_run;
 
-typedef enum { RUN_FAILED = -1, RUN_ON, RUN_WAIT } run_next;
-
 /* ---- what is seen of the run ------------------------------------------------- */
 
 static const char *
@@ -199,11 +197,11 @@ raise_object(PyObject *error)
 }
 
 /* BananaError(text), or text % (argument,) */
-static run_next
+static pyr_step
 banana_error(banana_run *run, const char *text, PyObject *argument)
 {
     if (leave_c(run) < 0) {
-        return RUN_FAILED;
+        return STEP_FAILED;
     }
     PyObject *type = pyr_banana_global(run->method, run->method->st->names.BananaError);
     PyObject *message = type == NULL ? NULL : PyUnicode_FromString(text);
@@ -220,26 +218,26 @@ banana_error(banana_run *run, const char *text, PyObject *argument)
     Py_XDECREF(error);
     Py_XDECREF(message);
     Py_XDECREF(type);
-    return RUN_FAILED;
+    return STEP_FAILED;
 }
 
-static run_next
+static pyr_step
 check_prefix(banana_run *run, Py_ssize_t size, const char *text)
 {
     if (size <= run->prefix_limit) {
-        return RUN_ON;
+        return STEP_ON;
     }
     if (leave_c(run) < 0) {
-        return RUN_FAILED;
+        return STEP_FAILED;
     }
     PyObject *name = run->method->st->names.prefixLimit;
     PyObject *limit = PyObject_GetAttr(run->self, name);
     PyObject *number = limit == NULL ? NULL : PyLong_FromSsize_t(size);
     int over = number == NULL ? -1 : PyObject_RichCompareBool(number, limit, Py_GT);
-    run_next next = over < 0 ? RUN_FAILED : RUN_ON;
+    pyr_step next = over < 0 ? STEP_FAILED : STEP_ON;
     if (over > 0) {
         Py_SETREF(limit, PyObject_GetAttr(run->self, name));
-        next = limit == NULL ? RUN_FAILED : banana_error(run, text, limit);
+        next = limit == NULL ? STEP_FAILED : banana_error(run, text, limit);
     }
     Py_XDECREF(number);
     Py_XDECREF(limit);
@@ -441,7 +439,7 @@ exceeds_size_unusual(banana_run *run, PyObject *length)
 }
 
 /* The length that stands at the beginning of an item; -1: longer than any memory. */
-static run_next
+static pyr_step
 read_length(banana_run *run, const unsigned char *digits, Py_ssize_t size,
             const char *error, long long *length)
 {
@@ -453,45 +451,45 @@ read_length(banana_run *run, const unsigned char *digits, Py_ssize_t size,
         over = number == NULL ? -1 : exceeds_size_unusual(run, number);
         Py_XDECREF(number);
     }
-    return over < 0 ? RUN_FAILED : over ? banana_error(run, error, NULL) : RUN_ON;
+    return over < 0 ? STEP_FAILED : over ? banana_error(run, error, NULL) : STEP_ON;
 }
 
-static run_next
+static pyr_step
 parse_list(banana_run *run, const unsigned char *digits, Py_ssize_t size)
 {
     long long length;
-    run_next next =
+    pyr_step next =
         read_length(run, digits, size, "Security precaution: List too long.", &length);
-    if (next != RUN_ON) {
+    if (next != STEP_ON) {
         return next;
     }
     PyObject *number = pyr_banana_number(digits, size, false);
-    return begin_list(run, number) < 0 ? RUN_FAILED : RUN_ON;
+    return begin_list(run, number) < 0 ? STEP_FAILED : STEP_ON;
 }
 
 /* `size` bytes of the item have come, and all of it are `needed`: tell the buffer. */
-static run_next
+static pyr_step
 wait_for(banana_run *run, Py_ssize_t needed)
 {
     if (run->called) {
-        return RUN_WAIT; /* what self.buffer is now, stock leaves */
+        return STEP_WAIT; /* what self.buffer is now, stock leaves */
     }
     if (show_item(run) < 0) {
-        return RUN_FAILED;
+        return STEP_FAILED;
     }
     if (run->b->view.fits) {
         pyr_buffer_await(run->b, needed);
     }
-    return RUN_WAIT;
+    return STEP_WAIT;
 }
 
-static run_next
+static pyr_step
 parse_string(banana_run *run, const unsigned char *digits, Py_ssize_t size)
 {
     long long length;
-    run_next next =
+    pyr_step next =
         read_length(run, digits, size, "Security precaution: String too long.", &length);
-    if (next != RUN_ON) {
+    if (next != STEP_ON) {
         return next;
     }
     Py_ssize_t left = run->frame.size - run->next;
@@ -501,10 +499,10 @@ parse_string(banana_run *run, const unsigned char *digits, Py_ssize_t size)
     }
     PyObject *string = pyr_new_message(run->frame.data + run->next, (Py_ssize_t)length);
     run->next += (Py_ssize_t)length;
-    return got_item(run, string) < 0 ? RUN_FAILED : RUN_ON;
+    return got_item(run, string) < 0 ? STEP_FAILED : STEP_ON;
 }
 
-static run_next
+static pyr_step
 parse_float(banana_run *run)
 {
     if (run->frame.size - run->next < BANANA_FLOAT_SIZE) {
@@ -512,7 +510,7 @@ parse_float(banana_run *run)
     }
     const char *bytes = run->frame.data + run->next;
     run->next += BANANA_FLOAT_SIZE;
-    return got_item(run, pyr_banana_float(bytes)) < 0 ? RUN_FAILED : RUN_ON;
+    return got_item(run, pyr_banana_float(bytes)) < 0 ? STEP_FAILED : STEP_ON;
 }
 
 /* Whether attributes of the protocol are read without any Python code.  -1: exception. */
@@ -578,16 +576,16 @@ look_up_word(banana_run *run, PyObject *number)
     return word;
 }
 
-static run_next
+static pyr_step
 parse_word(banana_run *run, const unsigned char *digits, Py_ssize_t size)
 {
     PyObject *number = pyr_banana_number(digits, size, false);
     PyObject *word = number == NULL ? NULL : look_up_word(run, number);
     Py_XDECREF(number);
-    return got_item(run, word) < 0 ? RUN_FAILED : RUN_ON;
+    return got_item(run, word) < 0 ? STEP_FAILED : STEP_ON;
 }
 
-static run_next
+static pyr_step
 invalid_type(const char *byte)
 {
     PyObject *shown = PyBytes_FromStringAndSize(byte, 1);
@@ -595,10 +593,10 @@ invalid_type(const char *byte)
         PyErr_Format(PyExc_NotImplementedError, "Invalid Type Byte %R", shown);
         Py_DECREF(shown);
     }
-    return RUN_FAILED;
+    return STEP_FAILED;
 }
 
-static run_next
+static pyr_step
 parse_item(banana_run *run, const unsigned char *data, Py_ssize_t size)
 {
     run->next = run->start + size + 1;
@@ -609,12 +607,12 @@ parse_item(banana_run *run, const unsigned char *data, Py_ssize_t size)
         return parse_string(run, data, size);
     case BANANA_INT:
     case BANANA_LONGINT:
-        return got_item(run, pyr_banana_number(data, size, false)) < 0 ? RUN_FAILED
-                                                                       : RUN_ON;
+        return got_item(run, pyr_banana_number(data, size, false)) < 0 ? STEP_FAILED
+                                                                       : STEP_ON;
     case BANANA_NEG:
     case BANANA_LONGNEG:
-        return got_item(run, pyr_banana_number(data, size, true)) < 0 ? RUN_FAILED
-                                                                      : RUN_ON;
+        return got_item(run, pyr_banana_number(data, size, true)) < 0 ? STEP_FAILED
+                                                                      : STEP_ON;
     case BANANA_VOCAB:
         return parse_word(run, data, size);
     case BANANA_FLOAT:
@@ -648,16 +646,16 @@ check_progress(banana_run *run)
 }
 
 /* One item, and the lists that it makes whole. */
-static run_next
+static pyr_step
 banana_step(banana_run *run)
 {
     if (run->called && check_progress(run) < 0) {
-        return RUN_FAILED;
+        return STEP_FAILED;
     }
     run->called = false;
     run->start = run->next;
     if (read_limits(run) < 0) {
-        return RUN_FAILED;
+        return STEP_FAILED;
     }
     Py_ssize_t left;
     const char *data = rest_of(run, run->start, &left);
@@ -665,33 +663,33 @@ banana_step(banana_run *run)
     while (size < left && (unsigned char)data[size] < BANANA_LIST) {
         size++;
     }
-    run_next next =
+    pyr_step next =
         check_prefix(run, size,
                      size == left ? "Security precaution: more than %d bytes of prefix"
                                   : "Security precaution: longer than %d bytes worth of "
                                     "prefix");
-    if (next != RUN_ON) {
+    if (next != STEP_ON) {
         return next;
     }
     if (size == left) {
         return wait_for(run, 0);
     }
     next = parse_item(run, (const unsigned char *)data, size);
-    return next == RUN_ON && end_lists(run) < 0 ? RUN_FAILED : next;
+    return next == STEP_ON && end_lists(run) < 0 ? STEP_FAILED : next;
 }
 
-static run_next
+static pyr_step
 banana_loop(banana_run *run)
 {
-    run_next next = RUN_ON;
-    while (next == RUN_ON && run->next < run->frame.size) {
+    pyr_step next = STEP_ON;
+    while (next == STEP_ON && run->next < run->frame.size) {
         next = banana_step(run);
     }
-    if (next == RUN_ON) { /* self.buffer = b"" */
+    if (next == STEP_ON) { /* self.buffer = b"" */
         run->start = run->frame.size;
-        return show_item(run) < 0 ? RUN_FAILED : RUN_ON;
+        return show_item(run) < 0 ? STEP_FAILED : STEP_ON;
     }
-    if (next == RUN_FAILED && !run->called) {
+    if (next == STEP_FAILED && !run->called) {
         show_after_failure(run);
     }
     return next;
@@ -706,11 +704,11 @@ run_banana(banana_run *run, const char *data, Py_ssize_t size, PyObject *lender)
         return NULL;
     }
     pyr_frame_begin(&run->frame, run->b);
-    run_next next = banana_loop(run);
+    pyr_step next = banana_loop(run);
     if (pyr_frame_end(&run->frame, run->b) < 0) {
-        next = RUN_FAILED;
+        next = STEP_FAILED;
     }
-    return next == RUN_FAILED ? NULL : Py_NewRef(Py_None);
+    return next == STEP_FAILED ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *

@@ -509,31 +509,6 @@ pyr_frame_end(pyr_frame *frame, pyr_buffer *b)
     return result;
 }
 
-/* ---- batches --------------------------------------------------------------- */
-
-#define MOST_ROOM 8192
-
-int
-pyr_batch_begin(pyr_batch *batch, Py_ssize_t room)
-{
-    batch->count = 0;
-    batch->room = room < MOST_ROOM ? room : MOST_ROOM;
-    batch->list = PyList_New(batch->room);
-    return batch->list == NULL ? -1 : 0;
-}
-
-PyObject *
-pyr_batch_end(pyr_batch *batch, int result)
-{
-    if (result == 0 && batch->count < batch->room) {
-        result = PyList_SetSlice(batch->list, batch->count, batch->room, NULL);
-    }
-    if (result < 0) {
-        Py_CLEAR(batch->list);
-    }
-    return batch->list;
-}
-
 /* ---- the type -------------------------------------------------------------- */
 
 static int

@@ -206,30 +206,4 @@ int pyr_frame_end(pyr_frame *frame, pyr_buffer *b);
 /* Whether the buffer still shows the frame's memory. */
 bool pyr_frame_shown(const pyr_frame *frame, const pyr_buffer *b);
 
-/* ---- batches --------------------------------------------------------------- */
-
-/* A list in the making: with room for as many messages as are likely to come. */
-typedef struct {
-    PyObject *list;
-    Py_ssize_t count;
-    Py_ssize_t room;
-} pyr_batch;
-
-/* Add a message (stolen; NULL: an exception is set). */
-static inline int
-pyr_batch_add(pyr_batch *batch, PyObject *message)
-{
-    if (message != NULL && batch->count < batch->room) {
-        PyList_SET_ITEM(batch->list, batch->count++, message);
-        return 0;
-    }
-    int result = message == NULL ? -1 : PyList_Append(batch->list, message);
-    Py_XDECREF(message);
-    return result;
-}
-
-int pyr_batch_begin(pyr_batch *batch, Py_ssize_t room);
-/* The list (new reference) or, after a failure, NULL. */
-PyObject *pyr_batch_end(pyr_batch *batch, int result);
-
 #endif

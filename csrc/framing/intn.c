@@ -1,6 +1,6 @@
 /* IntNStringReceiver (Int8, Int16, Int32, user-defined) and the batch form; see
  * framing.h. */
-#include "framing/view.h"
+#include "framing/batch.h"
 #include "framing/framing.h"
 
 /* The unsigned number in 1, 2, 4 or 8 bytes; shaped so that it compiles to one load. */
@@ -62,8 +62,6 @@ typedef struct {
     int prefix; /* size of a length prefix: that of the beginning, callbacks or not */
     bool little;
 } intn_run;
-
-typedef enum { RUN_FAILED = -1, RUN_ON, RUN_WAIT, RUN_RETURN } run_next;
 
 /* Whether the buffer shows all that this run works on. */
 static bool
@@ -129,21 +127,21 @@ set_offset(intn_run *run, Py_ssize_t offset)
     return result;
 }
 
-static run_next
+static pyr_step
 length_limit_exceeded(intn_run *run, uint64_t length)
 {
     if (!show_frame(run) || set_offset(run, run->before + run->offset) < 0) {
-        return RUN_FAILED;
+        return STEP_FAILED;
     }
     PyObject *number = PyLong_FromUnsignedLongLong(length);
     if (number == NULL) {
-        return RUN_FAILED;
+        return STEP_FAILED;
     }
     PyObject *name = run->method->st->names.lengthLimitExceeded;
     PyObject *result = pyr_call_named(run->self, name, number);
     Py_DECREF(number);
     Py_XDECREF(result);
-    return result == NULL ? RUN_FAILED : RUN_RETURN;
+    return result == NULL ? STEP_FAILED : STEP_STOP;
 }
 
 /*
@@ -180,23 +178,23 @@ take_string(intn_run *run, Py_ssize_t size)
     return string;
 }
 
-static run_next
+static pyr_step
 deliver_string(intn_run *run, Py_ssize_t size, int usual)
 {
     PyObject *string = take_string(run, size);
     if (string == NULL) {
-        return RUN_FAILED;
+        return STEP_FAILED;
     }
     if (set_offset(run, run->before + run->offset) < 0) {
         Py_DECREF(string);
-        return RUN_FAILED;
+        return STEP_FAILED;
     }
     PyObject *result =
         usual ? pyr_call_handler(run->method, run->b, run->self, string)
               : pyr_call_named(run->self, run->method->st->names.stringReceived, string);
     Py_DECREF(string);
     Py_XDECREF(result);
-    return result == NULL ? RUN_FAILED : RUN_ON;
+    return result == NULL ? STEP_FAILED : STEP_ON;
 }
 
 /* del self.recvd; self._unprocessed = its value, a new reference; NULL without an
@@ -217,69 +215,69 @@ take_recvd(intn_run *run)
 }
 
 /* The callback set self.recvd: that replaces what is left. */
-static run_next
+static pyr_step
 switch_to_recvd(intn_run *run)
 {
     pyr_buffer *b = run->b;
     PyObject *value = take_recvd(run);
     if (value == NULL) {
-        return PyErr_Occurred() ? RUN_FAILED : RUN_ON;
+        return PyErr_Occurred() ? STEP_FAILED : STEP_ON;
     }
     if (set_offset(run, 0) < 0) {
         Py_DECREF(value);
-        return RUN_FAILED;
+        return STEP_FAILED;
     }
     int more = PyObject_IsTrue(value);
     bool bytes = PyBytes_CheckExact(value) && b->view.attached;
     Py_DECREF(value);
     if (more <= 0) {
-        return more < 0 ? RUN_FAILED : RUN_RETURN;
+        return more < 0 ? STEP_FAILED : STEP_STOP;
     }
     if (!bytes) {
         PyObject *result = pyr_call_stock(run->method, run->self, NULL, 0,
                                           run->method->st->framing->empty_bytes);
         Py_XDECREF(result);
-        return result == NULL ? RUN_FAILED : RUN_RETURN;
+        return result == NULL ? STEP_FAILED : STEP_STOP;
     }
     if (pyr_frame_end(&run->frame, b) < 0) {
-        return RUN_FAILED;
+        return STEP_FAILED;
     }
     pyr_frame_begin(&run->frame, b);
     Py_CLEAR(run->delivered);
     run->lead_size = 0;
     run->before = 0;
     run->offset = 0;
-    return RUN_ON;
+    return STEP_ON;
 }
 
 /* One string.  `usual` tells whether the view holds, also of the next. */
-static run_next
+static pyr_step
 intn_step(intn_run *run, int *usual)
 {
     int paused = is_paused(run, *usual);
     if (paused != 0) {
-        return paused < 0 ? RUN_FAILED : RUN_WAIT;
+        return paused < 0 ? STEP_FAILED : STEP_WAIT;
     }
     Py_ssize_t start = run->offset + run->prefix;
     const char *prefix = run->offset < 0 ? run->lead : run->frame.data + run->offset;
     uint64_t length = decode((const unsigned char *)prefix, run->prefix, run->little);
     int over = length_exceeds(run, length, *usual);
     if (over != 0) {
-        return over < 0 ? RUN_FAILED : length_limit_exceeded(run, length);
+        return over < 0 ? STEP_FAILED : length_limit_exceeded(run, length);
     }
     if (length > (uint64_t)(run->frame.size - start)) {
-        return RUN_WAIT;
+        return STEP_WAIT;
     }
-    run_next next = deliver_string(run, (Py_ssize_t)length, *usual);
-    if (next != RUN_ON) {
+    pyr_step next = deliver_string(run, (Py_ssize_t)length, *usual);
+    if (next != STEP_ON) {
         return next;
     }
     *usual = pyr_view_ready(run->method, run->b, run->self);
     if (*usual <= 0 || run->b->view.has_recvd) {
-        next = *usual < 0 ? RUN_FAILED : switch_to_recvd(run);
-        if (next == RUN_ON) {
+        next = *usual < 0 ? STEP_FAILED : switch_to_recvd(run);
+        if (next == STEP_ON) {
             *usual = pyr_view_ready(run->method, run->b, run->self);
-            next = *usual < 0 ? RUN_FAILED : RUN_ON;
+            next = *usual < 0 ? STEP_FAILED : STEP_ON;
         }
     }
     return next;
@@ -365,15 +363,15 @@ keep_rest(intn_run *run)
     return 0;
 }
 
-static run_next
+static pyr_step
 intn_loop(intn_run *run)
 {
-    run_next next = RUN_ON;
+    pyr_step next = STEP_ON;
     int usual = 1; /* as it was found before */
-    while (next == RUN_ON && run->frame.size - run->offset >= run->prefix) {
+    while (next == STEP_ON && run->frame.size - run->offset >= run->prefix) {
         next = intn_step(run, &usual);
     }
-    return next == RUN_ON ? RUN_WAIT : next;
+    return next == STEP_ON ? STEP_WAIT : next;
 }
 
 static PyObject *
@@ -398,18 +396,18 @@ intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
                     .little = b->view.prefix_little};
     memcpy(run.lead, b->lead, sizeof(run.lead));
     pyr_frame_begin(&run.frame, b);
-    run_next next = intn_loop(&run);
-    if (next == RUN_WAIT && keep_rest(&run) < 0) {
-        next = RUN_FAILED;
+    pyr_step next = intn_loop(&run);
+    if (next == STEP_WAIT && keep_rest(&run) < 0) {
+        next = STEP_FAILED;
     }
     if (pyr_frame_end(&run.frame, b) < 0) {
-        next = RUN_FAILED;
+        next = STEP_FAILED;
     }
     Py_CLEAR(run.delivered);
-    if (next == RUN_WAIT) {
+    if (next == STEP_WAIT) {
         pyr_buffer_wait(b, b->awaited - 1);
     }
-    return next == RUN_FAILED ? NULL : Py_NewRef(Py_None);
+    return next == STEP_FAILED ? NULL : Py_NewRef(Py_None);
 }
 
 const pyr_framing_kind pyr_intn_kind = {
@@ -475,114 +473,52 @@ cut_held_string(pyr_buffer *b)
     return string;
 }
 
-/* All whole strings of the buffer, consumed; stops at one that is too long. */
+static inline PyObject *
+next_whole_string(pyr_buffer *b)
+{
+    if (b->lead_size > 0) {
+        bool other = b->lead_size != b->view.prefix_size;
+        return other && pyr_buffer_join(b) < 0 ? NULL : cut_held_string(b);
+    }
+    Py_ssize_t size = whole_string(&b->view, b->data, b->size);
+    return size < 0 ? NULL : cut_string(b, size);
+}
+
 static PyObject *
 take_strings(pyr_buffer *b)
 {
-    const pyr_view *view = &b->view;
-    pyr_batch batch;
-    Py_ssize_t size = b->lead_size > 0 ? -1 : whole_string(view, b->data, b->size);
-    if (pyr_batch_begin(&batch, size < 0 ? 0 : b->size / (size + view->prefix_size)) <
-        0) {
-        return NULL;
-    }
-    PyObject *held = cut_held_string(b); /* a collection may have run before */
-    int result = held != NULL ? pyr_batch_add(&batch, held) : PyErr_Occurred() ? -1 : 0;
-    while (result == 0 && b->lead_size == 0 &&
-           (size = whole_string(view, b->data, b->size)) >= 0) {
-        result = pyr_batch_add(&batch, cut_string(b, size));
-    }
-    return pyr_batch_end(&batch, result);
+    Py_ssize_t size = b->lead_size > 0 ? -1 : whole_string(&b->view, b->data, b->size);
+    return pyr_batch_take(b, size < 0 ? 0 : b->size / (size + b->view.prefix_size),
+                          next_whole_string);
 }
 
-/* The buffer holds no whole string.  Call back if it begins with one that is too long. */
-static run_next
-batch_intn_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+static pyr_step
+no_whole_string(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                PyObject **Py_UNUSED(result))
 {
-    const pyr_view *view = &b->view;
     uint64_t length;
     await_string(b);
-    if (!peek_length(b, &length)) {
-        return RUN_WAIT;
-    }
-    if (!exceeds(length, view->max_length) || view->max_length_huge) {
-        return RUN_WAIT;
-    }
-    b->broken = true;
-    if (pyr_buffer_set(b, NULL, 0) < 0) {
-        return RUN_FAILED;
+    if (!peek_length(b, &length) || !exceeds(length, b->view.max_length) ||
+        b->view.max_length_huge) {
+        return STEP_WAIT;
     }
     PyObject *number = PyLong_FromUnsignedLongLong(length);
-    PyObject *result =
-        number == NULL
-            ? NULL
-            : pyr_call_named(self, method->st->names.lengthLimitExceeded, number);
+    PyObject *name = method->st->names.lengthLimitExceeded;
+    pyr_step next =
+        number == NULL ? STEP_FAILED : pyr_batch_give_up(b, self, name, number, NULL);
     Py_XDECREF(number);
-    Py_XDECREF(result);
-    return result == NULL ? RUN_FAILED : RUN_RETURN;
+    return next;
 }
 
-static run_next
-batch_intn_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
-{
-    int usual = pyr_view_ready(method, b, self);
-    if (usual <= 0) {
-        if (usual == 0) {
-            pyr_unusual_error(method, self);
-        }
-        return RUN_FAILED;
-    }
-    if (b->view.paused) {
-        return RUN_WAIT;
-    }
-    bool other_prefix = b->lead_size > 0 && b->lead_size != b->view.prefix_size;
-    PyObject *strings = other_prefix && pyr_buffer_join(b) < 0 ? NULL : take_strings(b);
-    if (strings == NULL) {
-        return RUN_FAILED;
-    }
-    if (PyList_GET_SIZE(strings) == 0) {
-        Py_DECREF(strings);
-        return batch_intn_rest(method, b, self);
-    }
-    PyObject *result = pyr_call_handler_now(method, b, self, strings);
-    Py_DECREF(strings);
-    Py_XDECREF(result);
-    return result == NULL ? RUN_FAILED : RUN_ON;
-}
-
-static PyObject *
-batch_intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
-                int Py_UNUSED(usual), const char *data, Py_ssize_t size, PyObject *lender)
-{
-    if (b->broken) {
-        Py_RETURN_NONE;
-    }
-    if (pyr_buffer_attach(b, data, size, lender) < 0) {
-        return NULL;
-    }
-    if (b->busy) {
-        return pyr_buffer_settle(b) < 0 ? NULL : Py_NewRef(Py_None);
-    }
-    b->busy = true;
-    run_next next = RUN_ON;
-    while (next == RUN_ON && b->size > 0) {
-        next = batch_intn_step(method, b, self);
-    }
-    b->busy = false;
-    if (pyr_buffer_settle(b) < 0) {
-        pyr_buffer_reset(b);
-        next = RUN_FAILED;
-    }
-    if (next == RUN_WAIT && !b->view.paused) {
-        pyr_buffer_wait(b, b->awaited - 1);
-    }
-    return next == RUN_FAILED ? NULL : Py_NewRef(Py_None);
-}
+static const struct pyr_batch_ops intn_batch = {
+    .take = take_strings,
+    .none = no_whole_string,
+};
 
 const pyr_framing_kind pyr_batch_intn_kind = {
     .name = "batch_intn",
-    .ours = true,
-    .feed = batch_intn_feed,
+    .feed = pyr_batch_feed,
+    .batch = &intn_batch,
     .key = PYR_NAME(buffer),
     .handler = PYR_NAME(stringsReceived),
     .slot_count = 5,

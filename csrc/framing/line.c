@@ -1,5 +1,5 @@
 /* LineReceiver, LineOnlyReceiver and the batch form; see framing.h. */
-#include "framing/view.h"
+#include "framing/batch.h"
 #include "framing/framing.h"
 
 /* ---- searching ------------------------------------------------------------- */
@@ -87,29 +87,27 @@ line_length_exceeded(pyr_framing_method *method, PyObject *self, PyObject *line)
 
 /* ---- LineReceiver ---------------------------------------------------------- */
 
-typedef enum { STEP_FAILED = -1, STEP_AGAIN, STEP_RETURN } step;
-
 /* After lineReceived: does LineReceiver stop here, and give back what it returned?
  * *usual is set as by pyr_view_ready() if it goes on. */
-static step
+static pyr_step
 after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *why,
            int *usual)
 {
     if (why != Py_None) {
         int stop = PyObject_IsTrue(why);
         if (stop != 0) {
-            return stop < 0 ? STEP_FAILED : STEP_RETURN;
+            return stop < 0 ? STEP_FAILED : STEP_STOP;
         }
     }
     int stop = pyr_closing(method, b, self, true, usual);
     if (stop < 0) {
         return STEP_FAILED;
     }
-    return stop ? STEP_RETURN : STEP_AGAIN;
+    return stop ? STEP_STOP : STEP_ON;
 }
 
-/* Deliver one line of `size` bytes.  *result is set for STEP_RETURN. */
-static step
+/* Deliver one line of `size` bytes.  *result is set for STEP_STOP. */
+static pyr_step
 deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t size,
              PyObject **result, int *usual)
 {
@@ -122,8 +120,8 @@ deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize
     if (why == NULL) {
         return STEP_FAILED;
     }
-    step next = after_line(method, b, self, why, usual);
-    if (next == STEP_RETURN) {
+    pyr_step next = after_line(method, b, self, why, usual);
+    if (next == STEP_STOP) {
         *result = why;
     } else {
         Py_DECREF(why);
@@ -131,7 +129,7 @@ deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize
     return next;
 }
 
-static step
+static pyr_step
 line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result,
           int *usual)
 {
@@ -142,13 +140,13 @@ line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **
     }
     if (size < 0 && b->size - view->delimiter_size < view->max_length) {
         *result = Py_NewRef(Py_None);
-        return STEP_RETURN;
+        return STEP_STOP;
     }
     *result = line_length_exceeded(method, self, pyr_buffer_take(b));
-    return *result == NULL ? STEP_FAILED : STEP_RETURN;
+    return *result == NULL ? STEP_FAILED : STEP_STOP;
 }
 
-static step
+static pyr_step
 raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result,
          int *usual)
 {
@@ -164,11 +162,11 @@ raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **r
     int stop = why == Py_None ? 0 : PyObject_IsTrue(why);
     if (stop > 0) {
         *result = why;
-        return STEP_RETURN;
+        return STEP_STOP;
     }
     Py_DECREF(why);
     *usual = stop < 0 ? -1 : pyr_view_ready(method, b, self);
-    return *usual < 0 ? STEP_FAILED : STEP_AGAIN;
+    return *usual < 0 ? STEP_FAILED : STEP_ON;
 }
 
 /* The stock loop, from where this one stands: all of the state is in the attributes. */
@@ -193,10 +191,10 @@ line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         }
         PyObject *result = NULL;
         int usual;
-        step next = b->view.line_mode ? line_step(method, b, self, &result, &usual)
-                                      : raw_step(method, b, self, &result, &usual);
-        if (next != STEP_AGAIN) {
-            return next == STEP_RETURN ? result : NULL;
+        pyr_step next = b->view.line_mode ? line_step(method, b, self, &result, &usual)
+                                          : raw_step(method, b, self, &result, &usual);
+        if (next != STEP_ON) {
+            return next == STEP_STOP ? result : NULL;
         }
         if (!usual) {
             return line_continue_stock(method, b, self);
@@ -220,19 +218,13 @@ wait_for_delimiter(pyr_buffer *b, Py_ssize_t most)
     }
 }
 
-/* Give up lent memory.  Runs no Python code, so an exception on its way stays set. */
-static PyObject *
-finish(pyr_buffer *b, PyObject *result)
+static void
+wait_for_line(pyr_buffer *b)
 {
-    if (pyr_buffer_settle(b) < 0) {
-        pyr_buffer_reset(b);
-        Py_CLEAR(result);
-    }
     const pyr_view *view = &b->view;
     if (!view->paused && view->max_length < PYR_MOST_SIZE) {
         wait_for_delimiter(b, view->max_length + view->delimiter_size - 1);
     }
-    return result;
 }
 
 /* finally: self._busyReceiving = False */
@@ -272,9 +264,12 @@ line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
     }
     b->busy = true;
     PyObject *result = end_busy(method, b, self, line_loop(method, b, self));
-    result = finish(b, result);
-    if (!b->view.line_mode) {
-        b->quiet = 0;
+    if (pyr_buffer_settle(b) < 0) { /* runs no Python code, so an exception stays set */
+        pyr_buffer_reset(b);
+        Py_CLEAR(result);
+    }
+    if (b->view.line_mode) {
+        wait_for_line(b);
     }
     return result;
 }
@@ -365,8 +360,8 @@ take_line(pyr_buffer *b, pyr_frame *frame, Py_ssize_t start, Py_ssize_t size,
                                             : pyr_new_message(frame->data + start, size);
 }
 
-/* One line of LineOnlyReceiver, as for take_line(); *result is set for STEP_RETURN. */
-static step
+/* One line of LineOnlyReceiver, as for take_line(); *result is set for STEP_STOP. */
+static pyr_step
 line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                pyr_frame *frame, Py_ssize_t start, Py_ssize_t size, Py_ssize_t consumed,
                PyObject **result)
@@ -375,7 +370,7 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     int stop = pyr_closing(method, b, self, false, &usual);
     if (stop != 0) {
         *result = stop < 0 ? NULL : Py_NewRef(Py_None);
-        return stop < 0 ? STEP_FAILED : STEP_RETURN;
+        return stop < 0 ? STEP_FAILED : STEP_STOP;
     }
     int exceeds = line_is_too_long(method, b, self, size, usual);
     PyObject *line = exceeds < 0 ? NULL : take_line(b, frame, start, size, consumed);
@@ -384,7 +379,7 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     }
     if (exceeds) {
         *result = line_length_exceeded(method, self, line);
-        return *result == NULL ? STEP_FAILED : STEP_RETURN;
+        return *result == NULL ? STEP_FAILED : STEP_STOP;
     }
     PyObject *why = usual ? pyr_call_handler(method, b, self, line)
                           : pyr_call_named(self, method->st->names.lineReceived, line);
@@ -393,7 +388,7 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
         return STEP_FAILED;
     }
     Py_DECREF(why);
-    return STEP_AGAIN;
+    return STEP_ON;
 }
 
 /* lineLengthExceeded for the rest that has no delimiter yet, which stays in the buffer.
@@ -425,10 +420,10 @@ line_only_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     pyr_view fixed = {.delimiter_from = Py_NewRef(b->view.delimiter_from),
                       .delimiter_size = b->view.delimiter_size};
     PyObject *result = NULL;
-    step next = STEP_AGAIN;
+    pyr_step next = STEP_ON;
     Py_ssize_t from = b->scanned;
     b->scanned = 0;
-    for (Py_ssize_t start = 0; start < end && next == STEP_AGAIN;) {
+    for (Py_ssize_t start = 0; start < end && next == STEP_ON;) {
         Py_ssize_t at = pyr_find_delimiter(&fixed, frame->data, end, from);
         Py_ssize_t after = at + fixed.delimiter_size;
         Py_ssize_t size = frame->size;
@@ -438,7 +433,7 @@ line_only_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
         end -= detached;
     }
     Py_DECREF(fixed.delimiter_from);
-    if (next != STEP_AGAIN) {
+    if (next != STEP_ON) {
         return result;
     }
     int usual = pyr_view_ready(method, b, self);
@@ -495,103 +490,53 @@ const pyr_framing_kind pyr_line_only_kind = {
 
 /* ---- BatchLineReceiver ----------------------------------------------------- */
 
-/* All whole lines of the buffer that are not too long, consumed; NULL: exception. */
+static inline PyObject *
+next_whole_line(pyr_buffer *b)
+{
+    Py_ssize_t size = next_line(b);
+    return size >= 0 && size <= b->view.max_length
+               ? pyr_buffer_cut(b, size, size + b->view.delimiter_size)
+               : NULL;
+}
+
 static PyObject *
 take_lines(pyr_buffer *b)
 {
-    pyr_batch batch;
     Py_ssize_t size = next_line(b);
     bool any = size >= 0 && size <= b->view.max_length;
-    if (pyr_batch_begin(&batch, any ? b->size / (size + b->view.delimiter_size) : 0) <
-        0) {
-        return NULL;
-    }
-    int result = 0;
-    Py_ssize_t end_size = b->view.delimiter_size;
-    size = next_line(b); /* a new list may run a garbage collection */
-    while (result == 0 && size >= 0 && size <= b->view.max_length) {
-        result = pyr_batch_add(&batch, pyr_buffer_cut(b, size, size + end_size));
-        size = result == 0 ? next_line(b) : -1;
-    }
-    return pyr_batch_end(&batch, result);
+    return pyr_batch_take(b, any ? b->size / (size + b->view.delimiter_size) : 0,
+                          next_whole_line);
 }
 
-/* One linesReceived, or one lineLengthExceeded; *result is set for STEP_RETURN. */
-static step
-batch_line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
-                PyObject **result)
+static pyr_step
+no_whole_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+              PyObject **result)
 {
-    PyObject *lines = take_lines(b);
-    if (lines == NULL) {
-        return STEP_FAILED;
-    }
-    if (PyList_GET_SIZE(lines) > 0) {
-        PyObject *why = pyr_call_handler_now(method, b, self, lines);
-        Py_DECREF(lines);
-        int usual;
-        step next = why == NULL ? STEP_FAILED : after_line(method, b, self, why, &usual);
-        if (next == STEP_RETURN) {
-            *result = why;
-        } else {
-            Py_XDECREF(why);
-        }
-        return next;
-    }
-    Py_DECREF(lines);
-    Py_ssize_t at = next_line(b);
-    if (at < 0 && b->size - b->view.delimiter_size < b->view.max_length) {
-        *result = Py_NewRef(Py_None);
-        return STEP_RETURN;
+    if (next_line(b) < 0 && b->size - b->view.delimiter_size < b->view.max_length) {
+        return STEP_WAIT;
     }
     *result = line_length_exceeded(method, self, pyr_buffer_take(b));
-    return *result == NULL ? STEP_FAILED : STEP_RETURN;
+    return *result == NULL ? STEP_FAILED : STEP_STOP;
 }
 
-static PyObject *
-batch_line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+static pyr_step
+after_lines(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *why)
 {
-    for (;;) {
-        if (b->size == 0) {
-            Py_RETURN_NONE;
-        }
-        int usual = pyr_view_ready(method, b, self);
-        if (usual <= 0) {
-            if (usual == 0) {
-                pyr_unusual_error(method, self);
-            }
-            return NULL;
-        }
-        if (b->view.paused) {
-            Py_RETURN_NONE;
-        }
-        PyObject *result = NULL;
-        step next = batch_line_step(method, b, self, &result);
-        if (next != STEP_AGAIN) {
-            return next == STEP_RETURN ? result : NULL;
-        }
-    }
+    int usual;
+    return after_line(method, b, self, why, &usual);
 }
 
-static PyObject *
-batch_line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
-                int Py_UNUSED(usual), const char *data, Py_ssize_t size, PyObject *lender)
-{
-    if (pyr_buffer_attach(b, data, size, lender) < 0) {
-        return NULL;
-    }
-    if (b->busy) {
-        return pyr_buffer_settle(b) < 0 ? NULL : Py_NewRef(Py_None);
-    }
-    b->busy = true;
-    PyObject *result = batch_line_loop(method, b, self);
-    b->busy = false;
-    return finish(b, result);
-}
+static const struct pyr_batch_ops line_batch = {
+    .take = take_lines,
+    .none = no_whole_line,
+    .after = after_lines,
+    .rest = wait_for_line,
+};
 
 const pyr_framing_kind pyr_batch_line_kind = {
     .name = "batch_line",
-    .ours = true,
-    .feed = batch_line_feed,
+    .feed = pyr_batch_feed,
+    .batch = &line_batch,
     .key = PYR_NAME(buffer),
     .handler = PYR_NAME(linesReceived),
     .slot_count = 5,

@@ -295,7 +295,7 @@ static PyObject *
 receive_any(pyr_framing_method *method, PyObject *self, PyObject *data)
 {
     Py_buffer view;
-    if (!method->kind->ours) {
+    if (method->kind->batch == NULL) {
         Py_RETURN_NOTIMPLEMENTED;
     }
     if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {

@@ -1,5 +1,5 @@
 /* NetstringReceiver and the batch form; see framing.h. */
-#include "framing/view.h"
+#include "framing/batch.h"
 #include "framing/framing.h"
 
 #include <math.h>
@@ -54,12 +54,8 @@ pyr_netstring_connect(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 
 /* ---- parsing --------------------------------------------------------------- */
 
-typedef enum {
-    PARSE_FAILED = -1, /* exception */
-    PARSE_STRING,      /* a whole netstring begins the buffer: payload and comma */
-    PARSE_WAIT,        /* stock's IncompleteNetstring */
-    PARSE_BAD          /* stock's NetstringParseError */
-} parsed;
+/* Of parse(): STEP_ON: a whole netstring begins the buffer, payload and comma; STEP_WAIT:
+ * stock's IncompleteNetstring; STEP_STOP: stock's NetstringParseError. */
 
 /* How many digits a length may have: ceil(log10(MAX_LENGTH)) + 1, as stock counts. */
 static int
@@ -132,14 +128,14 @@ short_prefix(pyr_buffer *b, Py_ssize_t *length)
 }
 
 /* Consume the length and the colon. */
-static parsed
+static pyr_step
 parse_length_prefix(pyr_buffer *b)
 {
     Py_ssize_t number;
     Py_ssize_t prefix = short_prefix(b, &number);
     if (prefix > 0) {
         begin_payload(b, number, prefix);
-        return PARSE_STRING;
+        return STEP_ON;
     }
     Py_ssize_t digits = count_length_digits(b->data, b->size);
     bool colon = digits < b->size && b->data[digits] == ':';
@@ -147,35 +143,38 @@ parse_length_prefix(pyr_buffer *b)
     bool partial =
         digits == b->size || (digits == b->size - 1 && b->data[digits] == '\n');
     if (digits == 0 || !(colon || partial)) {
-        return PARSE_BAD;
+        return STEP_STOP;
     }
     Py_ssize_t length = parse_length(&b->view, b->data, digits);
     if (length < 0) {
-        return PARSE_BAD;
+        return STEP_STOP;
     }
     if (!colon) {
-        return PARSE_WAIT;
+        return STEP_WAIT;
     }
     begin_payload(b, length, digits + 1);
-    return PARSE_STRING;
+    return STEP_ON;
 }
 
 /* Look at what the buffer begins with.  The view must be ready. */
-static parsed
+static pyr_step
 parse(pyr_buffer *b)
 {
     if (b->netstring_state == NETSTRING_LENGTH) {
-        parsed prefix = parse_length_prefix(b);
-        if (prefix != PARSE_STRING) {
+        if (b->size == 0) {
+            return STEP_WAIT;
+        }
+        pyr_step prefix = parse_length_prefix(b);
+        if (prefix != STEP_ON) {
             return prefix;
         }
     }
     b->moved = b->size < b->expected ? b->size : b->expected;
     if (b->moved < b->expected) {
         pyr_buffer_await(b, b->expected);
-        return PARSE_WAIT;
+        return STEP_WAIT;
     }
-    return b->data[b->expected - 1] == ',' ? PARSE_STRING : PARSE_BAD;
+    return b->data[b->expected - 1] == ',' ? STEP_ON : STEP_STOP;
 }
 
 static PyObject *
@@ -191,14 +190,6 @@ take_netstring(pyr_buffer *b)
 }
 
 /* ---- NetstringReceiver ----------------------------------------------------- */
-
-static int
-handle_parse_error(pyr_framing_method *method, PyObject *self)
-{
-    PyObject *result = pyr_call_named(self, method->st->names.handleParseError, NULL);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
 
 /* A global of the module of the stock function, such as NetstringParseError. */
 static PyObject *
@@ -227,30 +218,30 @@ raised(pyr_framing_method *method, const char *name)
 
 /* stringReceived has raised.  Stock runs it where it catches the parser's own exceptions.
  */
-static parsed
+static pyr_step
 caught(pyr_framing_method *method)
 {
     if (raised(method, "IncompleteNetstring")) {
         PyErr_Clear();
-        return PARSE_WAIT;
+        return STEP_WAIT;
     }
     if (raised(method, "NetstringParseError")) {
         PyErr_Clear();
-        return PARSE_BAD;
+        return STEP_STOP;
     }
-    return PARSE_FAILED;
+    return STEP_FAILED;
 }
 
-static parsed
+static pyr_step
 netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    parsed next = parse(b);
-    if (next != PARSE_STRING) {
+    pyr_step next = parse(b);
+    if (next != STEP_ON) {
         return next;
     }
     PyObject *string = take_netstring(b);
     if (string == NULL) {
-        return PARSE_FAILED;
+        return STEP_FAILED;
     }
     PyObject *result = pyr_call_handler(method, b, self, string);
     Py_DECREF(string);
@@ -258,7 +249,7 @@ netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         return caught(method);
     }
     Py_DECREF(result);
-    return PARSE_STRING;
+    return STEP_ON;
 }
 
 static bool
@@ -286,29 +277,16 @@ netstring_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         if (remaining_size(b) == 0) {
             Py_RETURN_NONE;
         }
-        parsed next = netstring_step(method, b, self);
-        if (next == PARSE_BAD && handle_parse_error(method, self) < 0) {
+        pyr_step next = netstring_step(method, b, self);
+        if (next == STEP_STOP &&
+            pyr_call_dropping(self, method->st->names.handleParseError, NULL) < 0) {
             return NULL;
         }
-        if (next != PARSE_STRING) {
-            return next == PARSE_FAILED ? NULL : Py_NewRef(Py_None);
+        if (next != STEP_ON) {
+            return next == STEP_FAILED ? NULL : Py_NewRef(Py_None);
         }
     }
     return NULL;
-}
-
-/* At the end of a feed: what was lent is copied, and what may come quietly is known. */
-static int
-come_to_rest(pyr_buffer *b)
-{
-    if (pyr_buffer_settle(b) < 0) {
-        pyr_buffer_reset(b);
-        return -1;
-    }
-    if (b->netstring_state == NETSTRING_PAYLOAD && b->moved == b->size) {
-        pyr_buffer_wait(b, b->expected - 1);
-    }
-    return 0;
 }
 
 static PyObject *
@@ -324,8 +302,11 @@ netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int us
         return NULL;
     }
     PyObject *result = netstring_loop(method, b, self);
-    if (come_to_rest(b) < 0) {
+    if (pyr_buffer_settle(b) < 0) {
+        pyr_buffer_reset(b);
         Py_CLEAR(result);
+    } else if (b->netstring_state == NETSTRING_PAYLOAD && b->moved == b->size) {
+        pyr_buffer_wait(b, b->expected - 1);
     }
     return result;
 }
@@ -342,134 +323,61 @@ const pyr_framing_kind pyr_netstring_kind = {
 
 /* ---- BatchNetstringReceiver ------------------------------------------------ */
 
-/* The whole short strings that begin the buffer, consumed: what most batches are. */
-static int
-take_short(pyr_buffer *b, pyr_batch *batch)
+static inline PyObject *
+next_whole_netstring(pyr_buffer *b)
 {
-    if (b->netstring_state != NETSTRING_LENGTH) {
-        return 0;
-    }
-    for (;;) {
-        Py_ssize_t length;
-        Py_ssize_t prefix = b->size > 0 ? short_prefix(b, &length) : 0;
-        if (prefix == 0 || length >= b->size - prefix ||
-            b->data[prefix + length] != ',') {
-            return 0;
+    Py_ssize_t length = 0;
+    Py_ssize_t prefix =
+        b->netstring_state == NETSTRING_LENGTH ? short_prefix(b, &length) : 0;
+    if (prefix > 0 && length < b->size - prefix && length < PYR_IDLE_CAPACITY &&
+        b->data[prefix + length] == ',') {
+        PyObject *string = PyBytes_FromStringAndSize(b->data + prefix, length);
+        if (string != NULL) {
+            pyr_buffer_consume(b, prefix + length + 1);
         }
-        PyObject *string = pyr_new_message(b->data + prefix, length);
-        if (pyr_batch_add(batch, string) < 0) {
-            return -1;
-        }
-        pyr_buffer_consume(b, prefix + length + 1);
+        return string;
     }
-}
-
-/* All whole strings of the buffer, consumed.  *next says what comes after them. */
-static PyObject *
-take_batch(pyr_buffer *b, parsed *next)
-{
-    pyr_batch batch;
-    *next = parse(b);
-    Py_ssize_t room = *next == PARSE_STRING ? b->size / (b->expected + 2) + 1 : 0;
-    if (pyr_batch_begin(&batch, room) < 0) {
-        return NULL;
-    }
-    int result = 0;
-    *next = b->size > 0 ? parse(b) : PARSE_WAIT; /* a collection may have run */
-    if (*next == PARSE_STRING) {
-        /* One that is half received, or long, comes first. */
-        result = pyr_batch_add(&batch, take_netstring(b));
-        result = result == 0 ? take_short(b, &batch) : result;
-        *next = result == 0 && remaining_size(b) > 0 ? parse(b) : PARSE_WAIT;
-    }
-    while (result == 0 && *next == PARSE_STRING) {
-        result = pyr_batch_add(&batch, take_netstring(b));
-        *next = result == 0 && remaining_size(b) > 0 ? parse(b) : PARSE_WAIT;
-    }
-    return pyr_batch_end(&batch, result);
-}
-
-static parsed
-batch_netstring_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
-                     parsed next)
-{
-    if (next != PARSE_BAD) {
-        return PARSE_WAIT;
-    }
-    b->broken = true;
-    if (pyr_buffer_set(b, NULL, 0) < 0) {
-        return PARSE_FAILED;
-    }
-    b->moved = 0;
-    return handle_parse_error(method, self) < 0 ? PARSE_FAILED : PARSE_BAD;
-}
-
-static parsed
-batch_netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
-{
-    int usual = pyr_view_ready(method, b, self);
-    if (usual <= 0 || !limit_is_usual(b)) {
-        if (usual >= 0) {
-            pyr_unusual_error(method, self);
-        }
-        return PARSE_FAILED;
-    }
-    if (b->view.paused) {
-        return PARSE_WAIT;
-    }
-    parsed next;
-    PyObject *strings = take_batch(b, &next);
-    if (strings == NULL) {
-        return PARSE_FAILED;
-    }
-    if (PyList_GET_SIZE(strings) == 0) {
-        Py_DECREF(strings);
-        return batch_netstring_rest(method, b, self, next);
-    }
-    PyObject *result = pyr_call_handler_now(method, b, self, strings);
-    Py_DECREF(strings);
-    Py_XDECREF(result);
-    return result == NULL ? PARSE_FAILED : PARSE_STRING;
-}
-
-/* Whether the buffer has more than a string that is not whole: a bad one has ended. */
-static bool
-has_unparsed(const pyr_buffer *b)
-{
-    return remaining_size(b) > 0 ||
-           (b->netstring_state == NETSTRING_PAYLOAD && b->moved == b->expected);
+    return parse(b) == STEP_ON ? take_netstring(b) : NULL;
 }
 
 static PyObject *
-batch_netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
-                     int Py_UNUSED(usual), const char *data, Py_ssize_t size,
-                     PyObject *lender)
+take_netstrings(pyr_buffer *b)
 {
-    if (b->broken) {
-        Py_RETURN_NONE;
-    }
-    if (pyr_buffer_attach(b, data, size, lender) < 0) {
-        return NULL;
-    }
-    if (b->busy) {
-        return pyr_buffer_settle(b) < 0 ? NULL : Py_NewRef(Py_None);
-    }
-    b->busy = true;
-    parsed next = PARSE_STRING;
-    while (next == PARSE_STRING && has_unparsed(b)) {
-        next = batch_netstring_step(method, b, self);
-    }
-    b->busy = false;
-    if (come_to_rest(b) < 0) {
-        next = PARSE_FAILED;
-    }
-    return next == PARSE_FAILED ? NULL : Py_NewRef(Py_None);
+    bool any = parse(b) == STEP_ON;
+    return pyr_batch_take(b, any ? b->size / (b->expected + 2) + 1 : 0,
+                          next_whole_netstring);
 }
+
+static pyr_step
+no_whole_netstring(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                   PyObject **Py_UNUSED(result))
+{
+    PyObject *name = method->st->names.handleParseError;
+    return parse(b) == STEP_STOP ? pyr_batch_give_up(b, self, name, NULL, NULL)
+                                 : STEP_WAIT;
+}
+
+static pyr_step
+batch_netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+                     PyObject **result)
+{
+    if (limit_is_usual(b)) {
+        return pyr_batch_step(method, b, self, result);
+    }
+    pyr_unusual_error(method, self);
+    return STEP_FAILED;
+}
+
+static const struct pyr_batch_ops netstring_batch = {
+    .take = take_netstrings,
+    .none = no_whole_netstring,
+    .step = batch_netstring_step,
+};
 
 const pyr_framing_kind pyr_batch_netstring_kind = {
     .name = "batch_netstring",
-    .ours = true,
-    .feed = batch_netstring_feed,
+    .feed = pyr_batch_feed,
+    .batch = &netstring_batch,
     .key = PYR_NAME(buffer),
     .handler = PYR_NAME(stringsReceived),
     .slot_count = 3,

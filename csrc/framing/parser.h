@@ -5,6 +5,14 @@
 #include "core/standin.h"
 #include "framing/buffer.h"
 
+/* What comes after one step of a framing's loop. */
+typedef enum {
+    STEP_FAILED = -1, /* an exception is set */
+    STEP_ON,
+    STEP_WAIT, /* until more comes */
+    STEP_STOP, /* the loop ends, whatever is left */
+} pyr_step;
+
 /* ---- kinds of framing ------------------------------------------------------ */
 
 /* `usual` is what pyr_view_ready() gives at the beginning. */
@@ -15,15 +23,15 @@ typedef PyObject *(*pyr_feed_func)(pyr_framing_method *method, PyObject *self,
 typedef struct {
     const char *name;
     pyr_feed_func feed;
-    size_t key;     /* PYR_NAME() of the buffer's name */
-    size_t handler; /* PYR_NAME() of the callback's name */
+    const struct pyr_batch_ops *batch; /* of those that Twisted has not; else NULL */
+    size_t key;                        /* PYR_NAME() of the buffer's name */
+    size_t handler;                    /* PYR_NAME() of the callback's name */
     int slot_count;
     pyr_slot slots[SLOT_COUNT];
     bool declared;    /* the class has a declaration of a header */
     bool needs_busy;  /* it has _busyReceiving */
     bool delimited;   /* what ends a message is found by searching */
     bool needs_ready; /* the buffer is made by makeConnection only */
-    bool ours;        /* Twisted has no such framing, and so no code for it */
 } pyr_framing_kind;
 
 extern const pyr_framing_kind pyr_line_kind;

@@ -36,7 +36,7 @@ PyObject *
 pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
                Py_ssize_t size, PyObject *lender)
 {
-    if (method->kind->ours) {
+    if (method->kind->batch != NULL) {
         pyr_unusual_error(method, self);
         return NULL;
     }
