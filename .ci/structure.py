@@ -60,6 +60,7 @@ MODULE_ROOMS = {
     "_untouched": "core",
     "_versions": "core",
     "reactor": "public",
+    "asyncioreactor": "public",
     "defer": "public",
     "basic": "public",
     "__init__": "package",

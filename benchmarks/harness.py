@@ -95,6 +95,27 @@ ALL_SIDES = {
             "twisted.internet.asyncioreactor.",
             "import twisted.internet.asyncioreactor, uvloop",
         ),
+        Side(
+            "stock on asyncio",
+            (sys.executable, str(SERVERS / "on_asyncioreactor.py")),
+            STOCK_ENV,
+            "twisted.internet.asyncioreactor.",
+            "import twisted.internet.asyncioreactor",
+        ),
+        Side(
+            "pyreactor on asyncio",
+            (sys.executable, "-m", "pyreactor", str(SERVERS / "on_asyncioreactor.py")),
+            {},
+            "pyreactor.asyncioreactor.",
+            "import pyreactor.asyncioreactor",
+        ),
+        Side(
+            "pyreactor on uvloop",
+            (sys.executable, "-m", "pyreactor", str(SERVERS / "on_asyncioreactor_uvloop.py")),
+            {},
+            "pyreactor.asyncioreactor.",
+            "import pyreactor.asyncioreactor, uvloop",
+        ),
         Side("uvloop", (sys.executable,), STOCK_ENV, "uvloop.", "import uvloop"),
         Side("libuv", (), {}, "libuv-", ""),
         Side(

@@ -69,6 +69,7 @@ _core.configure_loop(
     context_stack=_reports.context_stack,
     due_time=_reports.due_time,
     fire_shutdown=_reports.fire_shutdown,
+    host_event_error=_reports.host_event_error,
     iterate_by_methods=_reports.iterate_by_methods,
     lose_later=_reports.lose_later,
     main_loop_error=_reports.main_loop_error,
@@ -76,6 +77,7 @@ _core.configure_loop(
     stop_polling=_reports.stop_polling,
     thread_call_error=_reports.thread_call_error,
     timed_call_error=_reports.timed_call_error,
+    turn_by_methods=_reports.turn_by_methods,
 )
 _core.configure_transport(
     # What gevent and eventlet put in its place is no socket to C: stock's code uses it.
@@ -133,8 +135,7 @@ class _Waker(_UnixWaker):
 
 # Attributes of the reactor that the loop has to know of at once.
 _MIRRORED = {"_started": "started", "running": "running", "_justStopped": "just_stopped"}
-_CALLED_BY_MAIN_LOOP = ("runUntilCurrent", "timeout", "doIteration")
-_CALLED_BY_LOOP = frozenset({*_CALLED_BY_MAIN_LOOP, "_disconnectSelectable"})
+_CALLED_BY_LOOP = frozenset({"runUntilCurrent", "timeout", "doIteration", "_disconnectSelectable"})
 _CALLED_OFTEN = ("callLater", "callFromThread")
 # Methods that are the loop's own, and the class of Twisted's that has the function.
 _OF_THE_LOOP: dict[str, type] = {
@@ -157,17 +158,28 @@ class PyReactor(posixbase.PosixReactorBase):
     Mirrors :class:`twisted.internet.epollreactor.EPollReactor`.
     """
 
+    # What Twisted's main loop calls.
+    _calledByMainLoop: tuple[str, ...] = ("runUntilCurrent", "timeout", "doIteration")
+
     _loop: _core.Loop
 
     def __init__(self) -> None:
-        loop = _core.Loop(self)
-        object.__setattr__(self, "_loop", loop)
-        _loops.add(loop)
+        self._makeLoop()
         self._continuousPolling = posixbase._ContinuousPolling(self)
         # Not super(): what comes next may be a reactor of Twisted's, with its own kernel queue.
         posixbase.PosixReactorBase.__init__(self)
+        self._bindMethods()
+
+    def _makeLoop(self) -> None:
+        """Make the loop, before anything is done to this reactor."""
+        loop = _core.Loop(self)
+        object.__setattr__(self, "_loop", loop)
+        _loops.add(loop)
+
+    def _bindMethods(self) -> None:
+        """Look at the methods, once all attributes are there."""
         for name in _CALLED_OFTEN:
-            if getattr(type(self), name) is getattr(PyReactor, name):
+            if isinstance(getattr(type(self), name), _core.StandIn):
                 # Found at once, and bound once.
                 self.__dict__[name] = getattr(self, name)
         self._checkOverrides()
@@ -197,7 +209,7 @@ class PyReactor(posixbase.PosixReactorBase):
         """Tell the loop whether it may take its short cuts."""
         overridden = any(
             name in self.__dict__ or getattr(type(self), name) is not getattr(PyReactor, name)
-            for name in _CALLED_BY_MAIN_LOOP
+            for name in self._calledByMainLoop
         )
         self._loop.overridden = overridden
         disconnect = self._disconnectSelectable
@@ -541,7 +553,7 @@ def _reduce(cls: _SameAsStock) -> Any:
 copyreg.pickle(_SameAsStock, _reduce)
 
 
-def inPlaceOf(stock: type) -> type[PyReactor]:
+def inPlaceOf(stock: type, ours: type[PyReactor] = PyReactor) -> type[PyReactor]:
     """
     A class of reactors that programs take for one of Twisted's.
 
@@ -549,11 +561,12 @@ def inPlaceOf(stock: type) -> type[PyReactor]:
     by ``isinstance``, by the name of ``reactor.__class__``, or by comparing classes.
 
     :param stock: the class of Twisted's, such as ``epollreactor.EPollReactor``.
+    :param ours: what the reactors really are.
     """
     # What is shown is its own name; what autobahn reads is __name__.
-    own = {"__module__": __name__, "__qualname__": PyReactor.__qualname__, "_stock": stock}
-    made: Any = _SameAsStock(stock.__name__, (PyReactor, stock), own)
-    made.__doc__ = PyReactor.__doc__
+    own = {"__module__": ours.__module__, "__qualname__": ours.__qualname__, "_stock": stock}
+    made: Any = _SameAsStock(stock.__name__, (ours, stock), own)
+    made.__doc__ = ours.__doc__
     if hasattr(stock, "doSelect"):  # its public name for doIteration
         made.doSelect = PyReactor.doIteration
     kind: type[PyReactor] = made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import twisted
@@ -37,10 +38,17 @@ def each_of(cases: Sequence[tuple[str, tuple[str, ...], str]]) -> pytest.MarkDec
     return pytest.mark.parametrize(("program", "arguments", "point"), cases, ids=ids)
 
 
-def check_same_on_both(program: str, arguments: tuple[str, ...], point: str) -> None:
-    """Run a program on both, and compare what it shows; `point` is in its output."""
-    stock = outcome(python(PROGRAMS / program, *arguments, runner=STOCK))
-    ours = outcome(python(PROGRAMS / program, *arguments, runner=PYREACTOR))
+def check_same_on_both(
+    program: str | Path, arguments: tuple[str, ...], point: str, through: Sequence[str | Path] = ()
+) -> None:
+    """
+    Run a program on both, and compare what it shows; `point` is in its output.
+
+    `through` is a program that runs it, and that one's options.
+    """
+    command = (*through, PROGRAMS / program, *arguments)
+    stock = outcome(python(*command, runner=STOCK))
+    ours = outcome(python(*command, runner=PYREACTOR))
     assert ours[0] == stock[0]
     assert ours[1] == todays_words(stock[1])
     if twisted.version.major >= 26:

@@ -318,3 +318,18 @@ pyr_engine_refuses(pyr_engine *self, int fd)
 #endif
     return takes ? 0 : errno;
 }
+
+int
+pyr_engine_add(pyr_engine *self, int fd)
+{
+#ifdef __linux__
+    struct epoll_event nothing = {0};
+    bool takes = epoll_ctl(uv_backend_fd(&self->uv), EPOLL_CTL_ADD, fd, &nothing) == 0 ||
+                 errno == EEXIST;
+    return takes ? 0 : errno;
+#else
+    (void)self;
+    (void)fd;
+    return 0;
+#endif
+}

@@ -51,6 +51,11 @@ void pyr_engine_limit(pyr_engine *self, double milliseconds);
  * the events are lost: libuv must be told of them anew. */
 int pyr_engine_refuses(pyr_engine *self, int fd);
 
+/* Have the kernel take this descriptor, for no events yet: 0 or its errno.  In a queue
+ * that another queue watches it takes one file less often than alone (500 times), and
+ * tells so only then. */
+int pyr_engine_add(pyr_engine *self, int fd);
+
 /* Close what is left, once every other handle was closed. */
 void pyr_engine_close(pyr_engine *self);
 

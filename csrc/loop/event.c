@@ -7,6 +7,7 @@
 #include "core/objects.h"
 #include "core/report.h"
 #include "loop/errors.h"
+#include "loop/variables.h"
 
 /* ---- the end of a selectable ---- */
 
@@ -44,7 +45,21 @@ disconnect(Loop *loop, PyObject *selectable, PyObject *why, bool in_read)
 
 /* ---- one event ---- */
 
-/* What stock's _doReadOrWrite does. */
+/* Log what an event raised, and make it the reason to disconnect. */
+static int
+report(Loop *loop, PyObject **why)
+{
+    pyr_loop_state *state = loop->st->loop;
+    if (!loop->guest.is_guest) {
+        return pyr_report_keep(state->event_error, NULL, why);
+    }
+    if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+        return -1; /* asyncio's reactor leaves it to its caller, and connects on */
+    }
+    return pyr_report_keep(state->host_event_error, loop->reactor, why);
+}
+
+/* What stock's _doReadOrWrite does, or asyncio's _readOrWrite. */
 static int
 handle(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops, int events)
 {
@@ -56,7 +71,7 @@ handle(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops, int even
         why = Py_NewRef(in_read ? st->loop->CONNECTION_DONE : st->loop->CONNECTION_LOST);
     } else {
         why = ops->read_and_write(st, selectable, events, &in_read);
-        if (why == NULL && pyr_report_keep(st->loop->event_error, NULL, &why) < 0) {
+        if (why == NULL && report(loop, &why) < 0) {
             return -1;
         }
     }
@@ -86,8 +101,8 @@ log_prefix_of(core_state *st, PyObject *selectable, const pyr_selectable_ops *op
     return Py_NewRef(st->loop->buggy_prefix);
 }
 
-void
-pyr_event_dispatch(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops,
+static void
+handle_with_prefix(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops,
                    int events)
 {
     core_state *st = loop->st;
@@ -106,12 +121,43 @@ pyr_event_dispatch(Loop *loop, PyObject *selectable, const pyr_selectable_ops *o
     Py_DECREF(prefix);
 }
 
+void
+pyr_event_dispatch(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops,
+                   int events, PyObject *context)
+{
+    bool entered = pyr_variables_enter(context);
+    handle_with_prefix(loop, selectable, ops, events);
+    if (entered) {
+        pyr_variables_leave(context);
+    }
+}
+
 static void
 dispatch_watch(pyr_watch *watch, int events)
 {
+    bool writes = !(events & (PYR_READ | PYR_HANG_UP_OF_READER));
     PyObject *selectable = Py_NewRef(watch->selectable);
-    pyr_event_dispatch(watch->loop, selectable, watch->ops, events);
+    PyObject *context = Py_XNewRef(watch->contexts[writes]);
+    pyr_event_dispatch(watch->loop, selectable, watch->ops, events, context);
+    Py_XDECREF(context);
     Py_DECREF(selectable);
+}
+
+/* asyncio has callbacks of their own for reading and writing, and calls both after a
+ * hang-up: reading and writing tell what it is. */
+static void
+dispatch_as_host(pyr_watch *watch, int events)
+{
+    if (events & PYR_HANG_UP) {
+        events = (int)(watch->wanted & (PYR_READ | watch->asked));
+    }
+    if ((events & PYR_READ) && (events & PYR_WRITE)) {
+        dispatch_watch(watch, events & ~PYR_WRITE);
+        events = watch->closing ? 0 : events & ~PYR_READ & (int)watch->wanted;
+    }
+    if (events != 0) {
+        dispatch_watch(watch, events);
+    }
 }
 
 bool
@@ -174,7 +220,9 @@ handle_ready(pyr_watch *watch)
     watch->failed = false;
     if (!watch->closing && watch->wanted != 0) {
         events = events_of(watch, failed, uv_events);
-        if (events != 0) {
+        if (events != 0 && watch->loop->guest.is_guest) {
+            dispatch_as_host(watch, events);
+        } else if (events != 0) {
             dispatch_watch(watch, events);
         }
     }

@@ -5,9 +5,10 @@
 #include "loop/selectable.h"
 
 /* Have a selectable of these operations read, write, or be told that the other side hung
- * up.  What it raises is logged. */
+ * up, in a context of variables, which the caller owns, or NULL.  What it raises is
+ * logged. */
 void pyr_event_dispatch(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops,
-                        int events);
+                        int events, PyObject *context);
 
 /* Handle all that was collected, one after the other; whatever an iterate() in one of
  * them has handled is done.  True if there was any. */

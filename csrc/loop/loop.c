@@ -14,6 +14,7 @@
 #include "loop/errors.h"
 #include "loop/event.h"
 #include "loop/sleep.h"
+#include "loop/variables.h"
 
 static bool
 has_work(Loop *self)
@@ -47,8 +48,8 @@ call_with_reactor(Loop *self, PyObject *function)
     return pyr_drop(PyObject_CallOneArg(function, self->reactor));
 }
 
-int
-pyr_loop_run_due(Loop *self)
+static int
+run_due(Loop *self)
 {
     if (self->threadcalls.count > 0) {
         int more = pyr_threadcalls_run(&self->threadcalls, self->st);
@@ -64,6 +65,22 @@ pyr_loop_run_due(Loop *self)
     }
     return self->just_stopped ? call_with_reactor(self, self->st->loop->fire_shutdown)
                               : 0;
+}
+
+int
+pyr_loop_run_due(Loop *self)
+{
+    bool captured = self->timers.captures; /* they all run in one, and so does the next */
+    PyObject *context = Py_XNewRef(self->timers.context);
+    bool entered = pyr_variables_enter(context);
+    self->timers.captures = false;
+    int status = run_due(self);
+    self->timers.captures = captured;
+    if (entered) {
+        pyr_variables_leave(context);
+    }
+    Py_XDECREF(context);
+    return status;
 }
 
 static int

@@ -45,6 +45,13 @@ typedef struct Loop {
     bool overridden;       /* a method that the main loop calls was replaced */
     bool plain_disconnect; /* _disconnectSelectable is stock's */
 
+    struct {
+        bool is_guest;
+        bool engine_told; /* the host has been told of the engine that there is */
+        double alarm;     /* when the host's alarm rings, by the reactor's clock */
+        PyObject *ready;  /* what the host has to call, if it tells; or NULL */
+    } guest;
+
     pyr_clock clock;
     pyr_timers timers;
     pyr_threadcalls threadcalls;

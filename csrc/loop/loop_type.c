@@ -6,6 +6,7 @@
 
 #include "core/report.h"
 #include "loop/delayed_call.h"
+#include "loop/guest.h"
 #include "loop/selectable.h"
 #include "loop/sleep.h"
 #include "loop/whole.h"
@@ -289,7 +290,52 @@ loop_forked(Loop *self, PyObject *Py_UNUSED(ignored))
         self->engine_lost = true;
         pyr_watches_forget_ready(&self->watches);
     }
+    self->wake.sent =
+        self->wake.away; /* the host in this process gives a turn by itself */
     Py_RETURN_NONE;
+}
+
+/* ---- under a host ---- */
+
+PyDoc_STRVAR(
+    enter_doc,
+    "enter($self, ready, /)\n--\n\n"
+    "Become the guest of another event loop, or tell it of a new engine.\n\n"
+    "ready: a deque that is empty where that loop has nothing to call at once, or\n"
+    "None if it does not tell.  Returns the descriptor (int) that it is to watch\n"
+    "for readability: turn(True) is to be called then.  Raises OSError if there\n"
+    "is none.");
+
+static PyObject *
+loop_enter(Loop *self, PyObject *ready)
+{
+    int fd = pyr_guest_enter(self, ready);
+    return fd < 0 ? NULL : PyLong_FromLong(fd);
+}
+
+PyDoc_STRVAR(
+    turn_doc,
+    "turn($self, ready, /)\n--\n\n"
+    "Do what is to be done, without sleeping.\n\n"
+    "ready (bool): whether the descriptor is readable.  Returns None, or in how\n"
+    "many seconds (float) the host is to call ring(); for 0.0, it is to call\n"
+    "enter() if engine_told is false, and turn(False) soon.  Raises what neither\n"
+    "Twisted's log nor the program has taken.");
+
+static PyObject *
+loop_turn(Loop *self, PyObject *ready)
+{
+    return pyr_guest_turn(self, ready == Py_True);
+}
+
+PyDoc_STRVAR(ring_doc, "ring($self)\n--\n\n"
+                       "The host's alarm rang, for which turn() had asked: turn(False).");
+
+static PyObject *
+loop_ring(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    self->guest.alarm = INFINITY;
+    return pyr_guest_turn(self, false);
 }
 
 static PyMethodDef loop_methods[] = {
@@ -313,6 +359,9 @@ static PyMethodDef loop_methods[] = {
     {"writers", (PyCFunction)loop_writers, METH_NOARGS, writers_doc},
     {"changed", (PyCFunction)loop_changed, METH_NOARGS, changed_doc},
     {"forked", (PyCFunction)loop_forked, METH_NOARGS, forked_doc},
+    {"enter", (PyCFunction)loop_enter, METH_O, enter_doc},
+    {"turn", (PyCFunction)loop_turn, METH_O, turn_doc},
+    {"ring", (PyCFunction)loop_ring, METH_NOARGS, ring_doc},
     {NULL},
 };
 
@@ -357,6 +406,7 @@ loop_traverse(Loop *self, visitproc visit, void *arg)
     Py_VISIT(self->reactor);
     Py_VISIT(self->pending_exc);
     Py_VISIT(self->clock.builtin);
+    Py_VISIT(self->guest.ready);
     int result = pyr_timers_traverse(&self->timers, visit, arg);
     if (result == 0) {
         result = pyr_threadcalls_traverse(&self->threadcalls, visit, arg);
@@ -383,6 +433,7 @@ loop_clear(Loop *self)
     Py_CLEAR(self->reactor);
     Py_CLEAR(self->pending_exc);
     Py_CLEAR(self->clock.builtin);
+    Py_CLEAR(self->guest.ready);
     return 0;
 }
 
@@ -416,6 +467,8 @@ static PyMemberDef loop_members[] = {
      PyDoc_STR("bool: _disconnectSelectable is Twisted's own.")},
     {"clock_known", T_BOOL, offsetof(Loop, clock.known), 0,
      PyDoc_STR("bool: set to False when the reactor itself gets or loses `seconds`.")},
+    {"engine_told", T_BOOL, offsetof(Loop, guest.engine_told), READONLY,
+     PyDoc_STR("bool: enter() has told of the descriptor that there is now.")},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Loop, weakrefs), READONLY, NULL},
     {NULL},
 };

@@ -193,3 +193,19 @@ pyr_sleep_until_ready(Loop *self, double delay)
     }
     return 0;
 }
+
+int
+pyr_sleep_by_host(Loop *self)
+{
+    if (self->watches.changed_head == NULL && !self->watches.due && !self->engine_lost) {
+        return 0;
+    }
+    if (pyr_whole_make(self) < 0) {
+        return -1;
+    }
+    tell_changes(self);
+    if (self->watches.due && self->engine != NULL) {
+        collect(self);
+    }
+    return 0;
+}

@@ -10,4 +10,8 @@
  * kept for the end of the iteration; -1 with an exception set if there is no engine. */
 int pyr_sleep_until_ready(Loop *loop, double delay);
 
+/* Prepare for a sleep of the host's on the engine's kernel queue: tell the kernel of what
+ * changed.  What is ready meanwhile is collected.  -1: an exception is set. */
+int pyr_sleep_by_host(Loop *loop);
+
 #endif

@@ -26,13 +26,15 @@
     X(context_stack)                                                 \
     X(due_time)                                                      \
     X(fire_shutdown)                                                 \
+    X(host_event_error)                                              \
     X(iterate_by_methods)                                            \
     X(lose_later)                                                    \
     X(main_loop_error)                                               \
     X(poll_continuously)                                             \
     X(stop_polling)                                                  \
     X(thread_call_error)                                             \
-    X(timed_call_error)
+    X(timed_call_error)                                              \
+    X(turn_by_methods)
 
 typedef struct pyr_loop_state {
     PyTypeObject *loop_type;

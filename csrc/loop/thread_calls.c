@@ -3,6 +3,7 @@
 #include "loop/state.h"
 #include "core/call.h"
 #include "core/report.h"
+#include "loop/variables.h"
 
 static int
 ring_grow(pyr_threadcalls *self)
@@ -23,18 +24,29 @@ ring_grow(pyr_threadcalls *self)
     return 0;
 }
 
+static void
+threadcall_release(pyr_threadcall *call)
+{
+    Py_CLEAR(call->func);
+    Py_CLEAR(call->args);
+    Py_CLEAR(call->kwargs);
+    Py_CLEAR(call->context);
+}
+
 int
 pyr_threadcalls_add(pyr_threadcalls *self, PyObject *const *args, Py_ssize_t nargs,
                     PyObject *kwnames)
 {
-    pyr_threadcall call = {NULL, NULL, NULL};
+    pyr_threadcall call = {0};
     if (pyr_pack_arguments(args + 1, nargs - 1, kwnames, &call.args, &call.kwargs) < 0) {
         return -1;
     }
+    if (self->as_timed) {
+        call.context = pyr_variables_capture();
+    }
     /* Packing may have run a collection, so the queue is looked at only now. */
     if (self->count == self->capacity && ring_grow(self) < 0) {
-        Py_XDECREF(call.args);
-        Py_XDECREF(call.kwargs);
+        threadcall_release(&call);
         return -1;
     }
     call.func = Py_NewRef(args[0]);
@@ -52,12 +64,24 @@ ring_pop(pyr_threadcalls *self)
     return call;
 }
 
-static void
-threadcall_release(pyr_threadcall *call)
+static int
+report_thread_call(core_state *st, bool as_timed)
 {
-    Py_CLEAR(call->func);
-    Py_CLEAR(call->args);
-    Py_CLEAR(call->kwargs);
+    return as_timed ? pyr_report(st->loop->timed_call_error, Py_None)
+                    : pyr_report(st->loop->thread_call_error, NULL);
+}
+
+static int
+threadcall_run(pyr_threadcall *call, core_state *st, bool as_timed)
+{
+    bool entered = pyr_variables_enter(call->context);
+    PyObject *result = pyr_call_packed(call->func, call->args, call->kwargs);
+    int status = result == NULL ? report_thread_call(st, as_timed) : 0;
+    Py_XDECREF(result);
+    if (entered) {
+        pyr_variables_leave(call->context);
+    }
+    return status;
 }
 
 int
@@ -66,13 +90,11 @@ pyr_threadcalls_run(pyr_threadcalls *self, core_state *st)
     /* A call queued by one of these calls waits for the next iteration, as in stock. */
     for (size_t left = self->count; left > 0 && self->count > 0; left--) {
         pyr_threadcall call = ring_pop(self);
-        PyObject *result = pyr_call_packed(call.func, call.args, call.kwargs);
-        if (result == NULL && pyr_report(st->loop->thread_call_error, NULL) < 0) {
-            threadcall_release(&call);
+        int status = threadcall_run(&call, st, self->as_timed);
+        threadcall_release(&call);
+        if (status < 0) {
             return -1;
         }
-        Py_XDECREF(result);
-        threadcall_release(&call);
     }
     return self->count > 0 ? 1 : 0;
 }
@@ -85,6 +107,7 @@ pyr_threadcalls_traverse(pyr_threadcalls *self, visitproc visit, void *arg)
         Py_VISIT(call->func);
         Py_VISIT(call->args);
         Py_VISIT(call->kwargs);
+        Py_VISIT(call->context);
     }
     return 0;
 }

@@ -4,10 +4,13 @@
 
 #include "core/core.h"
 
+#include <stdbool.h>
+
 typedef struct {
     PyObject *func;
-    PyObject *args;   /* tuple, or NULL for none */
-    PyObject *kwargs; /* dict, or NULL for none */
+    PyObject *args;    /* tuple, or NULL for none */
+    PyObject *kwargs;  /* dict, or NULL for none */
+    PyObject *context; /* of variables, or NULL; see variables.h */
 } pyr_threadcall;
 
 typedef struct {
@@ -15,6 +18,8 @@ typedef struct {
     size_t capacity; /* a power of two, or 0 */
     size_t head;
     size_t count;
+    /* To asyncio's reactor a call is a timed one, in the context of its caller. */
+    bool as_timed;
 } pyr_threadcalls;
 
 /* Add a call made by METH_FASTCALL | METH_KEYWORDS arguments (func first). */

@@ -7,6 +7,7 @@
 #include "core/attribute.h"
 #include "core/report.h"
 #include "core/call.h"
+#include "loop/variables.h"
 
 /* ---- the entries ---- */
 
@@ -20,7 +21,12 @@ pyr_timers_push(DelayedCall *call)
     }
     Py_INCREF(call);
     call->number = self->next_number++;
-    pyr_wake_notice(self->wake);
+    if (self->heap.entries[0].number == call->number) { /* earlier than all others */
+        pyr_wake_notice(self->wake);
+        if (self->captures) {
+            Py_XSETREF(self->context, pyr_variables_capture());
+        }
+    }
     return 0;
 }
 
@@ -194,6 +200,7 @@ pyr_timers_list(pyr_timers *self)
 int
 pyr_timers_traverse(pyr_timers *self, visitproc visit, void *arg)
 {
+    Py_VISIT(self->context);
     for (size_t i = 0; i < self->heap.count; i++) {
         PyObject *call = (PyObject *)self->heap.entries[i].call;
         if (PyObject_GC_IsTracked(call)) {
@@ -216,5 +223,6 @@ pyr_timers_clear(pyr_timers *self)
     }
     PyMem_Free(self->heap.entries);
     self->heap = (pyr_heap){0};
+    Py_CLEAR(self->context);
     self->stale = 0;
 }

@@ -26,6 +26,8 @@ typedef struct {
     size_t stale; /* entries of cancelled or moved calls */
     uint64_t next_order;
     uint64_t next_number;
+    bool captures;     /* who makes the earliest call has the calls run in its context */
+    PyObject *context; /* the last one that did; see variables.h */
 } pyr_timers;
 
 typedef struct DelayedCall {
@@ -66,6 +68,14 @@ int pyr_timers_run(pyr_timers *self);
 /* Seconds until the next call is due (0 if it is), or INFINITY if none is scheduled.
  * -1: the reactor's clock raised. */
 int pyr_timers_delay(pyr_timers *self, double *delay);
+
+/* When the next call is due, by the reactor's clock; right after pyr_timers_delay, and if
+ * one is scheduled. */
+static inline double
+pyr_timers_first_time(const pyr_timers *self)
+{
+    return self->heap.entries[0].time;
+}
 
 /* reactor.getDelayedCalls: a new list of the active calls. */
 PyObject *pyr_timers_list(pyr_timers *self);

@@ -11,7 +11,8 @@
 typedef struct {
     pyr_engine **engine; /* where the loop has its engine */
     bool asleep;         /* from before the GIL is given up until it is taken back */
-    bool sent;           /* a wake-up is on its way to the sleeper */
+    bool away;           /* between two turns that a host gives; see guest.h */
+    bool sent;           /* a wake-up is on its way to the sleeper, or to the host */
     bool woken;          /* the next iteration must not sleep */
 } pyr_wake;
 
@@ -19,11 +20,12 @@ typedef struct {
  */
 void pyr_wake_up(pyr_wake *self);
 
-/* The loop got something to do: another thread's doing ends its sleep. */
+/* The loop got something to do: another thread's doing ends its sleep, and anybody's has
+ * the host give it a turn. */
 static inline void
 pyr_wake_notice(pyr_wake *self)
 {
-    if (self->asleep) {
+    if (self->asleep || self->away) {
         pyr_wake_up(self);
     }
 }

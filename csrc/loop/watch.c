@@ -9,6 +9,7 @@
 
 #include "loop/errors.h"
 #include "loop/loop.h"
+#include "loop/variables.h"
 
 /* ---- a watch's life ---- */
 
@@ -123,6 +124,31 @@ pyr_watch_ask(pyr_watch *self, unsigned asked)
     }
 }
 
+/* The context in which an event that is wanted from now on, or no more, is handled. */
+static void
+renew_context(pyr_watch *self, unsigned event)
+{
+    PyObject **context = &self->contexts[event == PYR_WRITE];
+    PyObject *captured = self->wanted & event ? pyr_variables_capture() : NULL;
+    if (!(self->wanted & event)) { /* the collector may have run */
+        Py_CLEAR(captured);
+    }
+    Py_XSETREF(*context, captured);
+}
+
+static void
+renew_contexts(pyr_watch *self, unsigned changed)
+{
+    self->uses++;
+    if (changed & PYR_READ) {
+        renew_context(self, PYR_READ);
+    }
+    if (changed & PYR_WRITE) {
+        renew_context(self, PYR_WRITE);
+    }
+    pyr_watch_release(self);
+}
+
 void
 pyr_watch_want(pyr_watch *self, PyObject *selectable, unsigned wanted, unsigned asked)
 {
@@ -131,8 +157,12 @@ pyr_watch_want(pyr_watch *self, PyObject *selectable, unsigned wanted, unsigned 
     if (wanted == self->wanted && selectable == self->selectable) {
         return;
     }
+    unsigned changed = self->wanted ^ wanted;
     self->wanted = wanted;
     self->selectable = wanted != 0 ? Py_NewRef(selectable) : selectable;
+    if (self->loop->guest.is_guest) {
+        renew_contexts(self, changed);
+    }
     Py_XDECREF(owned);
 }
 
@@ -181,10 +211,11 @@ pyr_watch_close(pyr_watch *self)
     }
     self->closing = true;
     PyObject *owned = self->wanted != 0 ? self->selectable : NULL;
+    PyObject *reads_in = self->contexts[0], *writes_in = self->contexts[1];
     if (pyr_watches_get(&loop->watches, self->fd) == self) {
         loop->watches.by_fd[self->fd] = NULL;
     }
-    self->selectable = NULL;
+    self->selectable = self->contexts[0] = self->contexts[1] = NULL;
     self->wanted = self->asked = 0;
     if (!self->has_handle) {
         pyr_watch_release(self);
@@ -197,6 +228,8 @@ pyr_watch_close(pyr_watch *self)
         close_handle(self);
     }
     Py_XDECREF(owned);
+    Py_XDECREF(reads_in);
+    Py_XDECREF(writes_in);
 }
 
 /* ---- collecting ---- */
@@ -317,8 +350,13 @@ start_handle(pyr_watch *self)
     /* Of a descriptor that the kernel does not take, libuv aborts the process. */
     int status = self->has_handle ? -pyr_engine_refuses(self->loop->engine, self->fd)
                                   : init_handle(self);
-    return status < 0 ? status
-                      : uv_poll_start(&self->handle, uv_events_for(self), on_poll);
+    if (status == 0) {
+        status = uv_poll_start(&self->handle, uv_events_for(self), on_poll);
+    }
+    if (status == 0 && self->loop->guest.is_guest) {
+        status = -pyr_engine_add(self->loop->engine, self->fd);
+    }
+    return status;
 }
 
 /* One that was closed behind our back, or is a file by now, is not watched any more;
@@ -431,6 +469,8 @@ pyr_watches_traverse(pyr_watches *self, visitproc visit, void *arg)
     for (int fd = 0; fd < self->capacity; fd++) {
         if (self->by_fd[fd] != NULL && self->by_fd[fd]->wanted != 0) {
             Py_VISIT(self->by_fd[fd]->selectable);
+            Py_VISIT(self->by_fd[fd]->contexts[0]);
+            Py_VISIT(self->by_fd[fd]->contexts[1]);
         }
     }
     return 0;

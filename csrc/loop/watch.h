@@ -76,7 +76,8 @@ typedef struct pyr_watch {
     uv_poll_t handle;
     struct Loop *loop; /* borrowed; the loop closes its watches first */
     const pyr_selectable_ops *ops;
-    PyObject *selectable; /* strong while something is wanted */
+    PyObject *selectable;  /* strong while something is wanted */
+    PyObject *contexts[2]; /* in which it reads and writes; see variables.h */
     struct pyr_watch *next_changed, *next_closed, *next_ready;
     int fd;
     uint16_t uses; /* 1 until closed, 1 while changed, 1 while ready, and callers' */

@@ -10,6 +10,7 @@ static int
 open_engine(Loop *self)
 {
     int error = 0;
+    self->guest.engine_told = false;
     self->engine = pyr_engine_open(&error);
     if (self->engine == NULL) {
         pyr_errors_set(error);
@@ -41,7 +42,7 @@ fork_engine(Loop *self)
         abandon_engine(self);
         return open_engine(self);
     }
-    self->forked = false;
+    self->forked = self->guest.engine_told = false;
     pyr_watches_renew(self, false);
     return 0;
 }
@@ -113,6 +114,7 @@ pyr_whole_close(Loop *self)
     if (self->engine != NULL && !engine_is_whole(self)) {
         abandon_engine(self);
     }
+    self->wake.away = false;
     self->closed = true; /* first: destructors that run below must not add to it */
     pyr_watches_close_all(self);
     if (self->engine != NULL) {

@@ -179,7 +179,9 @@ stream_flush(Selectable *op)
         /* It fails again below, where the error is logged and the connection lost. */
         PyErr_Clear();
     }
-    pyr_event_dispatch(loop, (PyObject *)self, self->ops, PYR_WRITE);
+    PyObject *context = self->watch == NULL ? NULL : Py_XNewRef(self->watch->contexts[1]);
+    pyr_event_dispatch(loop, (PyObject *)self, self->ops, PYR_WRITE, context);
+    Py_XDECREF(context);
     return true;
 }
 

@@ -1,10 +1,11 @@
 """
 The reactor part: programs that ask for Twisted's default reactor, or by name for epoll,
-poll or select, get ``pyreactor.reactor.PyReactor``.  On it, ``StandardIO`` reads and writes in C;
+poll or select, get ``pyreactor.reactor.PyReactor``, and those that ask for asyncio's get
+``pyreactor.asyncioreactor.AsyncioReactor``.  On both, ``StandardIO`` reads and writes in C;
 ``SerialPort`` does on any reactor.
 
-A program that asks for another one (asyncio, glib, …) integrates with a foreign event
-loop and gets what it asked for.  So does one in which gevent or eventlet has replaced the functions
+A program that asks for another one (glib, gtk, …) runs on another event loop, and gets what it
+asked for.  So does one in which gevent or eventlet has replaced the functions
 of the module :mod:`select`: the stock reactor, which waits by these, lets other greenlets run.
 """
 
@@ -28,12 +29,15 @@ _CLASSES = {
 }
 TARGETS = (
     "twisted.internet.default",
+    "twisted.internet.asyncioreactor",
     *_CLASSES,
     "twisted.internet._posixstdio",
     "twisted.internet._posixserialport",
     "twisted.internet.serialport",
 )
 
+# The class in the module asyncioreactor.
+_ASYNCIO = "AsyncioSelectorReactor"
 # Where Twisted's own SerialPort is.
 _SERIAL = "twisted.internet._posixserialport"
 # Marks our install functions, whichever module they were copied to.
@@ -47,10 +51,7 @@ def _install_function(stock: Callable[[], None]) -> Callable[[], None]:
     @wraps(stock)
     def install() -> None:
         part = hook.current.parts["reactor"]
-        replaced = why_cooperative()
-        if replaced is not None:
-            if part.why_stock is None:
-                part.stay_stock(replaced)
+        if _is_cooperative():
             stock()
             return
         try:
@@ -63,6 +64,15 @@ def _install_function(stock: Callable[[], None]) -> Callable[[], None]:
 
     setattr(install, _MARK, True)
     return install
+
+
+def _is_cooperative() -> bool:
+    """Whether the stock reactor is to be used for the reason that `why_cooperative` gives."""
+    part = hook.current.parts["reactor"]
+    replaced = why_cooperative()
+    if replaced is not None and part.why_stock is None:
+        part.stay_stock(replaced)
+    return replaced is not None
 
 
 def why_cooperative() -> str | None:
@@ -85,7 +95,10 @@ def _class_of(install: Callable[[], None]) -> type | None:
 
 
 def activate(module: ModuleType) -> None:
-    """Replace ``module.install``, the pipes of ``StandardIO``, or ``SerialPort``."""
+    """
+    Replace ``module.install``, the pipes of ``StandardIO``, or ``SerialPort``; or what is made by
+    calling ``AsyncioSelectorReactor``.
+    """
     # Where the C code cannot be loaded, this raises and the stock reactor stays.
     import_module("pyreactor._core")
 
@@ -93,8 +106,54 @@ def activate(module: ModuleType) -> None:
         _replace_serial_port(module)
     elif hasattr(module, "StandardIO"):
         _replace_pipes(module)
+    elif hasattr(module, _ASYNCIO):
+        _replace_new(getattr(module, _ASYNCIO))
     elif not hasattr(module.install, _MARK):
         module.install = _install_function(module.install)  # type: ignore[attr-defined]
+
+
+def _replace_new(stock: Any) -> None:
+    """
+    Have calls of Twisted's class make a reactor of ours; classes made of it make what they did.
+
+    Programs make the reactor in this way, and compare the class: it has to stay what it is.
+    """
+    if _MARK in vars(stock):
+        return
+    made: list[type] = []
+
+    def new(cls: type, *args: object, **kwargs: object) -> Any:
+        if cls is stock and not _is_cooperative():
+            try:
+                if not made:
+                    made.append(_asyncio_class(stock))
+                return object.__new__(made[0])
+            except Exception as error:
+                hook.current.parts["reactor"].fail(error)
+        return object.__new__(cls)
+
+    stock.__new__ = new
+    setattr(stock, _MARK, True)
+
+
+def _asyncio_class(stock: Any) -> type:
+    """The class of reactors that programs take for `stock`."""
+    from pyreactor.asyncioreactor import AsyncioReactor
+    from pyreactor.reactor import inPlaceOf
+
+    def refused(self: Any, error: Exception) -> None:
+        event_loop = self._asyncioEventloop
+        self.__dict__.clear()
+        self.__class__ = stock
+        stock.__init__(self, event_loop)  # which may well refuse, too, in its own words
+        name = f"{type(event_loop).__module__}.{type(event_loop).__qualname__}"
+        why = f"{name}.add_reader refused our descriptor: {type(error).__name__}: {error}"
+        hook.current.parts["reactor"].stay_stock(why)
+
+    kind: Any = inPlaceOf(stock, AsyncioReactor)
+    kind._refused = refused
+    made: type = kind
+    return made
 
 
 def _replace_pipes(module: Any) -> None:

@@ -35,6 +35,11 @@ def event_error(prefix: str | None = None) -> None:
         log.err(system=prefix)
 
 
+def host_event_error(reactor: Any) -> None:
+    """Log an exception out of an event handler, as ``AsyncioSelectorReactor._readOrWrite`` does."""
+    reactor._log.failure(None)
+
+
 def timed_call_error(creator: Sequence[str] | None) -> None:
     """
     Log an exception out of a timed call.
@@ -135,6 +140,18 @@ def iterate_by_methods(reactor: Any) -> None:
     reactor.runUntilCurrent()
     delay = reactor.timeout()
     reactor.doIteration(reactor.running and delay)
+
+
+def turn_by_methods(reactor: Any) -> float | None:
+    """
+    One turn under a host, without sleeping, by the reactor's own methods.
+
+    :return: seconds until the next timed call is due, or None if there is none.
+    """
+    reactor._loop.doIteration(0)
+    reactor.runUntilCurrent()
+    delay: float | None = reactor.timeout()
+    return delay
 
 
 def fire_shutdown(reactor: Any) -> None:

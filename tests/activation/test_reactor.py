@@ -103,19 +103,6 @@ class TestUnderTheRunner:
         )
         assert output == ("False False False False False\nTrue True 3\nTrue True False True\n")
 
-    def test_asyncio_stays_asyncio(self) -> None:
-        output = run(
-            """
-            import asyncio
-            from twisted.internet import asyncioreactor
-            asyncioreactor.install(asyncio.new_event_loop())
-            from twisted.internet import reactor
-            print(type(reactor).__qualname__)
-            """,
-            runner=PYREACTOR,
-        )
-        assert output == "AsyncioSelectorReactor\n"
-
     @pytest.mark.parametrize("first", ["default", "epollreactor", "asyncioreactor"])
     @pytest.mark.parametrize("second", ["epollreactor", "selectreactor", "asyncioreactor"])
     def test_second_install_raises_as_in_stock(

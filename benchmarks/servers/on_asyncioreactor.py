@@ -1,0 +1,11 @@
+"""Run an unchanged Twisted script on asyncioreactor, on a new loop of the standard library's."""
+
+import asyncio
+import runpy
+import sys
+
+from twisted.internet import asyncioreactor
+
+asyncioreactor.install(asyncio.new_event_loop())
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")

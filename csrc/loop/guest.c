@@ -1,0 +1,140 @@
+/* Turns that another event loop gives to ours; see guest.h. */
+#include "loop/guest.h"
+#include "loop/state.h"
+
+#include <math.h>
+
+#include "loop/sleep.h"
+#include "loop/whole.h"
+
+/* How much the loop does before the host has its turn. */
+#define MOST_ROUNDS 8
+#define LONGEST_TURN 0.001 /* seconds, after which no further round begins */
+
+static bool
+has_more(Loop *self)
+{
+    return self->wake.woken || self->just_stopped || self->pending_exc != NULL ||
+           self->threadcalls.count > 0 || self->watches.ready_head != NULL ||
+           pyr_flush_is_due(&self->flush) || !self->guest.engine_told;
+}
+
+int
+pyr_guest_enter(Loop *self, PyObject *ready)
+{
+    if (pyr_whole_make(self) < 0) {
+        return -1;
+    }
+    self->guest.engine_told = true;
+    if (!self->guest.is_guest) {
+        self->guest.is_guest = self->wake.away = true;
+        self->timers.captures = self->threadcalls.as_timed = true;
+        self->guest.alarm = INFINITY;
+        self->guest.ready = ready == Py_None ? NULL : Py_NewRef(ready);
+        if (has_more(self) || self->timers.heap.count > 0) {
+            pyr_wake_up(&self->wake);
+        }
+    }
+    return uv_backend_fd(&self->engine->uv);
+}
+
+/* Has the host nothing else to do?  Only loops of asyncio's own tell. */
+static bool
+host_is_idle(Loop *self)
+{
+    return self->guest.ready != NULL && PyObject_Size(self->guest.ready) == 0;
+}
+
+/* Handle what is ready, run what is due, in asyncio's order, and send what is written. */
+static int
+take_round(Loop *self)
+{
+    if (pyr_logcontext_enter(self->st, &self->logcontext) < 0 ||
+        pyr_loop_iterate(self, 0) < 0 || pyr_loop_run_due(self) < 0) {
+        return -1;
+    }
+    pyr_flush_run(self);
+    return pyr_sleep_by_host(self);
+}
+
+/* Seconds until there is something to do. */
+static int
+next_delay(Loop *self, double *delay)
+{
+    *delay = 0.0;
+    return has_more(self) ? 0 : pyr_timers_delay(&self->timers, delay);
+}
+
+/* Rounds, as long as there is something to do, the host has nothing, and the reactor was
+ * not stopped; but not so many that descriptors which the host watches, and its timed
+ * calls, would wait for long. */
+static int
+take_rounds(Loop *self, double *delay)
+{
+    double began = 0.0;
+    for (int round = 1;; round++) {
+        if (take_round(self) < 0 || next_delay(self, delay) < 0) {
+            return -1;
+        }
+        began = round == 1 ? self->clock.last : began;
+        if (*delay > 0.0 || round == MOST_ROUNDS || !self->started ||
+            !host_is_idle(self) || !(self->clock.last - began < LONGEST_TURN)) {
+            return 0;
+        }
+    }
+}
+
+/* The host's alarm rings early enough, unless a timed call is due before.  Where it rings
+ * too early, the turn that follows sets the next one. */
+static PyObject *
+set_alarm(Loop *self, double delay)
+{
+    if (delay > 0.0) {
+        bool any = !isinf(delay);
+        double due = any ? pyr_timers_first_time(&self->timers) : INFINITY;
+        if (due >= self->guest.alarm) {
+            Py_RETURN_NONE;
+        }
+        self->guest.alarm = due;
+    }
+    return PyFloat_FromDouble(fmin(delay, PYR_LONGEST_SLEEP));
+}
+
+/* One round where the reactor's methods are others than PyReactor's; the alarm is set
+ * anew each time, as its timeout() has it. */
+static int
+take_round_by_methods(Loop *self, PyObject **delay)
+{
+    *delay = PyObject_CallOneArg(self->st->loop->turn_by_methods, self->reactor);
+    self->guest.alarm = INFINITY;
+    if (*delay == NULL) {
+        return -1;
+    }
+    pyr_flush_run(self);
+    if (pyr_sleep_by_host(self) < 0) {
+        Py_CLEAR(*delay);
+        return -1;
+    }
+    if (has_more(self)) {
+        Py_SETREF(*delay, PyFloat_FromDouble(0.0));
+    }
+    return 0;
+}
+
+PyObject *
+pyr_guest_turn(Loop *self, bool is_ready)
+{
+    double seconds = 0.0;
+    PyObject *delay = NULL;
+    self->wake.away = self->wake.sent = false;
+    self->collected |= is_ready;
+    int status = self->overridden ? take_round_by_methods(self, &delay)
+                                  : take_rounds(self, &seconds);
+    self->wake.away = true;
+    if (status < 0) {
+        pyr_wake_up(&self->wake); /* the rest is for another turn */
+        return NULL;
+    }
+    self->wake.sent = delay == NULL && seconds == 0.0;
+    return delay != NULL ? delay : set_alarm(self, seconds);
+}

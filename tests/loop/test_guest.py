@@ -1,0 +1,388 @@
+"""A loop that is the guest of asyncio's: its turns, its alarm, and what leads to one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+# These choose a reactor for the process that imports them: none may be asked for here.
+from twisted.internet import protocol
+
+from pyreactor.asyncioreactor import AsyncioReactor
+
+
+class Counting(asyncio.SelectorEventLoop):
+    """An event loop that counts what it is asked for: timers by the reactor, and calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+        self.soon = 0
+
+    def call_later(self, delay: float, callback: Any, *args: Any, **kw: Any) -> Any:
+        if isinstance(getattr(callback, "__self__", None), AsyncioReactor):
+            self.asked.append(round(delay, 1))
+        return super().call_later(delay, callback, *args, **kw)
+
+    def call_soon(self, callback: Any, *args: Any, **kw: Any) -> Any:
+        self.soon += 1
+        return super().call_soon(callback, *args, **kw)
+
+
+class Least:
+    """Only what an event loop has to have, over one of asyncio's."""
+
+    def __init__(self) -> None:
+        own = asyncio.SelectorEventLoop()
+        self.add_reader = own.add_reader
+        self.remove_reader = own.remove_reader
+        self.call_later = own.call_later
+        self.call_soon = own.call_soon
+        self.run_forever = own.run_forever
+        self.stop = own.stop
+        self.time = own.time
+        self.close = own.close
+
+
+@pytest.fixture(params=[asyncio.SelectorEventLoop, Counting, Least])
+def loop(request: pytest.FixtureRequest) -> Iterator[Any]:
+    made = request.param()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def counting() -> Iterator[Counting]:
+    made = Counting()
+    yield made
+    made.close()
+
+
+def run(reactor: Any) -> None:
+    """Until it is stopped; what hangs ends after a while, and fails."""
+    late: list[int] = []
+    guard = reactor.callLater(60, lambda: (late.append(1), reactor.crash()))
+    reactor.run(installSignalHandlers=False)
+    if guard.active():
+        guard.cancel()
+    assert not late
+
+
+class Echo(protocol.Protocol):
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(data)
+
+
+class Keeping(protocol.Protocol):
+    """Keeps what comes, and calls a function when that is so much."""
+
+    def __init__(self, size: int, then: Callable[[], object]) -> None:
+        self.size, self.then, self.received = size, then, b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+        if len(self.received) == self.size:
+            self.then()
+
+
+def connected(reactor: Any, client: Any) -> Any:
+    factory: Any = protocol.Factory.forProtocol(Echo)
+    factory.noisy = False
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    made: Any = protocol.ClientFactory()
+    made.noisy = False
+    made.protocol = lambda: client
+    reactor.connectTCP("127.0.0.1", port.getHost().port, made)
+    return port
+
+
+def test_what_asyncios_callbacks_write_is_sent(loop: Any) -> None:
+    """Without anything else that happens."""
+    reactor = AsyncioReactor(loop)
+    client = Keeping(6, reactor.stop)
+    client.connectionMade = lambda: loop.call_later(  # type: ignore[method-assign]
+        0.01,
+        lambda: (client.transport.write(b"abc"), loop.call_soon(client.transport.write, b"def")),
+    )
+    connected(reactor, client)
+    run(reactor)
+    assert client.received == b"abcdef"
+
+
+def test_what_asyncios_callbacks_call_later_is_called(loop: Any) -> None:
+    reactor = AsyncioReactor(loop)
+    seen: list[str] = []
+
+    def callback() -> None:
+        reactor.callLater(0.02, lambda: (seen.append("second"), reactor.stop()))
+        reactor.callLater(0.01, seen.append, "first")
+        reactor.callLater(0, seen.append, "at once")
+
+    loop.call_soon(callback)
+    run(reactor)
+    assert seen == ["at once", "first", "second"]
+
+
+def test_a_thread_wakes_it(loop: Any) -> None:
+    reactor = AsyncioReactor(loop)
+    here = threading.get_ident()
+    seen: list[int] = []
+
+    def begin() -> None:
+        def call() -> None:
+            for number in range(100):
+                reactor.callFromThread(seen.append, number)
+            reactor.callFromThread(lambda: (seen.append(threading.get_ident()), reactor.stop()))
+
+        threading.Thread(target=call).start()
+
+    reactor.callWhenRunning(begin)
+    run(reactor)
+    assert seen == [*range(100), here]
+
+
+def test_the_alarm_is_set_for_the_earliest_call_only(counting: Counting) -> None:
+    """And again when it rings and there is a later one."""
+    reactor = AsyncioReactor(counting)
+    counting.run_until_complete(asyncio.sleep(0))
+    for delay in (50.0, 40.0, 45.0, 60.0):
+        reactor.callLater(delay, lambda: None)
+        counting.run_until_complete(_turns())
+    assert counting.asked == [50.0, 40.0]
+    reactor.callLater(30.0, lambda: None).cancel()
+    counting.run_until_complete(_turns())
+    assert counting.asked == [50.0, 40.0]
+    reactor.callLater(0.2, lambda: None)
+    counting.run_until_complete(asyncio.wait_for(_until(lambda: len(counting.asked) == 4), 60))
+    assert counting.asked[:3] == [50.0, 40.0, 0.2]
+    assert 30 < counting.asked[3] < 40
+    for call in reactor.getDelayedCalls():
+        call.cancel()
+
+
+async def _turns() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+def test_many_hops_need_few_iterations(counting: Counting) -> None:
+    """Where the event loop tells that it has nothing to call."""
+    reactor = AsyncioReactor(counting)
+    left = [800]
+
+    def hop() -> None:
+        left[0] -= 1
+        if left[0]:
+            reactor.callLater(0, hop)
+        else:
+            reactor.stop()
+
+    reactor.callLater(0, hop)
+    run(reactor)
+    assert counting.soon < 400
+
+
+def test_asyncios_callbacks_have_their_turn_between_hops(loop: Any) -> None:
+    reactor = AsyncioReactor(loop)
+    seen: list[str] = []
+
+    def hop(left: int) -> None:
+        seen.append("hop")
+        if left:
+            reactor.callLater(0, hop, left - 1)
+        else:
+            reactor.stop()
+
+    def step() -> None:
+        seen.append("step")
+        if "hop" not in seen or seen.count("hop") < 100:
+            loop.call_soon(step)
+
+    loop.call_soon(step)
+    reactor.callLater(0, hop, 100)
+    run(reactor)
+    together = "".join("h" if each == "hop" else "s" for each in seen)
+    assert "hh" not in together
+
+
+class Out(BaseException):
+    pass
+
+
+def test_what_is_no_exception_leaves_the_reactor_as_in_stock() -> None:
+    loop = asyncio.SelectorEventLoop()
+    reactor = AsyncioReactor(loop)
+
+    class Raising(protocol.Protocol):
+        def dataReceived(self, data: bytes) -> None:
+            raise KeyboardInterrupt
+
+    client = Raising()
+    client.connectionMade = lambda: client.transport.write(b"x")  # type: ignore[method-assign]
+    connected(reactor, client)
+    with pytest.raises(KeyboardInterrupt):
+        run(reactor)
+    assert client.connected
+    reactor.callLater(0, reactor.crash)
+    loop.run_forever()
+    loop.close()
+
+
+def test_replaced_methods_are_called(loop: Any) -> None:
+    reactor: Any = AsyncioReactor(loop)
+    called = {"runUntilCurrent": 0, "timeout": 0}
+
+    def replaced(name: str) -> Any:
+        original = getattr(reactor, name)
+
+        def method() -> Any:
+            called[name] += 1
+            return original()
+
+        return method
+
+    for name in called:
+        setattr(reactor, name, replaced(name))
+    client = Keeping(3, lambda: reactor.callLater(0.01, reactor.stop))
+    client.connectionMade = lambda: client.transport.write(b"abc")  # type: ignore[method-assign]
+    connected(reactor, client)
+    run(reactor)
+    assert client.received == b"abc"
+    assert min(called.values()) > 0
+
+
+def test_two_reactors_on_one_event_loop() -> None:
+    loop = asyncio.SelectorEventLoop()
+    seen: list[str] = []
+    first, second = AsyncioReactor(loop), AsyncioReactor(loop)
+    first.callLater(0.02, lambda: (seen.append("first"), first.stop()))
+    second.callLater(0.01, seen.append, "second")
+    run(first)
+    assert seen == ["second", "first"]
+    loop.close()
+
+
+def test_a_reactor_is_collected_with_its_event_loop() -> None:
+    loop = asyncio.SelectorEventLoop()
+    reactor = AsyncioReactor(loop)
+    reactor.callLater(0, reactor.stop)
+    run(reactor)
+    loop.close()
+    gone = weakref.ref(reactor)
+    del reactor, loop
+    gc.collect()
+    assert gone() is None
+
+
+def test_contexts_hold_nothing_back() -> None:
+    """A context variable that refers to the connection is a cycle that the collector finds."""
+    kept: contextvars.ContextVar[Any] = contextvars.ContextVar("kept")
+
+    class Client(Keeping):
+        def connectionMade(self) -> None:
+            transport: Any = self.transport
+            kept.set(self)
+            transport.pauseProducing()
+            transport.resumeProducing()
+            transport.write(b"abc")
+            transport.reactor.callFromThread(lambda: None)
+
+    def serve() -> weakref.ref[Client]:
+        loop = asyncio.SelectorEventLoop()
+        reactor = AsyncioReactor(loop)
+        client = Client(3, reactor.stop)
+        connected(reactor, client)
+        run(reactor)
+        loop.close()
+        return weakref.ref(client)
+
+    gone = serve()
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_forked_child_goes_on_with_a_queue_of_its_own() -> None:
+    loop = asyncio.SelectorEventLoop()
+    reactor = AsyncioReactor(loop)
+    seen: list[str] = []
+
+    async def wait() -> None:
+        done = loop.create_future()
+        reactor.callLater(0.01, done.set_result, None)
+        await asyncio.wait_for(done, 60)
+        seen.append("waited")
+
+    loop.run_until_complete(wait())
+    before = reactor._watched
+    child = os.fork()
+    if child == 0:
+        try:
+            loop.run_until_complete(wait())
+            os._exit(0 if seen == ["waited", "waited"] and not reactor._loop.enter(None) < 0 else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    loop.run_until_complete(wait())
+    assert (seen, reactor._watched) == (["waited", "waited"], before)
+    loop.close()
+
+
+def test_a_file_that_the_kernel_takes_no_more_often() -> None:
+    """In a queue that another one watches, 500 times: what is refused is told of."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("epoll is Linux's")
+    loop = asyncio.SelectorEventLoop()
+    reactor = AsyncioReactor(loop)
+    told: list[Any] = []
+    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    end, other = os.pipe()
+    numbers = [os.dup(end) for _ in range(600)]
+
+    class Reader:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def fileno(self) -> int:
+            return self.number
+
+        def logPrefix(self) -> str:
+            return "Reader"
+
+    readers: list[Any] = [Reader(number) for number in numbers]
+    for reader in readers:
+        reactor.addReader(reader)
+    reactor.callLater(0.01, reactor.stop)
+    run(reactor)
+    for reader in readers:
+        reactor.removeReader(reader)
+    assert [type(error) for error in told] == [OSError]
+    for number in (*numbers, end, other):
+        os.close(number)
+    loop.close()
+
+
+def test_debug_mode() -> None:
+    loop = asyncio.SelectorEventLoop()
+    loop.set_debug(True)
+    reactor = AsyncioReactor(loop)
+    client = Keeping(3, reactor.stop)
+    client.connectionMade = lambda: client.transport.write(b"abc")  # type: ignore[method-assign]
+    connected(reactor, client)
+    run(reactor)
+    assert client.received == b"abc"
+    loop.close()
