@@ -19,7 +19,7 @@ pyr_create_ready(core_state *st)
 
 /* What a Deferred begins with that is zero so far. */
 static inline void
-begin(pyr_deferred *self, core_state *st)
+begin_deferred(pyr_deferred *self, core_state *st)
 {
     self->st = st;
     self->links = self->inline_links;
@@ -33,7 +33,7 @@ make_bare(core_state *st)
     PyObject *op = pyr_freelist_new(&st->deferred->free_deferreds,
                                     offsetof(pyr_deferred, inline_links));
     if (op != NULL) {
-        begin(SELF, st);
+        begin_deferred(SELF, st);
         PyObject_GC_Track(op);
     }
     return SELF;
@@ -99,7 +99,7 @@ pyr_create_tp_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     }
     pyr_deferred *self = (pyr_deferred *)type->tp_alloc(type, 0);
     if (self != NULL) {
-        begin(self, st);
+        begin_deferred(self, st);
     }
     return (PyObject *)self;
 }
