@@ -56,6 +56,7 @@ PYTHON_ROOMS: dict[str, tuple[str, ...]] = {
 #: The modules of pyreactor that are in no package, and the rooms that they are counted to.
 MODULE_ROOMS = {
     "_core": "core",
+    "_code": "core",
     "_standin": "core",
     "_untouched": "core",
     "_versions": "core",

@@ -12,6 +12,7 @@ from hashlib import sha256
 from types import FunctionType, ModuleType
 from typing import Any
 
+from pyreactor import _code
 from pyreactor._core import StandIn
 from pyreactor._untouched import defined_by
 
@@ -66,9 +67,11 @@ def digest(function: FunctionType, lines: Sequence[str]) -> str:
     """
     A short digest of a function's source, with its decorators, docstring and comments.
 
+    Of one that was given other code (see `pyreactor._code`), it is that of Twisted's source.
+
     :param lines: the source of its module.
     """
-    text = _block(lines[function.__code__.co_firstlineno - 1 :])
+    text = _block(lines[_code.stocks(function).co_firstlineno - 1 :])
     return sha256("\n".join(text).encode()).hexdigest()[:12]
 
 

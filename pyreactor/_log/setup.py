@@ -11,7 +11,7 @@ from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from pyreactor import _core, _versions
+from pyreactor import _code, _core, _versions
 from pyreactor._log import texts
 
 #: Functions that get other code: those of each module, what they are called in
@@ -129,7 +129,7 @@ def install_texts(module: ModuleType) -> None:
     entries = {
         path: entry
         for path, entry in TEXTS[module.__name__].items()
-        if not texts.has_code(_found(module, path))
+        if not _code.is_given(_found(module, path))
     }
     _note_clocks()
     if module.__name__ == "twisted.python.log":
@@ -301,7 +301,7 @@ def stock_functions() -> list[str]:
     for name, paths in TEXTS.items():
         module = sys.modules.get(name)
         if module is not None:
-            left += [path for path in paths if not texts.has_code(_found(module, path))]
+            left += [path for path in paths if not _code.is_given(_found(module, path))]
     for name, methods in (
         ("twisted.logger._logger", LOGGER),
         ("twisted.python.log", ("LogPublisher.msg",)),

@@ -2,10 +2,9 @@
 Shorter ways for functions of Twisted's that make the texts of a log.
 
 The functions below are not called here: their code is given to the functions of Twisted's by
-the same names (see `give_code`), and runs there, among the names of those modules, so that
-what a program has put under one of these is what is found.  The name ``_pyreactor`` means this
-module there.  Each does what Twisted's does, and leaves what is not usual to the function as
-it was (``_pyreactor.stock``).
+the same names (see `pyreactor._code`), and runs there, among the names of those modules.  The
+name ``_pyreactor`` means this module there.  Each does what Twisted's does, and leaves what is not
+usual to the function as it was (``_pyreactor.stock``).
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from string import Formatter
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from pyreactor import _code
 from pyreactor._core import log_plain_text, log_time_text
 
 if TYPE_CHECKING:
@@ -54,24 +54,10 @@ def give_code(function: FunctionType, name: str) -> None:
     """
     Have a function of Twisted's run the code of one of those below.
 
-    It stays the object that it is, with its defaults, for all that have it under some name.
-
     :param function: Twisted's.
     :param name: of the one below, which has the same parameters.
     """
-    before = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__
-    )
-    stock[name] = before
-    function.__globals__["_pyreactor"] = sys.modules[__name__]
-    own: FunctionType = globals()[name]
-    function.__code__ = own.__code__.replace(co_name=function.__name__)
-
-
-def has_code(function: object) -> bool:
-    """Whether a function runs code of this module."""
-    code = getattr(function, "__code__", None)
-    return code is not None and code.co_filename == give_code.__code__.co_filename
+    stock[name] = _code.give(function, globals()[name], sys.modules[__name__])
 
 
 # ---- formats ----

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from twisted.logger import _format, _logger
 
-from pyreactor import _core, _versions, defer
+from pyreactor import _code, _core, _versions, defer
 
 SOURCE = '''
 """A module."""
@@ -182,6 +182,25 @@ def test_function_that_c_stands_in_for(make: Make) -> None:
     before = digest(module, path)
     module.Class.callback = _core.StandIn(vars(defer.Deferred)["callback"].method, stock)
     assert _versions.examine(module, {path: before}) == ({path: stock}, {})
+
+
+def test_function_that_was_given_other_code(make: Make) -> None:
+    """It is known by the source that it had, as often as it is given another."""
+    module: Any = make(SOURCE)
+    names = ModuleType("names")
+    known = {"last": digest(module, "last")}
+    function = module.last
+
+    def last() -> int:
+        return len(_pyreactor.__name__)  # type: ignore[name-defined]  # noqa: F821
+
+    stock = _code.give(function, last, names)  # type: ignore[arg-type]
+    assert (function(), stock(), module.last is function) == (5, 5, True)
+    names.__name__ = "other"
+    _code.give(function, last, names)  # type: ignore[arg-type]
+    assert (function(), stock(), _code.is_given(function)) == (5, 5, True)
+    assert not _code.is_given(stock)
+    assert _versions.examine(module, known) == ({"last": function}, {})
 
 
 def test_source_that_is_not_there(make: Make) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pyreactor import _core, _versions
+from pyreactor import _code, _core, _versions
 from pyreactor._activation import log as part
 from pyreactor._log import setup, texts
 
@@ -35,7 +35,7 @@ FUNCTIONS = [
     for function in [_versions.function_of(sys.modules[module], path)]
 ]
 assert len(METHODS) == 7
-assert all(texts.has_code(function) for function, _, _ in FUNCTIONS)
+assert all(_code.is_given(function) for function, _, _ in FUNCTIONS)
 
 
 @contextmanager

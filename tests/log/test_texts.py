@@ -20,6 +20,7 @@ from twisted.python import log, threadable, util
 from twisted.web import http
 from twisted.web.http_headers import Headers
 
+from pyreactor import _code
 from pyreactor._core import log_time_text
 from pyreactor._log import texts
 from tests.log.own_code import own_code
@@ -308,7 +309,7 @@ def test_functions_stay_the_objects_that_they_are() -> None:
 
     function = sys.modules["twisted.logger"].formatTime
     assert function is _format.formatTime
-    assert texts.has_code(function)
+    assert _code.is_given(function)
     with own_code():
         stock = inspect.signature(function, follow_wrapped=False)
     assert list(inspect.signature(function).parameters) == list(stock.parameters)
