@@ -94,13 +94,13 @@ class StreamConnection(Selectable):
     dataBuffer: bytes
     offset: int
     logstr: str
-    sessionno: int
+    _sessionno: Any
     connected: int
     disconnected: int
     disconnecting: int
     streamingProducer: bool
     producerPaused: bool
-    TLS: bool
+    _TLS: Any
     _kind: str
     _descriptors: Any
     _tempDataBuffer: list[bytes]

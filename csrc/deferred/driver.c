@@ -38,26 +38,24 @@ driver_new(core_state *st, PyObject *generator)
     return self;
 }
 
+#define DRIVER_OBJECTS(X) X(generator) X(deferred) X(waiting_on) X(context) X(sync_result)
+
 static int
 driver_traverse(PyObject *op, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(op));
-    Py_VISIT(SELF->generator);
-    Py_VISIT(SELF->deferred);
-    Py_VISIT(SELF->waiting_on);
-    Py_VISIT(SELF->context);
-    Py_VISIT(SELF->sync_result);
+#define X(field) Py_VISIT(SELF->field);
+    DRIVER_OBJECTS(X)
+#undef X
     return 0;
 }
 
 static int
 driver_clear(PyObject *op)
 {
-    Py_CLEAR(SELF->generator);
-    Py_CLEAR(SELF->deferred);
-    Py_CLEAR(SELF->waiting_on);
-    Py_CLEAR(SELF->context);
-    Py_CLEAR(SELF->sync_result);
+#define X(field) Py_CLEAR(SELF->field);
+    DRIVER_OBJECTS(X)
+#undef X
     return 0;
 }
 

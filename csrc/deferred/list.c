@@ -189,14 +189,16 @@ pyr_list_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 
 /* --- the rest of the type -------------------------------------------------------- */
 
+#define LIST_OBJECTS(X) \
+    X(deferreds)        \
+    X(results) X(fire_on_one_callback) X(fire_on_one_errback) X(consume_errors)
+
 static int
 list_traverse(PyObject *op, visitproc visit, void *arg)
 {
-    Py_VISIT(SELF->deferreds);
-    Py_VISIT(SELF->results);
-    Py_VISIT(SELF->fire_on_one_callback);
-    Py_VISIT(SELF->fire_on_one_errback);
-    Py_VISIT(SELF->consume_errors);
+#define X(field) Py_VISIT(SELF->field);
+    LIST_OBJECTS(X)
+#undef X
     return pyr_create_traverse(&SELF->base, visit, arg);
 }
 
@@ -204,11 +206,9 @@ static int
 list_clear(PyObject *op)
 {
     pyr_create_clear(&SELF->base);
-    Py_CLEAR(SELF->deferreds);
-    Py_CLEAR(SELF->results);
-    Py_CLEAR(SELF->fire_on_one_callback);
-    Py_CLEAR(SELF->fire_on_one_errback);
-    Py_CLEAR(SELF->consume_errors);
+#define X(field) Py_CLEAR(SELF->field);
+    LIST_OBJECTS(X)
+#undef X
     return 0;
 }
 

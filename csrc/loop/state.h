@@ -45,7 +45,8 @@ typedef struct pyr_loop_state {
     pyr_class_seen debug_class; /* stock's DelayedCall, since when `debug` is known: */
     int debug;                  /* the truth of its `debug` */
     /* The reader that has received more than it has handed over, which an iteration
-     * inside its handler lets go on; borrowed, NULL if there is none. */
+     * inside its handler lets go on.  Borrowed: it is in its doRead, whose caller has a
+     * reference.  NULL if there is none. */
     PyObject *unread;
 #define X(name) PyObject *name;
     PYR_LOOP_GIVEN(X)

@@ -209,7 +209,7 @@ PyGetSetDef pyr_stream_getset[] = {
     FLAG("producerPaused", get_bool_flag, producer_paused),
     FLAG("_writeDisconnecting", get_bool_flag, write_disconnecting),
     FLAG("_writeDisconnected", get_bool_flag, write_disconnected),
-    FLAG("TLS", get_bool_flag, tls),
+    FLAG("_TLS", get_bool_flag, tls),
     {NULL},
 };
 
@@ -224,7 +224,7 @@ PyGetSetDef pyr_stream_file_getset[] = {
 PyMemberDef pyr_stream_members[] = {
     {"offset", T_PYSSIZET, offsetof(StreamConnection, offset), 0, NULL},
     {"producer", T_OBJECT, offsetof(StreamConnection, producer), 0, NULL},
-    {"sessionno", T_LONG, offsetof(StreamConnection, session), 0, NULL},
+    {"_sessionno", T_LONG, offsetof(StreamConnection, session), 0, NULL},
     {"_tempDataLen", T_PYSSIZET, offsetof(StreamConnection, temp_length), 0, NULL},
     {"_noDelay", T_BYTE, offsetof(StreamConnection, no_delay), 0,
      PyDoc_STR("Who has decided on TCP_NODELAY (int): 0 nobody, 1 the loop, to answer\n"

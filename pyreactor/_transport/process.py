@@ -23,25 +23,29 @@ STOCK = process.Process
 STOCK_PTY = process.PTYProcess
 
 
-class Hot:
+class UnlessReplaced:
     """
-    A method of our class that is C, unless somebody put another one into Twisted's class.
+    What a class here has in the place of what one of Twisted's has.
+
+    If a program has put something else into that class since, that is found.
 
     :param stock: Twisted's class.
-    :param name: the method's name.
-    :param ours: the C method.
+    :param name: the name of the method, or of another attribute.
+    :param value: the C method, or the other value.
     """
 
-    def __init__(self, stock: type, name: str, ours: Any) -> None:
+    def __init__(self, stock: type, name: str, value: Any) -> None:
         self._class = stock
         self._name = name
         self._stock = getattr(stock, name)
-        self._ours = StandIn(ours, self._stock) if type(self._stock) is FunctionType else ours
+        self._value = StandIn(value, self._stock) if type(self._stock) is FunctionType else value
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         found = getattr(self._class, self._name)
-        method = self._ours if found is self._stock else found
-        return method if instance is None else method.__get__(instance, owner)
+        if found is self._stock:
+            found = self._value
+        bind = None if instance is None else getattr(type(found), "__get__", None)
+        return found if bind is None else bind(found, instance)
 
 
 @stand_in
@@ -51,7 +55,7 @@ class ProcessReader(_core.FileStream, process.ProcessReader):  # type: ignore[mi
     _kind = "reader"
     _stockWriteSomeData = process.ProcessWriter.writeSomeData
     fd = _core.FileStream._fd
-    doRead = Hot(process.ProcessReader, "doRead", _core.FileStream.doRead)
+    doRead = UnlessReplaced(process.ProcessReader, "doRead", _core.FileStream.doRead)
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -83,24 +87,11 @@ class ProcessWriter(_core.FileStream, process.ProcessWriter):
         process.ProcessWriter.connectionLost(self, reason)
 
 
-class _Factory:
-    """Our class, unless somebody put another one in the place of Twisted's."""
-
-    def __init__(self, name: str, ours: type) -> None:
-        self._name = name
-        self._stock = getattr(process.Process, name)
-        self._ours = ours
-
-    def __get__(self, instance: Process | None, owner: type[Process]) -> Any:
-        found = getattr(super(Process, instance or owner), self._name)
-        return self._ours if found is self._stock else found
-
-
 class Process(process.Process):
     """A child process with pipes.  Mirrors :class:`twisted.internet.process.Process`."""
 
-    processReaderFactory = _Factory("processReaderFactory", ProcessReader)
-    processWriterFactory = _Factory("processWriterFactory", ProcessWriter)
+    processReaderFactory = UnlessReplaced(process.Process, "processReaderFactory", ProcessReader)
+    processWriterFactory = UnlessReplaced(process.Process, "processWriterFactory", ProcessWriter)
 
 
 @stand_in
@@ -114,4 +105,4 @@ class PTYProcess(_core.FileStream, process.PTYProcess):
     _kind = "terminal"
     _stockWriteSomeData = process.PTYProcess.writeSomeData
     fd = _core.FileStream._fd
-    doRead = Hot(process.PTYProcess, "doRead", _core.FileStream.doRead)
+    doRead = UnlessReplaced(process.PTYProcess, "doRead", _core.FileStream.doRead)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pyreactor import _core
 from pyreactor._standin import stand_in
-from pyreactor._transport.process import Hot
+from pyreactor._transport.process import UnlessReplaced
 
 
 @cache
@@ -32,7 +32,7 @@ def accelerated(stock: Any) -> type:
 
         _kind = "serial port"
         _stockWriteSomeData = stock.writeSomeData
-        doRead = Hot(stock, "doRead", _core.FileStream.doRead)
+        doRead = UnlessReplaced(stock, "doRead", _core.FileStream.doRead)
         fileno = stock.fileno
 
     return SerialPort

@@ -37,6 +37,7 @@ class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
 
     _kind = "TCP"
     _stockWriteSomeData = tcp.Connection.writeSomeData
+    TLS = _core.StreamConnection._TLS
 
     if _newtls is not None:
 
@@ -103,6 +104,7 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
     """A server's transport.  Mirrors :class:`twisted.internet.tcp.Server`."""
 
     _base = Connection
+    sessionno = _core.StreamConnection._sessionno
     _lostProtocol: type | None = None  # the protocol's class, once the protocol is gone
     _logPrefix: str  # what logstr begins with
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pyreactor._transport import process
 from tests.both import check_same_on_both, each_of
 from tests.support import PROGRAMS, PYREACTOR, STOCK, TIMEOUT, check, environment
 
@@ -110,3 +111,9 @@ start()
 reactor.run()
 """
     ) == ("[True, True, True]\nProcess True\n[True, False, False]\nProcess True\n")
+
+
+@pytest.mark.parametrize("name", ["TLS", "sessionno"])
+def test_what_is_no_socket_has_no_attributes_of_sockets(name: str) -> None:
+    for kind in (process.ProcessReader, process.ProcessWriter, process.PTYProcess):
+        assert not hasattr(kind, name)
