@@ -1,6 +1,5 @@
 /* The Deferred type: its attributes and methods. */
 #include "core/attribute.h"
-#include "core/depth.h"
 #include "deferred/inline.h"
 #include "deferred/object.h"
 
@@ -56,19 +55,6 @@ deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     }
     Py_XDECREF(failure);
     return none;
-}
-
-PyDoc_STRVAR(startRunCallbacks_doc, "_startRunCallbacks(result)\n--\n\n"
-                                    "What callback and errback have in common.");
-static PyObject *
-deferred_startRunCallbacks(PyObject *op, PyObject *result)
-{
-    if (SELF->called || pyr_debug(SELF)) {
-        return PyObject_CallFunctionObjArgs(SELF->st->deferred->stock_start_run, op,
-                                            result, NULL);
-    }
-    pyr_fire_note(SELF, result);
-    return pyr_none_or_error(pyr_run_by_name(SELF));
 }
 
 PyDoc_STRVAR(runCallbacks_doc, "_runCallbacks()\n--\n\n"
@@ -174,19 +160,6 @@ static PyObject *
 deferred_await(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return pyr_awaiter_new(op);
-}
-
-/* The result may be a Deferred, which has a result, and so on. */
-static PyObject *
-deferred_repr(PyObject *op)
-{
-    core_state *st = SELF->st;
-    if (pyr_descend(&st->depth, " while getting the repr of an object") < 0) {
-        return NULL;
-    }
-    PyObject *text = PyObject_CallOneArg(st->deferred->stock_str, op);
-    pyr_ascend(&st->depth);
-    return text;
 }
 
 /* --- attributes ------------------------------------------------------------------ */
@@ -330,7 +303,6 @@ static PyMethodDef deferred_methods[] = {
     {"errback", CAST(deferred_errback), FAST, errback_doc},
     {"cancel", deferred_cancel, METH_NOARGS, cancel_doc},
     {"fromCoroutine", deferred_fromCoroutine, METH_O | METH_CLASS, fromCoroutine_doc},
-    {"_startRunCallbacks", deferred_startRunCallbacks, METH_O, startRunCallbacks_doc},
     {"_runCallbacks", deferred_runCallbacks, METH_NOARGS, runCallbacks_doc},
     {"__await__", deferred_await, METH_NOARGS | METH_COEXIST, await_doc},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, class_getitem_doc},
@@ -368,8 +340,6 @@ static PyType_Slot deferred_slots[] = {
     {Py_tp_clear, object_clear},
     {Py_tp_finalize, pyr_unhandled_finalize},
     {Py_tp_dealloc, pyr_create_tp_dealloc},
-    {Py_tp_repr, deferred_repr},
-    {Py_tp_str, deferred_repr},
     {Py_tp_iter, deferred_iter},
     {Py_am_await, pyr_awaiter_of_await},
     {Py_tp_methods, deferred_methods},

@@ -125,9 +125,7 @@ typedef struct pyr_deferred {
     X(stock_init)                                  \
     X(stock_callback)                              \
     X(stock_errback)                               \
-    X(stock_start_run)                             \
     X(stock_cancel)                                \
-    X(stock_str)                                   \
     X(stock_run)                                   \
     X(stock_chain)                                 \
     X(stock_iter)                                  \

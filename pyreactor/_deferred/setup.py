@@ -41,6 +41,9 @@ BORROWED_METHODS = (
     "pause",
     "unpause",
     "_continuation",
+    "_startRunCallbacks",
+    "__repr__",
+    "__str__",
     "__parameters__",
 )
 BORROWED_LIST_METHODS = ("_cbDeferred", "cancel")
@@ -249,11 +252,9 @@ def given() -> dict[str, Any]:
         "stock_init": methods["__init__"],
         "stock_callback": methods["callback"],
         "stock_errback": methods["errback"],
-        "stock_start_run": methods["_startRunCallbacks"],
         "stock_run": methods["_runCallbacks"],
         "stock_cancel": methods["cancel"],
         "stock_chain": methods["chainDeferred"],
-        "stock_str": methods["__str__"],
         "stock_iter": methods["__iter__"],
         "stock_list_init": rebound(vars(StockDeferredList)["__init__"]),
         "stock_collect": vars(StockDeferredList)["_cbDeferred"],
