@@ -49,7 +49,7 @@ from pyreactor._transport import tcp as _tcp
 from pyreactor._transport import udp as _udp
 from pyreactor._transport import unix as _unix
 
-# The Failures that stock hands to every connection that ends in one of the two usual ways.
+# The Failures that stock hands to every connection that is closed or lost.
 _DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
 _FAILURES = _DISCONNECT.__defaults__[0]
 

@@ -59,15 +59,15 @@ pyr_call_packed(PyObject *func, PyObject *args, PyObject *kwargs)
 
 int
 pyr_keep_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-                   PyObject **kept)
+                   PyObject **packed)
 {
     Py_ssize_t count = nargs + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
-    *kept = count == 0 ? NULL : PyTuple_New(count);
-    if (*kept == NULL) {
+    *packed = count == 0 ? NULL : PyTuple_New(count);
+    if (*packed == NULL) {
         return count == 0 ? 0 : -1;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        PyTuple_SET_ITEM(*kept, i, Py_NewRef(args[i]));
+        PyTuple_SET_ITEM(*packed, i, Py_NewRef(args[i]));
     }
     return 0;
 }

@@ -17,7 +17,7 @@ PyObject *pyr_call_packed(PyObject *func, PyObject *args, PyObject *kwargs);
 
 /* Keep METH_FASTCALL arguments as they come, values of keywords last; NULL for none. */
 int pyr_keep_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-                       PyObject **kept);
+                       PyObject **packed);
 
 /*
  * func(first, *args, **keywords).  args is a tuple or NULL.  With `named`, keywords is

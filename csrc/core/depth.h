@@ -2,7 +2,7 @@
  * How deep calls are nested, and how much of the thread's C stack is left for more.
  *
  * Python's own limit (sys.setrecursionlimit) counts calls, up to Python 3.11 in all
- * cases, and a program may raise it to any number.  So what C code of ours nests asks for
+ * cases, and a program may raise it to any number.  So C code here that nests asks for
  * the stack itself, and raises RecursionError while there is enough left to handle that.
  */
 #ifndef PYREACTOR_DEPTH_H

@@ -77,8 +77,8 @@ awaiter_dealloc(PyObject *op)
         PyObject_GC_UnTrack(op);
     }
     Py_CLEAR(SELF->deferred);
-    bool kept = pyr_type_has_module(Py_TYPE(op));
-    pyr_freelist_drop(kept ? &SELF->st->deferred->free_awaiters : NULL, op);
+    bool module = pyr_type_has_module(Py_TYPE(op));
+    pyr_freelist_drop(module ? &SELF->st->deferred->free_awaiters : NULL, op);
 }
 
 /* The Deferred has failed: raised as stock's generator raises it. */

@@ -199,7 +199,7 @@ pyr_create_traverse(pyr_deferred *self, visitproc visit, void *arg)
 void
 pyr_create_clear(pyr_deferred *self)
 {
-    /* A subclass that got a __del__ of its own later has kept us from reporting there. */
+    /* A subclass that got a __del__ of its own later leaves the report to this. */
     if (self->fail_result != NULL) {
         pyr_unhandled_report(self);
     }

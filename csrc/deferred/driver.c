@@ -66,8 +66,8 @@ driver_dealloc(PyObject *op)
     Py_TRASHCAN_BEGIN(op, driver_dealloc);
     (void)driver_clear(op);
     SELF->adding = false;
-    bool kept = pyr_type_has_module(Py_TYPE(op));
-    pyr_freelist_drop(kept ? &SELF->st->deferred->free_drivers : NULL, op);
+    bool module = pyr_type_has_module(Py_TYPE(op));
+    pyr_freelist_drop(module ? &SELF->st->deferred->free_drivers : NULL, op);
     Py_TRASHCAN_END
 }
 
@@ -147,7 +147,7 @@ fire_later(driver *self, PyObject *stolen, bool errback, pyr_firing *firing)
     firing->errback = errback;
 }
 
-/* Somebody else had fired the Deferred that stands for a generator which ends now. */
+/* The Deferred that stands for a generator which ends now has a result already. */
 static void
 trace_end(core_state *st, bool errback)
 {

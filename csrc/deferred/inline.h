@@ -29,7 +29,7 @@ pyr_is_failure(core_state *st, PyObject *value)
     return pyr_failure_check(st, value);
 }
 
-/* A Deferred of ours, or of a subclass. */
+/* An own Deferred (see object.h). */
 static inline bool
 pyr_is_own(core_state *st, PyObject *value)
 {
@@ -57,7 +57,7 @@ pyr_see_changes(core_state *st)
     }
 }
 
-/* Did somebody replace a method in one of the classes? */
+/* Did a program replace a method in one of the classes? */
 static inline bool
 pyr_patched(core_state *st)
 {
@@ -75,7 +75,7 @@ pyr_class_debug(core_state *st)
 
 /*
  * May C code skip the methods' Python names?  Not on subclasses and instances that may
- * have replaced one, nor after somebody patched the class; and what is listed is stock's
+ * have replaced one, nor after a program patched the class; and what is listed is stock's
  * to work on.
  */
 static inline bool

@@ -3,7 +3,7 @@
  * that a program may replace all the same: `_inlineCallbacks` and what belongs to it.
  *
  * Where one is replaced, generators that start from then on are driven by stock.  Each
- * start asks, so the answer is kept until the module's dict changes: CPython 3.12 and
+ * start asks, so the answer stands until the module's dict changes: CPython 3.12 and
  * later tell of that (PyDict_Watch), earlier versions number each state of a dict.
  */
 #include "core/core.h"
@@ -22,7 +22,7 @@ note_dict_change(PyDict_WatchEvent Py_UNUSED(event), PyObject *Py_UNUSED(dict),
     return 0;
 }
 
-/* Without a watcher, as there are only a few, the answer is never kept. */
+/* Without a watcher, as there are only a few, each start looks again. */
 static inline uint64_t
 globals_stamp(pyr_deferred_state *state)
 {

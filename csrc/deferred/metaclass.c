@@ -11,7 +11,7 @@
 #include "core/objects.h"
 #include "deferred/object.h"
 
-/* The stock class that stands behind one of ours, or NULL (borrowed). */
+/* The stock class in whose place this one is, or NULL (borrowed). */
 static PyTypeObject *
 stock_counterpart(core_state *st, PyObject *cls)
 {
@@ -24,7 +24,8 @@ stock_counterpart(core_state *st, PyObject *cls)
     return NULL;
 }
 
-/* Stock's classes, and what derives from them, are subclasses of ours to ABCMeta. */
+/* Stock's classes, and what derives from them, are subclasses of the C ones to ABCMeta.
+ */
 PyObject *
 pyr_metaclass_subclasshook(PyObject *cls, PyObject *other)
 {

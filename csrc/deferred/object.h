@@ -93,8 +93,8 @@ typedef struct pyr_deferred {
     PyObject *canceller;   /* NULL: None */
     PyObject *chained_to;  /* NULL: None */
     PyObject *fail_result; /* the Failure to report at collection; see unhandled.c */
-    PyObject *debug_info;  /* Python's view of that, once somebody asked for it */
-    PyObject *listed;      /* `_callbacks` as an object, once somebody asked for it */
+    PyObject *debug_info;  /* Python's view of that, once it was asked for */
+    PyObject *listed;      /* `_callbacks` as an object, once it was asked for */
     PyObject *dict;
     PyObject *weakrefs;
     pyr_link *links; /* head..tail are waiting to run; in use while listed is NULL */
@@ -192,7 +192,7 @@ typedef struct pyr_deferred_state {
     bool ready;              /* _setup_deferred was called */
     bool fast_failure;   /* Failures may be filled in without calling their __init__ */
     bool debug;          /* truth of Deferred.debug; ask pyr_class_debug */
-    bool patched;        /* somebody replaced a method on the class; ask pyr_patched */
+    bool patched;        /* a program replaced a method on the class; ask pyr_patched */
     pyr_class_seen seen; /* DeferredList, when these two were found out */
     pyr_freelist free_deferreds;
     pyr_freelist free_awaiters;

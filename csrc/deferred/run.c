@@ -259,7 +259,7 @@ continue_with(run_stack *stack, pyr_deferred *current, PyObject *waiting)
     int continued = call_for_nothing(st->deferred->continue_stock, waiting, result);
     Py_DECREF(result);
     Py_DECREF(waiting);
-    /* Then look at our own `paused` again, as after one of ours. */
+    /* Then look at the own `paused` again, as after an own Deferred. */
     return continued < 0 ? RUN_ERROR : RUN_ABOVE;
 }
 
@@ -294,7 +294,7 @@ run_link(run_stack *stack, pyr_deferred *current, const pyr_link *link, bool fai
 {
     pyr_firing firing = {NULL};
     PyObject *value;
-    /* The caller's result stays ours (and visible) while the link runs. */
+    /* The Deferred has its result, for all to see, while the link runs. */
     PyObject *result = Py_NewRef(current->result);
     current->running = true;
     if (link->kind->run != NULL) {
@@ -344,7 +344,7 @@ settle(pyr_deferred *current, bool failed)
 static inline void
 ensure_result(pyr_deferred *current)
 {
-    if (current->result == NULL) { /* somebody deleted it */
+    if (current->result == NULL) { /* a program deleted it */
         pyr_set_result(current, Py_NewRef(Py_None));
     }
 }

@@ -75,7 +75,7 @@ after_libuv_in_child(void)
 }
 
 /* libuv registers its own handler when its first loop is made, and such handlers run in
- * the order of their registration: one of ours comes before that, the other after. */
+ * the order of their registration: the first here comes before that, the last after. */
 static pthread_once_t first_handler = PTHREAD_ONCE_INIT;
 static pthread_once_t last_handler = PTHREAD_ONCE_INIT;
 
@@ -286,7 +286,7 @@ pyr_engine_run(pyr_engine *self, uv_run_mode mode)
 
 /* The alarm only ends the sleep; what is due is found by our own heap.  It must end also
  * a sleep that has not begun: libuv before 1.45 runs its timers before it polls, and
- * would then sleep without any limit if we were kept from the processor since the alarm
+ * would then sleep without any limit if other processes had the processor since the alarm
  * was set. */
 static void
 on_alarm(uv_timer_t *handle)

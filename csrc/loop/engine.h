@@ -1,6 +1,6 @@
 /*
  * The libuv loop below a Loop: made on first use, given a kernel queue of its own in a
- * forked child, and left alone once its descriptors are somebody else's.
+ * forked child, and left alone once the numbers of its descriptors are other files'.
  *
  * libuv aborts the process where the kernel refuses one of its own descriptors, or where
  * it has to close one of the standard three.  So it never gets one of those, and whether
@@ -18,7 +18,7 @@ typedef struct {
     uv_loop_t uv;
     uv_timer_t alarm; /* bounds how long libuv may sleep */
     uv_poll_t waker;
-    int wake_fd;   /* readable once somebody woke the loop */
+    int wake_fd;   /* readable once the loop was woken */
     int wake_end;  /* where that is written: on Linux the same, an eventfd */
     bool fresh;    /* the kernel was told of nothing yet */
     void *nowhere; /* NULL: where the kernel cannot write */
@@ -27,7 +27,7 @@ typedef struct {
 /* A new one, which watches its wake-up already; NULL with an errno in *error. */
 pyr_engine *pyr_engine_open(int *error);
 
-/* Does the kernel still know our descriptors as ours? */
+/* Are the engine's descriptors still those that it opened, to the kernel? */
 bool pyr_engine_is_whole(pyr_engine *self);
 
 /* In a forked child: a kernel queue and a wake-up of its own.  All handles are to be

@@ -2,8 +2,8 @@
  * The log context stack; see logcontext.h.
  *
  * Stock Twisted calls twice into Python and makes two dicts for every event.  Here the
- * two dicts are made once and reused, unless somebody kept one of them (deferToThread
- * hands the current context to the worker thread): then new ones are made.
+ * two dicts are made once and reused, unless something else refers to one of them
+ * (deferToThread hands the current context to the worker thread): then new ones are made.
  */
 #include "loop/logcontext.h"
 #include "loop/state.h"
@@ -62,7 +62,7 @@ make_context(core_state *st, pyr_logcontext *self, PyObject *base)
     return 0;
 }
 
-/* inner is held by us and by outer; more references mean that somebody kept it. */
+/* `inner` is referred to by self and by `outer`; a third reference is not the loop's. */
 static int
 can_reuse(core_state *st, pyr_logcontext *self, PyObject *base)
 {

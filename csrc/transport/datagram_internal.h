@@ -93,7 +93,7 @@ pyr_datagram_batch_is_free(pyr_batch *batch)
     return batch->st->loop->unread == NULL;
 }
 
-/* Are there datagrams of this port?  Those of a socket that it gave up, or that somebody
+/* Are there datagrams of this port?  Those of a socket that it gave up, or that was
  * closed, are dropped: stock would not have received them. */
 bool pyr_datagram_batch_has_rest(pyr_batch *batch, DatagramPort *self);
 

@@ -17,7 +17,7 @@ pyr_stream_log_string(StreamConnection *self)
 }
 
 /* A pyreactor offers its Loop as _loop; another reactor, or an object that only passes
- * calls on to one of ours, is driven by its methods. */
+ * calls on to a pyreactor, is driven by its methods. */
 static int
 stream_set_reactor(StreamConnection *self, PyObject *reactor, void *Py_UNUSED(closure))
 {

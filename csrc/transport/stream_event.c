@@ -77,8 +77,8 @@ runs_no_python(StreamConnection *self)
 }
 
 /* A terminal that hung up may take what is written, or not; to write nothing tells
- * nothing of a pipe; and what somebody made block would stop us: stock hears from the
- * kernel first. */
+ * nothing of a pipe; and what another process made block would stop the loop: stock hears
+ * from the kernel first. */
 static bool
 takes_data(StreamConnection *self)
 {

@@ -44,7 +44,7 @@ struct StreamConnection {
     const pyr_stream_kind *kind;
     PyObject *reactor;
     PyObject *protocol;
-    PyObject *socket;      /* made when somebody asks for it, or given; else NULL */
+    PyObject *socket;      /* made when it is asked for, or given; else NULL */
     PyObject *producer;    /* None or NULL for none */
     PyObject *data_buffer; /* bytes, or NULL for b"" */
     PyObject *temp_buffer; /* list of bytes, or NULL for [] */

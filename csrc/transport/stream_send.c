@@ -177,7 +177,7 @@ pyr_stream_send_pending(StreamConnection *self)
             return SEND_BLOCKED;
         }
         if (count == 0) {
-            self->temp_length = 0; /* whatever somebody set it to */
+            self->temp_length = 0; /* whatever a program set it to */
         }
         if (pyr_stream_unsent(self) <= 0) {
             return SEND_ALL;

@@ -87,7 +87,7 @@ def misplaced_return(exc: BaseException, thrown: bool) -> None:
     Warn if ``returnValue`` was not called by the very generator that it ended.
 
     The traceback starts at that generator.  Two frames belong to ``returnValue`` (it is
-    wrapped by its deprecation), so more than these mean that somebody else called it.
+    wrapped by its deprecation), so more than these mean that another function called it.
     """
     shown = list(entries(exc.__traceback__))
     if thrown and shown[0].tb_frame.f_code.co_name == "throwExceptionIntoGenerator":
@@ -351,7 +351,7 @@ def set_up() -> None:
         vars(_core.Deferred)["fromCoroutine"], StockDeferred.fromCoroutine.__func__
     )
     _core.Deferred.fromCoroutine = classmethod(from_coroutine)
-    # Stock code must take ours for Deferreds, in both of its ways to ask.
+    # Stock code must take the C ones for Deferreds, in both of its ways to ask.
     StockDeferred.register(_core.Deferred)
     StockDeferredList.register(_core.DeferredList)
     for cls in (_core.Deferred, _core.DeferredList):

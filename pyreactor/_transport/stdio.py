@@ -1,5 +1,5 @@
 """
-Standard input and output: Twisted's own ``StandardIO`` over pipes of ours.
+Standard input and output: Twisted's own ``StandardIO`` over pipes in C.
 
 ``StandardIO`` takes its two pipes by name out of the module :mod:`twisted.internet.process`.
 It is given :class:`Pipes` under that module's name, which has C ones in their place.  So the
@@ -22,7 +22,7 @@ def _runs_in_c(reactor: object) -> bool:
 
 
 class ProcessReader(_process.ProcessReader):
-    """The pipe for standard input; on a reactor that is not ours, Twisted's own."""
+    """The pipe for standard input; on another reactor, Twisted's own."""
 
     def __new__(cls, reactor: Any, *args: Any, **kwargs: Any) -> Any:
         if not _runs_in_c(reactor) and cls is ProcessReader:
@@ -33,7 +33,7 @@ class ProcessReader(_process.ProcessReader):
 
 
 class ProcessWriter(_process.ProcessWriter):
-    """The pipe for standard output; on a reactor that is not ours, Twisted's own."""
+    """The pipe for standard output; on another reactor, Twisted's own."""
 
     def __new__(cls, reactor: Any, *args: Any, **kwargs: Any) -> Any:
         if not _runs_in_c(reactor) and cls is ProcessWriter:
@@ -51,7 +51,7 @@ class Pipes:
     """
     The module :mod:`twisted.internet.process`, but for the two classes of pipes.
 
-    Another class that is put here, or there, is taken; ours, put back, stands for Twisted's.
+    Another class that is put here, or there, is taken; the one from here, put back, stands for Twisted's.
 
     :param module: that module.
     """
