@@ -32,7 +32,8 @@ C_ROOMS: dict[str, tuple[str, ...]] = {
     "tls": ("core", "loop"),
     "log": ("core",),
     "deferred": ("core", "loop"),
-    "module.c": ("core", "loop", "framing", "transport", "tls", "log", "deferred"),
+    "web": ("core",),
+    "module.c": ("core", "loop", "framing", "transport", "tls", "log", "deferred", "web"),
 }
 
 #: The same of pyreactor: packages, and modules that are no package's.
@@ -44,9 +45,10 @@ PYTHON_ROOMS: dict[str, tuple[str, ...]] = {
     "_tls": ("core", "_loop"),
     "_log": ("core",),
     "_deferred": ("core", "_loop"),
+    "_web": ("core",),
     "public": ("core", "_loop", "_framing", "_transport", "_tls", "_deferred"),
     "_activation": (
-        *("core", "_loop", "_framing", "_transport", "_tls", "_log", "_deferred"),
+        *("core", "_loop", "_framing", "_transport", "_tls", "_log", "_deferred", "_web"),
         "public",
     ),
     "package": ("_activation",),

@@ -42,11 +42,11 @@ say "references, on a debug build of CPython $(version_of "$debug")"
     tests/system/test_references.py tests/deferred/test_leaks.py tests/deferred/test_behaviour.py \
     tests/framing tests/loop/test_reactor.py tests/transport/test_ports.py tests/tls/test_records.py
 
-# 20,000 programs for Deferred, 50,000 for framing; and the descriptors that a
+# 20,000 programs for Deferred, 50,000 for framing, 20,000 for the web server; and the descriptors that a
 # server is let use up, as far as the machine's limit allows.
 say "random programs, many of them"
 .ci/build.sh .venv
-PYREACTOR_EXAMPLES=10000 PYREACTOR_FRAMING_EXAMPLES=12500 PYREACTOR_TEST_EXAMPLES=1000 \
+PYREACTOR_EXAMPLES=10000 PYREACTOR_FRAMING_EXAMPLES=12500 PYREACTOR_TEST_EXAMPLES=1000 PYREACTOR_WEB_EXAMPLES=20000 \
     PYREACTOR_DESCRIPTORS=20000 .venv/bin/python -m pytest -q -p no:cacheprovider -n 3 \
     tests/*/test_differential.py tests/framing/test_banana.py tests/tls/test_records.py \
     tests/system/test_reactor_programs.py

@@ -13,6 +13,7 @@
 #include "tls/records.h"
 #include "tls/state.h"
 #include "transport/state.h"
+#include "web/setup.h"
 
 /* A room's part in the module's life. */
 typedef struct {
@@ -39,6 +40,7 @@ static const concept concepts[] = {
     {ROOM(log), pyr_log_objects, pyr_log_exec, NULL, NULL},
     {ROOM(deferred), pyr_deferred_objects, pyr_deferred_exec, pyr_deferred_traverse,
      pyr_deferred_clear},
+    {ROOM(web), pyr_web_objects, pyr_web_exec, NULL, pyr_web_clear},
 };
 
 #define CONCEPT_COUNT (sizeof(concepts) / sizeof(concepts[0]))

@@ -13,24 +13,42 @@ struct core_state;
 /* Keep sorted.  X(identifier, "spelling") */
 #define PYR_NAMES(X)                                              \
     X(BananaError, "BananaError")                                 \
+    X(CHUNK_SIZE, "CHUNK_SIZE")                                   \
+    X(Headers, "Headers")                                         \
     X(MAX_LENGTH, "MAX_LENGTH")                                   \
+    X(NOT_DONE_YET, "NOT_DONE_YET")                               \
     X(SIZE_LIMIT, "SIZE_LIMIT")                                   \
+    X(TLS, "TLS")                                                 \
     X(Uninitialized, "Uninitialized")                             \
     X(_aborted, "_aborted")                                       \
+    X(_adapterCache, "_adapterCache")                             \
     X(_alpn_select_helper, "_alpn_select_helper")                 \
     X(_ancillaryReceived, "_ancillaryReceived")                   \
     X(_appSendBuffer, "_appSendBuffer")                           \
     X(_bufferedWrite, "_bufferedWrite")                           \
+    X(_channel, "_channel")                                       \
     X(_checkHandshakeStatus, "_checkHandshakeStatus")             \
+    X(_cleanup, "_cleanup")                                       \
     X(_closeWriteConnection, "_closeWriteConnection")             \
+    X(_command, "_command")                                       \
     X(_context, "_context")                                       \
+    X(_dataBuffer, "_dataBuffer")                                 \
     X(_disconnectSelectable, "_disconnectSelectable")             \
+    X(_disconnected, "_disconnected")                             \
+    X(_encoder, "_encoder")                                       \
+    X(_finishRequestBody, "_finishRequestBody")                   \
     X(_flushReceiveBIO, "_flushReceiveBIO")                       \
     X(_flushSendBIO, "_flushSendBIO")                             \
     X(_from_ssl, "_from_ssl")                                     \
+    X(_getContentFile, "_getContentFile")                         \
+    X(_handleStar, "_handleStar")                                 \
     X(_handle_bio_errors, "_handle_bio_errors")                   \
+    X(_handlingRequest, "_handlingRequest")                       \
     X(_handshakeDone, "_handshakeDone")                           \
+    X(_inFakeHead, "_inFakeHead")                                 \
     X(_into_ssl, "_into_ssl")                                     \
+    X(_keptHost, "_keptHost")                                     \
+    X(_keptPeer, "_keptPeer")                                     \
     X(_kind, "_kind")                                             \
     X(_logLevelsByNamespace, "_logLevelsByNamespace")             \
     X(_loop, "_loop")                                             \
@@ -38,28 +56,46 @@ struct core_state;
     X(_makeLogstr, "_makeLogstr")                                 \
     X(_maybePauseProducer, "_maybePauseProducer")                 \
     X(_negativeObserver, "_negativeObserver")                     \
+    X(_negotiatedProtocol, "_negotiatedProtocol")                 \
+    X(_networkProducer, "_networkProducer")                       \
     X(_observer, "_observer")                                     \
     X(_observers, "_observers")                                   \
     X(_ocsp_helper, "_ocsp_helper")                               \
+    X(_optimisticEagerReadSize, "_optimisticEagerReadSize")       \
+    X(_parsePOSTFormSubmission, "_parsePOSTFormSubmission")       \
+    X(_path, "_path")                                             \
     X(_postLoseConnection, "_postLoseConnection")                 \
     X(_problems, "_problems")                                     \
     X(_producer, "_producer")                                     \
     X(_publishNew, "_publishNew")                                 \
     X(_publishPublisher, "_publishPublisher")                     \
     X(_raise_ssl_error, "_raise_ssl_error")                       \
+    X(_rawHeaders, "_rawHeaders")                                 \
+    X(_receivedHeaderCount, "_receivedHeaderCount")               \
+    X(_receivedHeaderSize, "_receivedHeaderSize")                 \
+    X(_savedTimeOut, "_savedTimeOut")                             \
+    X(_send100Continue, "_send100Continue")                       \
     X(_shouldLogEvent, "_shouldLogEvent")                         \
     X(_ssl, "_ssl")                                               \
     X(_stockWriteSomeData, "_stockWriteSomeData")                 \
+    X(_tempDataLen, "_tempDataLen")                               \
     X(_threadable_lock, "_threadable_lock")                       \
     X(_tlsConnection, "_tlsConnection")                           \
+    X(_transferDecoder, "_transferDecoder")                       \
     X(_unbufferPendingWrites, "_unbufferPendingWrites")           \
     X(_verify_helper, "_verify_helper")                           \
+    X(_version, "_version")                                       \
+    X(_waitingForTransport, "_waitingForTransport")               \
     X(_write, "_write")                                           \
+    X(_writeDisconnecting, "_writeDisconnecting")                 \
     X(acquire, "acquire")                                         \
     X(addBoth, "addBoth")                                         \
+    X(addRawHeader, "addRawHeader")                               \
     X(addReader, "addReader")                                     \
     X(addWriter, "addWriter")                                     \
     X(addressFamily, "addressFamily")                             \
+    X(allContentReceived, "allContentReceived")                   \
+    X(allHeadersReceived, "allHeadersReceived")                   \
     X(append, "append")                                           \
     X(args, "args")                                               \
     X(bananaBuffer, "buffer")                                     \
@@ -70,21 +106,41 @@ struct core_state;
     X(bufferSize, "bufferSize")                                   \
     X(busy, "_busyReceiving")                                     \
     X(callExpressionReceived, "callExpressionReceived")           \
+    X(callLater, "callLater")                                     \
     X(callback, "callback")                                       \
+    X(cancel, "cancel")                                           \
     X(cancellableInlineCallbacks, "_cancellableInlineCallbacks")  \
     X(canceller, "canceller")                                     \
+    X(channel, "channel")                                         \
+    X(checkPersistence, "checkPersistence")                       \
     X(childDataReceived, "childDataReceived")                     \
+    X(children, "children")                                       \
+    X(chunked, "chunked")                                         \
+    X(client, "client")                                           \
+    X(clientproto, "clientproto")                                 \
+    X(close, "close")                                             \
+    X(code, "code")                                               \
+    X(code_message, "code_message")                               \
     X(compatibilityOffset, "_compatibilityOffset")                \
+    X(connected, "connected")                                     \
     X(connectionLost, "connectionLost")                           \
     X(connectionRefused, "connectionRefused")                     \
+    X(consumer, "consumer")                                       \
+    X(content, "content")                                         \
+    X(contentLength, "contentLength")                             \
     X(contexts, "contexts")                                       \
+    X(cookies, "cookies")                                         \
     X(count, "count")                                             \
     X(ct, "ct")                                                   \
     X(currentDialect, "currentDialect")                           \
     X(dash, "-")                                                  \
+    X(dataBuffer, "dataBuffer")                                   \
+    X(dataCallback, "dataCallback")                               \
     X(dataReceived, "dataReceived")                               \
     X(datagramReceived, "datagramReceived")                       \
+    X(datetimeToString, "datetimeToString")                       \
     X(debug, "debug")                                             \
+    X(defaultContentType, "defaultContentType")                   \
     X(delimiter, "delimiter")                                     \
     X(disconnecting, "disconnecting")                             \
     X(doRead, "doRead")                                           \
@@ -95,26 +151,56 @@ struct core_state;
     X(dunder_module, "__module__")                                \
     X(emit, "emit")                                               \
     X(empty, "")                                                  \
+    X(encode, "encode")                                           \
     X(errback, "errback")                                         \
+    X(etag, "etag")                                               \
     X(f, "f")                                                     \
+    X(factory, "factory")                                         \
     X(failResult, "failResult")                                   \
     X(failure, "failure")                                         \
+    X(file, "file")                                               \
+    X(fileObject, "fileObject")                                   \
     X(fileno, "fileno")                                           \
+    X(finish, "finish")                                           \
+    X(finishCallback, "finishCallback")                           \
+    X(finished, "finished")                                       \
+    X(firstLine, "_HTTPChannel__first_line")                      \
     X(format, "format")                                           \
     X(fromCoroutine, "fromCoroutine")                             \
     X(func, "func")                                               \
     X(get, "get")                                                 \
+    X(getAllRawHeaders, "getAllRawHeaders")                       \
+    X(getChild, "getChild")                                       \
+    X(getChildForRequest, "getChildForRequest")                   \
+    X(getChildWithDefault, "getChildWithDefault")                 \
+    X(getContentFile, "getContentFile")                           \
+    X(getEncoder, "getEncoder")                                   \
+    X(getHost, "getHost")                                         \
+    X(getPeer, "getPeer")                                         \
+    X(getRawHeaders, "getRawHeaders")                             \
+    X(getResourceFor, "getResourceFor")                           \
     X(getattribute, "__getattribute__")                           \
+    X(gmtime, "gmtime")                                           \
     X(gotItem, "gotItem")                                         \
+    X(gotLength, "gotLength")                                     \
     X(h, "h")                                                     \
+    X(handleContentChunk, "handleContentChunk")                   \
     X(handleParseError, "_handleParseError")                      \
+    X(hasHeader, "hasHeader")                                     \
     X(header, "_header")                                          \
     X(headerInvalid, "headerInvalid")                             \
+    X(headerReceived, "headerReceived")                           \
+    X(host, "host")                                               \
+    X(identifier, "spelling")                                     \
     X(incomingVocabulary, "incomingVocabulary")                   \
     X(isError, "isError")                                         \
+    X(isLeaf, "isLeaf")                                           \
+    X(join, "join")                                               \
     X(keywords, "keywords")                                       \
     X(largestInt, "_largestInt")                                  \
     X(largestLongInt, "_largestLongInt")                          \
+    X(lastModified, "lastModified")                               \
+    X(length, "length")                                           \
     X(lengthLimitExceeded, "lengthLimitExceeded")                 \
     X(level, "level")                                             \
     X(lineLengthExceeded, "lineLengthExceeded")                   \
@@ -122,6 +208,7 @@ struct core_state;
     X(line_mode, "line_mode")                                     \
     X(linesReceived, "linesReceived")                             \
     X(listStack, "listStack")                                     \
+    X(log, "log")                                                 \
     X(logLevel, "logLevel")                                       \
     X(logLevelForNamespace, "logLevelForNamespace")               \
     X(logPrefix, "logPrefix")                                     \
@@ -135,44 +222,88 @@ struct core_state;
     X(log_time, "log_time")                                       \
     X(log_trace, "log_trace")                                     \
     X(logstr, "logstr")                                           \
+    X(loseConnection, "loseConnection")                           \
+    X(lower, "lower")                                             \
     X(makeConnection, "makeConnection")                           \
+    X(maxHeaders, "maxHeaders")                                   \
     X(maxPacketSize, "maxPacketSize")                             \
     X(maxThroughput, "maxThroughput")                             \
+    X(maybeChooseDecoder, "_maybeChooseTransferDecoder")          \
     X(message, "message")                                         \
+    X(method, "method")                                           \
     X(name, "name")                                               \
     X(name_space, "namespace")                                    \
+    X(notifications, "notifications")                             \
     X(observer, "observer")                                       \
     X(outgoingSymbols, "outgoingSymbols")                         \
     X(packetReceived, "packetReceived")                           \
+    X(parseCookies, "parseCookies")                               \
+    X(parse_qs, "parse_qs")                                       \
+    X(path, "path")                                               \
+    X(pauseProducing, "pauseProducing")                           \
     X(paused, "paused")                                           \
+    X(pendingHeader, "_HTTPChannel__header")                      \
+    X(persistent, "persistent")                                   \
+    X(pop, "pop")                                                 \
     X(popitem, "popitem")                                         \
+    X(postpath, "postpath")                                       \
     X(prefixLength, "prefixLength")                               \
     X(prefixLimit, "prefixLimit")                                 \
+    X(prepath, "prepath")                                         \
     X(proc, "proc")                                               \
+    X(process, "process")                                         \
+    X(producer, "producer")                                       \
     X(proto, "proto")                                             \
     X(protocol, "protocol")                                       \
+    X(providedBy, "providedBy")                                   \
+    X(queued, "queued")                                           \
     X(raise_if_problem, "raise_if_problem")                       \
     X(rawDataReceived, "rawDataReceived")                         \
     X(readConnectionLost, "readConnectionLost")                   \
+    X(received_cookies, "received_cookies")                       \
     X(recv, "recv")                                               \
     X(recvd, "recvd")                                             \
     X(release, "release")                                         \
     X(remaining, "_remainingData")                                \
     X(removeReader, "removeReader")                               \
     X(removeWriter, "removeWriter")                               \
+    X(render, "render")                                           \
+    X(render_GET, "render_GET")                                   \
+    X(render_POST, "render_POST")                                 \
+    X(request, "request")                                         \
+    X(requestDone, "requestDone")                                 \
+    X(requestFactory, "requestFactory")                           \
+    X(requestHeaders, "requestHeaders")                           \
+    X(requestReceived, "requestReceived")                         \
+    X(requests, "requests")                                       \
+    X(reset, "reset")                                             \
+    X(resetTimeout, "resetTimeout")                               \
     X(resetter, "resetter")                                       \
+    X(resource, "resource")                                       \
+    X(respondToBadRequest, "_respondToBadRequestAndDisconnect")   \
+    X(responseHeaders, "responseHeaders")                         \
     X(result, "result")                                           \
     X(resumeProducing, "resumeProducing")                         \
     X(runCallbacks, "_runCallbacks")                              \
     X(seconds, "seconds")                                         \
+    X(seek, "seek")                                               \
     X(self, "self")                                               \
     X(send, "send")                                               \
+    X(sentLength, "sentLength")                                   \
+    X(setHeader, "setHeader")                                     \
+    X(setLineMode, "setLineMode")                                 \
+    X(setRawHeaders, "setRawHeaders")                             \
+    X(setRawMode, "setRawMode")                                   \
+    X(setTimeout, "setTimeout")                                   \
+    X(site, "site")                                               \
+    X(sitepath, "sitepath")                                       \
     X(smallestInt, "_smallestInt")                                \
     X(smallestLongInt, "_smallestLongInt")                        \
     X(source, "source")                                           \
     X(stackDepth, "stackDepth")                                   \
     X(startReading, "startReading")                               \
     X(startWriting, "startWriting")                               \
+    X(startedWriting, "startedWriting")                           \
     X(stopReading, "stopReading")                                 \
     X(stopWriting, "stopWriting")                                 \
     X(stringReceived, "stringReceived")                           \
@@ -180,18 +311,29 @@ struct core_state;
     X(structFormat, "structFormat")                               \
     X(system, "system")                                           \
     X(tb, "tb")                                                   \
+    X(tell, "tell")                                               \
     X(textFromEventDict, "textFromEventDict")                     \
     X(throw, "throw")                                             \
     X(throwExceptionIntoGenerator, "throwExceptionIntoGenerator") \
     X(time, "time")                                               \
+    X(timeOut, "timeOut")                                         \
+    X(timedOut, "_TimeoutMixin__timedOut")                        \
+    X(timeoutCall, "_TimeoutMixin__timeoutCall")                  \
+    X(toChunk, "toChunk")                                         \
+    X(totalHeadersSize, "totalHeadersSize")                       \
+    X(transform, "transform")                                     \
     X(transport, "transport")                                     \
     X(type, "type")                                               \
     X(unpack, "unpack")                                           \
     X(unprocessed, "_unprocessed")                                \
+    X(unquote, "unquote")                                         \
+    X(uri, "uri")                                                 \
     X(value, "value")                                             \
+    X(version, "version")                                         \
     X(why, "why")                                                 \
     X(wrappedProtocol, "wrappedProtocol")                         \
     X(write, "write")                                             \
+    X(writeHeaders, "writeHeaders")                               \
     X(writeSequence, "writeSequence")                             \
     X(writeSomeData, "writeSomeData")
 

@@ -212,7 +212,7 @@ module_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *
 {
     pyr_standin *self = SELF;
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-    if (kwnames != NULL || nargs != self->required + 1) {
+    if (kwnames != NULL || (size_t)(nargs - 1 - self->required) > self->spare) {
         return call_otherwise(self, args, nargsf, kwnames);
     }
     /* Two ends that answer each other for ever may have no Python function between. */
@@ -317,7 +317,9 @@ vectorcall_for(const pyr_standin *self, int flags)
     case METH_FASTCALL | METH_KEYWORDS:
         return self->owner == NULL ? module_keywords_vectorcall : many_vectorcall;
     case METH_FASTCALL:
-        return exact && self->owner == NULL ? module_vectorcall : NULL;
+        return self->owner == NULL && !self->takes_args && !self->takes_keywords
+                   ? module_vectorcall
+                   : NULL;
     default:
         return NULL;
     }

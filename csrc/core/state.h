@@ -25,12 +25,14 @@ typedef struct core_state {
     PyTypeObject *transport_type;
     const pyr_transport_ops *transport_ops;
     pyr_deliver_func deliver; /* set by the framings */
+    pyr_take_lines take_lines;
     struct pyr_framing_state *framing;
     struct pyr_loop_state *loop;
     struct pyr_transport_state *transport;
     struct pyr_tls_state *tls;
     struct pyr_log_state *log;
     struct pyr_deferred_state *deferred;
+    struct pyr_web_state *web;
 } core_state;
 
 #endif

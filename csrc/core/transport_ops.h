@@ -27,4 +27,32 @@ typedef struct {
 typedef bool (*pyr_deliver_func)(struct core_state *st, PyObject *protocol,
                                  const char *data, Py_ssize_t size, PyObject **result);
 
+/*
+ * The lines that a LineReceiver has before it: as they are now, and how to take some.
+ * What is peeked at is there until Python code runs.
+ */
+typedef struct {
+    void *buffer;
+    const char *(*peek)(void *buffer, Py_ssize_t *size);
+    /* The first `size` bytes, which are gone from the buffer then; a new reference. */
+    PyObject *(*cut)(void *buffer, Py_ssize_t size);
+} pyr_lines;
+
+/* So many bytes are taken together at most. */
+enum { PYR_MOST_LINES = 16384 };
+
+/*
+ * In the place of protocol.lineReceived(line), for several lines that end with CR LF.
+ * True: some were taken, and *result is what lineReceived returned for the last (a new
+ * reference) or NULL with an exception set.  False: none was.
+ */
+typedef bool (*pyr_take_lines_func)(struct core_state *st, PyObject *protocol,
+                                    const pyr_lines *lines, PyObject **result);
+
+/* Whose lines these are: protocols whose lineReceived is this function. */
+typedef struct {
+    PyObject *handler; /* borrowed from the room that takes them; or NULL */
+    pyr_take_lines_func take;
+} pyr_take_lines;
+
 #endif

@@ -129,11 +129,74 @@ deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize
     return next;
 }
 
+/* ---- lines that are taken together (core/transport_ops.h) ---- */
+
+static const char *
+peek_lines(void *buffer, Py_ssize_t *size)
+{
+    *size = ((pyr_buffer *)buffer)->size;
+    return ((pyr_buffer *)buffer)->data;
+}
+
+static PyObject *
+cut_lines(void *buffer, Py_ssize_t size)
+{
+    return pyr_buffer_cut(buffer, size, size);
+}
+
+/* May this buffer begin with lines that are taken?  None of them is too long, they end
+ * with CR LF, and the first was not looked for in vain. */
+static inline bool
+may_be_taken(const core_state *st, const pyr_buffer *b)
+{
+    const pyr_view *view = &b->view;
+    return view->handler != NULL && view->handler == st->take_lines.handler &&
+           b->scanned == 0 && view->max_length >= PYR_MOST_LINES &&
+           view->delimiter_size == 2 &&
+           memcmp(PyBytes_AS_STRING(view->delimiter_from), "\r\n", 2) == 0;
+}
+
+/* Whether some were taken; *next says what comes then.  Else the view may be another. */
+static bool
+take_together(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
+              PyObject **result, int *usual, pyr_step *next)
+{
+    core_state *st = method->st;
+    pyr_lines lines = {b, peek_lines, cut_lines};
+    PyObject *why;
+    /* LineReceiver asks after each line, and so would stop after the first. */
+    int closing = pyr_closing(method, b, self, true, usual);
+    if (closing < 0) {
+        *next = STEP_FAILED;
+        return true;
+    }
+    if (closing || !*usual || !st->take_lines.take(st, self, &lines, &why)) {
+        return false;
+    }
+    *next = why == NULL ? STEP_FAILED : after_line(method, b, self, why, usual);
+    if (*next == STEP_STOP) {
+        *result = why;
+    } else {
+        Py_XDECREF(why);
+    }
+    return true;
+}
+
 static pyr_step
 line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result,
           int *usual)
 {
     pyr_view *view = &b->view;
+    if (may_be_taken(method->st, b)) {
+        pyr_step next;
+        if (take_together(method, b, self, result, usual, &next)) {
+            return next;
+        }
+        *usual = pyr_view_ready(method, b, self);
+        if (*usual <= 0 || !view->line_mode || view->paused || b->size == 0) {
+            return *usual < 0 ? STEP_FAILED : STEP_ON;
+        }
+    }
     Py_ssize_t size = next_line(b);
     if (size >= 0 && size <= view->max_length) {
         return deliver_line(method, b, self, size, result, usual);

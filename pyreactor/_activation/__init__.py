@@ -1,5 +1,5 @@
 """
-The accelerated parts, one module each: ``reactor``, ``deferred``, ``framing``, ``log``.
+The accelerated parts, one module each: ``reactor``, ``deferred``, ``framing``, ``log``, ``web``.
 
 Every part module offers the same three names, which ``pyreactor._activation.hook`` uses:
 

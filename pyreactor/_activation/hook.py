@@ -14,7 +14,7 @@ Environment variables:
 
 ``PYREACTOR=0``
     bypasses everything.
-``PYREACTOR_DISABLE=deferred,framing,log,reactor``
+``PYREACTOR_DISABLE=deferred,framing,log,reactor,web``
     leaves the named parts to stock Twisted.
 """
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         status: Callable[[], tuple[bool, str]]
 
 
-PARTS = ("reactor", "deferred", "framing", "log")
+PARTS = ("reactor", "deferred", "framing", "log", "web")
 
 BYPASS_VARIABLE = "PYREACTOR"
 DISABLE_VARIABLE = "PYREACTOR_DISABLE"

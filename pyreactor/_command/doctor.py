@@ -22,6 +22,8 @@ PROGRAM = (
     "twisted.protocols.basic",
     "twisted.spread.banana",
     "twisted.web.http",
+    "twisted.web.server",
+    "twisted.web.static",
 )
 
 

@@ -394,7 +394,7 @@ class TestSwitches:
         assert (result.returncode, result.stdout) == (0, "runs\n")
         assert result.stderr == (
             "pyreactor: PYREACTOR_DISABLE names an unknown part 'reactr'"
-            " (parts: reactor, deferred, framing, log)\n"
+            " (parts: reactor, deferred, framing, log, web)\n"
         )
 
 

@@ -429,7 +429,16 @@ class TestOptions:
 class TestDoctor:
     def test_tells_versions_and_parts(self) -> None:
         result = python("doctor", runner=PYREACTOR)
-        for word in ("Python", "pyreactor", "Twisted", "libuv", "reactor", "deferred", "framing"):
+        for word in (
+            "Python",
+            "pyreactor",
+            "Twisted",
+            "libuv",
+            "reactor",
+            "deferred",
+            "framing",
+            "web",
+        ):
             assert word in result.stdout
         assert result.stderr == ""
 
@@ -444,7 +453,7 @@ class TestDoctor:
         assert findings["parts"]["reactor"]["c"]
 
     def test_parts_that_are_switched_off_are_stock_and_no_fault(self) -> None:
-        code, findings = self.examine(env={"PYREACTOR_DISABLE": "reactor,deferred,framing,log"})
+        code, findings = self.examine(env={"PYREACTOR_DISABLE": "reactor,deferred,framing,log,web"})
         assert code == 0
         for part in findings["parts"].values():
             assert part == {"c": False, "reason": "switched off by PYREACTOR_DISABLE"}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.support import CHECKOUT, PYREACTOR, STOCK, environment
 
-PARTS = ("reactor", "deferred", "framing", "log")
+PARTS = ("reactor", "deferred", "framing", "log", "web")
 WORKER = CHECKOUT / "tests" / "conformance" / "worker.py"
 
 # From best to worst: a test that reports several outcomes has the worst of them.

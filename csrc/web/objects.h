@@ -1,0 +1,66 @@
+/* Reading and setting attributes of channels and requests, in the forms that the room
+ * uses. */
+#ifndef PYREACTOR_WEB_OBJECTS_H
+#define PYREACTOR_WEB_OBJECTS_H
+
+#include "core/core.h"
+#include "core/objects.h"
+#include "web/state.h"
+
+/* None after a success (0), else NULL: the exception is set. */
+static inline PyObject *
+pyr_web_none(int status)
+{
+    return status < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* object.<name> = value, which is a new reference, stolen, or NULL with an exception. */
+static inline int
+pyr_web_set_new(PyObject *object, PyObject *name, PyObject *value)
+{
+    int result = value == NULL ? -1 : PyObject_SetAttr(object, name, value);
+    Py_XDECREF(value);
+    return result;
+}
+
+/* Is object.<name> this object?  -1 with an exception. */
+static inline int
+pyr_web_is(PyObject *object, PyObject *name, PyObject *expected)
+{
+    PyObject *value = PyObject_GetAttr(object, name);
+    int result = value == NULL ? -1 : value == expected;
+    Py_XDECREF(value);
+    return result;
+}
+
+/* Is it bytes with this content? */
+static inline bool
+pyr_web_equals(PyObject *value, PyObject *expected)
+{
+    return value == expected ||
+           (PyBytes_CheckExact(value) &&
+            PyBytes_GET_SIZE(value) == PyBytes_GET_SIZE(expected) &&
+            memcmp(PyBytes_AS_STRING(value), PyBytes_AS_STRING(expected),
+                   (size_t)PyBytes_GET_SIZE(value)) == 0);
+}
+
+/* object.<name>(first, second); a new reference */
+static inline PyObject *
+pyr_web_call(PyObject *object, PyObject *name, PyObject *first, PyObject *second)
+{
+    PyObject *arguments[] = {object, first, second};
+    return PyObject_VectorcallMethod(name, arguments, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                     NULL);
+}
+
+/* The last of object.requests, a new reference. */
+static inline PyObject *
+pyr_web_last_request(core_state *st, PyObject *channel)
+{
+    PyObject *requests = PyObject_GetAttr(channel, st->names.requests);
+    PyObject *last = requests == NULL ? NULL : PySequence_GetItem(requests, -1);
+    Py_XDECREF(requests);
+    return last;
+}
+
+#endif

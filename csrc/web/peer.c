@@ -1,0 +1,79 @@
+/* HTTPChannel.getPeer and getHost; see peer.h. */
+#include "web/peer.h"
+
+#include "core/class_watch.h"
+#include "core/override.h"
+#include "web/objects.h"
+
+/* The addresses of a connected socket do not change, so they are made once, for
+ * transports of ours that have Twisted's own methods for them. */
+static bool
+has_own_addresses(core_state *st, PyTypeObject *type)
+{
+    pyr_web_class *known = &st->web->addresses_class;
+    if (st->transport_type == NULL || !PyType_IsSubtype(type, st->transport_type)) {
+        return false;
+    }
+    if (!pyr_class_is_as_seen(&known->seen, type)) {
+        pyr_class_see(st, &known->seen, type);
+        known->overrides =
+            pyr_class_has(st, type, st->names.getPeer, st->web->Server_getPeer) &&
+                    pyr_class_has(st, type, st->names.getHost, st->web->Server_getHost)
+                ? 0
+                : 1;
+    }
+    return known->overrides == 0;
+}
+
+/* Is the transport connected, and has no method of its own by this name? */
+static int
+is_connected(core_state *st, PyObject *transport, PyObject *method)
+{
+    PyObject *dict = PyObject_GenericGetDict(transport, NULL);
+    int own = dict == NULL ? -1 : PyDict_Contains(dict, method);
+    Py_XDECREF(dict);
+    return own != 0 ? own < 0 ? -1 : 0
+                    : pyr_attribute_true(transport, st->names.connected);
+}
+
+/* transport.<method>(), which the transport keeps as its attribute `kept` */
+static PyObject *
+ask_once(core_state *st, PyObject *transport, PyObject *method, PyObject *kept)
+{
+    int connected = has_own_addresses(st, Py_TYPE(transport))
+                        ? is_connected(st, transport, method)
+                        : 0;
+    if (connected <= 0) {
+        return connected < 0 ? NULL : pyr_call_named(transport, method, NULL);
+    }
+    PyObject *address;
+    int found = PyObject_GetOptionalAttr(transport, kept, &address);
+    if (found == 0) {
+        address = pyr_call_named(transport, method, NULL);
+        if (address != NULL && PyObject_SetAttr(transport, kept, address) < 0) {
+            Py_CLEAR(address);
+        }
+    }
+    return address;
+}
+
+static PyObject *
+ask(core_state *st, PyObject *channel, PyObject *method, PyObject *kept)
+{
+    PyObject *transport = PyObject_GetAttr(channel, st->names.transport);
+    PyObject *address = transport == NULL ? NULL : ask_once(st, transport, method, kept);
+    Py_XDECREF(transport);
+    return address;
+}
+
+PyObject *
+pyr_peer_get_peer(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+{
+    return ask(st, args[0], st->names.getPeer, st->names._keptPeer);
+}
+
+PyObject *
+pyr_peer_get_host(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+{
+    return ask(st, args[0], st->names.getHost, st->names._keptHost);
+}

@@ -1,0 +1,412 @@
+/* Request of twisted.web.http and twisted.web.server; see request.h. */
+#include "web/request.h"
+
+#include "core/override.h"
+#include "web/headers.h"
+#include "web/objects.h"
+
+/* ---- making one ---- */
+
+enum { OF_SERVER = 1, OF_HTTP = 2, CODE = 4 };
+
+static const pyr_override making[] = {
+#define METHOD(function, bit)                                                       \
+    {                                                                               \
+        PYR_NAME(dunder_init),                                                      \
+            {offsetof(pyr_web_state, function), offsetof(pyr_web_state, function)}, \
+            (bit)                                                                   \
+    }
+    METHOD(ServerRequest___init__, OF_SERVER),
+    METHOD(Request___init__, OF_HTTP),
+#undef METHOD
+    {0},
+};
+
+/* Does the class, which has no __init__ of a program's, make its requests otherwise? */
+static bool
+runs_code(core_state *st, PyTypeObject *type)
+{
+    return !PyType_IsSubtype(type, st->web->Request) ||
+           type->tp_new != PyBaseObject_Type.tp_new ||
+           !Py_IS_TYPE((PyObject *)type, &PyType_Type) ||
+           /* What Twisted's __init__ calls by name, of other classes. */
+           !pyr_class_has(st, st->web->Request, st->names.dunder_init,
+                          st->web->Request___init__);
+}
+
+/* Does it want to be made without `queued`? */
+static int
+is_non_queued(core_state *st, PyObject *factory)
+{
+    PyObject *provides =
+        pyr_call_named(st->web->NonQueuedFactory, st->names.providedBy, factory);
+    int truth = provides == NULL ? -1 : pyr_truth(provides);
+    Py_XDECREF(provides);
+    return truth;
+}
+
+/* Which __init__ of Twisted's the class has not, and CODE if that is not all. */
+static unsigned int
+look_at_factory(core_state *st, PyTypeObject *type)
+{
+    pyr_web_class *known = &st->web->request_class;
+    if (!pyr_class_is_as_seen(&known->seen, type)) {
+        pyr_class_see(st, &known->seen, type);
+        known->overrides = pyr_class_overrides(st, type, making, st->web);
+        int other = runs_code(st, type) ? 1 : is_non_queued(st, (PyObject *)type);
+        PyErr_Clear(); /* Twisted's own code will ask again */
+        known->overrides |= other != 0 ? CODE : 0;
+    }
+    return known->overrides;
+}
+
+bool
+pyr_request_is_plain(core_state *st, PyObject *factory)
+{
+    if (!PyType_Check(factory)) {
+        return false;
+    }
+    unsigned int other = look_at_factory(st, (PyTypeObject *)factory);
+    return (other & CODE) == 0 &&
+           (other & (OF_SERVER | OF_HTTP)) != (OF_SERVER | OF_HTTP);
+}
+
+/* channel.site._parsePOSTFormSubmission */
+static PyObject *
+parses_forms(core_state *st, PyObject *channel)
+{
+    PyObject *site = PyObject_GetAttr(channel, st->names.site);
+    PyObject *result =
+        site == NULL ? NULL : PyObject_GetAttr(site, st->names._parsePOSTFormSubmission);
+    Py_XDECREF(site);
+    return result;
+}
+
+/* The attributes, in the order in which Twisted's __init__ sets them. */
+static int
+initialize(core_state *st, PyObject *self, PyObject *channel, PyObject *queued,
+           PyObject *parses)
+{
+    const pyr_names *names = &st->names;
+    if (pyr_web_set_new(self, names->notifications, PyList_New(0)) < 0 ||
+        PyObject_SetAttr(self, names->channel, channel) < 0 ||
+        pyr_web_set_new(self, names->client,
+                        pyr_call_named(channel, names->getPeer, NULL)) < 0 ||
+        pyr_web_set_new(self, names->host,
+                        pyr_call_named(channel, names->getHost, NULL)) < 0 ||
+        pyr_web_set_new(self, names->requestHeaders, pyr_headers_new(st)) < 0 ||
+        pyr_web_set_new(self, names->received_cookies, PyDict_New()) < 0 ||
+        pyr_web_set_new(self, names->responseHeaders, pyr_headers_new(st)) < 0 ||
+        pyr_web_set_new(self, names->cookies, PyList_New(0)) < 0) {
+        return -1;
+    }
+    return pyr_web_set_new(self, names->transport,
+                           PyObject_GetAttr(channel, names->transport)) < 0 ||
+                   PyObject_SetAttr(self, names->queued, queued) < 0
+               ? -1
+               : PyObject_SetAttr(self, names->_parsePOSTFormSubmission, parses);
+}
+
+PyObject *
+pyr_request_new(core_state *st, PyTypeObject *factory, PyObject *channel,
+                PyObject *queued)
+{
+    bool of_server = (look_at_factory(st, factory) & OF_SERVER) == 0;
+    PyObject *self = factory->tp_new(factory, st->web->no_args, NULL);
+    PyObject *parses = self == NULL ? NULL
+                       : of_server  ? parses_forms(st, channel)
+                                    : Py_NewRef(Py_True);
+    int status = parses == NULL ? -1 : initialize(st, self, channel, queued, parses);
+    Py_XDECREF(parses);
+    if (status == 0 && of_server) {
+        status = pyr_web_set_new(self, st->names._adapterCache, PyDict_New());
+    }
+    if (status < 0) {
+        Py_CLEAR(self);
+    }
+    return self;
+}
+
+/* ---- head and body ---- */
+
+static bool
+is_space(char byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+/* One "name=value" of a Cookie header; what has no "=" is left out. */
+static int
+add_cookie(PyObject *cookies, const char *text, const char *end)
+{
+    while (text < end && is_space(*text)) {
+        text++;
+    }
+    const char *equals = memchr(text, '=', (size_t)(end - text));
+    if (equals == NULL) {
+        return 0;
+    }
+    PyObject *name = PyBytes_FromStringAndSize(text, equals - text);
+    PyObject *value = PyBytes_FromStringAndSize(equals + 1, end - equals - 1);
+    int status =
+        name == NULL || value == NULL ? -1 : PyDict_SetItem(cookies, name, value);
+    Py_XDECREF(name);
+    Py_XDECREF(value);
+    return status;
+}
+
+static int
+add_cookies(PyObject *cookies, PyObject *header)
+{
+    const char *text = PyBytes_AS_STRING(header);
+    const char *end = text + PyBytes_GET_SIZE(header);
+    int status = 0;
+    while (status == 0 && text <= end && PyBytes_GET_SIZE(header) > 0) {
+        const char *next = memchr(text, ';', (size_t)(end - text));
+        next = next == NULL ? end : next;
+        status = add_cookie(cookies, text, next);
+        text = next + 1;
+    }
+    return status;
+}
+
+static bool
+are_bytes(PyObject *values)
+{
+    bool result = PyList_CheckExact(values);
+    for (Py_ssize_t i = 0; result && i < PyList_GET_SIZE(values); i++) {
+        result = PyBytes_CheckExact(PyList_GET_ITEM(values, i));
+    }
+    return result;
+}
+
+PyObject *
+pyr_request_parse_cookies(core_state *st, PyObject *const *args,
+                          Py_ssize_t Py_UNUSED(nargs))
+{
+    PyObject *headers = PyObject_GetAttr(args[0], st->names.requestHeaders);
+    PyObject *values =
+        headers == NULL ? NULL : pyr_headers_get(st, headers, st->web->name_cookie);
+    Py_XDECREF(headers);
+    if (values == NULL || values == Py_None) {
+        return values;
+    }
+    PyObject *cookies = PyObject_GetAttr(args[0], st->names.received_cookies);
+    int status = cookies == NULL ? -1 : 0;
+    bool plain = status == 0 && PyDict_CheckExact(cookies) && are_bytes(values);
+    for (Py_ssize_t i = 0; plain && status == 0 && i < PyList_GET_SIZE(values); i++) {
+        PyObject *header = Py_NewRef(PyList_GET_ITEM(values, i));
+        status = add_cookies(cookies, header);
+        Py_DECREF(header);
+    }
+    Py_DECREF(values);
+    Py_XDECREF(cookies);
+    return status < 0 ? NULL : Py_NewRef(plain ? Py_None : Py_NotImplemented);
+}
+
+/* Twisted's own _getContentFile makes one in memory for a small body. */
+static PyObject *
+content_file(core_state *st, PyObject *length)
+{
+    PyObject *function =
+        PyDict_GetItemWithError(st->web->http, st->names._getContentFile);
+    if (function == NULL) {
+        return PyErr_Occurred() ? NULL
+                                : PyErr_Format(PyExc_NameError,
+                                               "name '_getContentFile' is not defined");
+    }
+    if (function == st->web->getContentFile && PyLong_CheckExact(length)) {
+        int overflow;
+        long long size = PyLong_AsLongLongAndOverflow(length, &overflow);
+        if (overflow == 0 && size < 100000) {
+            return PyObject_CallNoArgs(st->web->BytesIO);
+        }
+    }
+    Py_INCREF(function);
+    PyObject *file = PyObject_CallOneArg(function, length);
+    Py_DECREF(function);
+    return file;
+}
+
+PyObject *
+pyr_request_got_length(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+{
+    return pyr_web_none(
+        pyr_web_set_new(args[0], st->names.content, content_file(st, args[1])));
+}
+
+/* The function self.channel.site.getContentFile, if there is one; -1 with an exception */
+static int
+site_function(core_state *st, PyObject *self, PyObject **function)
+{
+    PyObject *channel, *site = NULL;
+    *function = NULL;
+    int found = PyObject_GetOptionalAttr(self, st->names.channel, &channel);
+    if (found > 0) {
+        found = PyObject_GetOptionalAttr(channel, st->names.site, &site);
+    }
+    if (found > 0) {
+        found = PyObject_GetOptionalAttr(site, st->names.getContentFile, function);
+    }
+    Py_XDECREF(channel);
+    Py_XDECREF(site);
+    return found;
+}
+
+PyObject *
+pyr_request_server_got_length(core_state *st, PyObject *const *args,
+                              Py_ssize_t Py_UNUSED(nargs))
+{
+    PyObject *function;
+    int found = site_function(st, args[0], &function);
+    if (found < 0) {
+        return NULL;
+    }
+    if (found > 0) {
+        int status = pyr_web_set_new(args[0], st->names.content,
+                                     PyObject_CallOneArg(function, args[1]));
+        Py_DECREF(function);
+        return pyr_web_none(status);
+    }
+    PyObject *base = PyObject_GetAttr((PyObject *)st->web->Request, st->names.gotLength);
+    PyObject *result = base == NULL ? NULL : PyObject_Vectorcall(base, args, 2, NULL);
+    int status = result == NULL ? -1 : 0;
+    Py_XDECREF(base);
+    Py_XDECREF(result);
+    return pyr_web_none(status);
+}
+
+PyObject *
+pyr_request_handle_chunk(core_state *st, PyObject *const *args,
+                         Py_ssize_t Py_UNUSED(nargs))
+{
+    PyObject *content = PyObject_GetAttr(args[0], st->names.content);
+    int status =
+        content == NULL ? -1 : pyr_call_dropping(content, st->names.write, args[1]);
+    Py_XDECREF(content);
+    return pyr_web_none(status);
+}
+
+/* ---- the whole request ---- */
+
+/* self.path and self.args, from the target */
+static int
+set_target(core_state *st, PyObject *self, PyObject *target)
+{
+    const char *text = PyBytes_AS_STRING(target);
+    const char *mark = memchr(text, '?', (size_t)PyBytes_GET_SIZE(target));
+    if (mark == NULL) {
+        return PyObject_SetAttr(self, st->names.path, target);
+    }
+    PyObject *path = PyBytes_FromStringAndSize(text, mark - text);
+    Py_ssize_t rest = PyBytes_GET_SIZE(target) - (mark - text) - 1;
+    if (pyr_web_set_new(self, st->names.path, path) < 0) {
+        return -1;
+    }
+    PyObject *query = PyBytes_FromStringAndSize(mark + 1, rest);
+    PyObject *function = PyDict_GetItemWithError(st->web->http, st->names.parse_qs);
+    PyObject *args = NULL;
+    if (query != NULL && function != NULL) {
+        Py_INCREF(function);
+        args = PyObject_CallFunctionObjArgs(function, query, st->web->one, NULL);
+        Py_DECREF(function);
+    } else if (!PyErr_Occurred()) {
+        PyErr_SetString(PyExc_NameError, "name 'parse_qs' is not defined");
+    }
+    Py_XDECREF(query);
+    return pyr_web_set_new(self, st->names.args, args);
+}
+
+/* clength = self.content.tell(); self.content.seek(0, 0) */
+static PyObject *
+rewind_content(core_state *st, PyObject *self)
+{
+    PyObject *content = PyObject_GetAttr(self, st->names.content);
+    PyObject *length =
+        content == NULL ? NULL : pyr_call_named(content, st->names.tell, NULL);
+    PyObject *done = length == NULL ? NULL
+                                    : pyr_web_call(content, st->names.seek, st->web->zero,
+                                                   st->web->zero);
+    if (done == NULL) {
+        Py_CLEAR(length);
+    }
+    Py_XDECREF(content);
+    Py_XDECREF(done);
+    return length;
+}
+
+/* Might the body be a form?  Only then is it looked at. */
+static int
+may_be_form(core_state *st, PyObject *self, PyObject *command, PyObject *length)
+{
+    if (!pyr_web_equals(command, st->web->post)) {
+        return 0;
+    }
+    int some = pyr_truth(length);
+    return some <= 0 ? some
+                     : pyr_attribute_true(self, st->names._parsePOSTFormSubmission);
+}
+
+/* All that comes before process(). */
+static int
+take_request(core_state *st, PyObject *self, PyObject *const *line)
+{
+    const pyr_names *names = &st->names;
+    PyObject *length = rewind_content(st, self);
+    int status = length == NULL ? -1 : pyr_web_set_new(self, names->args, PyDict_New());
+    if (status == 0) {
+        status = PyObject_SetAttr(self, names->method, line[0]) < 0 ||
+                         PyObject_SetAttr(self, names->uri, line[1]) < 0 ||
+                         PyObject_SetAttr(self, names->clientproto, line[2]) < 0
+                     ? -1
+                     : set_target(st, self, line[1]);
+    }
+    int form = status < 0 ? -1 : may_be_form(st, self, line[0], length);
+    if (form > 0) {
+        PyObject *goes_on =
+            PyObject_CallFunctionObjArgs(st->web->readForm, self, length, NULL);
+        form = goes_on == NULL ? -1 : !pyr_truth(goes_on);
+        Py_XDECREF(goes_on);
+    }
+    Py_XDECREF(length);
+    return form;
+}
+
+PyObject *
+pyr_request_received(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+{
+    if (!PyBytes_CheckExact(args[1]) || !PyBytes_CheckExact(args[2])) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    int refused = take_request(st, args[0], args + 1);
+    return refused < 0 ? NULL
+           : refused   ? Py_NewRef(Py_None)
+                     : pyr_web_none(pyr_call_dropping(args[0], st->names.process, NULL));
+}
+
+/* ---- single headers ---- */
+
+PyObject *
+pyr_request_get_header(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+{
+    PyObject *headers = PyObject_GetAttr(args[0], st->names.requestHeaders);
+    PyObject *values = headers == NULL
+                           ? NULL
+                           : pyr_call_named(headers, st->names.getRawHeaders, args[1]);
+    Py_XDECREF(headers);
+    if (values == NULL || values == Py_None) {
+        return values;
+    }
+    PyObject *last = PySequence_GetItem(values, -1);
+    Py_DECREF(values);
+    return last;
+}
+
+PyObject *
+pyr_request_set_header(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+{
+    PyObject *headers = PyObject_GetAttr(args[0], st->names.responseHeaders);
+    int status = headers == NULL ? -1 : pyr_headers_set(st, headers, args[1], args[2]);
+    Py_XDECREF(headers);
+    return pyr_web_none(status);
+}

@@ -1,0 +1,28 @@
+/* Request of twisted.web.http and twisted.web.server, up to what a resource renders. */
+#ifndef PYREACTOR_REQUEST_H
+#define PYREACTOR_REQUEST_H
+
+#include "core/core.h"
+
+#include <stdbool.h>
+
+/* Is it a class of requests that Twisted's own __init__ makes, and not more? */
+bool pyr_request_is_plain(core_state *st, PyObject *factory);
+
+/* factory(channel, queued), for such a class. */
+PyObject *pyr_request_new(core_state *st, PyTypeObject *factory, PyObject *channel,
+                          PyObject *queued);
+
+/* Methods of it, for StandIns; see web/methods.h. */
+PyObject *pyr_request_parse_cookies(core_state *st, PyObject *const *args,
+                                    Py_ssize_t nargs);
+PyObject *pyr_request_got_length(core_state *st, PyObject *const *args, Py_ssize_t nargs);
+PyObject *pyr_request_server_got_length(core_state *st, PyObject *const *args,
+                                        Py_ssize_t nargs);
+PyObject *pyr_request_handle_chunk(core_state *st, PyObject *const *args,
+                                   Py_ssize_t nargs);
+PyObject *pyr_request_received(core_state *st, PyObject *const *args, Py_ssize_t nargs);
+PyObject *pyr_request_get_header(core_state *st, PyObject *const *args, Py_ssize_t nargs);
+PyObject *pyr_request_set_header(core_state *st, PyObject *const *args, Py_ssize_t nargs);
+
+#endif

@@ -1,0 +1,265 @@
+"""What C takes, and what it leaves to Twisted's methods or a program's."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet import address, task
+from twisted.internet.testing import StringTransport
+from twisted.web import http, http_headers, resource, server
+
+from pyreactor import _core
+from pyreactor._web import setup
+from tests.web.sides import places
+
+GET = b"GET /a?b=c HTTP/1.1\r\nHost: here\r\nx-one: 1\r\nX-One: 2\r\n\r\n"
+
+
+class Page(resource.Resource):
+    """Keeps its requests."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[Any] = []
+
+    def render_GET(self, request: Any) -> bytes:
+        self.requests.append(request)
+        return b"page"
+
+    render_POST = render_GET
+
+
+class Connection:
+    """One connection to a site."""
+
+    def __init__(self, page: resource.Resource | None = None, **names: Any) -> None:
+        self.page: Any = page or Page()
+        self.clock = task.Clock()
+        self.site = server.Site(self.page, reactor=self.clock)
+        self.site.log = lambda request: None  # type: ignore[method-assign]
+        for name, value in names.items():
+            setattr(self.site, name, value)
+        self.wire = StringTransport(peerAddress=address.IPv4Address("TCP", "10.0.0.1", 1))
+        protocol: Any = self.site.buildProtocol(None)
+        self.channel = protocol._channel
+        self.receive = protocol.dataReceived
+        self.start: Callable[[Any], None] = protocol.makeConnection
+
+    def get(self, data: bytes = GET) -> bytes:
+        if self.channel.transport is None:
+            self.start(self.wire)
+        self.wire.clear()
+        self.receive(data)
+        return self.wire.value()
+
+
+def called(function: Callable[[], object]) -> list[str]:
+    """The names of Twisted's Python functions that run meanwhile."""
+    names: list[str] = []
+
+    def note(frame: Any, event: str, argument: object) -> None:
+        if event == "call" and "twisted/web" in frame.f_code.co_filename:
+            names.append(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return names
+
+
+def test_plain_requests_run_no_code_of_twisted_web() -> None:
+    connection = Connection()
+    assert b"page" in connection.get()  # classes are looked at, and names of headers
+    plain = GET.replace(b"?b=c", b"")
+    assert called(lambda: connection.get(plain)) == []
+    assert connection.page.requests[1].path == b"/a"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nX-One: 1\r\n 2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX-One: 1\n2\r\n\r\n",
+        b"GET /  HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\n",
+        b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX One: 1\r\n\r\n",
+        b"\r\nGET / HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_strange_heads_are_twisteds_own_methods_to_judge(head: bytes) -> None:
+    connection = Connection()
+    connection.get()
+    assert "lineReceived" in called(lambda: connection.get(head))
+
+
+def test_a_program_that_overrides_a_step_has_it_called() -> None:
+    steps = [
+        "lineReceived",
+        "headerReceived",
+        "_maybeChooseTransferDecoder",
+        "allHeadersReceived",
+        "allContentReceived",
+        "checkPersistence",
+        "requestDone",
+        "writeHeaders",
+        "write",
+        "setRawMode",
+        "setLineMode",
+        "setTimeout",
+        "resetTimeout",
+        "getPeer",
+        "getHost",
+    ]
+    plain = Connection().get()
+    for step in steps:
+        seen = []
+
+        def own(self: Any, *args: Any, step: str = step, seen: list[str] = seen) -> Any:
+            seen.append(step)
+            return getattr(http.HTTPChannel, step)(self, *args)
+
+        by_class = type("Channel", (http.HTTPChannel,), {step: own})
+        connection = Connection(
+            protocol=lambda made=by_class: http._GenericHTTPChannelProtocol(made())
+        )
+        assert _without_date(connection.get()) == _without_date(plain)
+        assert seen, f"{step} of a subclass"
+        seen.clear()
+        connection = Connection()
+        setattr(connection.channel, step, own.__get__(connection.channel))
+        assert _without_date(connection.get()) == _without_date(plain)
+        assert seen, f"{step} of an instance"
+
+
+def _without_date(answer: bytes) -> list[bytes]:
+    return [line for line in answer.split(b"\r\n") if not line.startswith(b"Date")]
+
+
+def test_a_request_of_the_programs_has_its_methods_called() -> None:
+    steps = "parseCookies gotLength requestReceived process render setHeader write finish _cleanup"
+    for step in steps.split():
+        seen = []
+
+        def own(self: Any, *args: Any, step: str = step, seen: list[str] = seen) -> Any:
+            seen.append(step)
+            return getattr(server.Request, step)(self, *args)
+
+        made = type("Request", (server.Request,), {step: own})
+        connection = Connection(requestFactory=made)
+        assert b"page" in connection.get()
+        assert seen, step
+        assert type(connection.page.requests[0]) is made
+
+
+def test_a_factory_of_the_programs_makes_the_request() -> None:
+    class Own(server.Request):
+        def __init__(self, channel: Any, *args: Any) -> None:
+            super().__init__(channel, *args)
+            self.lines = channel._command if hasattr(channel, "_command") else None
+
+    made: list[Any] = []
+
+    def factory(*args: Any) -> Any:
+        made.append(Own(*args))
+        return made[-1]
+
+    for given in (Own, factory):
+        connection = Connection(requestFactory=given)
+        assert b"page" in connection.get()
+        request = connection.page.requests[0]
+        assert isinstance(request, Own)
+        assert request.lines is None
+        assert request.requestHeaders.getRawHeaders(b"x-one") == [b"1", b"2"]
+
+
+def test_names_that_a_program_put_into_the_modules_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "version", b"Program/1")
+    monkeypatch.setattr(server, "datetimeToString", lambda: b"today")
+    monkeypatch.setattr(http, "parse_qs", lambda query, keep: {b"own": query})
+    connection = Connection()
+    answer = connection.get()
+    assert b"Server: Program/1\r\nDate: today\r\n" in answer
+    assert connection.page.requests[0].args == {b"own": b"b=c"}
+
+
+def test_the_clock_of_the_module_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setattr(http, "gmtime", lambda *seconds: time.gmtime(86400))
+    assert b"Date: Fri, 02 Jan 1970 00:00:00 GMT\r\n" in Connection().get()
+
+
+def test_headers_of_a_subclass() -> None:
+    class Own(http_headers.Headers):
+        def addRawHeader(self, name: Any, value: Any) -> None:
+            super().addRawHeader(name, b"<" + value + b">")
+
+    class Request(server.Request):
+        def __init__(self, *args: Any, **names: Any) -> None:
+            super().__init__(*args, **names)
+            self.requestHeaders = Own()
+
+    connection = Connection(requestFactory=Request)
+    connection.get()
+    request = connection.page.requests[0]
+    assert request.requestHeaders.getRawHeaders(b"X-One") == [b"<1>", b"<2>"]
+
+
+def test_the_timeout_is_a_call_of_the_clock() -> None:
+    connection = Connection()
+    connection.get()
+    calls = connection.clock.getDelayedCalls()
+    assert [call.getTime() for call in calls] == [60]
+    connection.clock.advance(30)
+    connection.receive(b"GET / HT")
+    assert [call.getTime() for call in connection.clock.getDelayedCalls()] == [90]
+    connection.clock.advance(60)
+    assert connection.wire.disconnecting
+
+
+def test_a_small_limit_of_a_program() -> None:
+    for name, value in [("maxHeaders", 2), ("totalHeadersSize", 40), ("MAX_LENGTH", 10)]:
+        connection = Connection()
+        setattr(connection.channel, name, value)
+        connection.start(connection.wire)
+        connection.receive(GET)
+        assert connection.wire.disconnecting, name
+        assert connection.page.requests == [], name
+
+
+def test_methods_look_like_twisteds() -> None:
+    for owner, name, method in places():
+        assert method.__name__ == name
+        assert method.__module__ == owner.__module__ if isinstance(owner, type) else True
+    assert pickle.loads(pickle.dumps(server.Request.write)) is server.Request.write
+
+
+def test_what_was_replaced_before_stays() -> None:
+    owner, name, method = next(iter(places()))
+    try:
+        setattr(owner, name, print)
+        assert f"{owner.__name__}.{name} was replaced" in setup.stock(owner.__module__).values()
+    finally:
+        setattr(owner, name, method)
+    assert setup.stock(owner.__module__) == {}
+
+
+def test_what_is_given_must_be_all() -> None:
+    with pytest.raises(TypeError, match="configure_web"):
+        _core.configure_web()
+    with pytest.raises(TypeError, match="configure_web_server"):
+        _core.configure_web_server()
