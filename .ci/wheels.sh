@@ -38,6 +38,7 @@ build() {
         --wheel-dir dist "./$source"
     PATH="$PWD/$tools/bin:$PATH" "$tools/bin/auditwheel" repair --wheel-dir wheelhouse \
         "dist/pyreactor-"*"-cp${version/./}-"*.whl
+    "$tools/bin/python" .ci/hardening.py "wheelhouse/pyreactor-"*"-cp${version/./}-"*.whl
 }
 
 # try_out PYTHON: installs its wheel into an empty environment that finds no compiler, and nothing
