@@ -11,7 +11,8 @@ typedef struct {
     Py_ssize_t start; /* in the frame, of the item that is looked at: stock's `buffer` */
     Py_ssize_t next;  /* where the item after it begins */
     PyObject *stack;  /* self.listStack of the beginning */
-    bool called;      /* Python code ran for this item, and may have seen self.buffer */
+    PyObject *got_item; /* stock's gotItem, which its loop calls */
+    bool called;        /* Python code ran for this item, and may have seen self.buffer */
     /* What was read of the protocol.  Holds until Python code runs. */
     bool looked;
     bool usual; /* the view holds */
@@ -115,14 +116,41 @@ show_after_failure(banana_run *run)
     PyErr_SetRaisedException(error);
 }
 
-PyObject *
-pyr_banana_global(pyr_framing_method *method, PyObject *name)
+/*
+ * A function of pyreactor/_framing/banana.py, which does what C cannot say the outcome
+ * of. `format` is of a tuple.  NULL: it has raised, which mostly is what it is for.
+ */
+static PyObject *
+ask_python(banana_run *run, const char *name, const char *format, ...)
 {
-    PyObject *value;
-    if (PyDict_GetItemRef(PyFunction_GET_GLOBALS(method->stock), name, &value) == 0) {
-        PyErr_Format(PyExc_NameError, "name '%U' is not defined", name);
+    if (leave_c(run) < 0) {
+        return NULL;
     }
-    return value;
+    va_list arguments;
+    va_start(arguments, format);
+    PyObject *tuple = Py_VaBuildValue(format, arguments);
+    va_end(arguments);
+    PyObject *function =
+        tuple == NULL ? NULL
+                      : PyObject_GetAttrString(run->method->st->framing->banana, name);
+    PyObject *result = function == NULL ? NULL : PyObject_CallObject(function, tuple);
+    Py_XDECREF(function);
+    Py_XDECREF(tuple);
+    return result;
+}
+
+/* The same of one that returns nothing. */
+static pyr_step
+checked(PyObject *result)
+{
+    Py_XDECREF(result);
+    return result == NULL ? STEP_FAILED : STEP_ON;
+}
+
+static PyObject *
+globals_of(const banana_run *run)
+{
+    return PyFunction_GET_GLOBALS(run->method->stock);
 }
 
 /* An exact int as a number, which is not above `most`; -1: another object, or less. */
@@ -143,14 +171,10 @@ plain_number(PyObject *value, long long most)
 long long
 pyr_banana_size_limit(pyr_framing_method *method)
 {
-    PyObject *value = pyr_banana_global(method, method->st->names.SIZE_LIMIT);
-    if (value == NULL) {
-        PyErr_Clear(); /* who compares with it will come upon that */
-        return -1;
-    }
-    long long limit = plain_number(value, LLONG_MAX);
-    Py_DECREF(value);
-    return limit;
+    PyObject *globals = PyFunction_GET_GLOBALS(method->stock);
+    PyObject *value = PyDict_GetItemWithError(globals, method->st->names.SIZE_LIMIT);
+    PyErr_Clear(); /* who compares with it will come upon that */
+    return value == NULL ? -1 : plain_number(value, LLONG_MAX);
 }
 
 static int
@@ -161,7 +185,7 @@ read_prefix_limit(banana_run *run)
         run->prefix_limit = -1;
         return usual;
     }
-    PyObject *limit = PyObject_GetAttr(run->self, run->method->st->names.prefixLimit);
+    PyObject *limit = pyr_banana_attribute(run->self, run->method->st->names.prefixLimit);
     if (limit == NULL) {
         return -1;
     }
@@ -183,67 +207,6 @@ read_limits(banana_run *run)
     return 0;
 }
 
-/* ---- limits ------------------------------------------------------------------ */
-
-/* raise error */
-static void
-raise_object(PyObject *error)
-{
-    if (PyExceptionInstance_Check(error)) {
-        PyErr_SetObject(PyExceptionInstance_Class(error), error);
-    } else {
-        PyErr_SetString(PyExc_TypeError, "exceptions must derive from BaseException");
-    }
-}
-
-/* BananaError(text), or text % (argument,) */
-static pyr_step
-banana_error(banana_run *run, const char *text, PyObject *argument)
-{
-    if (leave_c(run) < 0) {
-        return STEP_FAILED;
-    }
-    PyObject *type = pyr_banana_global(run->method, run->method->st->names.BananaError);
-    PyObject *message = type == NULL ? NULL : PyUnicode_FromString(text);
-    if (message != NULL && argument != NULL) {
-        PyObject *arguments = PyTuple_Pack(1, argument);
-        Py_SETREF(message,
-                  arguments == NULL ? NULL : PyUnicode_Format(message, arguments));
-        Py_XDECREF(arguments);
-    }
-    PyObject *error = message == NULL ? NULL : PyObject_CallOneArg(type, message);
-    if (error != NULL) {
-        raise_object(error);
-    }
-    Py_XDECREF(error);
-    Py_XDECREF(message);
-    Py_XDECREF(type);
-    return STEP_FAILED;
-}
-
-static pyr_step
-check_prefix(banana_run *run, Py_ssize_t size, const char *text)
-{
-    if (size <= run->prefix_limit) {
-        return STEP_ON;
-    }
-    if (leave_c(run) < 0) {
-        return STEP_FAILED;
-    }
-    PyObject *name = run->method->st->names.prefixLimit;
-    PyObject *limit = PyObject_GetAttr(run->self, name);
-    PyObject *number = limit == NULL ? NULL : PyLong_FromSsize_t(size);
-    int over = number == NULL ? -1 : PyObject_RichCompareBool(number, limit, Py_GT);
-    pyr_step next = over < 0 ? STEP_FAILED : STEP_ON;
-    if (over > 0) {
-        Py_SETREF(limit, PyObject_GetAttr(run->self, name));
-        next = limit == NULL ? STEP_FAILED : banana_error(run, text, limit);
-    }
-    Py_XDECREF(number);
-    Py_XDECREF(limit);
-    return next;
-}
-
 /* ---- items ------------------------------------------------------------------- */
 
 /* An entry of listStack as stock makes it: (length, items so far). */
@@ -253,36 +216,6 @@ is_level(PyObject *entry)
     return PyTuple_CheckExact(entry) && PyTuple_GET_SIZE(entry) == 2 &&
            PyLong_CheckExact(PyTuple_GET_ITEM(entry, 0)) &&
            PyList_CheckExact(PyTuple_GET_ITEM(entry, 1));
-}
-
-static PyObject *
-get_item_at(PyObject *sequence, Py_ssize_t index)
-{
-    PyObject *number = PyLong_FromSsize_t(index);
-    PyObject *item = number == NULL ? NULL : PyObject_GetItem(sequence, number);
-    Py_XDECREF(number);
-    return item;
-}
-
-/* stack[-1][1], whatever these are. */
-static PyObject *
-innermost_items(PyObject *stack)
-{
-    PyObject *entry = get_item_at(stack, -1);
-    PyObject *items = entry == NULL ? NULL : get_item_at(entry, 1);
-    Py_XDECREF(entry);
-    return items;
-}
-
-static int
-append_by_name(banana_run *run, PyObject *stack, PyObject *item)
-{
-    PyObject *items = innermost_items(stack);
-    PyObject *result =
-        items == NULL ? NULL : pyr_call_named(items, run->method->st->names.append, item);
-    Py_XDECREF(items);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
 }
 
 static int
@@ -298,20 +231,13 @@ call_expression_received(banana_run *run, PyObject *item)
 
 /* Stock's gotItem where self.listStack, or what is in it, is not as stock makes it. */
 static int
-got_item_unusual(banana_run *run, PyObject *item)
+got_item_by_stock(banana_run *run, PyObject *item)
 {
     if (leave_c(run) < 0) {
         return -1;
     }
-    PyObject *stack = PyObject_GetAttr(run->self, run->method->st->names.listStack);
-    int inside = stack == NULL ? -1 : PyObject_IsTrue(stack);
-    int result = -1;
-    if (inside >= 0) {
-        result = inside ? append_by_name(run, stack, item)
-                        : call_expression_received(run, item);
-    }
-    Py_XDECREF(stack);
-    return result;
+    PyObject *arguments[2] = {run->self, item};
+    return checked(PyObject_Vectorcall(run->got_item, arguments, 2, NULL));
 }
 
 /* self.gotItem(item): into the innermost list, or to the protocol.  Steals the item,
@@ -330,7 +256,7 @@ got_item(banana_run *run, PyObject *item)
     if (depth == 0) {
         result = call_expression_received(run, item);
     } else if (entry == NULL || !is_level(entry)) {
-        result = got_item_unusual(run, item);
+        result = got_item_by_stock(run, item);
     } else {
         PyObject *items = Py_NewRef(PyTuple_GET_ITEM(entry, 1));
         result = PyList_Append(items, item);
@@ -355,55 +281,15 @@ begin_list(banana_run *run, PyObject *length)
     return result;
 }
 
-static int
-is_whole_unusual(banana_run *run)
-{
-    if (leave_c(run) < 0) {
-        return -1;
-    }
-    PyObject *items = innermost_items(run->stack);
-    Py_ssize_t size = items == NULL ? -1 : PyObject_Size(items);
-    PyObject *number = size < 0 ? NULL : PyLong_FromSsize_t(size);
-    PyObject *entry = number == NULL ? NULL : get_item_at(run->stack, -1);
-    PyObject *length = entry == NULL ? NULL : get_item_at(entry, 0);
-    int whole = length == NULL ? -1 : PyObject_RichCompareBool(number, length, Py_EQ);
-    Py_XDECREF(length);
-    Py_XDECREF(entry);
-    Py_XDECREF(number);
-    Py_XDECREF(items);
-    return whole;
-}
-
-/* Whether the innermost list has all its items. */
-static int
-is_whole(banana_run *run)
-{
-    PyObject *entry = PyList_GET_ITEM(run->stack, PyList_GET_SIZE(run->stack) - 1);
-    if (!is_level(entry)) {
-        return is_whole_unusual(run);
-    }
-    int overflow;
-    long long length =
-        PyLong_AsLongLongAndOverflow(PyTuple_GET_ITEM(entry, 0), &overflow);
-    return overflow == 0 && length == PyList_GET_SIZE(PyTuple_GET_ITEM(entry, 1));
-}
-
-/* listStack.pop()[1] */
+/* listStack.pop()[1], of a level as stock makes it */
 static PyObject *
-end_list(banana_run *run)
+end_list(banana_run *run, PyObject *level)
 {
     Py_ssize_t depth = PyList_GET_SIZE(run->stack);
-    if (depth == 0) {
-        PyErr_SetString(PyExc_IndexError, "pop from empty list");
-        return NULL;
+    PyObject *items = Py_NewRef(PyTuple_GET_ITEM(level, 1));
+    if (PyList_SetSlice(run->stack, depth - 1, depth, NULL) < 0) {
+        Py_CLEAR(items);
     }
-    PyObject *entry = Py_NewRef(PyList_GET_ITEM(run->stack, depth - 1));
-    PyObject *items = NULL;
-    if (PyList_SetSlice(run->stack, depth - 1, depth, NULL) == 0) {
-        items = is_level(entry) ? Py_NewRef(PyTuple_GET_ITEM(entry, 1))
-                                : get_item_at(entry, 1);
-    }
-    Py_DECREF(entry);
     return items;
 }
 
@@ -411,12 +297,20 @@ end_list(banana_run *run)
 static int
 end_lists(banana_run *run)
 {
-    while (PyList_GET_SIZE(run->stack) > 0) {
-        int whole = is_whole(run);
-        if (whole <= 0) {
-            return whole;
+    Py_ssize_t depth;
+    while ((depth = PyList_GET_SIZE(run->stack)) > 0) {
+        PyObject *level = PyList_GET_ITEM(run->stack, depth - 1);
+        if (!is_level(level)) {
+            return checked(ask_python(run, "end_lists", "(OOO)", run->self, run->stack,
+                                      run->got_item));
         }
-        if (got_item(run, end_list(run)) < 0) {
+        int overflow;
+        long long length =
+            PyLong_AsLongLongAndOverflow(PyTuple_GET_ITEM(level, 0), &overflow);
+        if (overflow != 0 || length != PyList_GET_SIZE(PyTuple_GET_ITEM(level, 1))) {
+            return 0;
+        }
+        if (got_item(run, end_list(run, level)) < 0) {
             return -1;
         }
     }
@@ -425,19 +319,6 @@ end_lists(banana_run *run)
 
 /* ---- parsing ----------------------------------------------------------------- */
 
-/* Whether a length is too long, by Python's own comparison. */
-static int
-exceeds_size_unusual(banana_run *run, PyObject *length)
-{
-    if (leave_c(run) < 0) {
-        return -1;
-    }
-    PyObject *limit = pyr_banana_global(run->method, run->method->st->names.SIZE_LIMIT);
-    int over = limit == NULL ? -1 : PyObject_RichCompareBool(length, limit, Py_GT);
-    Py_XDECREF(limit);
-    return over;
-}
-
 /* The length that stands at the beginning of an item; -1: longer than any memory. */
 static pyr_step
 read_length(banana_run *run, const unsigned char *digits, Py_ssize_t size,
@@ -445,13 +326,15 @@ read_length(banana_run *run, const unsigned char *digits, Py_ssize_t size,
 {
     Py_ssize_t count = pyr_banana_count_digits(digits, size);
     *length = count <= BANANA_SMALL_DIGITS ? pyr_banana_small_number(digits, count) : -1;
-    int over = *length > run->size_limit;
-    if (*length < 0 || run->size_limit < 0) {
-        PyObject *number = pyr_banana_number(digits, size, false);
-        over = number == NULL ? -1 : exceeds_size_unusual(run, number);
-        Py_XDECREF(number);
+    if (*length >= 0 && *length <= run->size_limit) {
+        return STEP_ON;
     }
-    return over < 0 ? STEP_FAILED : over ? banana_error(run, error, NULL) : STEP_ON;
+    PyObject *number = pyr_banana_number(digits, size, false);
+    pyr_step next = number == NULL ? STEP_FAILED
+                                   : checked(ask_python(run, "check_length", "(OOs)",
+                                                        globals_of(run), number, error));
+    Py_XDECREF(number);
+    return next;
 }
 
 static pyr_step
@@ -513,67 +396,39 @@ parse_float(banana_run *run)
     return got_item(run, pyr_banana_float(bytes)) < 0 ? STEP_FAILED : STEP_ON;
 }
 
-/* Whether attributes of the protocol are read without any Python code.  -1: exception. */
-static int
-reads_in_c(banana_run *run)
-{
-    int usual = look(run);
-    bool hook = Py_TYPE(run->self)->tp_getattro != PyObject_GenericGetAttr;
-    return usual > 0 ? !hook : usual;
-}
-
-/* self.incomingVocabulary[number] */
+/*
+ * The word of the vocabulary (new reference), where it can be read without Python code;
+ * NULL without an exception: it cannot.
+ */
 static PyObject *
-get_word(banana_run *run, PyObject *number)
-{
-    PyObject *name = run->method->st->names.incomingVocabulary;
-    PyObject *words = PyObject_GetAttr(run->self, name);
-    if (words == NULL) {
-        return NULL;
-    }
-    PyObject *word = NULL;
-    if (PyDict_CheckExact(words) || leave_c(run) == 0) {
-        word = PyObject_GetItem(words, number);
-    }
-    Py_DECREF(words);
-    return word;
-}
-
-/* self.currentDialect == b"pb" */
-static int
-speaks_pb(banana_run *run)
+find_word(banana_run *run, PyObject *number)
 {
     pyr_framing_state *framing = run->method->st->framing;
     const pyr_names *names = &run->method->st->names;
-    PyObject *dialect = PyObject_GetAttr(run->self, names->currentDialect);
-    if (dialect == NULL) {
-        return -1;
+    if (look(run) <= 0 || Py_TYPE(run->self)->tp_getattro != PyObject_GenericGetAttr) {
+        return NULL;
     }
-    int result = -1;
-    if (PyBytes_CheckExact(dialect) || dialect == Py_None || leave_c(run) == 0) {
-        result = PyObject_RichCompareBool(dialect, framing->banana_pb, Py_EQ);
+    PyObject *words = PyObject_GetAttr(run->self, names->incomingVocabulary);
+    PyObject *dialect =
+        words == NULL ? NULL : pyr_banana_attribute(run->self, names->currentDialect);
+    PyObject *word = NULL;
+    if (dialect != NULL && PyDict_CheckExact(words) && PyBytes_CheckExact(dialect) &&
+        PyObject_RichCompareBool(dialect, framing->banana_pb, Py_EQ) == 1) {
+        word = Py_XNewRef(PyDict_GetItemWithError(words, number));
     }
-    Py_DECREF(dialect);
-    return result;
+    Py_XDECREF(dialect);
+    Py_XDECREF(words);
+    PyErr_Clear(); /* it will be raised again */
+    return word;
 }
 
-/* The word of the vocabulary (new reference). */
 static PyObject *
 look_up_word(banana_run *run, PyObject *number)
 {
-    int in_c = reads_in_c(run);
-    if (in_c < 0 || (in_c == 0 && leave_c(run) < 0)) {
-        return NULL;
-    }
-    PyObject *word = get_word(run, number);
-    int known = word == NULL ? -1 : speaks_pb(run);
-    if (known == 0 && leave_c(run) == 0) {
-        PyErr_Format(PyExc_NotImplementedError, "Invalid item for pb protocol %R", word);
-    }
-    if (known <= 0) {
-        Py_CLEAR(word);
-    }
-    return word;
+    PyObject *word = find_word(run, number);
+    return word != NULL || PyErr_Occurred()
+               ? word
+               : ask_python(run, "look_up_word", "(OO)", run->self, number);
 }
 
 static pyr_step
@@ -631,18 +486,10 @@ check_progress(banana_run *run)
         return 0; /* which is longer */
     }
     PyErr_Clear();
-    PyObject *current = PyObject_GetAttr(run->self, run->method->st->names.bananaBuffer);
-    PyObject *rest = current == NULL ? NULL : item_rest(run, run->next);
-    int differ = rest == NULL ? -1 : PyObject_RichCompareBool(current, rest, Py_NE);
-    PYR_IGNORE_DEPRECATED_BEGIN
-    bool asserted = !Py_OptimizeFlag;
-    PYR_IGNORE_DEPRECATED_END
-    if (differ == 0 && asserted) {
-        PyErr_Format(PyExc_AssertionError, "This ain't right: %R %R", current, rest);
-    }
-    Py_XDECREF(rest);
-    Py_XDECREF(current);
-    return differ < 0 || (differ == 0 && asserted) ? -1 : 0;
+    PyObject *rest = item_rest(run, run->next);
+    return rest == NULL
+               ? -1
+               : checked(ask_python(run, "check_progress", "(ON)", run->self, rest));
 }
 
 /* One item, and the lists that it makes whole. */
@@ -663,11 +510,13 @@ banana_step(banana_run *run)
     while (size < left && (unsigned char)data[size] < BANANA_LIST) {
         size++;
     }
-    pyr_step next =
-        check_prefix(run, size,
-                     size == left ? "Security precaution: more than %d bytes of prefix"
-                                  : "Security precaution: longer than %d bytes worth of "
-                                    "prefix");
+    pyr_step next = STEP_ON;
+    if (size > run->prefix_limit) {
+        next = checked(ask_python(
+            run, "check_prefix", "(OOns)", run->self, globals_of(run), size,
+            size == left ? "Security precaution: more than %d bytes of prefix"
+                         : "Security precaution: longer than %d bytes worth of prefix"));
+    }
     if (next != STEP_ON) {
         return next;
     }
@@ -716,18 +565,24 @@ banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual
             const char *data, Py_ssize_t size, PyObject *lender)
 {
     PyObject *stack = b->view.list_stack;
-    if (!usual || (size == 0 && b->size > 0) || b->view.has_got_item || stack == NULL ||
-        !PyList_CheckExact(stack)) {
+    PyObject *got_item =
+        method->fixed == NULL
+            ? NULL
+            : PyDict_GetItemWithError(method->fixed, method->st->names.gotItem);
+    if (!usual || (size == 0 && b->size > 0) || b->view.has_got_item ||
+        got_item == NULL || stack == NULL || !PyList_CheckExact(stack)) {
         return pyr_call_stock(method, self, data, size, lender);
     }
     banana_run run = {.method = method,
                       .b = b,
                       .self = self,
                       .stack = Py_NewRef(stack),
+                      .got_item = Py_NewRef(got_item),
                       .looked = true,
                       .usual = true};
     PyObject *result = run_banana(&run, data, size, lender);
     Py_DECREF(run.stack);
+    Py_DECREF(run.got_item);
     return result;
 }
 

@@ -27,8 +27,16 @@ pyr_banana_order(const char *from, char *to)
     }
 }
 
-/* A global of Twisted's module (new reference), which a program may have changed. */
-PyObject *pyr_banana_global(pyr_framing_method *method, PyObject *name);
+/* self.name, where the class has no descriptor under that name (new reference). */
+static inline PyObject *
+pyr_banana_attribute(PyObject *self, PyObject *name)
+{
+    PyObject *dict = pyr_instance_dict(self);
+    PyObject *value = dict == NULL ? NULL : PyDict_GetItemWithError(dict, name);
+    return value != NULL || PyErr_Occurred() ? Py_XNewRef(value)
+                                             : PyObject_GetAttr(self, name);
+}
+
 /* The module's SIZE_LIMIT; -1: nothing that C can compare with; no exception. */
 long long pyr_banana_size_limit(pyr_framing_method *method);
 

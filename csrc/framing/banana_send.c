@@ -4,11 +4,15 @@
 
 /*
  * Stock's _encode calls itself for each element.  Here one loop encodes, over a stack of
- * the lists that it is in.  An element that is not exactly a list, tuple, int, float or
- * bytes, or cannot be sent, is given to stock's _encode, which says what becomes of it.
+ * the lists that it is in.  Where an element is not exactly a list, tuple, int, float or
+ * bytes, or cannot be sent, or the lists are nested more deeply, stock's sendEncoded does
+ * all of it: nothing was done yet that could be seen.
  */
 
-enum { FEW_BYTES = 512, FEW_LEVELS = 8, MOST_DIGITS = 10 };
+enum { FEW_BYTES = 512, MOST_LEVELS = 200, MOST_DIGITS = 10 };
+
+/* What becomes of an element. */
+typedef enum { ENCODING_FAILED = -1, ENCODED, BY_STOCK } encoded;
 
 /* A list or tuple, and which of its elements comes next. */
 typedef struct {
@@ -21,8 +25,6 @@ typedef struct {
     long long smallest_long, smallest, largest, largest_long;
 } int_limits;
 
-typedef enum { DIALECT_OTHER, DIALECT_PB, DIALECT_UNUSUAL } dialect;
-
 typedef struct {
     pyr_framing_method *method;
     PyObject *self;
@@ -31,41 +33,20 @@ typedef struct {
     Py_ssize_t size, room;
     char few_bytes[FEW_BYTES];
     /* The lists that are being encoded, the innermost last. */
-    level *levels;
-    Py_ssize_t depth, levels_room;
-    level few_levels[FEW_LEVELS];
-    /* What was read of the protocol.  Holds until Python code runs. */
+    Py_ssize_t depth;
+    level levels[MOST_LEVELS];
+    /* What was read of the protocol. */
     long long size_limit; /* -1: not a plain number */
     bool has_limits, has_dialect;
     int_limits limits;
-    dialect dialect;
     PyObject *symbols; /* in the dialect that has them: a dict */
 } encoding;
-
-static void
-begin(encoding *e, pyr_framing_method *method, PyObject *self)
-{
-    e->method = method;
-    e->self = self;
-    e->data = e->few_bytes;
-    e->size = 0;
-    e->room = FEW_BYTES;
-    e->levels = e->few_levels;
-    e->depth = 0;
-    e->levels_room = FEW_LEVELS;
-    e->has_limits = e->has_dialect = false;
-    e->symbols = NULL;
-    e->size_limit = pyr_banana_size_limit(method);
-}
 
 static void
 end(encoding *e)
 {
     while (e->depth > 0) {
         Py_DECREF(e->levels[--e->depth].sequence);
-    }
-    if (e->levels != e->few_levels) {
-        PyMem_Free(e->levels);
     }
     if (e->data != e->few_bytes) {
         PyMem_Free(e->data);
@@ -75,40 +56,28 @@ end(encoding *e)
 
 /* ---- what is written ----------------------------------------------------------- */
 
-/* Twice as much room, or more, for an array that began on the stack. */
-static void *
-enlarge(void *memory, const void *first, size_t used, size_t wanted)
-{
-    void *more = memory == first ? PyMem_Malloc(wanted) : PyMem_Realloc(memory, wanted);
-    if (more == NULL) {
-        PyErr_NoMemory();
-    } else if (memory == first) {
-        memcpy(more, first, used);
-    }
-    return more;
-}
-
 static int
 reserve_room(encoding *e, Py_ssize_t extra)
 {
     if (extra <= e->room - e->size) {
         return 0;
     }
-    if (extra > PYR_MOST_SIZE - e->size) {
+    Py_ssize_t room = extra > PYR_MOST_SIZE - e->size ? 0 : 2 * (e->size + extra);
+    bool few = e->data == e->few_bytes;
+    char *data = room == 0 ? NULL : PyMem_Realloc(few ? NULL : e->data, (size_t)room);
+    if (data == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    Py_ssize_t room = 2 * (e->size + extra);
-    char *data = enlarge(e->data, e->few_bytes, (size_t)e->size, (size_t)room);
-    if (data == NULL) {
-        return -1;
+    if (few) {
+        memcpy(data, e->few_bytes, (size_t)e->size);
     }
     e->data = data;
     e->room = room;
     return 0;
 }
 
-static int
+static encoded
 append_bytes(encoding *e, const char *data, Py_ssize_t size)
 {
     if (reserve_room(e, size) < 0) {
@@ -120,7 +89,7 @@ append_bytes(encoding *e, const char *data, Py_ssize_t size)
 }
 
 /* The number in digits of seven bits, the last first, and what it is. */
-static int
+static encoded
 append_prefix(encoding *e, unsigned long long number, unsigned char type)
 {
     if (reserve_room(e, MOST_DIGITS + 1) < 0) {
@@ -136,70 +105,13 @@ append_prefix(encoding *e, unsigned long long number, unsigned char type)
     return 0;
 }
 
-/* ---- by stock ------------------------------------------------------------------ */
-
-static int
-append_value(encoding *e, PyObject *stream)
-{
-    PyObject *value = PyObject_CallMethod(stream, "getvalue", NULL);
-    char *data;
-    Py_ssize_t size;
-    int result = value == NULL ? -1 : PyBytes_AsStringAndSize(value, &data, &size);
-    if (result == 0) {
-        result = append_bytes(e, data, size);
-    }
-    Py_XDECREF(value);
-    return result;
-}
-
-static PyObject *
-new_stream(void)
-{
-    PyObject *io = PyImport_ImportModule("io");
-    PyObject *stream = io == NULL ? NULL : PyObject_CallMethod(io, "BytesIO", NULL);
-    Py_XDECREF(io);
-    return stream;
-}
-
-/* What was read may not hold any more. */
-static void
-forget(encoding *e)
-{
-    e->has_limits = e->has_dialect = false;
-    Py_CLEAR(e->symbols);
-    e->size_limit = pyr_banana_size_limit(e->method);
-}
-
-/* self._encode(element, write) */
-static int
-encode_by_stock(encoding *e, PyObject *element)
-{
-    PyObject *stock =
-        PyDict_GetItemWithError(e->method->fixed, e->method->st->names.bananaEncode);
-    PyObject *stream = stock == NULL ? NULL : new_stream();
-    PyObject *write = stream == NULL ? NULL : PyObject_GetAttrString(stream, "write");
-    PyObject *result = NULL;
-    if (write != NULL) {
-        PyObject *arguments[3] = {e->self, element, write};
-        result = PyObject_Vectorcall(stock, arguments, 3, NULL);
-    }
-    int status = result == NULL ? -1 : append_value(e, stream);
-    if (status == 0) {
-        forget(e);
-    }
-    Py_XDECREF(result);
-    Py_XDECREF(write);
-    Py_XDECREF(stream);
-    return status;
-}
-
 /* ---- numbers ------------------------------------------------------------------- */
 
 /* An attribute that is a plain int.  False: it is another thing; no exception. */
 static bool
 read_limit(encoding *e, PyObject *name, long long *limit)
 {
-    PyObject *value = PyObject_GetAttr(e->self, name);
+    PyObject *value = pyr_banana_attribute(e->self, name);
     if (value == NULL) {
         PyErr_Clear(); /* stock's code will come upon it */
         return false;
@@ -231,7 +143,7 @@ read_int_limits(encoding *e)
     e->has_limits = true;
 }
 
-static int
+static encoded
 encode_int(encoding *e, PyObject *element)
 {
     if (!e->has_limits) {
@@ -242,7 +154,7 @@ encode_int(encoding *e, PyObject *element)
     long long number = PyLong_AsLongLongAndOverflow(element, &overflow);
     if (overflow != 0 || !limits->usual || number < limits->smallest_long ||
         number > limits->largest_long) {
-        return encode_by_stock(e, element);
+        return BY_STOCK;
     }
     if (number < 0) {
         return append_prefix(e, 0 - (unsigned long long)number,
@@ -252,7 +164,7 @@ encode_int(encoding *e, PyObject *element)
                          number <= limits->largest ? BANANA_INT : BANANA_LONGINT);
 }
 
-static int
+static encoded
 encode_float(encoding *e, PyObject *element)
 {
     char bytes[1 + BANANA_FLOAT_SIZE] = {(char)BANANA_FLOAT};
@@ -263,45 +175,37 @@ encode_float(encoding *e, PyObject *element)
 
 /* ---- strings ------------------------------------------------------------------- */
 
-static dialect
-read_symbols(encoding *e)
-{
-    e->symbols = PyObject_GetAttr(e->self, e->method->st->names.outgoingSymbols);
-    if (e->symbols == NULL || !PyDict_CheckExact(e->symbols)) {
-        PyErr_Clear();
-        Py_CLEAR(e->symbols);
-        return DIALECT_UNUSUAL;
-    }
-    return DIALECT_PB;
-}
-
-static dialect
+/* Whether the dialect has symbols, which are then in e->symbols; -1: C cannot say. */
+static int
 read_dialect(encoding *e)
 {
-    pyr_framing_state *framing = e->method->st->framing;
     const pyr_names *names = &e->method->st->names;
-    PyObject *name = PyObject_GetAttr(e->self, names->currentDialect);
-    dialect found = DIALECT_UNUSUAL;
-    if (name == NULL) {
-        PyErr_Clear(); /* stock's code will come upon it */
-    } else if (PyBytes_CheckExact(name)) {
-        bool pb = PyObject_RichCompareBool(name, framing->banana_pb, Py_EQ) == 1;
-        found = pb ? read_symbols(e) : DIALECT_OTHER;
-    } else if (name == Py_None) {
-        found = DIALECT_OTHER;
+    PyObject *pb = e->method->st->framing->banana_pb;
+    PyObject *dialect = pyr_banana_attribute(e->self, names->currentDialect);
+    int found = -1;
+    if (dialect == Py_None) {
+        found = 0;
+    } else if (dialect != NULL && PyBytes_CheckExact(dialect)) {
+        found = PyObject_RichCompareBool(dialect, pb, Py_EQ);
     }
-    Py_XDECREF(name);
+    Py_XDECREF(dialect);
+    if (found > 0) {
+        e->symbols = pyr_banana_attribute(e->self, names->outgoingSymbols);
+        found = e->symbols != NULL && PyDict_CheckExact(e->symbols) ? 1 : -1;
+    }
+    PyErr_Clear(); /* stock's code will come upon it */
     return found;
 }
 
-/* The number of a word of the vocabulary; -1: it is none; -2: unusual; -3: exception. */
+/* The number of a word of the vocabulary; -1: it is none; -2: C cannot say. */
 static long long
 symbol_of(encoding *e, PyObject *element)
 {
     PyObject *symbol;
     int found = PyDict_GetItemRef(e->symbols, element, &symbol);
     if (found <= 0) {
-        return found < 0 ? -3 : -1;
+        PyErr_Clear();
+        return found < 0 ? -2 : -1;
     }
     int overflow = 1;
     long long number = -2;
@@ -312,25 +216,22 @@ symbol_of(encoding *e, PyObject *element)
     return overflow != 0 || number < 0 ? -2 : number;
 }
 
-static int
+static encoded
 encode_bytes(encoding *e, PyObject *element)
 {
     if (!e->has_dialect) {
-        e->dialect = read_dialect(e);
+        if (read_dialect(e) < 0) {
+            return BY_STOCK;
+        }
         e->has_dialect = true;
     }
-    long long symbol = e->dialect == DIALECT_OTHER ? -1
-                       : e->dialect == DIALECT_PB  ? symbol_of(e, element)
-                                                   : -2;
+    long long symbol = e->symbols == NULL ? -1 : symbol_of(e, element);
+    Py_ssize_t size = PyBytes_GET_SIZE(element);
     if (symbol >= 0) {
         return append_prefix(e, (unsigned long long)symbol, BANANA_VOCAB);
     }
-    Py_ssize_t size = PyBytes_GET_SIZE(element);
-    if (symbol == -3) {
-        return -1;
-    }
     if (symbol == -2 || size > e->size_limit) {
-        return encode_by_stock(e, element);
+        return BY_STOCK;
     }
     if (append_prefix(e, (unsigned long long)size, BANANA_STRING) < 0) {
         return -1;
@@ -340,38 +241,15 @@ encode_bytes(encoding *e, PyObject *element)
 
 /* ---- lists --------------------------------------------------------------------- */
 
-/* Stock comes to the end of Python's stack; that of here could be longer. */
-static int
-enter_level(encoding *e, PyObject *sequence)
-{
-    if (e->depth >= Py_GetRecursionLimit()) {
-        PyErr_SetString(PyExc_RecursionError, "maximum recursion depth exceeded");
-        return -1;
-    }
-    if (e->depth == e->levels_room) {
-        size_t used = (size_t)e->depth * sizeof(level);
-        level *more = enlarge(e->levels, e->few_levels, used, 2 * used);
-        if (more == NULL) {
-            return -1;
-        }
-        e->levels = more;
-        e->levels_room = 2 * e->depth;
-    }
-    e->levels[e->depth++] = (level){.sequence = Py_NewRef(sequence)};
-    return 0;
-}
-
-static int
+static encoded
 encode_sequence(encoding *e, PyObject *element)
 {
     Py_ssize_t size = Py_SIZE(element);
-    if (size > e->size_limit) {
-        return encode_by_stock(e, element);
+    if (size > e->size_limit || e->depth == MOST_LEVELS) {
+        return BY_STOCK;
     }
-    if (append_prefix(e, (unsigned long long)size, BANANA_LIST) < 0) {
-        return -1;
-    }
-    return enter_level(e, element);
+    e->levels[e->depth++] = (level){.sequence = Py_NewRef(element)};
+    return append_prefix(e, (unsigned long long)size, BANANA_LIST);
 }
 
 /* The next element (new reference), which may be of a list further out; NULL: no more. */
@@ -393,7 +271,7 @@ next_element(encoding *e)
     return NULL;
 }
 
-static int
+static encoded
 encode_element(encoding *e, PyObject *element)
 {
     if (PyBytes_CheckExact(element)) {
@@ -408,20 +286,20 @@ encode_element(encoding *e, PyObject *element)
     if (PyFloat_CheckExact(element)) {
         return encode_float(e, element);
     }
-    return encode_by_stock(e, element);
+    return BY_STOCK;
 }
 
-static PyObject *
+static encoded
 encode(encoding *e, PyObject *expression)
 {
-    int result = 0;
+    encoded result = ENCODED;
     PyObject *element = Py_NewRef(expression);
-    while (result == 0 && element != NULL) {
+    while (result == ENCODED && element != NULL) {
         result = encode_element(e, element);
         Py_DECREF(element);
-        element = result == 0 ? next_element(e) : NULL;
+        element = result == ENCODED ? next_element(e) : NULL;
     }
-    return result < 0 ? NULL : PyBytes_FromStringAndSize(e->data, e->size);
+    return result;
 }
 
 /* ---- sendEncoded --------------------------------------------------------------- */
@@ -434,7 +312,8 @@ encodes_as_stock(pyr_framing_method *method, PyObject *self)
     if (!pyr_class_is_as_seen(&method->class_seen, type)) {
         pyr_class_see(method->st, &method->class_seen, type);
         method->class_fits = pyr_view_ordinary_access(method->st, type) &&
-                             pyr_view_class_has_all(method->st, type, method->fixed);
+                             pyr_view_class_has_all(method->st, type, method->fixed) &&
+                             pyr_view_class_is_plain(type, method->plain);
     }
     PyObject *own;
     int found = method->class_fits
@@ -462,26 +341,40 @@ write_value(pyr_framing_method *method, PyObject *self, PyObject *value)
     Py_RETURN_NONE;
 }
 
+/* The expression as bytes; NotImplemented: stock's code does all of it. */
 static PyObject *
-send_encoded(pyr_framing_method *method, PyObject *self, PyObject *expression)
+encode_all(pyr_framing_method *method, PyObject *self, PyObject *expression)
 {
     encoding e;
-    begin(&e, method, self);
-    PyObject *value = encode(&e, expression);
+    e.method = method;
+    e.self = self;
+    e.data = e.few_bytes;
+    e.room = FEW_BYTES;
+    e.size = e.depth = 0;
+    e.has_limits = e.has_dialect = false;
+    e.symbols = NULL;
+    e.size_limit = pyr_banana_size_limit(method);
+    encoded result = encode(&e, expression);
+    PyObject *value = result == ENCODED    ? PyBytes_FromStringAndSize(e.data, e.size)
+                      : result == BY_STOCK ? Py_NewRef(Py_NotImplemented)
+                                           : NULL;
     end(&e);
-    PyObject *result = value == NULL ? NULL : write_value(method, self, value);
-    Py_XDECREF(value);
-    return result;
+    return value;
 }
 
 PyObject *
 pyr_banana_send(PyObject *op, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
     pyr_framing_method *method = (pyr_framing_method *)op;
-    int as_stock = encodes_as_stock(method, args[0]);
-    if (as_stock < 0) {
-        return NULL;
+    PyObject *self = args[0];
+    int as_stock = encodes_as_stock(method, self);
+    PyObject *value = as_stock < 0    ? NULL
+                      : as_stock == 0 ? Py_NewRef(Py_NotImplemented)
+                                      : encode_all(method, self, args[1]);
+    if (value == NULL || value == Py_NotImplemented) {
+        return value;
     }
-    return as_stock ? send_encoded(method, args[0], args[1])
-                    : Py_NewRef(Py_NotImplemented);
+    PyObject *result = write_value(method, self, value);
+    Py_DECREF(value);
+    return result;
 }

@@ -8,12 +8,11 @@
  * layout, the bases and the identity it always had, and any mixture of bases works.
  *
  * In method.c: FramingMethod, which a StandIn (core/standin.h) runs: it finds the buffer
- * and calls the framing, or the stock code where a protocol is unusual.  In attributes.c:
- * the descriptor that shows the state as the stock attributes.  In view.c: what is known
- * of the protocol's attributes.  In transport.c: what is asked of the transport.  In
- * buffer.c: received bytes.  In line.c, intn.c, netstring.c and header.c: one framing
- * each, with its batch form.  In banana.c, banana_values.c and banana_send.c: Banana, in
- * both directions.
+ * and calls the framing, or the stock code where C does not serve a protocol.  In view.c:
+ * what is known of the protocol's attributes.  In transport.c: what is asked of the
+ * transport.  In buffer.c: received bytes.  In line.c, intn.c, netstring.c and header.c:
+ * one framing each, with its batch form, whose loop is in batch.c.  In banana.c,
+ * banana_values.c and banana_send.c: Banana, in both directions.
  */
 #ifndef PYREACTOR_FRAMING_H
 #define PYREACTOR_FRAMING_H
@@ -66,6 +65,7 @@ typedef struct pyr_framing_state {
      * state as stock's attributes, and leave(protocol, key). */
     PyTypeObject *FramingAttribute;
     PyObject *leave;
+    PyObject *banana; /* the module pyreactor/_framing/banana.py */
     int watcher; /* what CPython knows the module by to tell of changes of dicts; or -1 */
     PyObject *empty_bytes;
     PyObject *banana_pb; /* the dialect that has a vocabulary */

@@ -504,6 +504,7 @@ const pyr_given pyr_framing_objects[] = {
     PYR_MADE(pyr_framing_state, method_type),
     PYR_GIVEN_AS(pyr_framing_state, FramingAttribute, &PyType_Type),
     PYR_GIVEN(pyr_framing_state, leave),
+    PYR_GIVEN_AS(pyr_framing_state, banana, &PyModule_Type),
     PYR_MADE(pyr_framing_state, receiver_method),
     PYR_MADE(pyr_framing_state, empty_bytes),
     PYR_MADE(pyr_framing_state, banana_pb),

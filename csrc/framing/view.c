@@ -300,9 +300,8 @@ is_no_descriptor(PyObject *value)
            (Py_TYPE(value)->tp_descr_get == NULL && Py_TYPE(value)->tp_descr_set == NULL);
 }
 
-/* Are the attributes that C reads by their names none that run code? */
-static bool
-has_plain_attributes(PyTypeObject *type, PyObject *names)
+bool
+pyr_view_class_is_plain(PyTypeObject *type, PyObject *names)
 {
     bool plain = true;
     Py_ssize_t count = names == NULL ? 0 : PyTuple_GET_SIZE(names);
@@ -324,7 +323,7 @@ pyr_view_class_fits(pyr_framing_method *method, PyTypeObject *type)
     return pyr_view_ordinary_access(st, type) &&
            is_framing_attribute(st, type, pyr_key(method)) &&
            pyr_view_class_shows(st, type, method->shown) &&
-           has_plain_attributes(type, method->plain) &&
+           pyr_view_class_is_plain(type, method->plain) &&
            pyr_view_class_has_all(st, type, method->fixed);
 }
 

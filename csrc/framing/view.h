@@ -19,6 +19,8 @@ bool pyr_view_class_fits(pyr_framing_method *method, PyTypeObject *type);
 bool pyr_view_ordinary_access(core_state *st, PyTypeObject *type);
 /* Has the class a FramingAttribute under each of these names (a tuple)? */
 bool pyr_view_class_shows(core_state *st, PyTypeObject *type, PyObject *names);
+/* Has it no descriptor under any of these (a tuple), which C reads by their names? */
+bool pyr_view_class_is_plain(PyTypeObject *type, PyObject *names);
 /* Has the class under each name what this dict has (or its StandIn)? */
 bool pyr_view_class_has_all(core_state *st, PyTypeObject *type, PyObject *fixed);
 

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from pyreactor._core import FramingBuffer, _own_dict, configure_framing
+from pyreactor._framing import banana
 
 _Reader = Callable[[FramingBuffer], Any]
 
@@ -183,4 +184,4 @@ for _name, _function in vars(_Bytes).items():
     if callable(_function):
         setattr(FramingBuffer, _name, _function)
 
-configure_framing(FramingAttribute=FramingAttribute, leave=leave)
+configure_framing(FramingAttribute=FramingAttribute, leave=leave, banana=banana)

@@ -73,6 +73,12 @@ _REQUIRED = {"NetstringReceiver": ("dataReceived", "makeConnection")}
 #: Attributes that C reads, which a class may have made properties: then it receives in Python.
 PLAIN = {"Banana": ("prefixLimit", "listStack", "incomingVocabulary", "currentDialect")}
 
+#: The same for sending, in Python then, too.
+PLAIN_TO_SEND = (
+    *("_smallestLongInt", "_largestLongInt", "_smallestInt", "_largestInt"),
+    *("currentDialect", "outgoingSymbols"),
+)
+
 #: The expressions that NetstringReceiver parses with.
 _PATTERNS = {"_LENGTH": rb"(0|[1-9]\d*)(:)", "_LENGTH_PREFIX": rb"(0|[1-9]\d*)$"}
 
@@ -89,14 +95,20 @@ def _stocks_own(stock: type, name: str) -> bool:
     return isinstance(found, StandIn) or defined_by(found, stock.__module__, name)
 
 
-def _framing_method(kind: str, stock: type, name: str, fixed: tuple[str, ...]) -> FramingMethod:
-    """C for the method `name` of a class that has all of `fixed` as the stock class has it."""
+def _framing_method(
+    kind: str, stock: type, name: str, fixed: tuple[str, ...], plain: tuple[str, ...] = ()
+) -> FramingMethod:
+    """
+    C for the method `name` of a class that has all of `fixed` as the stock class has it.
+
+    And that has no descriptor under one of `plain`.
+    """
     return FramingMethod(
         kind,
         original(stock, name),
         {intern(each): _found(stock, each) for each in fixed if hasattr(stock, each)},
         tuple(map(intern, STATE[stock.__name__][1])),
-        tuple(map(intern, PLAIN.get(stock.__name__, ()))),
+        tuple(map(intern, plain)),
     )
 
 
@@ -115,14 +127,19 @@ def members(stock: type) -> dict[str, object]:
     """What must be set on a stock class, or defined in a subclass of it, to run in C."""
     kind, attributes = STATE[stock.__name__]
     replaced = REPLACED.get(stock.__name__, ())
-    methods = {"dataReceived": _framing_method(kind, stock, "dataReceived", replaced).receive}
+    methods = {
+        "dataReceived": _framing_method(
+            kind, stock, "dataReceived", replaced, PLAIN.get(stock.__name__, ())
+        ).receive
+    }
     if kind == "line" and _stocks_own(stock, "sendLine"):
         methods["sendLine"] = _send_line
     if kind == "netstring":
         connecting = _framing_method(kind, stock, "makeConnection", replaced)
         methods["makeConnection"] = connecting.connect
     if kind == "banana" and _stocks_own(stock, "sendEncoded") and _stocks_own(stock, "_encode"):
-        methods["sendEncoded"] = _framing_method(kind, stock, "sendEncoded", ("_encode",)).send
+        sending = _framing_method(kind, stock, "sendEncoded", ("_encode",), PLAIN_TO_SEND)
+        methods["sendEncoded"] = sending.send
     return {
         **{name: FramingAttribute(name, *initial) for name, initial in attributes.items()},
         **{name: StandIn(method, original(stock, name)) for name, method in methods.items()},
