@@ -15,7 +15,7 @@ typedef struct {
     bool called;        /* Python code ran for this item, and may have seen self.buffer */
     /* What was read of the protocol.  Holds until Python code runs. */
     bool looked;
-    bool usual; /* the view holds */
+    bool fits; /* the view does */
     bool has_limits;
     Py_ssize_t prefix_limit; /* -1: not a plain number of bytes */
     long long size_limit;    /* -1: not a plain number */
@@ -43,22 +43,22 @@ static int
 look(banana_run *run)
 {
     if (!run->looked) {
-        int usual = pyr_view_ready(run->method, run->b, run->self);
-        if (usual < 0) {
+        int fits = pyr_view_ready(run->method, run->b, run->self);
+        if (fits < 0) {
             return -1;
         }
         run->looked = true;
-        run->usual = usual;
+        run->fits = fits;
     }
-    return run->usual;
+    return run->fits;
 }
 
 /* Is self.listStack the list of the beginning?  -1: exception. */
 static int
 has_same_stack(banana_run *run)
 {
-    int usual = look(run);
-    return usual <= 0 ? usual : run->b->view.list_stack == run->stack;
+    int fits = look(run);
+    return fits <= 0 ? fits : run->b->view.list_stack == run->stack;
 }
 
 static bool
@@ -70,14 +70,14 @@ shows_item(const banana_run *run)
 }
 
 /* self.buffer = buffer, which stock does when it begins to look at an item.  Here it is
- * done before somebody may see it. */
+ * done before Python code may see it. */
 static int
 show_item(banana_run *run)
 {
     pyr_buffer *b = run->b;
-    int usual = look(run);
-    if (usual <= 0) {
-        PyObject *rest = usual < 0 ? NULL : item_rest(run, run->start);
+    int fits = look(run);
+    if (fits <= 0) {
+        PyObject *rest = fits < 0 ? NULL : item_rest(run, run->start);
         PyObject *name = run->method->st->names.bananaBuffer;
         int result = rest == NULL ? -1 : PyObject_SetAttr(run->self, name, rest);
         Py_XDECREF(rest);
@@ -180,10 +180,10 @@ pyr_banana_size_limit(pyr_framing_method *method)
 static int
 read_prefix_limit(banana_run *run)
 {
-    int usual = look(run);
-    if (usual <= 0) { /* perhaps a property now */
+    int fits = look(run);
+    if (fits <= 0) { /* perhaps a property now */
         run->prefix_limit = -1;
-        return usual;
+        return fits;
     }
     PyObject *limit = pyr_banana_attribute(run->self, run->method->st->names.prefixLimit);
     if (limit == NULL) {
@@ -561,7 +561,7 @@ run_banana(banana_run *run, const char *data, Py_ssize_t size, PyObject *lender)
 }
 
 static PyObject *
-banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
+banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int fits,
             const char *data, Py_ssize_t size, PyObject *lender)
 {
     PyObject *stack = b->view.list_stack;
@@ -569,8 +569,8 @@ banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual
         method->fixed == NULL
             ? NULL
             : PyDict_GetItemWithError(method->fixed, method->st->names.gotItem);
-    if (!usual || (size == 0 && b->size > 0) || b->view.has_got_item ||
-        got_item == NULL || stack == NULL || !PyList_CheckExact(stack)) {
+    if (!fits || (size == 0 && b->size > 0) || b->view.has_got_item || got_item == NULL ||
+        stack == NULL || !PyList_CheckExact(stack)) {
         return pyr_call_stock(method, self, data, size, lender);
     }
     banana_run run = {.method = method,
@@ -579,7 +579,7 @@ banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual
                       .stack = Py_NewRef(stack),
                       .got_item = Py_NewRef(got_item),
                       .looked = true,
-                      .usual = true};
+                      .fits = true};
     PyObject *result = run_banana(&run, data, size, lender);
     Py_DECREF(run.stack);
     Py_DECREF(run.got_item);

@@ -21,7 +21,7 @@ typedef struct {
 } level;
 
 typedef struct {
-    bool usual; /* the values below are all plain numbers */
+    bool plain; /* the values below are all plain numbers */
     long long smallest_long, smallest, largest, largest_long;
 } int_limits;
 
@@ -135,7 +135,7 @@ read_int_limits(encoding *e)
 {
     const pyr_names *names = &e->method->st->names;
     int_limits *limits = &e->limits;
-    limits->usual = read_limit(e, names->smallestLongInt, &limits->smallest_long) &&
+    limits->plain = read_limit(e, names->smallestLongInt, &limits->smallest_long) &&
                     read_limit(e, names->largestLongInt, &limits->largest_long) &&
                     read_limit(e, names->smallestInt, &limits->smallest) &&
                     read_limit(e, names->largestInt, &limits->largest) &&
@@ -152,7 +152,7 @@ encode_int(encoding *e, PyObject *element)
     const int_limits *limits = &e->limits;
     int overflow;
     long long number = PyLong_AsLongLongAndOverflow(element, &overflow);
-    if (overflow != 0 || !limits->usual || number < limits->smallest_long ||
+    if (overflow != 0 || !limits->plain || number < limits->smallest_long ||
         number > limits->largest_long) {
         return BY_STOCK;
     }

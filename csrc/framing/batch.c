@@ -51,10 +51,10 @@ static pyr_step
 one_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result)
 {
     const struct pyr_batch_ops *ops = method->kind->batch;
-    int usual = pyr_view_ready(method, b, self);
-    if (usual <= 0) {
-        if (usual == 0) {
-            pyr_unusual_error(method, self);
+    int fits = pyr_view_ready(method, b, self);
+    if (fits <= 0) {
+        if (fits == 0) {
+            pyr_view_misfit(method, self);
         }
         return STEP_FAILED;
     }
@@ -65,7 +65,7 @@ one_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **r
 
 PyObject *
 pyr_batch_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
-               int Py_UNUSED(usual), const char *data, Py_ssize_t size, PyObject *lender)
+               int Py_UNUSED(fits), const char *data, Py_ssize_t size, PyObject *lender)
 {
     if (b->broken) {
         Py_RETURN_NONE;

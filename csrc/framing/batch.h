@@ -29,7 +29,7 @@ struct pyr_batch_ops {
 pyr_step pyr_batch_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                         PyObject **result);
 PyObject *pyr_batch_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b,
-                         int usual, const char *data, Py_ssize_t size, PyObject *lender);
+                         int fits, const char *data, Py_ssize_t size, PyObject *lender);
 /* Nonsense: forget what was received, ignore what comes, and call self.name(first,
  * second); either may be NULL. */
 pyr_step pyr_batch_give_up(pyr_buffer *b, PyObject *self, PyObject *name, PyObject *first,

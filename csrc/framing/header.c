@@ -116,21 +116,19 @@ deliver_packet(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         return STEP_FAILED;
     }
     b->awaited = 0;
-    int usual = pyr_view_ready(method, b, self); /* a garbage collection may have run */
+    int fits = pyr_view_ready(method, b, self); /* a garbage collection may have run */
     PyObject *header = b->header;
     b->header = NULL;
-    PyObject *name = method->st->names.packetReceived;
-    PyObject *handler = usual > 0 ? pyr_view_kept(b->view.handler) : NULL;
-    PyObject *result;
-    if (usual < 0) {
-        result = NULL;
-    } else if (handler != NULL) {
-        PyObject *arguments[3] = {self, header, payload};
+    PyObject *handler = pyr_view_borrowed(b->view.handler);
+    PyObject *arguments[3] = {self, header, payload};
+    PyObject *result = NULL;
+    if (fits >= 0 && handler != NULL) {
         Py_INCREF(handler);
         result = PyObject_Vectorcall(handler, arguments, 3, NULL);
         Py_DECREF(handler);
-    } else {
-        result = PyObject_CallMethodObjArgs(self, name, header, payload, NULL);
+    } else if (fits >= 0) {
+        PyObject *name = method->st->names.packetReceived;
+        result = PyObject_VectorcallMethod(name, arguments, 3, NULL);
     }
     Py_DECREF(header);
     Py_DECREF(payload);
@@ -142,10 +140,10 @@ deliver_packet(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 static pyr_step
 check_disconnecting(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    int usual;
-    int stop = pyr_closing(method, b, self, true, &usual);
-    if (stop == 0 && usual == 0) {
-        pyr_unusual_error(method, self);
+    int fits;
+    int stop = pyr_closing(method, b, self, true, &fits);
+    if (stop == 0 && fits == 0) {
+        pyr_view_misfit(method, self);
         return STEP_FAILED;
     }
     if (stop <= 0) {

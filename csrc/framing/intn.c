@@ -92,24 +92,19 @@ show_frame(intn_run *run)
 }
 
 static int
-is_paused(intn_run *run, int usual)
+is_paused(intn_run *run, int fits)
 {
-    return usual ? run->b->view.paused
-                 : pyr_attribute_true(run->self, run->method->st->names.paused);
+    return fits ? run->b->view.paused
+                : pyr_attribute_true(run->self, run->method->st->names.paused);
 }
 
 static int
-length_exceeds(intn_run *run, uint64_t length, int usual)
+length_exceeds(intn_run *run, uint64_t length, int fits)
 {
-    if (usual && !run->b->view.max_length_huge) {
+    if (fits && !run->b->view.max_length_huge) {
         return exceeds(length, run->b->view.max_length);
     }
-    PyObject *limit = PyObject_GetAttr(run->self, run->method->st->names.MAX_LENGTH);
-    PyObject *number = limit == NULL ? NULL : PyLong_FromUnsignedLongLong(length);
-    int result = number == NULL ? -1 : PyObject_RichCompareBool(number, limit, Py_GT);
-    Py_XDECREF(limit);
-    Py_XDECREF(number);
-    return result;
+    return pyr_exceeds_limit(run->method, run->self, length);
 }
 
 /* self._compatibilityOffset = offset */
@@ -179,7 +174,7 @@ take_string(intn_run *run, Py_ssize_t size)
 }
 
 static pyr_step
-deliver_string(intn_run *run, Py_ssize_t size, int usual)
+deliver_string(intn_run *run, Py_ssize_t size)
 {
     PyObject *string = take_string(run, size);
     if (string == NULL) {
@@ -189,9 +184,7 @@ deliver_string(intn_run *run, Py_ssize_t size, int usual)
         Py_DECREF(string);
         return STEP_FAILED;
     }
-    PyObject *result =
-        usual ? pyr_call_handler(run->method, run->b, run->self, string)
-              : pyr_call_named(run->self, run->method->st->names.stringReceived, string);
+    PyObject *result = pyr_call_handler(run->method, run->b, run->self, string);
     Py_DECREF(string);
     Py_XDECREF(result);
     return result == NULL ? STEP_FAILED : STEP_ON;
@@ -250,34 +243,34 @@ switch_to_recvd(intn_run *run)
     return STEP_ON;
 }
 
-/* One string.  `usual` tells whether the view holds, also of the next. */
+/* One string.  `fits` tells whether the view holds, also of the next. */
 static pyr_step
-intn_step(intn_run *run, int *usual)
+intn_step(intn_run *run, int *fits)
 {
-    int paused = is_paused(run, *usual);
+    int paused = is_paused(run, *fits);
     if (paused != 0) {
         return paused < 0 ? STEP_FAILED : STEP_WAIT;
     }
     Py_ssize_t start = run->offset + run->prefix;
     const char *prefix = run->offset < 0 ? run->lead : run->frame.data + run->offset;
     uint64_t length = decode((const unsigned char *)prefix, run->prefix, run->little);
-    int over = length_exceeds(run, length, *usual);
+    int over = length_exceeds(run, length, *fits);
     if (over != 0) {
         return over < 0 ? STEP_FAILED : length_limit_exceeded(run, length);
     }
     if (length > (uint64_t)(run->frame.size - start)) {
         return STEP_WAIT;
     }
-    pyr_step next = deliver_string(run, (Py_ssize_t)length, *usual);
+    pyr_step next = deliver_string(run, (Py_ssize_t)length);
     if (next != STEP_ON) {
         return next;
     }
-    *usual = pyr_view_ready(run->method, run->b, run->self);
-    if (*usual <= 0 || run->b->view.has_recvd) {
-        next = *usual < 0 ? STEP_FAILED : switch_to_recvd(run);
+    *fits = pyr_view_ready(run->method, run->b, run->self);
+    if (*fits <= 0 || run->b->view.has_recvd) {
+        next = *fits < 0 ? STEP_FAILED : switch_to_recvd(run);
         if (next == STEP_ON) {
-            *usual = pyr_view_ready(run->method, run->b, run->self);
-            next = *usual < 0 ? STEP_FAILED : STEP_ON;
+            *fits = pyr_view_ready(run->method, run->b, run->self);
+            next = *fits < 0 ? STEP_FAILED : STEP_ON;
         }
     }
     return next;
@@ -367,18 +360,18 @@ static pyr_step
 intn_loop(intn_run *run)
 {
     pyr_step next = STEP_ON;
-    int usual = 1; /* as it was found before */
+    int fits = 1; /* as it was found before */
     while (next == STEP_ON && run->frame.size - run->offset >= run->prefix) {
-        next = intn_step(run, &usual);
+        next = intn_step(run, &fits);
     }
     return next == STEP_ON ? STEP_WAIT : next;
 }
 
 static PyObject *
-intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
+intn_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int fits,
           const char *data, Py_ssize_t size, PyObject *lender)
 {
-    if (!usual) {
+    if (!fits) {
         return pyr_call_stock(method, self, data, size, lender);
     }
     bool other_prefix = b->lead_size > 0 && b->lead_size != b->view.prefix_size;

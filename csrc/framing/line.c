@@ -88,10 +88,10 @@ line_length_exceeded(pyr_framing_method *method, PyObject *self, PyObject *line)
 /* ---- LineReceiver ---------------------------------------------------------- */
 
 /* After lineReceived: does LineReceiver stop here, and give back what it returned?
- * *usual is set as by pyr_view_ready() if it goes on. */
+ * *fits is set as by pyr_view_ready() if it goes on. */
 static pyr_step
 after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *why,
-           int *usual)
+           int *fits)
 {
     if (why != Py_None) {
         int stop = PyObject_IsTrue(why);
@@ -99,7 +99,7 @@ after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *
             return stop < 0 ? STEP_FAILED : STEP_STOP;
         }
     }
-    int stop = pyr_closing(method, b, self, true, usual);
+    int stop = pyr_closing(method, b, self, true, fits);
     if (stop < 0) {
         return STEP_FAILED;
     }
@@ -109,7 +109,7 @@ after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *
 /* Deliver one line of `size` bytes.  *result is set for STEP_STOP. */
 static pyr_step
 deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t size,
-             PyObject **result, int *usual)
+             PyObject **result, int *fits)
 {
     PyObject *line = pyr_buffer_cut(b, size, size + b->view.delimiter_size);
     if (line == NULL) {
@@ -120,7 +120,7 @@ deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize
     if (why == NULL) {
         return STEP_FAILED;
     }
-    pyr_step next = after_line(method, b, self, why, usual);
+    pyr_step next = after_line(method, b, self, why, fits);
     if (next == STEP_STOP) {
         *result = why;
     } else {
@@ -184,7 +184,7 @@ take_together(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
 
 static pyr_step
 line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result,
-          int *usual)
+          int *fits)
 {
     pyr_view *view = &b->view;
     if (may_be_taken(method->st, b)) {
@@ -199,7 +199,7 @@ line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **
     }
     Py_ssize_t size = next_line(b);
     if (size >= 0 && size <= view->max_length) {
-        return deliver_line(method, b, self, size, result, usual);
+        return deliver_line(method, b, self, size, result, fits);
     }
     if (size < 0 && b->size - view->delimiter_size < view->max_length) {
         *result = Py_NewRef(Py_None);
@@ -211,7 +211,7 @@ line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **
 
 static pyr_step
 raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result,
-         int *usual)
+         int *fits)
 {
     PyObject *data = pyr_buffer_take(b);
     if (data == NULL) {
@@ -228,8 +228,8 @@ raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **r
         return STEP_STOP;
     }
     Py_DECREF(why);
-    *usual = stop < 0 ? -1 : pyr_view_ready(method, b, self);
-    return *usual < 0 ? STEP_FAILED : STEP_ON;
+    *fits = stop < 0 ? -1 : pyr_view_ready(method, b, self);
+    return *fits < 0 ? STEP_FAILED : STEP_ON;
 }
 
 /* The stock loop, from where this one stands: all of the state is in the attributes. */
@@ -253,13 +253,13 @@ line_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
             Py_RETURN_NONE;
         }
         PyObject *result = NULL;
-        int usual;
-        pyr_step next = b->view.line_mode ? line_step(method, b, self, &result, &usual)
-                                          : raw_step(method, b, self, &result, &usual);
+        int fits;
+        pyr_step next = b->view.line_mode ? line_step(method, b, self, &result, &fits)
+                                          : raw_step(method, b, self, &result, &fits);
         if (next != STEP_ON) {
             return next == STEP_STOP ? result : NULL;
         }
-        if (!usual) {
+        if (!fits) {
             return line_continue_stock(method, b, self);
         }
     }
@@ -309,7 +309,7 @@ end_busy(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *re
 }
 
 static PyObject *
-line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
+line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int fits,
           const char *data, Py_ssize_t size, PyObject *lender)
 {
     if (b->busy) {
@@ -319,7 +319,7 @@ line_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
         }
         Py_RETURN_NONE;
     }
-    if (!usual) {
+    if (!fits) {
         return pyr_call_stock(method, self, data, size, lender);
     }
     if (pyr_buffer_attach(b, data, size, lender) < 0) {
@@ -397,17 +397,10 @@ end_of_lines(pyr_buffer *b)
 /* Whether a line of this size is longer than self.MAX_LENGTH; -1: exception. */
 static int
 line_is_too_long(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
-                 Py_ssize_t size, int usual)
+                 Py_ssize_t size, int fits)
 {
-    if (usual) {
-        return size > b->view.max_length;
-    }
-    PyObject *limit = PyObject_GetAttr(self, method->st->names.MAX_LENGTH);
-    PyObject *length = limit == NULL ? NULL : PyLong_FromSsize_t(size);
-    int result = length == NULL ? -1 : PyObject_RichCompareBool(length, limit, Py_GT);
-    Py_XDECREF(limit);
-    Py_XDECREF(length);
-    return result;
+    return fits ? size > b->view.max_length
+                : pyr_exceeds_limit(method, self, (uint64_t)size);
 }
 
 /* The line at `start`, which ends where `consumed` bytes of the frame do.  A long first
@@ -429,13 +422,13 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                pyr_frame *frame, Py_ssize_t start, Py_ssize_t size, Py_ssize_t consumed,
                PyObject **result)
 {
-    int usual;
-    int stop = pyr_closing(method, b, self, false, &usual);
+    int fits;
+    int stop = pyr_closing(method, b, self, false, &fits);
     if (stop != 0) {
         *result = stop < 0 ? NULL : Py_NewRef(Py_None);
         return stop < 0 ? STEP_FAILED : STEP_STOP;
     }
-    int exceeds = line_is_too_long(method, b, self, size, usual);
+    int exceeds = line_is_too_long(method, b, self, size, fits);
     PyObject *line = exceeds < 0 ? NULL : take_line(b, frame, start, size, consumed);
     if (line == NULL) {
         return STEP_FAILED;
@@ -444,8 +437,7 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
         *result = line_length_exceeded(method, self, line);
         return *result == NULL ? STEP_FAILED : STEP_STOP;
     }
-    PyObject *why = usual ? pyr_call_handler(method, b, self, line)
-                          : pyr_call_named(self, method->st->names.lineReceived, line);
+    PyObject *why = pyr_call_handler(method, b, self, line);
     Py_DECREF(line);
     if (why == NULL) {
         return STEP_FAILED;
@@ -457,9 +449,9 @@ line_only_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
 /* lineLengthExceeded for the rest that has no delimiter yet, which stays in the buffer.
  */
 static PyObject *
-line_only_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self, int usual)
+line_only_rest(pyr_framing_method *method, pyr_buffer *b, PyObject *self, int fits)
 {
-    if (usual) {
+    if (fits) {
         if (b->size <= b->view.max_length) {
             Py_RETURN_NONE;
         }
@@ -499,8 +491,8 @@ line_only_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     if (next != STEP_ON) {
         return result;
     }
-    int usual = pyr_view_ready(method, b, self);
-    return usual < 0 ? NULL : line_only_rest(method, b, self, usual);
+    int fits = pyr_view_ready(method, b, self);
+    return fits < 0 ? NULL : line_only_rest(method, b, self, fits);
 }
 
 static PyObject *
@@ -518,10 +510,10 @@ line_only_lines(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ss
 }
 
 static PyObject *
-line_only_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
+line_only_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int fits,
                const char *data, Py_ssize_t size, PyObject *lender)
 {
-    if (!usual || b->view.delimiter_size == 0) {
+    if (!fits || b->view.delimiter_size == 0) {
         return pyr_call_stock(method, self, data, size, lender);
     }
     if (pyr_buffer_attach(b, data, size, lender) < 0) {
@@ -538,7 +530,7 @@ line_only_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int us
     if (b->size >= SHORT_LINE) {
         wait_for_delimiter(b, b->view.max_length);
     }
-    return line_only_rest(method, b, self, usual);
+    return line_only_rest(method, b, self, fits);
 }
 
 const pyr_framing_kind pyr_line_only_kind = {
@@ -585,8 +577,8 @@ no_whole_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
 static pyr_step
 after_lines(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *why)
 {
-    int usual;
-    return after_line(method, b, self, why, &usual);
+    int fits;
+    return after_line(method, b, self, why, &fits);
 }
 
 static const struct pyr_batch_ops line_batch = {

@@ -22,12 +22,12 @@ static const pyr_framing_kind *const kinds[] = {
 /* Begin with what the protocol has under the buffer's name: bytes, or the buffer of the
  * protocol that this one is a copy of. */
 static int
-take_content(pyr_buffer *b, PyObject *kept)
+take_content(pyr_buffer *b, PyObject *found)
 {
-    if (PyBytes_CheckExact(kept)) {
-        return pyr_buffer_set(b, PyBytes_AS_STRING(kept), PyBytes_GET_SIZE(kept));
+    if (PyBytes_CheckExact(found)) {
+        return pyr_buffer_set(b, PyBytes_AS_STRING(found), PyBytes_GET_SIZE(found));
     }
-    return pyr_buffer_continue(b, (pyr_buffer *)kept);
+    return pyr_buffer_continue(b, (pyr_buffer *)found);
 }
 
 /* Whether a callback is at work already, says stock's flag. */
@@ -45,16 +45,16 @@ take_busy(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
 }
 
 /*
- * Make the buffer of `self` (new reference) from what its __dict__ has under our key (may
- * be NULL).  A new object may run a garbage collection, and so any code: hence the
- * references.
+ * Make the buffer of `self` (new reference) from what its __dict__ has under the buffer's
+ * name (may be NULL).  A new object may run a garbage collection, and so any code: hence
+ * the references.
  */
 static pyr_buffer *
-make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject *kept)
+make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject *found)
 {
     const pyr_names *names = &method->st->names;
     pyr_buffer *b = pyr_buffer_new(method->st, self);
-    if (b != NULL && ((kept != NULL && take_content(b, kept) < 0) ||
+    if (b != NULL && ((found != NULL && take_content(b, found) < 0) ||
                       (method->kind->needs_busy && take_busy(method, b, dict) < 0) ||
                       pyr_own_dict_unshare(dict, names->popitem) < 0 ||
                       PyDict_SetItem(dict, pyr_key(method), (PyObject *)b) < 0)) {
@@ -65,38 +65,38 @@ make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject
 
 /* Does stock's code go on from this under the buffer's name? */
 static bool
-is_stocks(const pyr_framing_method *method, PyObject *kept)
+is_stocks(const pyr_framing_method *method, PyObject *found)
 {
     bool ready = method->kind->needs_ready;
-    return kept == NULL ? ready
-                        : !Py_IS_TYPE(kept, method->st->framing->buffer_type) &&
-                              (ready || !PyBytes_CheckExact(kept));
+    return found == NULL ? ready
+                         : !Py_IS_TYPE(found, method->st->framing->buffer_type) &&
+                               (ready || !PyBytes_CheckExact(found));
 }
 
 static pyr_buffer *
 find_in_dict(pyr_framing_method *method, PyObject *self, PyObject *dict)
 {
-    PyObject *kept;
+    PyObject *found;
     pyr_buffer *b = NULL;
-    if (PyDict_GetItemRef(dict, pyr_key(method), &kept) < 0) {
+    if (PyDict_GetItemRef(dict, pyr_key(method), &found) < 0) {
         return NULL;
     }
-    if (!is_stocks(method, kept)) {
-        bool is_buffer = kept != NULL && !PyBytes_CheckExact(kept);
-        if (is_buffer && ((pyr_buffer *)kept)->owner == self) {
-            return (pyr_buffer *)kept;
+    if (!is_stocks(method, found)) {
+        bool is_buffer = found != NULL && !PyBytes_CheckExact(found);
+        if (is_buffer && ((pyr_buffer *)found)->owner == self) {
+            return (pyr_buffer *)found;
         }
         if (method->kind->needs_ready || pyr_view_class_fits(method, Py_TYPE(self))) {
-            b = make_buffer(method, self, dict, kept);
+            b = make_buffer(method, self, dict, found);
         }
     }
-    Py_XDECREF(kept);
+    Py_XDECREF(found);
     return b;
 }
 
 /*
- * The buffer of `self` (new reference).  NULL without an exception: this protocol is
- * unusual and the stock code must do the work.
+ * The buffer of `self` (new reference).  NULL without an exception: the stock code
+ * must do the work for this protocol.
  */
 static pyr_buffer *
 find_buffer(pyr_framing_method *method, PyObject *self)
@@ -190,11 +190,11 @@ feed_buffer(pyr_framing_method *method, PyObject *self, pyr_buffer *known,
     }
     b->quiet = 0;
     PyObject *result = NULL;
-    int usual = known != NULL ? b->view.fits : pyr_view_ready(method, b, self);
+    int fits = known != NULL ? b->view.fits : pyr_view_ready(method, b, self);
     /* What receives a message may hand on more data, and so on. */
     core_state *st = method->st;
-    if (usual >= 0 && pyr_descend(&st->depth, " while receiving data") == 0) {
-        result = method->kind->feed(method, self, b, usual, data, size, lender);
+    if (fits >= 0 && pyr_descend(&st->depth, " while receiving data") == 0) {
+        result = method->kind->feed(method, self, b, fits, data, size, lender);
         pyr_ascend(&st->depth);
     }
     Py_DECREF(b);

@@ -253,7 +253,7 @@ netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 }
 
 static bool
-limit_is_usual(const pyr_buffer *b)
+limit_fits(const pyr_buffer *b)
 {
     /* Stock takes the logarithm of the limit; what does not fit is its business as well.
      */
@@ -270,8 +270,8 @@ netstring_continue_stock(pyr_framing_method *method, PyObject *self)
 static PyObject *
 netstring_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    for (int usual = 1; usual >= 0; usual = pyr_view_ready(method, b, self)) {
-        if (!usual || !limit_is_usual(b)) {
+    for (int fits = 1; fits >= 0; fits = pyr_view_ready(method, b, self)) {
+        if (!fits || !limit_fits(b)) {
             return netstring_continue_stock(method, self);
         }
         if (remaining_size(b) == 0) {
@@ -290,10 +290,10 @@ netstring_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 }
 
 static PyObject *
-netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int usual,
+netstring_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int fits,
                const char *data, Py_ssize_t size, PyObject *lender)
 {
-    if (!usual || !limit_is_usual(b)) {
+    if (!fits || !limit_fits(b)) {
         return pyr_leave(method, self) < 0
                    ? NULL
                    : pyr_call_stock(method, self, data, size, lender);
@@ -361,10 +361,10 @@ static pyr_step
 batch_netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                      PyObject **result)
 {
-    if (limit_is_usual(b)) {
+    if (limit_fits(b)) {
         return pyr_batch_step(method, b, self, result);
     }
-    pyr_unusual_error(method, self);
+    pyr_view_misfit(method, self);
     return STEP_FAILED;
 }
 

@@ -3,10 +3,10 @@
  *
  * It is made when it is asked for, if the interpreter has not yet.
  *
- * What was found in it holds as long as it is as seen: whoever keeps that keeps a
- * pyr_own_seen with it, sees the dict first, then looks up names, and looks again when it
- * is not as seen.  Only the names that framings look up count, so that a protocol may set
- * others at any time.
+ * What was found in it holds as long as it is as seen: beside that stands a
+ * pyr_own_seen: who looks sees the dict first, then looks up names, and looks again when
+ * it is not as seen.  Only the names that framings look up count, so that a protocol may
+ * set others at any time.
  */
 #ifndef PYREACTOR_OWN_DICT_H
 #define PYREACTOR_OWN_DICT_H

@@ -15,9 +15,9 @@ typedef enum {
 
 /* ---- kinds of framing ------------------------------------------------------ */
 
-/* `usual` is what pyr_view_ready() gives at the beginning. */
+/* `fits` is what pyr_view_ready() gives at the beginning. */
 typedef PyObject *(*pyr_feed_func)(pyr_framing_method *method, PyObject *self,
-                                   pyr_buffer *b, int usual, const char *data,
+                                   pyr_buffer *b, int fits, const char *data,
                                    Py_ssize_t size, PyObject *lender);
 
 typedef struct {
@@ -67,11 +67,11 @@ pyr_key(const pyr_framing_method *method)
 
 /*
  * The truth of self.transport.disconnecting or, if `checked`, of "self.transport and
- * self.transport.disconnecting"; -1: exception.  *usual is set as by pyr_view_ready(),
+ * self.transport.disconnecting"; -1: exception.  *fits is set as by pyr_view_ready(),
  * for afterwards.
  */
 int pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool checked,
-                int *usual);
+                int *fits);
 /* LineReceiver.sendLine(self, line) */
 PyObject *pyr_send_line(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 /* Banana.sendEncoded(self, obj), a method of a FramingMethod. */

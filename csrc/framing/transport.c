@@ -1,6 +1,7 @@
 /*
  * What the framings ask of a transport: whether it is closing, and to send a line.  For
- * those of our own types, whose class leaves these as they are, without attribute access.
+ * those of the module's own types, whose class leaves these as they are, without
+ * attribute access.
  */
 #include "core/override.h"
 #include "core/transport_ops.h"
@@ -41,17 +42,17 @@ reads_quietly(PyTypeObject *type, PyObject *name)
     return quiet;
 }
 
-/* What a class of transports has unchanged from our type. */
+/* What a class of transports has unchanged from the module's type. */
 static const pyr_transport_class *
 look_at_transport(core_state *st, PyTypeObject *type)
 {
     pyr_transport_class *known = &st->framing->transport_class;
-    PyTypeObject *ours = st->transport_type;
+    PyTypeObject *own_type = st->transport_type;
     PyObject *disconnecting = st->names.disconnecting;
     memset(known, 0, sizeof(*known));
     pyr_class_see(st, &known->seen, type);
-    if (ours != NULL && PyType_IsSubtype(type, ours) &&
-        type->tp_getattro == ours->tp_getattro) {
+    if (own_type != NULL && PyType_IsSubtype(type, own_type) &&
+        type->tp_getattro == own_type->tp_getattro) {
         known->write = is_of_transport(st, type, st->names.write, &PyMethodDescr_Type);
         known->disconnecting =
             is_of_transport(st, type, disconnecting, &PyGetSetDescr_Type);
@@ -98,13 +99,13 @@ ask_transport(core_state *st, PyObject *transport, bool checked, bool *quiet)
 
 int
 pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool checked,
-            int *usual)
+            int *fits)
 {
-    *usual = pyr_view_ready_to_ask(method, b, self);
-    if (*usual < 0) {
+    *fits = pyr_view_ready_to_ask(method, b, self);
+    if (*fits < 0) {
         return -1;
     }
-    PyObject *transport = *usual && b->view.transport != NULL
+    PyObject *transport = *fits && b->view.transport != NULL
                               ? Py_NewRef(b->view.transport)
                               : PyObject_GetAttr(self, method->st->names.transport);
     if (transport == NULL) {
@@ -113,15 +114,15 @@ pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool chec
     bool quiet;
     int closing = ask_transport(method->st, transport, checked, &quiet);
     Py_DECREF(transport);
-    if (closing == 0 && (!quiet || !*usual)) {
-        *usual = pyr_view_ready(method, b, self);
+    if (closing == 0 && (!quiet || !*fits)) {
+        *fits = pyr_view_ready(method, b, self);
     }
-    return *usual < 0 ? -1 : closing;
+    return *fits < 0 ? -1 : closing;
 }
 
 /* ---- LineReceiver.sendLine ------------------------------------------------- */
 
-/* transport.write is the one of our C type, on this object too. */
+/* transport.write is the one of the module's type, on this object too. */
 static bool
 writes_in_c(core_state *st, PyObject *transport)
 {

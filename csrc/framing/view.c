@@ -9,7 +9,7 @@ PyObject *
 pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                  PyObject *message)
 {
-    PyObject *handler = pyr_view_kept(b->view.handler);
+    PyObject *handler = pyr_view_borrowed(b->view.handler);
     if (handler == NULL) {
         return pyr_call_named(self, pyr_name_at(method->st, method->kind->handler),
                               message);
@@ -37,7 +37,7 @@ pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
                Py_ssize_t size, PyObject *lender)
 {
     if (method->kind->batch != NULL) {
-        pyr_unusual_error(method, self);
+        pyr_view_misfit(method, self);
         return NULL;
     }
     PyObject *bytes =
@@ -48,6 +48,17 @@ pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
     PyObject *arguments[2] = {self, bytes};
     PyObject *result = PyObject_Vectorcall(method->stock, arguments, 2, NULL);
     Py_DECREF(bytes);
+    return result;
+}
+
+int
+pyr_exceeds_limit(pyr_framing_method *method, PyObject *self, uint64_t length)
+{
+    PyObject *limit = PyObject_GetAttr(self, method->st->names.MAX_LENGTH);
+    PyObject *number = limit == NULL ? NULL : PyLong_FromUnsignedLongLong(length);
+    int result = number == NULL ? -1 : PyObject_RichCompareBool(number, limit, Py_GT);
+    Py_XDECREF(limit);
+    Py_XDECREF(number);
     return result;
 }
 
@@ -71,7 +82,7 @@ pyr_continue_stock(pyr_framing_method *method, PyObject *self)
 }
 
 void
-pyr_unusual_error(pyr_framing_method *method, PyObject *self)
+pyr_view_misfit(pyr_framing_method *method, PyObject *self)
 {
     PyErr_Format(
         PyExc_TypeError,
@@ -83,7 +94,7 @@ pyr_unusual_error(pyr_framing_method *method, PyObject *self)
 
 /* ---- parsing --------------------------------------------------------------- */
 
-/* A value whose truth cannot change behind our back.  *lasting: there is only one such
+/* A value whose truth cannot change unnoticed.  *lasting: there is only one such
  * object, so no other can come to be where it was. */
 static bool
 parse_truth(PyObject *value, bool *result, bool *lasting)
@@ -519,7 +530,7 @@ read_slots(pyr_framing_method *method, pyr_buffer *b, const own_values *own)
     }
     view->fits = fits;
     view->replaced = own->value[SLOT_DATA_RECEIVED] != NULL;
-    /* Of a value that C leaves alone no reference is kept: another one may come to be
+    /* Of a value that C leaves alone no reference is held: another one may come to be
      * where it was.  And a buffer that the dict has not is not told of its changes. */
     if (!lasting || !view->attached || (!fits && view->class_fits)) {
         view->own_seen.dict = NULL;
@@ -557,6 +568,7 @@ pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     }
     view->own_seen.dict = NULL;
     view->fits = view->attached = false;
+    view->handler = NULL;
     PyObject *dict = pyr_own_dict(self);
     if (dict == NULL) {
         return 0;
@@ -574,6 +586,9 @@ pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         view->own_seen.dict = NULL;
     }
     Py_DECREF(dict);
+    if (!view->fits) {
+        view->handler = NULL;
+    }
     return view->fits;
 }
 

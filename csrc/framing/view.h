@@ -63,8 +63,8 @@ pyr_view_holds(const pyr_framing_method *method, pyr_buffer *b, PyObject *self,
 }
 
 /*
- * Bring b->view up to date, all but its transport.  1: it can be used; 0: the protocol is
- * unusual, go through ordinary attribute access; -1: exception.
+ * Bring b->view up to date, all but its transport.  1: it can be used; 0: it does not
+ * fit; -1: exception.
  */
 static inline int
 pyr_view_ready(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
@@ -86,12 +86,12 @@ pyr_view_ready_to_ask(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
  * CPython 3.12 what ends with an attribute of a class runs before CPython tells of that.
  */
 static inline PyObject *
-pyr_view_kept(PyObject *borrowed)
+pyr_view_borrowed(PyObject *borrowed)
 {
     return borrowed != NULL && Py_REFCNT(borrowed) > 0 ? borrowed : NULL;
 }
 
-/* self.handler(message).  The view must be ready. */
+/* self.handler(message).  The view must be as pyr_view_ready() left it. */
 PyObject *pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                            PyObject *message);
 /* The same after code that may have run a garbage collection, and so anything. */
@@ -100,11 +100,13 @@ PyObject *pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObje
 /* self.stock(data) with what the memory holds. */
 PyObject *pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
                          Py_ssize_t size, PyObject *lender);
+/* length > self.MAX_LENGTH, by Python's comparison; -1: exception. */
+int pyr_exceeds_limit(pyr_framing_method *method, PyObject *self, uint64_t length);
 /* Stock's attributes in the place of the buffer, if that is there.  -1: exception. */
 int pyr_leave(pyr_framing_method *method, PyObject *self);
 /* The stock loop from where C stands, if it would not end at once. */
 PyObject *pyr_continue_stock(pyr_framing_method *method, PyObject *self);
 /* TypeError for the forms that have no stock code behind them. */
-void pyr_unusual_error(pyr_framing_method *method, PyObject *self);
+void pyr_view_misfit(pyr_framing_method *method, PyObject *self);
 
 #endif

@@ -4,6 +4,9 @@
  * Stock reads half a dozen attributes for each message, and a callback may have set any
  * of them.  Here they are read once, and then it is only asked whether anything has
  * changed: the class, by core/class_watch.h; what the instance has itself, by own_dict.h.
+ *
+ * A view *fits* if the class and the values of all attributes are of the kinds that C
+ * handles.  If it does not, attributes are read by Python, or stock's code does the work.
  */
 #ifndef PYREACTOR_VIEW_STATE_H
 #define PYREACTOR_VIEW_STATE_H
@@ -31,7 +34,7 @@ typedef struct {
     pyr_own_item transport_item; /* its place is -1 if the instance has none */
 #endif
 
-    bool class_fits; /* the class leaves attribute access and our descriptors alone */
+    bool class_fits; /* the class leaves attribute access and FramingAttributes alone */
     bool attached;   /* the protocol's __dict__ still holds this buffer */
     bool fits;       /* and all attributes have a kind of value that C handles */
     bool replaced;   /* the instance has a dataReceived of its own */
