@@ -566,9 +566,7 @@ banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int fits,
 {
     PyObject *stack = b->view.list_stack;
     PyObject *got_item =
-        method->fixed == NULL
-            ? NULL
-            : PyDict_GetItemWithError(method->fixed, method->st->names.gotItem);
+        PyDict_GetItemWithError(method->needed, method->st->names.gotItem);
     if (!fits || (size == 0 && b->size > 0) || b->view.has_got_item || got_item == NULL ||
         stack == NULL || !PyList_CheckExact(stack)) {
         return pyr_call_stock(method, self, data, size, lender);

@@ -312,8 +312,7 @@ encodes_as_stock(pyr_framing_method *method, PyObject *self)
     if (!pyr_class_is_as_seen(&method->class_seen, type)) {
         pyr_class_see(method->st, &method->class_seen, type);
         method->class_fits = pyr_view_ordinary_access(method->st, type) &&
-                             pyr_view_class_has_all(method->st, type, method->fixed) &&
-                             pyr_view_class_is_plain(type, method->plain);
+                             pyr_view_class_has(method, type);
     }
     PyObject *own;
     int found = method->class_fits

@@ -331,13 +331,11 @@ kind_by_name(const char *name)
 static PyObject *
 method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"kind", "stock", "fixed", "shown", "plain", NULL};
+    static char *keywords[] = {"kind", "stock", "needed", NULL};
     const char *name;
-    PyObject *stock;
-    PyObject *fixed = NULL, *shown = NULL, *plain = NULL;
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "sO!|O!O!O!:FramingMethod", keywords, &name, &PyFunction_Type,
-            &stock, &PyDict_Type, &fixed, &PyTuple_Type, &shown, &PyTuple_Type, &plain)) {
+    PyObject *stock, *needed;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sO!O!:FramingMethod", keywords, &name,
+                                     &PyFunction_Type, &stock, &PyDict_Type, &needed)) {
         return NULL;
     }
     const pyr_framing_kind *kind = kind_by_name(name);
@@ -350,9 +348,7 @@ method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         method->st = pyr_state_of_type(type);
         method->kind = kind;
         method->stock = Py_NewRef(stock);
-        method->fixed = Py_XNewRef(fixed);
-        method->shown = Py_XNewRef(shown);
-        method->plain = Py_XNewRef(plain);
+        method->needed = Py_NewRef(needed);
         for (int i = 0; i < kind->slot_count; i++) {
             method->slot_names[i] = pyr_view_slot_name(method, kind->slots[i]);
         }
@@ -365,7 +361,7 @@ method_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(((pyr_framing_method *)self)->stock);
-    Py_VISIT(((pyr_framing_method *)self)->fixed);
+    Py_VISIT(((pyr_framing_method *)self)->needed);
     return 0;
 }
 
@@ -377,16 +373,14 @@ method_dealloc(PyObject *self)
     pyr_framing_method *method = (pyr_framing_method *)self;
     PyObject_GC_UnTrack(self);
     Py_CLEAR(method->stock);
-    Py_CLEAR(method->fixed);
-    Py_CLEAR(method->shown);
-    Py_CLEAR(method->plain);
+    Py_CLEAR(method->needed);
     type->tp_free(self);
     Py_DECREF(type);
 }
 
 PyDoc_STRVAR(
     method_doc,
-    "FramingMethod(kind, stock, fixed={}, shown=(), plain=())\n"
+    "FramingMethod(kind, stock, needed)\n"
     "--\n"
     "\n"
     "What a framing knows of the method that it is behind: its own methods are what a\n"
@@ -395,11 +389,10 @@ PyDoc_STRVAR(
     "kind (str) names the framing: line, line_only, intn, netstring, batch_line,\n"
     "batch_intn, batch_netstring, header, banana.  stock (function) is the method that\n"
     "it is behind; where that is Twisted's, it is called for protocols and arguments\n"
-    "that C leaves alone, among them those of a class that has not all of this: each of\n"
-    "fixed (dict of str to object), a FramingAttribute under each name of shown (tuple\n"
-    "of str), and no descriptor under one of plain (tuple of str).  Names are interned.\n"
-    "Raises ValueError for an unknown kind, and TypeError when stock is no Python\n"
-    "function.");
+    "that C leaves alone, among them those of a class that has not all that is needed\n"
+    "(dict of interned str): under each name that object, where it is FramingAttribute\n"
+    "one of those, where it is None no descriptor.  Raises ValueError for an unknown\n"
+    "kind, and TypeError when stock is no Python function.");
 
 PyDoc_STRVAR(receive_doc, "receive(protocol, data)\n--\n\n"
                           "dataReceived; NotImplemented: by stock.");

@@ -22,8 +22,10 @@ begin_netstring(pyr_framing_method *method, PyObject *self, PyObject *dict)
     core_state *st = method->st;
     pyr_buffer *b = pyr_buffer_new(st, self);
     int result = b == NULL ? -1 : pyr_own_dict_unshare(dict, st->names.popitem);
-    for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(method->shown); i++) {
-        if (PyDict_DelItem(dict, PyTuple_GET_ITEM(method->shown, i)) < 0) {
+    Py_ssize_t place = 0;
+    PyObject *name;
+    while (result == 0 && PyDict_Next(method->needed, &place, &name, NULL)) {
+        if (PyDict_DelItem(dict, name) < 0) {
             PyErr_Clear(); /* a subclass keeps it elsewhere */
         }
     }
@@ -40,8 +42,7 @@ pyr_netstring_connect(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
     pyr_framing_method *method = (pyr_framing_method *)op;
     PyObject *result = PyObject_Vectorcall(method->stock, args, (size_t)nargs, NULL);
-    if (result == NULL || method->shown == NULL ||
-        !pyr_view_class_shows(method->st, Py_TYPE(args[0]), method->shown)) {
+    if (result == NULL || !pyr_view_class_has(method, Py_TYPE(args[0]))) {
         return result;
     }
     PyObject *dict = pyr_own_dict(args[0]);
@@ -191,29 +192,12 @@ take_netstring(pyr_buffer *b)
 
 /* ---- NetstringReceiver ----------------------------------------------------- */
 
-/* A global of the module of the stock function, such as NetstringParseError. */
-static PyObject *
-stock_global(pyr_framing_method *method, const char *name)
-{
-    PyObject *globals = PyObject_GetAttrString(method->stock, "__globals__");
-    PyObject *value = NULL;
-    if (globals != NULL && PyDict_Check(globals)) {
-        value = Py_XNewRef(PyDict_GetItemString(globals, name));
-    }
-    Py_XDECREF(globals);
-    PyErr_Clear();
-    return value;
-}
-
+/* Whether it was the exception that this global of stock's module is now. */
 static bool
 raised(pyr_framing_method *method, const char *name)
 {
-    PyObject *exception = PyErr_GetRaisedException();
-    PyObject *type = stock_global(method, name);
-    PyErr_SetRaisedException(exception);
-    bool result = type != NULL && PyErr_ExceptionMatches(type);
-    Py_XDECREF(type);
-    return result;
+    PyObject *type = PyDict_GetItemString(PyFunction_GET_GLOBALS(method->stock), name);
+    return type != NULL && PyErr_ExceptionMatches(type);
 }
 
 /* stringReceived has raised.  Stock runs it where it catches the parser's own exceptions.

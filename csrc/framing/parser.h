@@ -48,9 +48,7 @@ struct pyr_framing_method {
     PyObject_HEAD core_state *st;
     PyObject *stock; /* the Python function that says what is right */
     const pyr_framing_kind *kind;
-    PyObject *fixed; /* dict: what a class must have under these names, or NULL */
-    PyObject *shown; /* tuple: names of FramingAttributes that it must have, or NULL */
-    PyObject *plain; /* tuple: names under which it must have no descriptors, or NULL */
+    PyObject *needed; /* dict: what a class must have under these names */
     /* What a view takes from a class: that of the class last looked at.  Borrowed from
      * it, and valid as long as that is as seen. */
     pyr_class_seen class_seen;

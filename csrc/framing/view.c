@@ -269,40 +269,6 @@ pyr_view_ordinary_access(core_state *st, PyTypeObject *type)
                          (PyObject *)&PyBaseObject_Type);
 }
 
-static bool
-is_framing_attribute(core_state *st, PyTypeObject *type, PyObject *name)
-{
-    PyObject *found = pyr_class_find(type, name);
-    bool result = found != NULL && Py_IS_TYPE(found, st->framing->FramingAttribute);
-    Py_XDECREF(found);
-    return result;
-}
-
-bool
-pyr_view_class_shows(core_state *st, PyTypeObject *type, PyObject *names)
-{
-    Py_ssize_t count = names == NULL ? 0 : PyTuple_GET_SIZE(names);
-    for (Py_ssize_t i = 0; i < count; i++) {
-        if (!is_framing_attribute(st, type, PyTuple_GET_ITEM(names, i))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool
-pyr_view_class_has_all(core_state *st, PyTypeObject *type, PyObject *fixed)
-{
-    Py_ssize_t place = 0;
-    PyObject *name, *expected;
-    while (fixed != NULL && PyDict_Next(fixed, &place, &name, &expected)) {
-        if (!pyr_class_has(st, type, name, expected)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* A value that the class has for its instances, not a property, say. */
 static bool
 is_no_descriptor(PyObject *value)
@@ -311,17 +277,31 @@ is_no_descriptor(PyObject *value)
            (Py_TYPE(value)->tp_descr_get == NULL && Py_TYPE(value)->tp_descr_set == NULL);
 }
 
-bool
-pyr_view_class_is_plain(PyTypeObject *type, PyObject *names)
+/* Has the class under the name what `expected` says (see FramingMethod)? */
+static bool
+class_has(core_state *st, PyTypeObject *type, PyObject *name, PyObject *expected)
 {
-    bool plain = true;
-    Py_ssize_t count = names == NULL ? 0 : PyTuple_GET_SIZE(names);
-    for (Py_ssize_t i = 0; plain && i < count; i++) {
-        PyObject *found = pyr_class_find(type, PyTuple_GET_ITEM(names, i));
-        plain = is_no_descriptor(found);
-        Py_XDECREF(found);
+    PyTypeObject *attribute = st->framing->FramingAttribute;
+    if (expected != Py_None && expected != (PyObject *)attribute) {
+        return pyr_class_has(st, type, name, expected);
     }
-    return plain;
+    PyObject *found = pyr_class_find(type, name);
+    bool has = expected == Py_None ? is_no_descriptor(found)
+                                   : found != NULL && Py_IS_TYPE(found, attribute);
+    Py_XDECREF(found);
+    return has;
+}
+
+bool
+pyr_view_class_has(const pyr_framing_method *method, PyTypeObject *type)
+{
+    Py_ssize_t place = 0;
+    PyObject *name, *expected;
+    bool has = true;
+    while (has && PyDict_Next(method->needed, &place, &name, &expected)) {
+        has = class_has(method->st, type, name, expected);
+    }
+    return has;
 }
 
 bool
@@ -330,12 +310,7 @@ pyr_view_class_fits(pyr_framing_method *method, PyTypeObject *type)
     if (pyr_class_is_as_seen(&method->class_seen, type)) {
         return method->class_fits;
     }
-    core_state *st = method->st;
-    return pyr_view_ordinary_access(st, type) &&
-           is_framing_attribute(st, type, pyr_key(method)) &&
-           pyr_view_class_shows(st, type, method->shown) &&
-           pyr_view_class_is_plain(type, method->plain) &&
-           pyr_view_class_has_all(st, type, method->fixed);
+    return pyr_view_ordinary_access(method->st, type) && pyr_view_class_has(method, type);
 }
 
 static void

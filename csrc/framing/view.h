@@ -17,12 +17,8 @@ PyObject *pyr_view_slot_name(const pyr_framing_method *method, pyr_slot slot);
 bool pyr_view_class_fits(pyr_framing_method *method, PyTypeObject *type);
 /* Are attributes of its instances where they are for most classes? */
 bool pyr_view_ordinary_access(core_state *st, PyTypeObject *type);
-/* Has the class a FramingAttribute under each of these names (a tuple)? */
-bool pyr_view_class_shows(core_state *st, PyTypeObject *type, PyObject *names);
-/* Has it no descriptor under any of these (a tuple), which C reads by their names? */
-bool pyr_view_class_is_plain(PyTypeObject *type, PyObject *names);
-/* Has the class under each name what this dict has (or its StandIn)? */
-bool pyr_view_class_has_all(core_state *st, PyTypeObject *type, PyObject *fixed);
+/* Has the class all that the method needs? */
+bool pyr_view_class_has(const pyr_framing_method *method, PyTypeObject *type);
 
 #if PY_VERSION_HEX < 0x030C0000
 /* Are the values of the names that count as they were? */

@@ -71,12 +71,16 @@ REPLACED: dict[str, tuple[str, ...]] = {
 _REQUIRED = {"NetstringReceiver": ("dataReceived", "makeConnection")}
 
 #: Attributes that C reads, which a class may have made properties: then it receives in Python.
-PLAIN = {"Banana": ("prefixLimit", "listStack", "incomingVocabulary", "currentDialect")}
+PLAIN: dict[str, dict[str, object]] = {
+    "Banana": dict.fromkeys(("prefixLimit", "listStack", "incomingVocabulary", "currentDialect"))
+}
 
 #: The same for sending, in Python then, too.
-PLAIN_TO_SEND = (
-    *("_smallestLongInt", "_largestLongInt", "_smallestInt", "_largestInt"),
-    *("currentDialect", "outgoingSymbols"),
+PLAIN_TO_SEND: dict[str, object] = dict.fromkeys(
+    (
+        *("_smallestLongInt", "_largestLongInt", "_smallestInt", "_largestInt"),
+        *("currentDialect", "outgoingSymbols"),
+    )
 )
 
 #: The expressions that NetstringReceiver parses with.
@@ -95,21 +99,18 @@ def _stocks_own(stock: type, name: str) -> bool:
     return isinstance(found, StandIn) or defined_by(found, stock.__module__, name)
 
 
-def _framing_method(
-    kind: str, stock: type, name: str, fixed: tuple[str, ...], plain: tuple[str, ...] = ()
-) -> FramingMethod:
-    """
-    C for the method `name` of a class that has all of `fixed` as the stock class has it.
+def _shown(stock: type) -> dict[str, object]:
+    """The descriptors that a class needs whose state C has."""
+    return dict.fromkeys(STATE[stock.__name__][1], FramingAttribute)
 
-    And that has no descriptor under one of `plain`.
-    """
-    return FramingMethod(
-        kind,
-        original(stock, name),
-        {intern(each): _found(stock, each) for each in fixed if hasattr(stock, each)},
-        tuple(map(intern, STATE[stock.__name__][1])),
-        tuple(map(intern, plain)),
-    )
+
+def _framing_method(
+    stock: type, name: str, *needed: dict[str, object], fixed: tuple[str, ...] = ()
+) -> FramingMethod:
+    """C for the method `name` of a class that has what is `needed`, and all of `fixed`."""
+    own = {each: _found(stock, each) for each in fixed if hasattr(stock, each)}
+    every = {intern(each): value for part in (*needed, own) for each, value in part.items()}
+    return FramingMethod(STATE[stock.__name__][0], original(stock, name), every)
 
 
 def _found(stock: type, name: str) -> object:
@@ -120,26 +121,23 @@ def _found(stock: type, name: str) -> object:
 
 def receiving(kind: str, stock: Callable[..., Any]) -> StandIn:
     """C for a dataReceived that no class of Twisted's has."""
-    return StandIn(FramingMethod(kind, stock).receive, stock)
+    return StandIn(FramingMethod(kind, stock, {"_buffer": FramingAttribute}).receive, stock)
 
 
 def members(stock: type) -> dict[str, object]:
     """What must be set on a stock class, or defined in a subclass of it, to run in C."""
     kind, attributes = STATE[stock.__name__]
     replaced = REPLACED.get(stock.__name__, ())
-    methods = {
-        "dataReceived": _framing_method(
-            kind, stock, "dataReceived", replaced, PLAIN.get(stock.__name__, ())
-        ).receive
-    }
+    plain = PLAIN.get(stock.__name__, {})
+    method = _framing_method(stock, "dataReceived", _shown(stock), plain, fixed=replaced)
+    methods = {"dataReceived": method.receive}
     if kind == "line" and _stocks_own(stock, "sendLine"):
         methods["sendLine"] = _send_line
     if kind == "netstring":
-        connecting = _framing_method(kind, stock, "makeConnection", replaced)
-        methods["makeConnection"] = connecting.connect
+        methods["makeConnection"] = _framing_method(stock, "makeConnection", _shown(stock)).connect
     if kind == "banana" and _stocks_own(stock, "sendEncoded") and _stocks_own(stock, "_encode"):
-        sending = _framing_method(kind, stock, "sendEncoded", ("_encode",), PLAIN_TO_SEND)
-        methods["sendEncoded"] = sending.send
+        method = _framing_method(stock, "sendEncoded", PLAIN_TO_SEND, fixed=("_encode",))
+        methods["sendEncoded"] = method.send
     return {
         **{name: FramingAttribute(name, *initial) for name, initial in attributes.items()},
         **{name: StandIn(method, original(stock, name)) for name, method in methods.items()},

@@ -869,4 +869,4 @@ def test_activation_leaves_the_steps_of_the_other_receivers(
 def test_only_python_functions_have_globals() -> None:
     for wrong in (len, None):
         with pytest.raises(TypeError, match="must be function"):
-            _core.FramingMethod("banana", wrong)  # type: ignore[arg-type]
+            _core.FramingMethod("banana", wrong, {})  # type: ignore[arg-type]

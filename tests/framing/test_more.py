@@ -409,7 +409,7 @@ def test_the_result_of_a_callback_comes_back() -> None:
 
 def test_wrong_names_for_descriptors() -> None:
     with pytest.raises(ValueError, match="no framing"):
-        _core.FramingMethod("morse", connect)
+        _core.FramingMethod("morse", connect, {})
     with pytest.raises(ValueError, match="no framing"):
         FramingAttribute("buffers")
 
