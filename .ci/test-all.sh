@@ -59,5 +59,5 @@ for version in $FETCHED; do
     fi
 done
 
-say "Twisted's own suite, with each part switched off and by trial -j2"
+say "Twisted's own suite, with each part switched off, by trial -j2, on asyncio and on uvloop"
 PYREACTOR_CONFORMANCE_SETUPS=other .venv/bin/python -m pytest -p no:cacheprovider tests/conformance

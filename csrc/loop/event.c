@@ -148,8 +148,9 @@ dispatch_watch(pyr_watch *watch, int events)
 static void
 dispatch_as_host(pyr_watch *watch, int events)
 {
-    if (events & PYR_HANG_UP) {
-        events = (int)(watch->wanted & (PYR_READ | watch->asked));
+    int both = (int)(watch->wanted & (PYR_READ | watch->asked));
+    if ((events & PYR_HANG_UP) && both != 0) {
+        events = both;
     }
     if ((events & PYR_READ) && (events & PYR_WRITE)) {
         dispatch_watch(watch, events & ~PYR_WRITE);

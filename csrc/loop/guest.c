@@ -14,7 +14,7 @@
 static bool
 has_more(Loop *self)
 {
-    return self->wake.woken || self->just_stopped || self->pending_exc != NULL ||
+    return self->just_stopped || self->pending_exc != NULL ||
            self->threadcalls.count > 0 || self->watches.ready_head != NULL ||
            pyr_flush_is_due(&self->flush) || !self->guest.engine_told;
 }
@@ -45,24 +45,45 @@ host_is_idle(Loop *self)
     return self->guest.ready != NULL && PyObject_Size(self->guest.ready) == 0;
 }
 
-/* Handle what is ready, run what is due, in asyncio's order, and send what is written. */
-static int
-take_round(Loop *self)
-{
-    if (pyr_logcontext_enter(self->st, &self->logcontext) < 0 ||
-        pyr_loop_iterate(self, 0) < 0 || pyr_loop_run_due(self) < 0) {
-        return -1;
-    }
-    pyr_flush_run(self);
-    return pyr_sleep_by_host(self);
-}
-
 /* Seconds until there is something to do. */
 static int
 next_delay(Loop *self, double *delay)
 {
     *delay = 0.0;
     return has_more(self) ? 0 : pyr_timers_delay(&self->timers, delay);
+}
+
+/* Is a call of Twisted's due?  -1: the reactor's clock raised. */
+static int
+is_due(Loop *self)
+{
+    double delay;
+    if (self->threadcalls.count > 0 || self->just_stopped) {
+        return 1;
+    }
+    return pyr_timers_delay(&self->timers, &delay) < 0 ? -1 : delay == 0.0;
+}
+
+/* In asyncio's order: handle what is ready, send what that has written, and run what is
+ * due.  What an event calls at once comes after what the host is to call, in another
+ * round, unless something was due before. */
+static int
+take_round(Loop *self)
+{
+    int due_before = is_due(self);
+    if (due_before < 0 || pyr_logcontext_enter(self->st, &self->logcontext) < 0 ||
+        pyr_loop_iterate(self, 0) < 0) {
+        return -1;
+    }
+    pyr_flush_run(self);
+    int due = is_due(self);
+    if (due > 0 && (due_before || self->guest.ready == NULL || host_is_idle(self))) {
+        due = pyr_loop_run_due(self);
+        if (due == 0) {
+            pyr_flush_run(self);
+        }
+    }
+    return due < 0 ? -1 : pyr_sleep_by_host(self);
 }
 
 /* Rounds, as long as there is something to do, the host has nothing, and the reactor was

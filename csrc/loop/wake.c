@@ -5,7 +5,7 @@ void
 pyr_wake_up(pyr_wake *self)
 {
     self->woken = true;
-    if ((self->asleep || self->away) && !self->sent) {
+    if ((self->asleep || self->away) && !self->sent && *self->engine != NULL) {
         self->sent = true;
         pyr_engine_wake(*self->engine);
     }

@@ -31,19 +31,40 @@ CORE = (
     "twisted.protocols",
     "twisted.trial",
 )
+# Those of them that start no processes: uvloop keeps SIGCHLD to itself, and stock's tests, which
+# wait for it, take two minutes each until they fail.
+UVLOOP = (
+    *(
+        f"twisted.internet.test.test_{name}"
+        for name in ("core", "fdset", "endpoints", "tcp", "threads", "time", "tls", "udp", "unix")
+    ),
+    *(
+        f"twisted.test.test_{name}"
+        for name in ("factories", "internet", "ssl", "tcp", "threads", "udp", "unix")
+    ),
+    "twisted.protocols.test.test_tls",
+)
 ALL = ("twisted",)
 
 # What stock runs and passes at least with Twisted 26.10 and all extras installed.  A missing
 # extra shrinks the suite without a word.
-FLOORS = {ALL: (11_600, 11_050), CORE: (3_780, 3_340)}
+FLOORS = {ALL: (11_600, 11_050), CORE: (3_780, 3_340), UVLOOP: (1_930, 1_680)}
 
 # Beyond this, something is so wrong that running each test again alone tells nothing.
 MOST_RERUNS = 300
 RERUN_TIMEOUT = 300.0
 
 
-STOCK_REACTOR = "twisted.internet.epollreactor.EPollReactor"
-OUR_REACTOR = "pyreactor.reactor.PyReactor"
+STOCK_REACTORS = {
+    False: "twisted.internet.epollreactor.EPollReactor",
+    True: "twisted.internet.asyncioreactor.AsyncioSelectorReactor",
+}
+OUR_REACTORS = {
+    False: "pyreactor.reactor.PyReactor",
+    True: "pyreactor.asyncioreactor.AsyncioReactor",
+}
+# Where the class of the event loop is from that each side must have run on.
+EVENT_LOOPS = {"": None, "asyncio": "asyncio.unix_events", "uvloop": "uvloop"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +73,12 @@ class Pair:
 
     ours: Setup
     stock: Setup = STOCK_SETUP
+    # The tests to run, whatever is asked for; else what is asked for.
+    only: tuple[str, ...] = ()
+
+    def names(self, asked: Sequence[str]) -> tuple[str, ...]:
+        """The tests to run."""
+        return self.only or tuple(asked)
 
 
 # Everything switched on; each part switched off; and trial's own worker processes.
@@ -60,6 +87,14 @@ PAIRS = (
     EVERYTHING,
     *(Pair(Setup(f"without {off}", tuple(part for part in PARTS if part != off))) for off in PARTS),
     Pair(Setup("trial -j2", jobs=2), Setup("stock trial -j2", parts=None, jobs=2)),
+    *(
+        Pair(
+            Setup(f"on {loop}", event_loop=loop),
+            Setup(f"stock on {loop}", parts=None, event_loop=loop),
+            only,
+        )
+        for loop, only in (("asyncio", CORE), ("uvloop", UVLOOP))
+    ),
 )
 
 
@@ -131,11 +166,11 @@ def compare_pairs(
     say: Callable[[str], None],
 ) -> list[Comparison]:
     """Run the tests called `names` in each setup once, and what differs again alone."""
-    setups = list(dict.fromkeys(setup for pair in pairs for setup in (pair.stock, pair.ours)))
+    tests = {setup: pair.names(names) for pair in pairs for setup in (pair.stock, pair.ours)}
     # Those that take all cores come last: one core must not idle before them.
-    setups.sort(key=lambda setup: setup.slots)
+    setups = sorted(tests, key=lambda setup: setup.slots)
     say(f"running {' '.join(names)}: {', '.join(setup.name for setup in setups)}")
-    results = run_all([(setup, names) for setup in setups], timeout=timeout, say=say)
+    results = run_all([(setup, tests[setup]) for setup in setups], timeout=timeout, say=say)
     for each in results:
         say(each.summary())
     by_setup = dict(zip(setups, results, strict=True))
@@ -165,10 +200,14 @@ def _judge(pair: Pair, stock: Results, ours: Results, say: Callable[[str], None]
 def _wrong_environment(comparison: Comparison, pair: Pair) -> Iterable[str]:
     """Each side must have run on what it is called after."""
     stock, ours = comparison.stock.environment, comparison.ours.environment
-    if stock.get("reactor") != STOCK_REACTOR or any(_parts_of(stock).values()):
+    on_asyncio = bool(pair.ours.event_loop)
+    if stock.get("reactor") != STOCK_REACTORS[on_asyncio] or any(_parts_of(stock).values()):
         yield f"stock ran on {stock}"
+    loops = {side.get("event_loop") for side in (stock, ours)}
+    if loops != {EVENT_LOOPS[pair.ours.event_loop]}:
+        yield f"the event loops were {loops}"
     wanted = pair.ours.parts or ()
-    reactor = OUR_REACTOR if "reactor" in wanted else STOCK_REACTOR
+    reactor = (OUR_REACTORS if "reactor" in wanted else STOCK_REACTORS)[on_asyncio]
     if ours.get("reactor") != reactor or _parts_of(ours) != {
         part: part in wanted for part in PARTS
     }:

@@ -90,6 +90,8 @@ class Setup:
     parts: tuple[str, ...] | None = PARTS
     # Worker processes for `trial -j`; 0 runs the tests in trial's own process.
     jobs: int = 0
+    # The event loop that `trial --reactor=asyncio` is to run on, "asyncio" or "uvloop"; or none.
+    event_loop: str = ""
 
     @property
     def slots(self) -> int:
@@ -99,7 +101,10 @@ class Setup:
     def command(self, results: Path, names: Sequence[str]) -> list[str]:
         runner = STOCK if self.parts is None else PYREACTOR
         options = [f"--jobs={self.jobs}"] if self.jobs else []
-        if self.parts is not None and "reactor" in self.parts:
+        if self.event_loop:
+            options.append("--reactor=asyncio")
+            options += ["--uvloop"] if self.event_loop == "uvloop" else []
+        elif self.parts is not None and "reactor" in self.parts:
             # Trial tells its workers which reactor to install, but not which tests to add.
             options.append("--reactor=pyreactor" if self.jobs else "--extend")
         return [sys.executable, *runner, str(WORKER), str(results), *options, *names]

@@ -1,15 +1,17 @@
 """
 Runs a part of Twisted's suite in this process and writes down every test's outcome.
 
-    python worker.py RESULTS [--extend] [--jobs=N] [--reactor=NAME] NAME...
+    python worker.py RESULTS [--extend] [--uvloop] [--jobs=N] [--reactor=NAME] NAME...
 
 RESULTS gets one JSON object per line: first what this process runs on, then an event per
 started test and per outcome, at last that the run is over.  With ``--extend`` the tests of
-reactor implementations run on PyReactor, too.  The other options are trial's own.
+reactor implementations run on PyReactor, too; with ``--uvloop`` asyncio's event loops are uvloop's.
+The other options are trial's own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from typing import Any, TextIO
@@ -77,11 +79,13 @@ def describe(writer: Writer) -> None:
     from pyreactor._activation import hook
 
     kind = type(reactor)
+    event_loop = getattr(reactor, "_asyncioEventloop", None)
     parts = {name: in_c for name, (in_c, _) in hook.statuses().items()}
     writer.event(
         event="environment",
         reactor=f"{kind.__module__}.{kind.__qualname__}",
         parts=parts,
+        event_loop=None if event_loop is None else type(event_loop).__module__,
         twisted=twisted.__version__,
     )
 
@@ -93,6 +97,12 @@ def main() -> None:
     extend = "--extend" in arguments
     if extend:
         arguments.remove("--extend")
+    if "--uvloop" in arguments:
+        import uvloop
+
+        arguments.remove("--uvloop")
+        # Where the standard library has no policies any more, new loops are its own.
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     with open(results, "w", encoding="utf-8") as stream:
         run(Writer(stream), arguments, extend)
 

@@ -64,12 +64,7 @@ async def executors():
 
 
 async def processes():
-    """asyncio's subprocess, and Twisted's."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "print(input()[::-1])", stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    print(await child.communicate(b"forwards\n"))
-    print(child.returncode)
+    """Twisted's, and asyncio's, after which uvloop keeps SIGCHLD to itself."""
     ended = loop.create_future()
 
     class Child(protocol.ProcessProtocol):
@@ -84,6 +79,11 @@ async def processes():
     code = "import sys; print('twisted'); sys.exit(3)"
     reactor.spawnProcess(Child(), sys.executable, [sys.executable, "-c", code], env=None)
     print(await ended)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "print(input()[::-1])", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    print(await child.communicate(b"forwards\n"))
+    print(child.returncode)
 
 
 async def signals():
