@@ -1,0 +1,420 @@
+"""
+Shorter ways for functions of Twisted's web client, which is Python.
+
+The functions below are not called here: their code is given to the functions of Twisted's by
+the same names (see `pyreactor._code`), and runs there, among the names of those modules.  The
+name ``_pyreactor`` means this module there.  Each does what Twisted's does, and leaves what is
+not usual to the function as it was (``_pyreactor.stock``).
+"""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Callable
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pyreactor import _code, _versions
+
+if TYPE_CHECKING:
+    # What the functions below find in Twisted's modules.
+    HostnameEndpoint: Any = None
+    HTTPParser: Any = None
+    HTTPClientParser: Any = None
+    BadHeaders: type[Exception] = Exception
+    http: Any = None
+    isIPv6Address: Any = None
+    urlunparse: Any = None
+    _idnaBytes: Any = None
+    _idnaText: Any = None
+    normalize: Any = None
+    _ensureValidMethod: Callable[[bytes], bytes] = bytes
+    _ensureValidURI: Callable[[bytes], bytes] = bytes
+    _pyreactor: Any = None
+
+#: What a function of Twisted's was before it was given other code, by the name here.
+stock: dict[str, Callable[..., Any]] = {}
+
+#: Functions and classes of Twisted's that are left out below, where nobody has put others.
+known: dict[str, Any] = {}
+
+#: How many addresses and hosts are remembered, each.
+MOST = 500
+
+# ---- addresses ----
+
+#: What addresses consist of.
+_addresses: dict[tuple[bytes, Any], tuple[Any, ...]] = {}
+
+
+def remember(uri: bytes, defaultPort: Any, made: Any) -> None:
+    """
+    Note what an address consists of.
+
+    :param made: a ``URI``, made of it just now.
+    """
+    if len(_addresses) >= MOST:
+        _addresses.clear()
+    _addresses[uri, defaultPort] = (
+        *(made.scheme, made.netloc, made.host, made.port),
+        *(made.path, made.params, made.query, made.fragment),
+    )
+
+
+def fromBytes(cls: Any, uri: bytes, defaultPort: Any = None) -> Any:
+    """Mirrors twisted.web.client.URI.fromBytes."""
+    # Attributes of http cost microseconds: it is an object that warns of some.
+    if (
+        type(uri) is not bytes
+        or type(defaultPort) not in (int, type(None))
+        or http is not _pyreactor.known["http"]
+        or _pyreactor.known["http_names"]["urlparse"] is not _pyreactor.known["urlparse"]
+    ):
+        return _pyreactor.stock["fromBytes"](cls, uri, defaultPort)
+    parts = _pyreactor._addresses.get((uri, defaultPort))
+    if parts is not None:
+        return cls(*parts)
+    made = _pyreactor.stock["fromBytes"](cls, uri, defaultPort)
+    if type(made) is _pyreactor.known["URI"]:
+        _pyreactor.remember(uri, defaultPort, made)
+    return made
+
+
+def originForm(self: Any) -> Any:
+    """Mirrors twisted.web.client.URI.originForm."""
+    path, query = self.path, self.query
+    if (
+        type(path) is type(query) is type(self.params) is bytes
+        and not self.params
+        and path[:1] == b"/"
+        and path[:2] != b"//"
+        and path.isascii()
+        and query.isascii()
+        and urlunparse is _pyreactor.known["urlunparse"]
+    ):
+        return path + b"?" + query if query else path
+    return _pyreactor.stock["originForm"](self)
+
+
+def _computeHostValue(self: Any, scheme: bytes, host: bytes, port: int) -> bytes:
+    """Mirrors twisted.web.client._AgentBase._computeHostValue."""
+    if (
+        type(host) is bytes
+        and host.isascii()
+        and b":" not in host
+        and isIPv6Address is _pyreactor.known["isIPv6Address"]
+    ):
+        if (scheme, port) in ((b"http", 80), (b"https", 443)):
+            return host
+        return b"%b:%d" % (host, port)
+    return bytes(_pyreactor.stock["_computeHostValue"](self, scheme, host, port))
+
+
+# ---- endpoints ----
+
+#: Names of hosts as bytes and as text, by how they were given, and the module idna.
+_hosts: dict[tuple[Any, ...], Any] = {}
+
+
+def host_as_bytes_and_text(host: str | bytes) -> Any:
+    """What Twisted's function makes of the name of a host, made once."""
+    key = type(host), host, sys.modules.get("idna")
+    found = _hosts.get(key)
+    if found is None:
+        if len(_hosts) >= MOST:
+            _hosts.clear()
+        found = _hosts[key] = stock["_hostAsBytesAndText"](host)
+    return found
+
+
+def _hostAsBytesAndText(host: Any) -> Any:
+    """Mirrors twisted.internet.endpoints.HostnameEndpoint._hostAsBytesAndText."""
+    known = _pyreactor.known
+    if (
+        type(host) in (str, bytes)
+        and _idnaBytes is known["_idnaBytes"]
+        and _idnaText is known["_idnaText"]
+        and isIPv6Address is known["isIPv6Address"]
+        and normalize is known["normalize"]
+    ):
+        return _pyreactor.host_as_bytes_and_text(host)
+    return _pyreactor.stock["_hostAsBytesAndText"](host)
+
+
+def endpoint(factory: Any, uri: Any) -> Any:
+    """
+    The endpoint for a host, which is made once for as long as nothing changes.
+
+    :param factory: a ``_StandardEndpointFactory``.
+    :param uri: a ``URI`` of the scheme http.
+    """
+    kept = factory.__dict__.setdefault("_pyreactor_endpoints", {})
+    key = uri.host, uri.port
+    reactor, timeout, address = factory._reactor, factory._connectTimeout, factory._bindAddress
+    found = kept.get(key)
+    if found is not None and found[1] is reactor and found[2] is timeout and found[3] is address:
+        return found[0]
+    made = stock["endpointForURI"](factory, uri)
+    if provides_resolver(reactor) and type(made) is known["HostnameEndpoint"]:
+        if len(kept) >= MOST:
+            kept.clear()
+        kept[key] = made, reactor, timeout, address
+    return made
+
+
+def provides_resolver(reactor: Any) -> bool:
+    """Whether an endpoint on this reactor is made without a warning."""
+    from twisted.internet.interfaces import IReactorPluggableNameResolver
+
+    return bool(IReactorPluggableNameResolver.providedBy(reactor))
+
+
+def endpointForURI(self: Any, uri: Any) -> Any:
+    """Mirrors twisted.web.client._StandardEndpointFactory.endpointForURI."""
+    if (
+        type(self) is _pyreactor.known["_StandardEndpointFactory"]
+        and uri.scheme == b"http"
+        and type(uri.host) is bytes
+        and HostnameEndpoint is _pyreactor.known["HostnameEndpoint"]
+    ):
+        return _pyreactor.endpoint(self, uri)
+    return _pyreactor.stock["endpointForURI"](self, uri)
+
+
+# ---- requests ----
+
+
+def _writeHeaders(self: Any, transport: Any, TEorCL: bytes | None) -> None:
+    """Mirrors twisted.web._newclient.Request._writeHeaders."""
+    headers = self.headers
+    if len(headers.getRawHeaders(b"Host", ())) != 1:
+        raise BadHeaders("Exactly one Host header required")
+
+    method, uri = _ensureValidMethod(self.method), _ensureValidURI(self.uri)
+    lines = [b" ".join([method, uri, b"HTTP/1.1\r\n"])]
+    if not self.persistent:
+        lines.append(b"Connection: close\r\n")
+    if TEorCL is not None:
+        lines.append(TEorCL)
+    for name, values in headers.getAllRawHeaders():
+        for value in values:
+            lines.append(name + b": " + value + b"\r\n")
+    lines.append(b"\r\n")
+    transport.writeSequence(lines)
+
+
+# ---- responses ----
+
+
+def split_head(data: bytes, most: int) -> tuple[list[bytes], int] | None:
+    """
+    The lines of a response's head, if it is whole and each is one field, and where they end.
+
+    :param data: what came first for a response.
+    :param most: how many bytes a line may have: a longer head is no usual one.
+    :return: the lines without their ends, and the place of the empty line; or None.
+    """
+    end = data.find(b"\r\n\r\n")
+    if not 0 <= end <= most:
+        return None
+    lines = data[: end + 1].split(b"\n")
+    for number, line in enumerate(lines):
+        if line[-1:] == b"\r":
+            lines[number] = line = line[:-1]
+        if not line or (number and (line[0] in b" \t" or b":" not in line)):
+            return None
+    return (lines, end + 2) if len(lines) > 1 else None
+
+
+#: The methods that a class of a parser's own may have others of.
+_PARSER_METHODS = (
+    "lineReceived",
+    "headerReceived",
+    "isConnectionControlHeader",
+    "rawDataReceived",
+    "lineLengthExceeded",
+)
+
+
+def parse_head(parser: Any, data: bytes) -> bytes:
+    """
+    Take the status and all header fields but the last one out of what came first.
+
+    :param parser: an ``HTTPClientParser``, of just that class, that has received nothing.
+    :return: what is left for the parser, beginning with an empty line; or all, if the head is
+        not whole, or is a strange one.
+    """
+    found = split_head(data, parser.MAX_LENGTH)
+    if found is None:
+        return data
+    lines, end = found
+    parser.statusReceived(lines[0])
+    parser.state = "HEADER"
+    parser._partialHeader = [lines.pop()]
+    control, is_head = parser.CONNECTION_CONTROL_HEADERS, parser.request.method == b"HEAD"
+    for line in lines[1:]:  # as HTTPClientParser.headerReceived does
+        name, value = line.split(b":", 1)
+        name = name.lower()
+        if name not in control or (is_head and name == b"content-length"):
+            parser.headers.addRawHeader(name, value.strip())
+        else:
+            parser.connHeaders.addRawHeader(name, value.strip())
+    return data[end:]
+
+
+def dataReceived(self: Any, data: bytes) -> None:
+    """Mirrors twisted.web._newclient.HTTPClientParser.dataReceived."""
+    if (
+        not self._everReceivedData
+        and type(self) is _pyreactor.known["HTTPClientParser"]
+        and type(data) is bytes
+        and self.delimiter == b"\n"
+        and not self.paused
+        and _pyreactor.has_own_methods(self)
+    ):
+        self._everReceivedData = True
+        data = _pyreactor.parse_head(self, data)
+    self._everReceivedData = True
+    HTTPParser.dataReceived(self, data)
+
+
+def has_own_methods(parser: Any) -> bool:
+    """Whether the methods that `parse_head` leaves out are Twisted's."""
+    cls = type(parser)
+    for name, function in known["methods"]:  # noqa: SIM110 (all() takes longer)
+        if getattr(cls, name) is not function:
+            return False
+    return True
+
+
+# ---- putting them in place ----
+
+#: Functions that get other code: those of each module, what they are called here, and the
+#: digests of those that they stand for.
+FUNCTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "twisted.internet.endpoints": {
+        "HostnameEndpoint._hostAsBytesAndText": ("_hostAsBytesAndText", "16e32ef7dc52"),
+    },
+    "twisted.web.client": {
+        "URI.fromBytes": ("fromBytes", "b583d6c690c9"),
+        "URI.originForm": ("originForm", "684c6e736b85"),
+        "_AgentBase._computeHostValue": ("_computeHostValue", "9f767871997e"),
+        "_StandardEndpointFactory.endpointForURI": ("endpointForURI", "dc7880a4058d"),
+    },
+    "twisted.web._newclient": {
+        "HTTPClientParser.dataReceived": ("dataReceived", "cc4d635cd07b"),
+        "Request._writeHeaders": ("_writeHeaders", "ee75122fc7b6"),
+    },
+}
+
+#: What they leave out, or keep the result of: by the function that does.
+_LEAVES_OUT: dict[str, dict[str, dict[str, str]]] = {
+    "HostnameEndpoint._hostAsBytesAndText": {
+        "twisted.internet._idna": {"_idnaBytes": "ca96ccd5fe3a", "_idnaText": "d5952d3f987a"},
+        "twisted.internet.abstract": {"isIPv6Address": "c327882bdbf6"},
+    },
+    "URI.fromBytes": {
+        "twisted.web.client": {"URI.__init__": "809c89402259"},
+        "twisted.web.http": {"urlparse": "bad98bf52546"},
+    },
+    "_AgentBase._computeHostValue": {
+        "twisted.internet.abstract": {"isIPv6Address": "c327882bdbf6"},
+    },
+    "_StandardEndpointFactory.endpointForURI": {
+        "twisted.internet.endpoints": {
+            "HostnameEndpoint.__init__": "463f119019d4 bc22f7830dad:25.5",
+            "HostnameEndpoint._hostAsBytesAndText": "16e32ef7dc52",
+        },
+    },
+    "HTTPClientParser.dataReceived": {
+        "twisted.web._newclient": {
+            "HTTPParser.lineReceived": "07997e1ec67b",
+            "HTTPParser.headerReceived": "80ba8991f173",
+            "HTTPParser.isConnectionControlHeader": "a9b38b69301d",
+            "HTTPClientParser.isConnectionControlHeader": "af65078d31bc",
+        },
+    },
+}
+
+#: Why functions are Twisted's own, by their names.
+reasons: dict[str, str] = {}
+
+
+def install(module: ModuleType) -> None:
+    """
+    Give other code to functions of one of the client's modules.
+
+    :param module: one of those in `FUNCTIONS`.
+    """
+    entries = {
+        path: entry
+        for path, entry in FUNCTIONS[module.__name__].items()
+        if not _code.is_given(_found(module, path))
+    }
+    found, unknown = _versions.examine(module, {path: each for path, (_, each) in entries.items()})
+    reasons.update(unknown)
+    _note(module)
+    for path, function in found.items():
+        if _knows_what_is_left_out(path):
+            name = entries[path][0]
+            own: FunctionType = globals()[name]
+            stock[name] = _code.give(function, own, sys.modules[__name__])
+
+
+def _found(module: ModuleType, path: str) -> object:
+    try:
+        return _versions.function_of(module, path)
+    except _versions.Unknown:
+        return None
+
+
+def _knows_what_is_left_out(path: str) -> bool:
+    unknown: dict[str, str] = {}
+    for name, functions in _LEAVES_OUT.get(path, {}).items():
+        unknown.update(_versions.examine(sys.modules[name], functions)[1])
+    if unknown:
+        reasons[path] = "; ".join(unknown.values())
+    return not unknown
+
+
+def _note(module: Any) -> None:
+    """Note what a module has now."""
+    if module.__name__ == "twisted.web._newclient":
+        cls = module.HTTPClientParser
+        known["HTTPClientParser"] = cls
+        known["methods"] = [(name, getattr(cls, name)) for name in _PARSER_METHODS]
+    elif module.__name__ == "twisted.internet.endpoints":
+        from twisted.internet import _idna, abstract
+
+        known.update(
+            _idnaBytes=_idna._idnaBytes,
+            _idnaText=_idna._idnaText,
+            isIPv6Address=abstract.isIPv6Address,
+            normalize=unicodedata.normalize,
+        )
+    else:
+        from twisted.internet import abstract, endpoints
+        from twisted.web import http
+
+        known.update(
+            URI=module.URI,
+            urlparse=http.urlparse,
+            http=module.http,
+            http_names=http.urlparse.__globals__,
+            urlunparse=module.urlunparse,
+            isIPv6Address=abstract.isIPv6Address,
+            HostnameEndpoint=endpoints.HostnameEndpoint,
+            _StandardEndpointFactory=module._StandardEndpointFactory,
+        )
+
+
+def stock_functions() -> dict[str, str]:
+    """Those of the functions, of modules that are imported, that are Twisted's own, and why."""
+    return {
+        path: reasons.get(path, f"{path} was replaced")
+        for name, paths in FUNCTIONS.items()
+        if name in sys.modules
+        for path in paths
+        if not _code.is_given(_found(sys.modules[name], path))
+    }

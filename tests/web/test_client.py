@@ -1,0 +1,388 @@
+"""The web client by Twisted's own code and by ours: the same bytes, responses and failures."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from twisted.internet import endpoints, protocol
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.web import _newclient, client, http_headers
+from twisted.web.client import Agent, HTTPConnectionPool, readBody
+
+from pyreactor import _code, _versions
+from pyreactor._web import client as ours
+
+EXAMPLES = int(os.environ.get("PYREACTOR_TEST_EXAMPLES", "300"))
+
+for _name in ours.FUNCTIONS:
+    ours.install(importlib.import_module(_name))
+
+FUNCTIONS = [
+    (function, function.__code__, _code.stocks(function))
+    for name, paths in ours.FUNCTIONS.items()
+    for path in paths
+    for function in [_versions.function_of(importlib.import_module(name), path)]
+]
+
+
+@contextmanager
+def own_code() -> Iterator[None]:
+    """Run with Twisted's own functions."""
+    assert all(function.__code__ is code for function, code, _ in FUNCTIONS)
+    for function, _, stock in FUNCTIONS:
+        function.__code__ = stock
+    try:
+        yield
+    finally:
+        for function, code, _ in FUNCTIONS:
+            function.__code__ = code
+
+
+def check(run: Callable[..., Any], *args: Any) -> Any:
+    """The same outcome on both sides, which is given back; twice, as some of it is kept."""
+    with own_code():
+        stock = outcome(run, *args)
+    assert outcome(run, *args) == stock
+    assert outcome(run, *args) == stock
+    return stock
+
+
+def outcome(run: Callable[..., Any], *args: Any) -> Any:
+    """What a call gives, or raises."""
+    try:
+        return run(*args)
+    except Exception as error:
+        return type(error), str(error)
+
+
+def test_all_functions_are_given_other_code() -> None:
+    """And what the tests compare is not Twisted's code on both sides."""
+    assert ours.stock_functions() == {}
+    assert len(FUNCTIONS) == 7
+
+
+# ---- responses ----
+
+
+class Transport(StringTransport):
+    """Notes what is done to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+
+    def loseConnection(self) -> None:
+        self.calls.append("lose")
+        super().loseConnection()
+
+    def abortConnection(self) -> None:
+        self.calls.append("abort")
+        super().abortConnection()
+
+    def pauseProducing(self) -> None:
+        self.calls.append("pause")
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.calls.append("resume")
+        super().resumeProducing()
+
+
+class Body(protocol.Protocol):
+    """Notes what it gets of a body."""
+
+    def __init__(self, seen: list[Any]) -> None:
+        self.seen = seen
+
+    def dataReceived(self, data: bytes) -> None:
+        self.seen.append(("body", data))
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.seen.append(("end", reason_of(reason)))
+
+
+def reason_of(failure: Any) -> Any:
+    """A failure, with those that it has inside."""
+    if not isinstance(failure, Failure):
+        return repr(failure)
+    inside = getattr(failure.value, "reasons", [])
+    return failure.type, str(failure.value) if not inside else [reason_of(one) for one in inside]
+
+
+def receive(method: bytes, chunks: list[bytes], late: bool, persistent: bool) -> Any:
+    """What a request on a connection gets, if these bytes come."""
+    seen: list[Any] = []
+    made = _newclient.HTTP11ClientProtocol(lambda conn: seen.append(("quiescent", conn.state)))
+    transport = Transport()
+    made.makeConnection(transport)
+    headers = http_headers.Headers({b"host": [b"a"], b"x-y": [b"1", b"2"]})
+    request = _newclient.Request(method, b"/a?b", headers, None, persistent)
+    responses: list[Any] = []
+
+    def answered(response: Any) -> None:
+        seen.append((response.version, response.code, response.phrase, response.length))
+        seen.append(list(response.headers.getAllRawHeaders()))
+        responses.append(response)
+        if not late:
+            response.deliverBody(Body(seen))
+
+    made.request(request).addCallbacks(answered, lambda failure: seen.append(reason_of(failure)))
+    parser: Any = made._parser
+    for chunk in chunks:
+        if transport.disconnecting or made._parser is not parser:
+            break
+        made.dataReceived(chunk)
+        seen.append((made.state, parser.state, transport.calls[:]))
+        if "lose" not in transport.calls:  # what a parser that gave up has left is nobody's
+            seen.append((parser._partialHeader, parser._buffer if parser.line_mode else None))
+        seen.append(list(parser.connHeaders.getAllRawHeaders()))
+    for response in responses if late else ():
+        response.deliverBody(Body(seen))
+    made.connectionLost(Failure(ConnectionDone()))
+    return seen, transport.value(), transport.calls, made.state
+
+
+ends = st.sampled_from([b"\r\n", b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r", b"\r\r\n", b""])
+status = st.sampled_from(
+    [b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK", b"HTTP/1.0 404 Not found", b"HTTP/1.1 204 No"]
+    + [b"HTTP/1.1 304 Same", b"HTTP/1.1 100 Continue", b"HTTP/1.1 200", b"HTTP/1.1", b"", b" "]
+    + [b"HTTP/1.1 two OK", b"HTTP/-1.1 200 OK", b"FTP/a 200 OK", b"HTTP/1.1  200 OK", b"\x00"]
+)
+fields = st.sampled_from(
+    [b"Content-Length: 5", b"content-length:5", b"Content-Length: 5, 5", b"Content-Length: 7"]
+    + [b"Content-Length: 0", b"Content-Length: -1", b"Content-Length: 5x", b"Connection: close"]
+    + [b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip", b"X-A: b", b"x-a:  c ", b"X-A:"]
+    + [b" folded", b"\tfolded", b"no colon", b": no name", b"bad name: a", b"X-\x00: a"]
+    + [b"X-B: \xff\x00", b"X-C: a\rb", b"Set-Cookie: a=b; c", b"ETag: x", b"Keep-Alive: 5"]
+    + [b"X-Long: " + b"a" * 17000]
+)
+bodies = st.sampled_from(
+    [b"", b"hello", b"hello world", b"5\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\nX: y\r\n\r\n"]
+    + [b"\r\n", b"x\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nagain"]
+)
+
+
+@st.composite
+def responses(draw: Any) -> list[bytes]:
+    """Chunks of what is nearly always a response."""
+    lines = [draw(status), *draw(st.lists(fields, max_size=6))]
+    usual = draw(st.booleans())
+    data = b"".join(line + (b"\r\n" if usual else draw(ends)) for line in lines)
+    data += (b"\r\n" if usual else draw(ends)) + draw(bodies)
+    if draw(st.booleans()):
+        return [data]
+    cuts = sorted(draw(st.sets(st.integers(0, len(data)), max_size=4)))
+    return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+
+
+@given(st.sampled_from([b"GET", b"HEAD", b"POST"]), responses(), st.booleans(), st.booleans())
+@settings(max_examples=EXAMPLES)
+@example(b"GET", [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"], False, True)
+@example(b"HEAD", [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: a\r\n\r\n"], False, True)
+@example(b"GET", [b"HTTP/1.1 200 OK\r\nX: y\r\r\n\r\n"], False, True)
+@example(b"GET", [b"HTTP/1.1 200 OK\r\n\n\r\n\r\n"], False, True)
+@example(b"GET", [b"HTTP/1.1 100 C\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nA: c\r\n\r\n"], False, True)
+@example(b"GET", [b"HTTP/1.1 200 OK\r\nbad name: a\r\nContent-Length: 5\r\n\r\nhello"], True, True)
+def test_responses(method: bytes, chunks: list[bytes], late: bool, persistent: bool) -> None:
+    """Valid and broken responses, in chunks of all sorts."""
+    check(receive, method, chunks, late, persistent)
+
+
+@pytest.mark.parametrize("name", ours._PARSER_METHODS)
+def test_replaced_methods_of_the_parser_are_called(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a class that a program has put another method into."""
+    seen = []
+    stock = getattr(_newclient.HTTPClientParser, name)
+
+    def own(self: Any, *args: Any) -> Any:
+        seen.append(args)
+        return stock(self, *args)
+
+    monkeypatch.setattr(_newclient.HTTPClientParser, name, own)
+    head = b"HTTP/1.1 200 OK\r\nX-A: b\r\nX-B: c\r\n\r\n"
+    check(receive, b"GET", [head], False, True)
+    if name in ("lineReceived", "headerReceived", "isConnectionControlHeader"):
+        assert len(seen) == (4 if name == "lineReceived" else 2) * 3
+
+
+# ---- requests ----
+
+uris = st.one_of(
+    st.sampled_from(
+        [b"http://example.com/", b"http://example.com", b"http://example.com:8080/a?b=c#d"]
+        + [
+            b"https://example.com/a;b?c",
+            b"http://[::1]:80/",
+            b"http://127.0.0.1:81//a",
+            b"http:///a",
+        ]
+        + [b"ftp://example.com/", b" http://example.com/a ", b"http://b\xc3\xbccher.example/"]
+        + [b"http://example.com:port/", b"http://example.com/\xff", b"http://u:p@example.com/?x?y"]
+        + [b"http://example.com/a b", b"http://EXAMPLE.com/%41", b"HTTP://example.com:80/"]
+        + [b"http://example.com/;p", b"http://example.com?q", b"http://a..b/", b"", b"/a"]
+    ),
+    st.binary(max_size=6).map(lambda rest: b"http://example.com/" + rest),
+)
+
+
+def parsed(uri: bytes, port: Any) -> Any:
+    """What an address consists of."""
+    made = client.URI.fromBytes(uri, port)
+    return vars(made), made.originForm, made.toBytes()
+
+
+@given(uris, st.sampled_from([None, 80, 8080]))
+@settings(max_examples=EXAMPLES)
+def test_addresses(uri: bytes, port: Any) -> None:
+    """Addresses of any shape, with and without a port to be taken by default."""
+    check(parsed, uri, port)
+
+
+def test_addresses_do_not_share_objects_and_do_not_pile_up() -> None:
+    """A URI can be changed; each is another."""
+    uri = b"http://example.com/a"
+    first = client.URI.fromBytes(uri)
+    first.path = b"/changed"
+    assert client.URI.fromBytes(uri).path == b"/a"
+    for number in range(2000):
+        client.URI.fromBytes(b"http://example.com/%d" % number)
+    assert len(ours._addresses) <= ours.MOST
+
+
+class OwnURI(client.URI):
+    """A class of the program's own."""
+
+
+def test_subclass_of_uri() -> None:
+    """Its addresses are of its class, also if the same address was seen before."""
+    for _ in range(2):
+        assert type(client.URI.fromBytes(b"http://own.example/")) is client.URI
+        assert type(OwnURI.fromBytes(b"http://own.example/")) is OwnURI
+
+
+def ask(method: bytes, uri: bytes, headers: Any, twice: bool) -> Any:
+    """What an agent connects to, and sends there."""
+    reactor = MemoryReactorClock()
+    pool = HTTPConnectionPool(reactor)
+    agent = Agent(reactor, pool=pool)
+    seen: list[Any] = []
+    for _ in range(2 if twice else 1):
+        made = agent.request(method, uri, http_headers.Headers(headers) if headers else None)
+        made.addBoth(lambda result: seen.append(shown(result)))
+        reactor.advance(1)
+    for host, port, factory, timeout, address in reactor.tcpClients:
+        proto = factory.buildProtocol(None)
+        transport = Transport()
+        proto.makeConnection(transport)
+        seen.append((host, port, timeout, address, transport.value()))
+        proto.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        proto.connectionLost(Failure(ConnectionLost()))
+    seen.append(sorted(map(repr, pool._connections)))
+    return seen
+
+
+def shown(result: Any) -> Any:
+    """A response or failure."""
+    if isinstance(result, Failure):
+        return reason_of(result)
+    body: list[Any] = []
+    readBody(result).addBoth(lambda data: body.append(reason_of(data)))
+    return result.code, result.request.absoluteURI, body
+
+
+@given(
+    st.sampled_from([b"GET", b"POST", b"bad method", "GET"]),
+    uris,
+    st.sampled_from([None, {b"user-agent": [b"me"]}, {b"host": [b"a"]}, {b"host": [b"a", b"b"]}]),
+    st.booleans(),
+)
+@settings(max_examples=EXAMPLES)
+@example(b"GET", b"http://127.0.0.1:81/a?b", {b"x": [b"1", b"two\r\nlines"]}, True)
+@pytest.mark.filterwarnings("ignore:Using readBody")
+def test_requests(method: Any, uri: bytes, headers: Any, twice: bool) -> None:
+    """The same connections, and the same bytes on them."""
+    check(ask, method, uri, headers, twice)
+
+
+def test_endpoint_is_made_anew_where_something_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent's settings, its reactor, or the class of endpoints."""
+    agent: Any = Agent(MemoryReactorClock(), connectTimeout=5)
+    uri = client.URI.fromBytes(b"http://example.com/")
+    first = agent._getEndpoint(uri)
+    assert agent._getEndpoint(uri) is first
+    assert first._timeout == 5
+    factory = agent._endpointFactory
+    factory._connectTimeout = 6
+    assert agent._getEndpoint(uri)._timeout == 6
+    factory._bindAddress = "127.0.0.1"
+    assert agent._getEndpoint(uri)._bindAddress == ("127.0.0.1", 0)
+    factory._reactor = MemoryReactorClock()
+    assert agent._getEndpoint(uri)._reactor is factory._reactor
+    assert isinstance(agent._getEndpoint(uri), endpoints.HostnameEndpoint)
+    monkeypatch.setattr(client, "HostnameEndpoint", lambda *args, **kwargs: (args, kwargs))
+    assert agent._getEndpoint(uri)[0][1:] == ("example.com", 80)
+    for number in range(2000):
+        monkeypatch.undo()
+        agent._getEndpoint(client.URI.fromBytes(b"http://host%d.example/" % number))
+    assert len(factory._pyreactor_endpoints) <= ours.MOST
+
+
+hosts = st.one_of(
+    st.sampled_from(["example.com", "b\u00fccher.example", "xn--bcher-kva.example", "127.0.0.1"])
+    | st.sampled_from(["::1", "fe80::1%lo", "", ".", "a..b", "a" * 70, "u\u0308.example"])
+    | st.sampled_from(["\ud800", "a b"]),
+    )
+    | st.sampled_from(
+        ["fe80::1%lo", "", ".", "a..b", "a" * 70, "u\u0308.example", "\ud800", "a b"]
+    ),
+    st.text(max_size=5),
+)
+
+
+@given(hosts, st.booleans())
+@settings(max_examples=EXAMPLES)
+def test_hosts(host: str, as_bytes: bool) -> None:
+    """Names of hosts of any sort, given as text and as bytes."""
+    name: Any = host.encode("utf-8", "surrogatepass") if as_bytes else host
+    check(endpoints.HostnameEndpoint._hostAsBytesAndText, name)
+    check(lambda: repr(endpoints.HostnameEndpoint(MemoryReactorClock(), name, 80)))
+
+
+def test_hosts_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And functions that somebody replaced are called."""
+    function = endpoints.HostnameEndpoint._hostAsBytesAndText
+    for number in range(2000):
+        assert function(f"host{number}.example")[0] is False
+    assert len(ours._hosts) <= ours.MOST
+    monkeypatch.setattr(endpoints, "_idnaBytes", lambda text: b"replaced")
+    assert function("host1999.example") == (False, b"replaced", "host1999.example")
+
+
+def test_other_release_of_twisted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function with another source keeps its code, and the reason is told."""
+    path = "URI.originForm"
+    function = _versions.function_of(client, path)
+    given_code = function.__code__
+    function.__code__ = _code.stocks(function)
+    monkeypatch.setitem(ours.FUNCTIONS["twisted.web.client"], path, ("originForm", "000000000000"))
+    try:
+        ours.install(client)
+        assert re.fullmatch(
+            r"URI.originForm is another in this release of Twisted \([0-9a-f]{12}\)",
+            ours.stock_functions()[path],
+        )
+    finally:
+        function.__code__ = given_code
+        ours.reasons.clear()
