@@ -21,6 +21,7 @@ from benchmarks import (
     twisted_own,
     udp_echo,
     unix_echo,
+    web_client,
     windowed,
 )
 
@@ -33,6 +34,7 @@ ALL = (
     sftp.compare,
     timers.compare,
     log.compare,
+    web_client.compare,
     memory.compare,
     application.compare,
     twisted_own.compare,

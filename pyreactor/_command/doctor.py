@@ -22,6 +22,7 @@ PROGRAM = (
     "twisted.protocols.basic",
     "twisted.spread.banana",
     "twisted.web.http",
+    "twisted.web.client",
     "twisted.web.server",
     "twisted.web.static",
 )

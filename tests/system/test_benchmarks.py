@@ -24,6 +24,8 @@ MODULES = {
     "windowed": "slide 4 x 8 KiB,batch 4 x 1 KiB on IPv6 with nodelay at both",
     "sftp": "put,get -R 1 with nodelay*",
     "timers": "*",
+    "log": "*",
+    "web_client": "*",
     "memory": "*",
     "application": "*",
     "twisted_own": "*",

@@ -340,12 +340,9 @@ def test_endpoint_is_made_anew_where_something_changed(monkeypatch: pytest.Monke
 
 
 hosts = st.one_of(
-    st.sampled_from(["example.com", "b\u00fccher.example", "xn--bcher-kva.example", "127.0.0.1"])
-    | st.sampled_from(["::1", "fe80::1%lo", "", ".", "a..b", "a" * 70, "u\u0308.example"])
-    | st.sampled_from(["\ud800", "a b"]),
-    )
-    | st.sampled_from(
-        ["fe80::1%lo", "", ".", "a..b", "a" * 70, "u\u0308.example", "\ud800", "a b"]
+    st.sampled_from(
+        ["example.com", "b\u00fccher.example", "xn--bcher-kva.example", "127.0.0.1", "::1"]
+        + ["fe80::1%lo", "", ".", "a..b", "a" * 70, "u\u0308.example", "\ud800", "a b"]
     ),
     st.text(max_size=5),
 )
