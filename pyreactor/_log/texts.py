@@ -65,6 +65,7 @@ def give_code(function: FunctionType, name: str) -> None:
 #: Formats seen, and whether they have names of keys only.
 _formats: dict[str, bool] = {}
 _MOST_FORMATS = 1000
+_LONGEST_FORMAT = 500
 
 
 def isSimple(text: str) -> bool:
@@ -73,6 +74,8 @@ def isSimple(text: str) -> bool:
 
     Then ``format_map`` does what ``formatWithCall`` does.
     """
+    if len(text) > _LONGEST_FORMAT:
+        return False
     found = _formats.get(text)
     if found is None:
         if len(_formats) >= _MOST_FORMATS:

@@ -39,8 +39,9 @@ stock: dict[str, Callable[..., Any]] = {}
 #: Functions and classes of Twisted's that are left out below, where nobody has put others.
 known: dict[str, Any] = {}
 
-#: How many addresses and hosts are remembered, each.
+#: How many addresses and hosts are remembered, each, and the longest of them.
 MOST = 500
+LONGEST = 1000
 
 # ---- addresses ----
 
@@ -66,7 +67,10 @@ def fromBytes(cls: Any, uri: bytes, defaultPort: Any = None) -> Any:
     """Mirrors twisted.web.client.URI.fromBytes."""
     # Attributes of http cost microseconds: it is an object that warns of some.
     if (
-        type(uri) is not bytes
+        cls is not _pyreactor.known["URI"]
+        or cls.__init__ is not _pyreactor.known["URI.__init__"]
+        or type(uri) is not bytes
+        or len(uri) > _pyreactor.LONGEST
         or type(defaultPort) not in (int, type(None))
         or http is not _pyreactor.known["http"]
         or _pyreactor.known["http_names"]["urlparse"] is not _pyreactor.known["urlparse"]
@@ -76,8 +80,7 @@ def fromBytes(cls: Any, uri: bytes, defaultPort: Any = None) -> Any:
     if parts is not None:
         return cls(*parts)
     made = _pyreactor.stock["fromBytes"](cls, uri, defaultPort)
-    if type(made) is _pyreactor.known["URI"]:
-        _pyreactor.remember(uri, defaultPort, made)
+    _pyreactor.remember(uri, defaultPort, made)
     return made
 
 
@@ -133,6 +136,7 @@ def _hostAsBytesAndText(host: Any) -> Any:
     known = _pyreactor.known
     if (
         type(host) in (str, bytes)
+        and len(host) < _pyreactor.LONGEST
         and _idnaBytes is known["_idnaBytes"]
         and _idnaText is known["_idnaText"]
         and isIPv6Address is known["isIPv6Address"]
@@ -227,19 +231,13 @@ def split_head(data: bytes, most: int) -> tuple[list[bytes], int] | None:
     return (lines, end + 2) if len(lines) > 1 else None
 
 
-#: The methods that a class of a parser's own may have others of.
-_PARSER_METHODS = (
-    "lineReceived",
-    "headerReceived",
-    "isConnectionControlHeader",
-    "rawDataReceived",
-    "lineLengthExceeded",
-)
+#: Methods that `parse_head` does the work of.
+_PARSER_METHODS = ("lineReceived", "headerReceived", "isConnectionControlHeader")
 
 
 def parse_head(parser: Any, data: bytes) -> bytes:
     """
-    Take the status and all header fields but the last one out of what came first.
+    Take the status and all header fields out of what came first.
 
     :param parser: an ``HTTPClientParser``, of just that class, that has received nothing.
     :return: what is left for the parser, beginning with an empty line; or all, if the head is
@@ -251,7 +249,6 @@ def parse_head(parser: Any, data: bytes) -> bytes:
     lines, end = found
     parser.statusReceived(lines[0])
     parser.state = "HEADER"
-    parser._partialHeader = [lines.pop()]
     control, is_head = parser.CONNECTION_CONTROL_HEADERS, parser.request.method == b"HEAD"
     for line in lines[1:]:  # as HTTPClientParser.headerReceived does
         name, value = line.split(b":", 1)
@@ -398,6 +395,7 @@ def _note(module: Any) -> None:
         from twisted.web import http
 
         known.update(
+            {"URI.__init__": module.URI.__init__},
             URI=module.URI,
             urlparse=http.urlparse,
             http=module.http,
