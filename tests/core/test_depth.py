@@ -51,19 +51,19 @@ both_stacks = pytest.mark.parametrize("stack", [0, SMALL_STACK], ids=["main", "s
 
 
 @both_stacks
-@pytest.mark.parametrize("kind", [kind for kind in NESTED if kind != "representation"])
+@pytest.mark.parametrize("kind", NESTED)
 def test_nesting_without_a_limit_does_not_crash(kind: str, stack: int) -> None:
     """
     Either all levels are reached, or RecursionError ends it, as an error, a failure, or the
-    failure of one of the Deferreds that is logged at the end.  A Deferred's representation is
-    Twisted's own function, which crashes there on stock, too.
+    failure of one of the Deferreds that is logged at the end.
     """
     result = python(PROGRAM, kind, 60_000, stack, NO_LIMIT, runner=PYREACTOR)
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stderr == "" or "RecursionError" in result.stderr
     *error, reached = result.stdout.splitlines()
     assert error in ([], ["RecursionError True"])
-    assert int(reached.split()[1]) >= 100
+    if kind != "representation":
+        assert int(reached.split()[1]) >= 100
 
 
 @pytest.mark.parametrize("kind", NESTED)
