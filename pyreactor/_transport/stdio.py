@@ -51,7 +51,7 @@ class Pipes:
     """
     The module :mod:`twisted.internet.process`, but for the two classes of pipes.
 
-    Another class that is put here, or there, is taken; the one from here, put back, stands for Twisted's.
+    Another class that is put here, or there, is taken; the one that was here stands for Twisted's.
 
     :param module: that module.
     """
