@@ -1,5 +1,6 @@
 /* The Deferred type: its attributes and methods. */
 #include "core/attribute.h"
+#include "core/depth.h"
 #include "deferred/inline.h"
 #include "deferred/object.h"
 
@@ -160,6 +161,19 @@ static PyObject *
 deferred_await(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return pyr_awaiter_new(op);
+}
+
+/* The result may be a Deferred, which has a result, and so on. */
+static PyObject *
+deferred_repr(PyObject *op)
+{
+    core_state *st = SELF->st;
+    if (pyr_descend(&st->depth, " while getting the repr of an object") < 0) {
+        return NULL;
+    }
+    PyObject *text = PyObject_CallOneArg(st->deferred->stock_str, op);
+    pyr_ascend(&st->depth);
+    return text;
 }
 
 /* --- attributes ------------------------------------------------------------------ */
@@ -340,6 +354,8 @@ static PyType_Slot deferred_slots[] = {
     {Py_tp_clear, object_clear},
     {Py_tp_finalize, pyr_unhandled_finalize},
     {Py_tp_dealloc, pyr_create_tp_dealloc},
+    {Py_tp_repr, deferred_repr},
+    {Py_tp_str, deferred_repr},
     {Py_tp_iter, deferred_iter},
     {Py_am_await, pyr_awaiter_of_await},
     {Py_tp_methods, deferred_methods},

@@ -126,6 +126,7 @@ typedef struct pyr_deferred {
     X(stock_callback)                              \
     X(stock_errback)                               \
     X(stock_cancel)                                \
+    X(stock_str)                                   \
     X(stock_run)                                   \
     X(stock_chain)                                 \
     X(stock_iter)                                  \

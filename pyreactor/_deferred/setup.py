@@ -42,8 +42,6 @@ BORROWED_METHODS = (
     "unpause",
     "_continuation",
     "_startRunCallbacks",
-    "__repr__",
-    "__str__",
     "__parameters__",
 )
 BORROWED_LIST_METHODS = ("_cbDeferred", "cancel")
@@ -255,6 +253,7 @@ def given() -> dict[str, Any]:
         "stock_run": methods["_runCallbacks"],
         "stock_cancel": methods["cancel"],
         "stock_chain": methods["chainDeferred"],
+        "stock_str": methods["__str__"],
         "stock_iter": methods["__iter__"],
         "stock_list_init": rebound(vars(StockDeferredList)["__init__"]),
         "stock_collect": vars(StockDeferredList)["_cbDeferred"],
