@@ -21,6 +21,7 @@ from benchmarks import (
     twisted_own,
     udp_echo,
     unix_echo,
+    web,
     web_client,
     windowed,
 )
@@ -34,6 +35,7 @@ ALL = (
     sftp.compare,
     timers.compare,
     log.compare,
+    web.compare,
     web_client.compare,
     memory.compare,
     application.compare,

@@ -29,6 +29,7 @@ MODULES = {
     "memory": "*",
     "application": "*",
     "twisted_own": "*",
+    "web": "*",
 }
 """The rows to run, of each benchmark: all of them where they differ in more than numbers."""
 

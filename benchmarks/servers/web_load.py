@@ -1,0 +1,112 @@
+"""
+Sends one request again and again over kept connections, each when the answer before it is whole.
+
+Arguments: target, process to look at, connections, requests, and which request.  Prints JSON: the
+CPU time of that process for each request, in seconds, and the rate.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import selectors
+import socket
+import sys
+import time
+from pathlib import Path
+
+HOST = b"Host: localhost:8080\r\nUser-Agent: load\r\nAccept: */*\r\n"
+MANY = HOST + b"".join(b"X-Header-%d: the value of number %d\r\n" % (n, n) for n in range(17))
+FORM = b"name=Jane+Doe&mail=jane%40example.org&age=41&text=some+words"
+
+
+def post(kind: bytes, body: bytes) -> bytes:
+    """The request that posts this."""
+    length = b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n" % (kind, len(body))
+    return b"POST /page HTTP/1.1\r\n" + HOST + length + body
+
+
+REQUESTS = {
+    "hello": b"GET /page HTTP/1.1\r\n" + HOST + b"\r\n",
+    "headers": b"GET /page HTTP/1.1\r\n" + MANY + b"\r\n",
+    "form": post(b"application/x-www-form-urlencoded", FORM),
+    "post": post(b"application/octet-stream", b"x" * 10240),
+    "small": b"GET /files/small HTTP/1.1\r\n" + HOST + b"\r\n",
+    "large": b"GET /files/large HTTP/1.1\r\n" + HOST + b"\r\n",
+    "klein": b"GET /klein/hello HTTP/1.1\r\n" + HOST + b"\r\n",
+    "json": b"GET /klein/json/7 HTTP/1.1\r\n" + HOST + b"\r\n",
+}
+
+
+class Connection:
+    """One connection, and how much of an answer is still to come."""
+
+    def __init__(self, host: str, port: int, request: bytes) -> None:
+        self.socket = socket.create_connection((host, port))
+        self.request = request
+        self.head = b""
+        self.left: int | None = None
+
+    def ask(self) -> None:
+        """Send the request."""
+        self.socket.sendall(self.request)
+
+    def receive(self) -> bool:
+        """Take what came.  Whether an answer is whole."""
+        data = self.socket.recv(1 << 20)
+        if not data:
+            raise SystemExit("the server closed a connection")
+        if self.left is None:
+            self.head += data
+            head, end, body = self.head.partition(b"\r\n\r\n")
+            if not end:
+                return False
+            length = re.search(rb"\r\nContent-Length: (\d+)", head)
+            if not head.startswith(b"HTTP/1.1 200 ") or length is None:
+                raise SystemExit(f"a strange answer: {head[:200]!r}")
+            self.left, data, self.head = int(length[1]), body, b""
+        self.left -= len(data)
+        if self.left < 0:
+            raise SystemExit("an answer is too long")
+        whole = self.left == 0
+        if whole:
+            self.left = None
+        return whole
+
+
+def exchange(connections: list[Connection], count: int) -> None:
+    """So many requests, answered."""
+    with selectors.DefaultSelector() as selector:
+        for connection in connections:
+            selector.register(connection.socket, selectors.EVENT_READ, connection)
+        asked = done = 0
+        for connection in connections[:count]:
+            connection.ask()
+            asked += 1
+        while done < count:
+            for key, _ in selector.select():
+                if key.data.receive():
+                    done += 1
+                    if asked < count:
+                        asked += 1
+                        key.data.ask()
+
+
+def cpu_seconds(pid: str) -> float:
+    """How long the main thread of a process has run."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def main(target: str, pid: str, connections: str, requests: str, name: str) -> None:
+    """Warm up, and measure."""
+    host, _, port = target.rpartition(":")
+    made = [Connection(host, int(port), REQUESTS[name]) for _ in range(int(connections))]
+    count = int(requests)
+    exchange(made, max(count // 10, 1))
+    before, began = cpu_seconds(pid), time.monotonic()
+    exchange(made, count)
+    after, ended = cpu_seconds(pid), time.monotonic()
+    print(json.dumps({"cpu": (after - before) / count, "rate": count / (ended - began)}))
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,80 @@
+"""
+Microseconds of CPU time that a server of twisted.web takes for a request.
+
+Run as ``python -m benchmarks.web``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from benchmarks import harness
+from benchmarks.harness import Comparison, Sample, Side, Work
+
+#: Name of the row, request, connections, whether there is an access log, aim, how many.
+ROWS = [
+    ("hello", "hello", 32, False, 3.5, 20_000),
+    ("hello, log in a file", "hello", 32, True, 3.5, 20_000),
+    ("hello, 20 headers", "headers", 32, False, 3.3, 20_000),
+    ("form POST", "form", 32, False, 2.2, 10_000),
+    ("POST of 10 KB", "post", 32, False, 2.0, 10_000),
+    ("file of 1 KB, log in a file", "small", 32, True, 2.2, 5_000),
+    ("file of 1 MB", "large", 8, False, 3.0, 1_000),
+    ("klein hello", "klein", 32, False, 2.5, 10_000),
+    ("klein JSON by a coroutine", "json", 32, False, 2.1, 10_000),
+]
+WORKS = {
+    Work(name, "us of CPU", {"stock": aim}, True): (request, connections, logs, count)
+    for name, request, connections, logs, aim, count in ROWS
+}
+
+
+def measure_one(side: Side, request: str, connections: int, count: int, log: str) -> Sample:
+    """One server, asked so often."""
+    with harness.serving(side, ["web_site.py", log]) as server:
+        command = [sys.executable, "web_load.py", server.target, str(server.pid)]
+        command += [str(min(connections, count)), str(count), request]
+        result = harness.run_json(command, harness.cores()[1], harness.STOCK_ENV, 120)
+    return {"value": result["cpu"] * 1e6, "rate": result["rate"]}
+
+
+def missing() -> dict[str, str]:
+    """Rows that need what is not installed."""
+    if importlib.util.find_spec("klein") is not None:
+        return {}
+    return {work.name: "klein is not installed" for work in WORKS if "klein" in work.name}
+
+
+def compare(options: argparse.Namespace) -> Comparison:
+    """The comparison as asked for."""
+    samples = {work.name: sample for work, sample in WORKS.items()}
+
+    def measure(work: Work, side: Side) -> Sample:
+        request, connections, logs, full = samples[work.name]
+        count = int(harness.scaled(options, full, full // 5, 20))
+        with tempfile.TemporaryDirectory() as folder:
+            log = str(Path(folder) / "access.log") if logs else "none"
+            return measure_one(side, request, connections, count, log)
+
+    return Comparison(
+        "twisted.web's server",
+        harness.chosen_works(options, list(WORKS)),
+        harness.chosen_sides(options, ["stock", "pyreactor"]),
+        measure,
+        harness.rounds_of(options),
+        options.subject,
+        seconds_per_sample=2.0,
+        columns={"rate": "requests/s"},
+        missing=missing(),
+    )
+
+
+main = partial(harness.main, compare, __doc__)
+
+if __name__ == "__main__":
+    sys.exit(main())
