@@ -17,7 +17,7 @@ INTERPRETER=(tests/core tests/activation/test_hook.py tests/command/test_cli.py
     tests/deferred/test_behaviour.py tests/framing/test_banana.py tests/framing/test_own_attributes.py
     tests/framing/test_more.py tests/framing/test_stock.py tests/loop/test_engine.py
     tests/loop/test_reactor.py tests/system/test_references.py tests/tls/test_records.py
-    tests/transport/test_ports.py)
+    tests/transport/test_ports.py tests/web/test_server.py)
 
 main=$(version_of .venv/bin/python)
 for python in $(other_pythons "$main"); do
@@ -40,7 +40,8 @@ say "references, on a debug build of CPython $(version_of "$debug")"
 .ci/build.sh .venvs/debug
 .venvs/debug/bin/python -m pytest -q -p no:cacheprovider -n 3 \
     tests/system/test_references.py tests/deferred/test_leaks.py tests/deferred/test_behaviour.py \
-    tests/framing tests/loop/test_reactor.py tests/transport/test_ports.py tests/tls/test_records.py
+    tests/framing tests/loop/test_reactor.py tests/transport/test_ports.py tests/tls/test_records.py \
+    tests/web
 
 # 20,000 programs for Deferred, 50,000 for framing, 20,000 for the web server; and the descriptors that a
 # server is let use up, as far as the machine's limit allows.

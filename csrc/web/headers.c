@@ -114,9 +114,16 @@ pyr_headers_new(core_state *st)
 {
     PyTypeObject *type = st->web->Headers;
     PyObject *named = PyDict_GetItemWithError(st->web->http, st->names.Headers);
+    if (named == NULL) {
+        return PyErr_Occurred()
+                   ? NULL
+                   : PyErr_Format(PyExc_NameError, "name 'Headers' is not defined");
+    }
     if (named != (PyObject *)type || (overrides(st) & NEW) != 0) {
-        return named != NULL || PyErr_Occurred() ? PyObject_CallNoArgs(named)
-                                                 : PyObject_CallNoArgs((PyObject *)type);
+        Py_INCREF(named);
+        PyObject *made = PyObject_CallNoArgs(named);
+        Py_DECREF(named);
+        return made;
     }
     PyObject *headers = type->tp_new(type, st->web->no_args, NULL);
     PyObject *dict = headers == NULL ? NULL : PyDict_New();
