@@ -48,6 +48,7 @@ from pyreactor._transport import reports as _transport_reports
 from pyreactor._transport import tcp as _tcp
 from pyreactor._transport import udp as _udp
 from pyreactor._transport import unix as _unix
+from pyreactor._watch import settings as _watch
 
 # The Failures that stock hands to every connection that ends in one of the two usual ways.
 _DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
@@ -158,6 +159,7 @@ class PyReactor(posixbase.PosixReactorBase):
     """
 
     _loop: _core.Loop
+    _watched = False
 
     def __init__(self) -> None:
         loop = _core.Loop(self)
@@ -225,11 +227,24 @@ class PyReactor(posixbase.PosixReactorBase):
             super().run(installSignalHandlers)
         finally:
             self._loop.signal_wakeup = False
+            self._watchAsAsked(ended=True)
 
     def _reallyStartRunning(self) -> None:
         super()._reallyStartRunning()
         # With Twisted's handlers a signal writes to a pipe that the loop polls.
         self._loop.signal_wakeup = bool(self._installSignalHandlers)
+
+        _watch.current.read_environment()
+        self._watchAsAsked()
+
+    def _watchAsAsked(self, ended: bool = False) -> None:
+        """Have the loop watched, or not, as the settings are now."""
+        slow = None if ended else _watch.current.slow
+        if slow is not None or self._watched:
+            from pyreactor._watch.watchdog import watch_as_asked
+
+            watch_as_asked(self._loop, slow, _watch.current.per_minute)
+            self._watched = slow is not None
 
     def runUntilCurrent(self) -> None:
         """Run the calls from threads and the timed calls that are due."""

@@ -97,12 +97,14 @@ pyr_event_dispatch(Loop *loop, PyObject *selectable, const pyr_selectable_ops *o
         pyr_errors_keep(loop);
         return;
     }
+    pyr_span span = pyr_watchdog_begin(&loop->watchdog, PYR_AT_EVENT, selectable);
     int status = handle(loop, selectable, ops, events);
     pyr_logcontext_pop(&loop->logcontext);
     if (status < 0 && (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) ||
                        pyr_report(st->loop->event_error, prefix) < 0)) {
         pyr_errors_keep(loop);
     }
+    pyr_watchdog_end(&loop->watchdog, span, PYR_AT_EVENT, selectable);
     Py_DECREF(prefix);
 }
 

@@ -47,11 +47,20 @@ call_with_reactor(Loop *self, PyObject *function)
     return pyr_drop(PyObject_CallOneArg(function, self->reactor));
 }
 
+static int
+shut_down(Loop *self)
+{
+    pyr_span span = pyr_watchdog_begin(&self->watchdog, PYR_AT_SHUTDOWN, NULL);
+    int status = call_with_reactor(self, self->st->loop->fire_shutdown);
+    pyr_watchdog_end(&self->watchdog, span, PYR_AT_SHUTDOWN, NULL);
+    return status;
+}
+
 int
 pyr_loop_run_due(Loop *self)
 {
     if (self->threadcalls.count > 0) {
-        int more = pyr_threadcalls_run(&self->threadcalls, self->st);
+        int more = pyr_threadcalls_run(&self->threadcalls, self->st, &self->watchdog);
         if (more < 0) {
             return -1;
         }
@@ -62,8 +71,7 @@ pyr_loop_run_due(Loop *self)
     if (pyr_timers_run(&self->timers) < 0) {
         return -1;
     }
-    return self->just_stopped ? call_with_reactor(self, self->st->loop->fire_shutdown)
-                              : 0;
+    return self->just_stopped ? shut_down(self) : 0;
 }
 
 static int

@@ -21,6 +21,7 @@
 #include "loop/timers.h"
 #include "loop/wake.h"
 #include "loop/watch.h"
+#include "loop/watchdog.h"
 
 typedef struct Loop {
     PyObject_HEAD core_state *st;
@@ -52,6 +53,7 @@ typedef struct Loop {
     pyr_flush flush;
     pyr_wake wake;
     pyr_logcontext logcontext;
+    pyr_watchdog watchdog;
 } Loop;
 
 /* Flush, sleep up to `delay` seconds, handle events.  -1: an exception is set. */

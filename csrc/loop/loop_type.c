@@ -292,7 +292,34 @@ loop_forked(Loop *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(
+    watch_doc,
+    "watch($self, slow, report, /)\n--\n\n"
+    "Have report(kind, object, seconds, number) called after each activity of the\n"
+    "loop's that took longer than slow (float seconds; None: watch no more).");
+
+static PyObject *
+loop_watch(Loop *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    return pyr_watchdog_set(&self->watchdog, args, nargs);
+}
+
+PyDoc_STRVAR(
+    moment_doc,
+    "moment($self, least, /)\n--\n\n"
+    "The activity under way: its number (0: none), how many seconds ago it began,\n"
+    "its kind, and its object, or None if that is less than least seconds ago.\n\n"
+    "From any thread.");
+
+static PyObject *
+loop_moment(Loop *self, PyObject *least)
+{
+    return pyr_watchdog_moment(&self->watchdog, least);
+}
+
 static PyMethodDef loop_methods[] = {
+    {"watch", (PyCFunction)(void (*)(void))loop_watch, METH_FASTCALL, watch_doc},
+    {"moment", (PyCFunction)loop_moment, METH_O, moment_doc},
     {"run", (PyCFunction)loop_run, METH_NOARGS, run_doc},
     {"runUntilCurrent", (PyCFunction)loop_runUntilCurrent, METH_NOARGS,
      runUntilCurrent_doc},
@@ -343,8 +370,11 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->reactor = Py_NewRef(reactor);
     self->clock = (pyr_clock){.st = st, .reactor = reactor};
     self->wake = (pyr_wake){.engine = &self->engine};
-    self->timers = (pyr_timers){
-        .st = st, .owner = (PyObject *)self, .clock = &self->clock, .wake = &self->wake};
+    self->timers = (pyr_timers){.st = st,
+                                .owner = (PyObject *)self,
+                                .clock = &self->clock,
+                                .wake = &self->wake,
+                                .watchdog = &self->watchdog};
     pyr_standin_remember(st, reactor, (PyObject *)self);
     return (PyObject *)self;
 }
@@ -357,7 +387,10 @@ loop_traverse(Loop *self, visitproc visit, void *arg)
     Py_VISIT(self->reactor);
     Py_VISIT(self->pending_exc);
     Py_VISIT(self->clock.builtin);
-    int result = pyr_timers_traverse(&self->timers, visit, arg);
+    int result = pyr_watchdog_traverse(&self->watchdog, visit, arg);
+    if (result == 0) {
+        result = pyr_timers_traverse(&self->timers, visit, arg);
+    }
     if (result == 0) {
         result = pyr_threadcalls_traverse(&self->threadcalls, visit, arg);
     }
@@ -378,6 +411,7 @@ loop_clear(Loop *self)
     pyr_timers_clear(&self->timers);
     pyr_threadcalls_clear(&self->threadcalls);
     pyr_logcontext_clear(&self->logcontext);
+    pyr_watchdog_clear(&self->watchdog);
     pyr_standin_forget(self->st, (PyObject *)self);
     self->clock.reactor = NULL;
     Py_CLEAR(self->reactor);

@@ -61,13 +61,16 @@ threadcall_release(pyr_threadcall *call)
 }
 
 int
-pyr_threadcalls_run(pyr_threadcalls *self, core_state *st)
+pyr_threadcalls_run(pyr_threadcalls *self, core_state *st, pyr_watchdog *watchdog)
 {
     /* A call queued by one of these calls waits for the next iteration, as in stock. */
     for (size_t left = self->count; left > 0 && self->count > 0; left--) {
         pyr_threadcall call = ring_pop(self);
+        pyr_span span = pyr_watchdog_begin(watchdog, PYR_AT_THREAD_CALL, call.func);
         PyObject *result = pyr_call_packed(call.func, call.args, call.kwargs);
-        if (result == NULL && pyr_report(st->loop->thread_call_error, NULL) < 0) {
+        int status = result == NULL ? pyr_report(st->loop->thread_call_error, NULL) : 0;
+        pyr_watchdog_end(watchdog, span, PYR_AT_THREAD_CALL, call.func);
+        if (status < 0) {
             threadcall_release(&call);
             return -1;
         }

@@ -96,8 +96,11 @@ run_call(DelayedCall *call)
     if (Py_REFCNT(call) > 1) { /* else it ends with this function */
         pyr_timers_track(call);
     }
+    pyr_watchdog *watchdog = call->timers->watchdog;
+    pyr_span span = pyr_watchdog_begin(watchdog, PYR_AT_TIMED_CALL, func);
     PyObject *result = pyr_call_packed(func, args, kwargs);
     int status = result == NULL ? report_timed_call(call) : 0;
+    pyr_watchdog_end(watchdog, span, PYR_AT_TIMED_CALL, func);
     Py_XDECREF(result);
     Py_DECREF(func);
     Py_XDECREF(args);

@@ -15,6 +15,7 @@ from types import CodeType, ModuleType, TracebackType
 from pyreactor import __version__
 from pyreactor._activation import hook
 from pyreactor._command.usage import UsageError, check_twisted
+from pyreactor._watch import settings
 
 TRIAL_WORKERS = "twisted.trial._dist.disttrial"  # what starts the workers of trial -j
 
@@ -35,6 +36,7 @@ Runs a Twisted program, unchanged, with Twisted's hot paths in C.
 options:
   --disable PARTS  leave these parts to stock Twisted, comma-separated:
                    {", ".join(hook.PARTS)}
+  --slow SECONDS   log what blocks the reactor for longer, with the stack it had
   -h, --help       show this help and exit
   -V, --version    show the version and exit
   --               end of options: what follows is the script, whatever its name
@@ -49,6 +51,7 @@ commands (a script of that name is run as ./doctor):
 environment:
   PYREACTOR=0              stock Twisted, whatever else is asked for
   PYREACTOR_DISABLE=PARTS  as --disable
+  PYREACTOR_SLOW=SECONDS   as --slow
 """
 
 COMMANDS = ("doctor", "enable", "disable", "bench")
@@ -86,6 +89,8 @@ def _parse(arguments: list[str]) -> Callable[[], int]:
             return lambda: _print(f"pyreactor {__version__}\n")
         if argument == "--disable" or argument.startswith("--disable="):
             disable += _parts_to_disable(argument, arguments)
+        elif argument == "--slow" or argument.startswith("--slow="):
+            settings.current.watch(_slow(argument, arguments), settings.PER_MINUTE)
         elif argument in ("-m", "-c"):
             return _program_from_option(argument, arguments, disable)
         elif argument.startswith(("-m", "-c")) and not argument.startswith("--"):
@@ -103,6 +108,18 @@ def _parse(arguments: list[str]) -> Callable[[], int]:
         else:
             return _program(_script(argument), [argument, *arguments], disable)
     raise UsageError("no script given (see pyreactor --help)")
+
+
+def _slow(argument: str, rest: list[str]) -> float:
+    _, equals, value = argument.partition("=")
+    if not equals:
+        if not rest:
+            raise UsageError("option --slow needs a number of seconds")
+        value = rest.pop(0)
+    try:
+        return settings.seconds(value)
+    except ValueError as error:
+        raise UsageError(f"option --slow: {error}") from None
 
 
 def _parts_to_disable(argument: str, rest: list[str]) -> list[str]:
