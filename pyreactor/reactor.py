@@ -159,7 +159,7 @@ class PyReactor(posixbase.PosixReactorBase):
     """
 
     _loop: _core.Loop
-    _watched = False
+    _watched: Any = None
 
     def __init__(self) -> None:
         loop = _core.Loop(self)
@@ -227,7 +227,8 @@ class PyReactor(posixbase.PosixReactorBase):
             super().run(installSignalHandlers)
         finally:
             self._loop.signal_wakeup = False
-            self._watchAsAsked(ended=True)
+            if self._watched is not None:
+                self._watched.end()
 
     def _reallyStartRunning(self) -> None:
         super()._reallyStartRunning()
@@ -237,14 +238,14 @@ class PyReactor(posixbase.PosixReactorBase):
         _watch.current.read_environment()
         self._watchAsAsked()
 
-    def _watchAsAsked(self, ended: bool = False) -> None:
-        """Have the loop watched, or not, as the settings are now."""
-        slow = None if ended else _watch.current.slow
-        if slow is not None or self._watched:
-            from pyreactor._watch.watchdog import watch_as_asked
+    def _watchAsAsked(self) -> None:
+        """Have the reactor watched and counted as the settings are now."""
+        if self._watched is None and _watch.current.anything():
+            from pyreactor._watch.running import Running
 
-            watch_as_asked(self._loop, slow, _watch.current.per_minute)
-            self._watched = slow is not None
+            self._watched = Running(self)
+        if self._watched is not None:
+            self._watched.begin()
 
     def runUntilCurrent(self) -> None:
         """Run the calls from threads and the timed calls that are due."""

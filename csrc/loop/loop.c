@@ -33,7 +33,10 @@ pyr_loop_iterate(Loop *self, double delay)
         delay = 0;
     }
     self->wake.woken = false;
-    if (pyr_sleep_until_ready(self, delay) < 0) {
+    pyr_statistics_sleeps(&self->statistics);
+    int status = pyr_sleep_until_ready(self, delay);
+    pyr_statistics_wakes(&self->statistics);
+    if (status < 0) {
         return -1;
     }
     (void)pyr_event_dispatch_all(self);

@@ -17,6 +17,7 @@
 #include "loop/engine.h"
 #include "loop/flush.h"
 #include "loop/logcontext.h"
+#include "loop/statistics.h"
 #include "loop/thread_calls.h"
 #include "loop/timers.h"
 #include "loop/wake.h"
@@ -54,6 +55,7 @@ typedef struct Loop {
     pyr_wake wake;
     pyr_logcontext logcontext;
     pyr_watchdog watchdog;
+    pyr_statistics statistics;
 } Loop;
 
 /* Flush, sleep up to `delay` seconds, handle events.  -1: an exception is set. */

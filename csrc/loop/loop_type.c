@@ -317,7 +317,35 @@ loop_moment(Loop *self, PyObject *least)
     return pyr_watchdog_moment(&self->watchdog, least);
 }
 
+PyDoc_STRVAR(
+    count_doc,
+    "count($self, on, /)\n--\n\n"
+    "Make statistics of all that happens from now on; or, if on (bool) is false, no\n"
+    "more.");
+
+static PyObject *
+loop_count(Loop *self, PyObject *on)
+{
+    int wanted = PyObject_IsTrue(on);
+    if (wanted < 0 ||
+        pyr_watchdog_count(&self->watchdog, &self->statistics, wanted != 0) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(statistics_doc, "statistics($self)\n--\n\n"
+                             "What was counted, a new dict; None if nothing is counted.");
+
+static PyObject *
+loop_statistics(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyr_statistics_tell(&self->statistics, self->st);
+}
+
 static PyMethodDef loop_methods[] = {
+    {"count", (PyCFunction)loop_count, METH_O, count_doc},
+    {"statistics", (PyCFunction)loop_statistics, METH_NOARGS, statistics_doc},
     {"watch", (PyCFunction)(void (*)(void))loop_watch, METH_FASTCALL, watch_doc},
     {"moment", (PyCFunction)loop_moment, METH_O, moment_doc},
     {"run", (PyCFunction)loop_run, METH_NOARGS, run_doc},
@@ -389,6 +417,9 @@ loop_traverse(Loop *self, visitproc visit, void *arg)
     Py_VISIT(self->clock.builtin);
     int result = pyr_watchdog_traverse(&self->watchdog, visit, arg);
     if (result == 0) {
+        result = pyr_statistics_traverse(&self->statistics, visit, arg);
+    }
+    if (result == 0) {
         result = pyr_timers_traverse(&self->timers, visit, arg);
     }
     if (result == 0) {
@@ -412,6 +443,7 @@ loop_clear(Loop *self)
     pyr_threadcalls_clear(&self->threadcalls);
     pyr_logcontext_clear(&self->logcontext);
     pyr_watchdog_clear(&self->watchdog);
+    pyr_statistics_clear(&self->statistics);
     pyr_standin_forget(self->st, (PyObject *)self);
     self->clock.reactor = NULL;
     Py_CLEAR(self->reactor);

@@ -8,6 +8,7 @@
 #include "core/class_watch.h"
 #include "core/core.h"
 #include "core/given.h"
+#include "loop/traffic.h"
 
 /* Objects that configure_loop must be given. */
 #define PYR_LOOP_GIVEN(X)                                            \
@@ -45,6 +46,7 @@ typedef struct pyr_loop_state {
     /* The reader that has received more than it has handed over, which an iteration
      * inside its handler lets go on; borrowed, NULL if there is none. */
     PyObject *unread;
+    pyr_traffic traffic[PYR_TRAFFIC_KINDS];
 #define X(name) PyObject *name;
     PYR_LOOP_GIVEN(X)
 #undef X

@@ -140,6 +140,9 @@ pyr_timers_run(pyr_timers *self)
     }
     while ((first = first_entry(self)) != NULL && !(first->time > now) &&
            first->order < barrier) {
+        if (self->watchdog->statistics != NULL && first->call->delayed_time <= 0.0) {
+            pyr_statistics_add_late(self->watchdog->statistics, now - first->time);
+        }
         if (run_first(self) < 0) {
             return -1;
         }

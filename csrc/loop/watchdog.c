@@ -2,22 +2,13 @@
 #include "loop/watchdog.h"
 
 #include <math.h>
-#include <time.h>
-
-static uint64_t
-nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 pyr_span
 pyr_watchdog_enter(pyr_watchdog *self, pyr_activity activity, PyObject *what)
 {
     self->activity = activity;
     self->what = what;
-    self->began = nanoseconds();
+    self->began = pyr_nanoseconds();
     self->number = ++self->last_number;
     return (pyr_span){self->began, self->number};
 }
@@ -44,7 +35,12 @@ pyr_watchdog_leave(pyr_watchdog *self, pyr_span span, pyr_activity activity,
 {
     self->number = 0;
     self->what = NULL;
-    uint64_t took = nanoseconds() - span.began;
+    uint64_t took = pyr_nanoseconds() - span.began;
+    if (self->statistics != NULL) {
+        PyObject *key = activity == PYR_AT_EVENT ? self->event_for : what;
+        pyr_statistics_add(self->statistics, (int)activity, key, took);
+    }
+    self->event_for = NULL;
     /* An exception that is on its way (KeyboardInterrupt) must not get lost. */
     if (took > self->slow && self->report != NULL && !PyErr_Occurred()) {
         report(self, span, activity, what, took);
@@ -64,7 +60,7 @@ pyr_watchdog_set(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs)
     if (slow == -1.0 && PyErr_Occurred()) {
         return NULL;
     }
-    self->on = args[0] != Py_None;
+    self->on = args[0] != Py_None || self->statistics != NULL;
     self->slow = slow < 1e9 ? (uint64_t)(slow * 1e9) : UINT64_MAX;
     Py_XSETREF(self->report, args[1] == Py_None ? NULL : Py_NewRef(args[1]));
     Py_RETURN_NONE;
@@ -78,7 +74,7 @@ pyr_watchdog_moment(pyr_watchdog *self, PyObject *longer_than)
         return NULL;
     }
     uint64_t number = self->number;
-    double passed = number == 0 ? 0.0 : (double)(nanoseconds() - self->began) / 1e9;
+    double passed = number == 0 ? 0.0 : (double)(pyr_nanoseconds() - self->began) / 1e9;
     bool tell = number != 0 && passed >= least && self->what != NULL;
     return Py_BuildValue("KdiO", (unsigned long long)number, passed, (int)self->activity,
                          tell ? self->what : Py_None);
@@ -91,9 +87,25 @@ pyr_watchdog_traverse(pyr_watchdog *self, visitproc visit, void *arg)
     return 0;
 }
 
+int
+pyr_watchdog_count(pyr_watchdog *self, pyr_statistics *statistics, bool on)
+{
+    self->statistics = NULL;
+    self->on = self->report != NULL;
+    if (pyr_statistics_switch(statistics, on) < 0) {
+        return -1;
+    }
+    if (on) {
+        self->statistics = statistics;
+        self->on = true;
+    }
+    return 0;
+}
+
 void
 pyr_watchdog_clear(pyr_watchdog *self)
 {
     self->on = false;
+    self->statistics = NULL;
     Py_CLEAR(self->report);
 }

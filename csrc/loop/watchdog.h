@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+#include "loop/statistics.h"
+
 /* pyreactor/_watch/watchdog.py has words for these. */
 typedef enum {
     PYR_AT_NOTHING,
@@ -32,6 +34,9 @@ typedef struct {
     uint64_t last_number;
     uint64_t slow;    /* nanoseconds after which an activity is reported */
     PyObject *report; /* called with its kind, its object, its seconds and its number */
+
+    pyr_statistics *statistics; /* NULL: nobody wants them */
+    PyObject *event_for;        /* the class that the event under way is for; borrowed */
 } pyr_watchdog;
 
 /* An activity, as whoever began it knows it; number 0: nobody watched as it began. */
@@ -64,6 +69,10 @@ pyr_watchdog_end(pyr_watchdog *self, pyr_span span, pyr_activity activity, PyObj
 /* Loop.watch and Loop.moment. */
 PyObject *pyr_watchdog_set(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *pyr_watchdog_moment(pyr_watchdog *self, PyObject *longer_than);
+
+/* Loop.count: have statistics made of all that happens from now on, or no more.  -1: no
+ * memory. */
+int pyr_watchdog_count(pyr_watchdog *self, pyr_statistics *statistics, bool on);
 
 int pyr_watchdog_traverse(pyr_watchdog *self, visitproc visit, void *arg);
 void pyr_watchdog_clear(pyr_watchdog *self);
