@@ -46,14 +46,15 @@ PYTHON_ROOMS: dict[str, tuple[str, ...]] = {
     "_log": ("core",),
     "_deferred": ("core", "_loop"),
     "_web": ("core",),
-    "public": ("core", "_loop", "_framing", "_transport", "_tls", "_deferred"),
+    "_watch": ("core",),
+    "public": ("core", "_loop", "_framing", "_transport", "_tls", "_deferred", "_watch"),
     "_activation": (
         *("core", "_loop", "_framing", "_transport", "_tls", "_log", "_deferred", "_web"),
         "public",
     ),
-    "package": ("_activation",),
+    "package": ("_activation", "_watch"),
     "_bench": ("package",),
-    "_command": ("core", "_activation", "package", "_bench"),
+    "_command": ("core", "_activation", "package", "_bench", "_watch"),
 }
 #: The modules of pyreactor that are in no package, and the rooms that they are counted to.
 MODULE_ROOMS = {

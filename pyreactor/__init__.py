@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["__version__", "install"]
+from pyreactor._watch.settings import prometheus_collector, stats, watch
+
+__all__ = ["__version__", "install", "prometheus_collector", "stats", "watch"]
 
 # The one place of the version: pyproject.toml takes it from here.
 __version__ = "0.1.0"

@@ -48,6 +48,7 @@ from pyreactor._transport import reports as _transport_reports
 from pyreactor._transport import tcp as _tcp
 from pyreactor._transport import udp as _udp
 from pyreactor._transport import unix as _unix
+from pyreactor._watch import settings as _watch
 
 # The Failures that stock hands to every connection that is closed or lost.
 _DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
@@ -162,6 +163,7 @@ class PyReactor(posixbase.PosixReactorBase):
     _calledByMainLoop: tuple[str, ...] = ("runUntilCurrent", "timeout", "doIteration")
 
     _loop: _core.Loop
+    _watched: Any = None
 
     def __init__(self) -> None:
         self._makeLoop()
@@ -237,11 +239,25 @@ class PyReactor(posixbase.PosixReactorBase):
             super().run(installSignalHandlers)
         finally:
             self._loop.signal_wakeup = False
+            if self._watched is not None:
+                self._watched.end()
 
     def _reallyStartRunning(self) -> None:
         super()._reallyStartRunning()
         # With Twisted's handlers a signal writes to a pipe that the loop polls.
         self._loop.signal_wakeup = bool(self._installSignalHandlers)
+
+        _watch.current.read_environment()
+        self._watchAsAsked()
+
+    def _watchAsAsked(self) -> None:
+        """Have the reactor watched and counted as the settings are now."""
+        if self._watched is None and _watch.current.anything():
+            from pyreactor._watch.running import Running
+
+            self._watched = Running(self)
+        if self._watched is not None:
+            self._watched.begin()
 
     def runUntilCurrent(self) -> None:
         """Run the calls from threads and the timed calls that are due."""

@@ -17,9 +17,10 @@ typedef struct core_state {
     pyr_names names;
     pyr_standin_state standin;
     pyr_depth depth;
-    struct {         /* class_watch.c's */
-        bool told;   /* whether CPython tells of changes of classes */
-        int watcher; /* what it knows this module by, then */
+    uint64_t callbacks; /* that Deferreds have run */
+    struct {            /* class_watch.c's */
+        bool told;      /* whether CPython tells of changes of classes */
+        int watcher;    /* what it knows this module by, then */
     } class_watch;
     /* The type whose instances these are for, and its subtypes; set by that room. */
     PyTypeObject *transport_type;

@@ -297,6 +297,7 @@ run_link(run_stack *stack, pyr_deferred *current, const pyr_link *link, bool fai
     /* The Deferred has its result, for all to see, while the link runs. */
     PyObject *result = Py_NewRef(current->result);
     current->running = true;
+    current->st->callbacks++;
     if (link->kind->run != NULL) {
         value = link->kind->run(link, result, failed, &firing);
     } else if (link->target == NULL) {

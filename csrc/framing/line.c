@@ -159,21 +159,21 @@ may_be_taken(const core_state *st, const pyr_buffer *b)
 /* Whether some were taken; *next says what comes then.  Else the view may be another. */
 static bool
 take_together(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
-              PyObject **result, int *usual, pyr_step *next)
+              PyObject **result, int *fits, pyr_step *next)
 {
     core_state *st = method->st;
     pyr_lines lines = {b, peek_lines, cut_lines};
     PyObject *why;
     /* LineReceiver asks after each line, and so would stop after the first. */
-    int closing = pyr_closing(method, b, self, true, usual);
+    int closing = pyr_closing(method, b, self, true, fits);
     if (closing < 0) {
         *next = STEP_FAILED;
         return true;
     }
-    if (closing || !*usual || !st->take_lines.take(st, self, &lines, &why)) {
+    if (closing || !*fits || !st->take_lines.take(st, self, &lines, &why)) {
         return false;
     }
-    *next = why == NULL ? STEP_FAILED : after_line(method, b, self, why, usual);
+    *next = why == NULL ? STEP_FAILED : after_line(method, b, self, why, fits);
     if (*next == STEP_STOP) {
         *result = why;
     } else {
@@ -189,12 +189,12 @@ line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **
     pyr_view *view = &b->view;
     if (may_be_taken(method->st, b)) {
         pyr_step next;
-        if (take_together(method, b, self, result, usual, &next)) {
+        if (take_together(method, b, self, result, fits, &next)) {
             return next;
         }
-        *usual = pyr_view_ready(method, b, self);
-        if (*usual <= 0 || !view->line_mode || view->paused || b->size == 0) {
-            return *usual < 0 ? STEP_FAILED : STEP_ON;
+        *fits = pyr_view_ready(method, b, self);
+        if (*fits <= 0 || !view->line_mode || view->paused || b->size == 0) {
+            return *fits < 0 ? STEP_FAILED : STEP_ON;
         }
     }
     Py_ssize_t size = next_line(b);

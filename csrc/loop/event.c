@@ -101,6 +101,14 @@ log_prefix_of(core_state *st, PyObject *selectable, const pyr_selectable_ops *op
     return Py_NewRef(st->loop->buggy_prefix);
 }
 
+/* Of whom its events are for, or of itself; borrowed. */
+static PyObject *
+class_of(PyObject *selectable, const pyr_selectable_ops *ops)
+{
+    PyObject *served = ops->serves == NULL ? NULL : ops->serves(selectable);
+    return (PyObject *)Py_TYPE(served == NULL ? selectable : served);
+}
+
 static void
 handle_with_prefix(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops,
                    int events)
@@ -112,12 +120,17 @@ handle_with_prefix(Loop *loop, PyObject *selectable, const pyr_selectable_ops *o
         pyr_errors_keep(loop);
         return;
     }
+    pyr_span span = pyr_watchdog_begin(&loop->watchdog, PYR_AT_EVENT, selectable);
     int status = handle(loop, selectable, ops, events);
     pyr_logcontext_pop(&loop->logcontext);
     if (status < 0 && (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) ||
                        pyr_report(st->loop->event_error, prefix) < 0)) {
         pyr_errors_keep(loop);
     }
+    if (span.number != 0) {
+        loop->watchdog.event_for = class_of(selectable, ops);
+    }
+    pyr_watchdog_end(&loop->watchdog, span, PYR_AT_EVENT, selectable);
     Py_DECREF(prefix);
 }
 

@@ -34,7 +34,10 @@ pyr_loop_iterate(Loop *self, double delay)
         delay = 0;
     }
     self->wake.woken = false;
-    if (pyr_sleep_until_ready(self, delay) < 0) {
+    pyr_statistics_sleeps(&self->statistics);
+    int status = pyr_sleep_until_ready(self, delay);
+    pyr_statistics_wakes(&self->statistics);
+    if (status < 0) {
         return -1;
     }
     (void)pyr_event_dispatch_all(self);
@@ -49,10 +52,19 @@ call_with_reactor(Loop *self, PyObject *function)
 }
 
 static int
+shut_down(Loop *self)
+{
+    pyr_span span = pyr_watchdog_begin(&self->watchdog, PYR_AT_SHUTDOWN, NULL);
+    int status = call_with_reactor(self, self->st->loop->fire_shutdown);
+    pyr_watchdog_end(&self->watchdog, span, PYR_AT_SHUTDOWN, NULL);
+    return status;
+}
+
+static int
 run_due(Loop *self)
 {
     if (self->threadcalls.count > 0) {
-        int more = pyr_threadcalls_run(&self->threadcalls, self->st);
+        int more = pyr_threadcalls_run(&self->threadcalls, self->st, &self->watchdog);
         if (more < 0) {
             return -1;
         }
@@ -63,8 +75,7 @@ run_due(Loop *self)
     if (pyr_timers_run(&self->timers) < 0) {
         return -1;
     }
-    return self->just_stopped ? call_with_reactor(self, self->st->loop->fire_shutdown)
-                              : 0;
+    return self->just_stopped ? shut_down(self) : 0;
 }
 
 int

@@ -17,10 +17,12 @@
 #include "loop/engine.h"
 #include "loop/flush.h"
 #include "loop/logcontext.h"
+#include "loop/statistics.h"
 #include "loop/thread_calls.h"
 #include "loop/timers.h"
 #include "loop/wake.h"
 #include "loop/watch.h"
+#include "loop/watchdog.h"
 
 typedef struct Loop {
     PyObject_HEAD core_state *st;
@@ -59,6 +61,8 @@ typedef struct Loop {
     pyr_flush flush;
     pyr_wake wake;
     pyr_logcontext logcontext;
+    pyr_watchdog watchdog;
+    pyr_statistics statistics;
 } Loop;
 
 /* Flush, sleep up to `delay` seconds, handle events.  -1: an exception is set. */

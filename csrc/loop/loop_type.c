@@ -338,7 +338,64 @@ loop_ring(Loop *self, PyObject *Py_UNUSED(ignored))
     return pyr_guest_turn(self, false);
 }
 
+/* ---- for who looks on ---- */
+
+PyDoc_STRVAR(
+    watch_doc,
+    "watch($self, slow, report, /)\n--\n\n"
+    "Have report(kind, object, seconds, number) called after each activity of the\n"
+    "loop's that took longer than slow (float seconds; None: watch no more).");
+
+static PyObject *
+loop_watch(Loop *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    return pyr_watchdog_set(&self->watchdog, args, nargs);
+}
+
+PyDoc_STRVAR(
+    moment_doc,
+    "moment($self, least, /)\n--\n\n"
+    "The activity under way: its number (0: none), how many seconds ago it began,\n"
+    "its kind, and its object, or None if that is less than least seconds ago.\n\n"
+    "From any thread.");
+
+static PyObject *
+loop_moment(Loop *self, PyObject *least)
+{
+    return pyr_watchdog_moment(&self->watchdog, least);
+}
+
+PyDoc_STRVAR(
+    count_doc,
+    "count($self, on, /)\n--\n\n"
+    "Make statistics of all that happens from now on; or, if on (bool) is false, no\n"
+    "more.");
+
+static PyObject *
+loop_count(Loop *self, PyObject *on)
+{
+    int wanted = PyObject_IsTrue(on);
+    if (wanted < 0 ||
+        pyr_watchdog_count(&self->watchdog, &self->statistics, wanted != 0) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(statistics_doc, "statistics($self)\n--\n\n"
+                             "What was counted, a new dict; None if nothing is counted.");
+
+static PyObject *
+loop_statistics(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyr_statistics_tell(&self->statistics, self->st);
+}
+
 static PyMethodDef loop_methods[] = {
+    {"count", (PyCFunction)loop_count, METH_O, count_doc},
+    {"statistics", (PyCFunction)loop_statistics, METH_NOARGS, statistics_doc},
+    {"watch", (PyCFunction)(void (*)(void))loop_watch, METH_FASTCALL, watch_doc},
+    {"moment", (PyCFunction)loop_moment, METH_O, moment_doc},
     {"run", (PyCFunction)loop_run, METH_NOARGS, run_doc},
     {"runUntilCurrent", (PyCFunction)loop_runUntilCurrent, METH_NOARGS,
      runUntilCurrent_doc},
@@ -392,8 +449,11 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->reactor = Py_NewRef(reactor);
     self->clock = (pyr_clock){.st = st, .reactor = reactor};
     self->wake = (pyr_wake){.engine = &self->engine};
-    self->timers = (pyr_timers){
-        .st = st, .owner = (PyObject *)self, .clock = &self->clock, .wake = &self->wake};
+    self->timers = (pyr_timers){.st = st,
+                                .owner = (PyObject *)self,
+                                .clock = &self->clock,
+                                .wake = &self->wake,
+                                .watchdog = &self->watchdog};
     pyr_standin_remember(st, reactor, (PyObject *)self);
     return (PyObject *)self;
 }
@@ -407,7 +467,13 @@ loop_traverse(Loop *self, visitproc visit, void *arg)
     Py_VISIT(self->pending_exc);
     Py_VISIT(self->clock.builtin);
     Py_VISIT(self->guest.ready);
-    int result = pyr_timers_traverse(&self->timers, visit, arg);
+    int result = pyr_watchdog_traverse(&self->watchdog, visit, arg);
+    if (result == 0) {
+        result = pyr_statistics_traverse(&self->statistics, visit, arg);
+    }
+    if (result == 0) {
+        result = pyr_timers_traverse(&self->timers, visit, arg);
+    }
     if (result == 0) {
         result = pyr_threadcalls_traverse(&self->threadcalls, visit, arg);
     }
@@ -428,6 +494,8 @@ loop_clear(Loop *self)
     pyr_timers_clear(&self->timers);
     pyr_threadcalls_clear(&self->threadcalls);
     pyr_logcontext_clear(&self->logcontext);
+    pyr_watchdog_clear(&self->watchdog);
+    pyr_statistics_clear(&self->statistics);
     pyr_standin_forget(self->st, (PyObject *)self);
     self->clock.reactor = NULL;
     Py_CLEAR(self->reactor);

@@ -8,6 +8,7 @@
 #include "core/class_watch.h"
 #include "core/core.h"
 #include "core/given.h"
+#include "loop/traffic.h"
 
 /* Objects that configure_loop must be given. */
 #define PYR_LOOP_GIVEN(X)                                            \
@@ -48,6 +49,7 @@ typedef struct pyr_loop_state {
      * inside its handler lets go on.  Borrowed: it is in its doRead, whose caller has a
      * reference.  NULL if there is none. */
     PyObject *unread;
+    pyr_traffic traffic[PYR_TRAFFIC_KINDS];
 #define X(name) PyObject *name;
     PYR_LOOP_GIVEN(X)
 #undef X

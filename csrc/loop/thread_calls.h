@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "loop/watchdog.h"
+
 typedef struct {
     PyObject *func;
     PyObject *args;    /* tuple, or NULL for none */
@@ -28,7 +30,7 @@ int pyr_threadcalls_add(pyr_threadcalls *self, PyObject *const *args, Py_ssize_t
 
 /* Run the calls that were queued when this began; errors are logged as stock does.  1 if
  * more came meanwhile, -1 if the logging raised. */
-int pyr_threadcalls_run(pyr_threadcalls *self, core_state *st);
+int pyr_threadcalls_run(pyr_threadcalls *self, core_state *st, pyr_watchdog *watchdog);
 
 int pyr_threadcalls_traverse(pyr_threadcalls *self, visitproc visit, void *arg);
 void pyr_threadcalls_clear(pyr_threadcalls *self);

@@ -102,8 +102,11 @@ run_call(DelayedCall *call)
     if (Py_REFCNT(call) > 1) { /* else it ends with this function */
         pyr_timers_track(call);
     }
+    pyr_watchdog *watchdog = call->timers->watchdog;
+    pyr_span span = pyr_watchdog_begin(watchdog, PYR_AT_TIMED_CALL, func);
     PyObject *result = pyr_call_packed(func, args, kwargs);
     int status = result == NULL ? report_timed_call(call) : 0;
+    pyr_watchdog_end(watchdog, span, PYR_AT_TIMED_CALL, func);
     Py_XDECREF(result);
     Py_DECREF(func);
     Py_XDECREF(args);
@@ -143,6 +146,9 @@ pyr_timers_run(pyr_timers *self)
     }
     while ((first = first_entry(self)) != NULL && !(first->time > now) &&
            first->order < barrier) {
+        if (self->watchdog->statistics != NULL && first->call->delayed_time <= 0.0) {
+            pyr_statistics_add_late(self->watchdog->statistics, now - first->time);
+        }
         if (run_first(self) < 0) {
             return -1;
         }

@@ -15,6 +15,7 @@
 #include "loop/clock.h"
 #include "loop/heap.h"
 #include "loop/wake.h"
+#include "loop/watchdog.h"
 
 /* The timers of one loop. */
 typedef struct {
@@ -22,6 +23,7 @@ typedef struct {
     PyObject *owner; /* the Loop that this is a part of; borrowed */
     pyr_clock *clock;
     pyr_wake *wake;
+    pyr_watchdog *watchdog;
     pyr_heap heap;
     size_t stale; /* entries of cancelled or moved calls */
     uint64_t next_order;

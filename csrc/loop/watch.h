@@ -54,6 +54,8 @@ typedef struct {
     int (*descriptor)(core_state *st, PyObject *self);
     /* What to log its events under, a new reference; NULL: ask its logPrefix(). */
     PyObject *(*log_prefix)(PyObject *self);
+    /* Whom its events are for, borrowed; NULL, of the function too: nobody else. */
+    PyObject *(*serves)(PyObject *self);
     /* Read, then write, as stock's _doReadOrWrite does: why the selectable ends, or a
      * false value, or NULL with an exception set.  *in_read, which is false before: was
      * reading the last that ended without an exception? */

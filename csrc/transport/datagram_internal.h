@@ -23,6 +23,14 @@ typedef struct {
     int kind;                    /* DATAGRAM_* */
 } DatagramPort;
 
+/* Where its bytes are counted. */
+static inline pyr_traffic *
+pyr_datagram_traffic(const DatagramPort *self)
+{
+    bool udp = self->kind == DATAGRAM_UDP;
+    return &self->st->loop->traffic[udp ? PYR_OVER_UDP : PYR_OVER_UNIX_DATAGRAM];
+}
+
 /* ---- datagram_port.c: what a port says of itself ---- */
 
 /* The descriptor of the Python socket now, which a program may have closed or taken away.

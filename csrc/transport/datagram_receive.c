@@ -140,6 +140,7 @@ deliver_next(DatagramPort *self, pyr_batch *batch, Py_ssize_t *total)
         return handle_failure(self);
     }
     *total += size;
+    pyr_datagram_traffic(self)->received += (uint64_t)size;
     int more = hand_over(self, data, &addr, addr_size);
     Py_DECREF(data);
     return more;
@@ -169,6 +170,7 @@ receive_one(DatagramPort *self, int fd, Py_ssize_t limit, Py_ssize_t *total)
         return handle_failure(self);
     }
     *total += PyBytes_GET_SIZE(data);
+    pyr_datagram_traffic(self)->received += (uint64_t)PyBytes_GET_SIZE(data);
     int more = hand_over(self, data, &addr, message.msg_hdr.msg_namelen);
     Py_DECREF(data);
     return more;

@@ -123,6 +123,7 @@ pyr_datagram_write(DatagramPort *self, PyObject *const *args, Py_ssize_t nargs,
     }
     ssize_t sent = send_datagram(self, args[0], &addr, (socklen_t)size);
     if (sent >= 0) {
+        pyr_datagram_traffic(self)->sent += (uint64_t)sent;
         return PyLong_FromSsize_t(sent);
     }
     return sent == -2 ? NULL : handle_send_error(self, args, nargs, connected);

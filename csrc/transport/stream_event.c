@@ -208,9 +208,17 @@ terminal_may_hang_up(PyObject *Py_UNUSED(op), int events)
     return (events & PYR_WRITE) && !(events & PYR_READ);
 }
 
+static PyObject *
+stream_serves(PyObject *op)
+{
+    PyObject *protocol = ((StreamConnection *)op)->protocol;
+    return protocol == Py_None ? NULL : protocol;
+}
+
 #define STREAM_OPS                                                            \
     .keeps_watch = true, .descriptor = stream_descriptor,                     \
     .log_prefix = stream_log_prefix, .read_and_write = stream_read_and_write, \
+    .serves = stream_serves,                                                  \
     .start = (int (*)(Selectable *, int))(void (*)(void))pyr_stream_start,    \
     .stop = (int (*)(Selectable *, int))(void (*)(void))pyr_stream_stop,      \
     .flush = stream_flush,                                                    \

@@ -10,6 +10,7 @@
 
 #include "core/override.h"
 #include "loop/selectable.h"
+#include "loop/state.h"
 
 /* Methods that a subclass or an instance may replace; then that one is called. */
 enum { OWN_READ = 1, OWN_WRITE = 2, OWN_PREFIX = 4, OWN_SEND = 8, OWN_WATCH = 16 };
@@ -114,6 +115,16 @@ void pyr_stream_forget_watch(StreamConnection *self);
 /* A stream that is no socket cannot have its descriptor's watch for itself: from now on
  * the reactor treats it as any other selectable. */
 int pyr_stream_leave_loop(StreamConnection *self);
+
+/* Where its bytes are counted. */
+static inline pyr_traffic *
+pyr_stream_traffic(const StreamConnection *self)
+{
+    pyr_traffic_kind over = self->kind->is_unix     ? PYR_OVER_UNIX
+                            : self->kind->is_socket ? PYR_OVER_TCP
+                                                    : PYR_OVER_PIPE;
+    return &self->st->loop->traffic[over];
+}
 
 /* The descriptor as the Python socket has it now, which a program may have closed, or as
  * fileno() says where that is to be asked; or -1. */

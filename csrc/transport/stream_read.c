@@ -195,6 +195,7 @@ pyr_stream_do_read(StreamConnection *self)
         status = deliver_ancillary(self, &ancillary);
     } else if (count > 0) {
         self->received += count;
+        pyr_stream_traffic(self)->received += (uint64_t)count;
         status = self->kind->deliver != NULL
                      ? self->kind->deliver(self, buffer.data, count)
                      : deliver_own(self, buffer.data, count, NULL, &buffer);

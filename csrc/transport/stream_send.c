@@ -170,6 +170,7 @@ pyr_stream_send_pending(StreamConnection *self)
             bool full = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
             return full ? SEND_BLOCKED : SEND_LOST;
         }
+        pyr_stream_traffic(self)->sent += (uint64_t)sent;
         if (consume(self, sent) < 0) {
             return SEND_ERROR;
         }

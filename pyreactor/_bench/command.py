@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyreactor._bench import measuring, page, processes, results, rounds, sides, text, works
+from pyreactor._bench import measuring, own, page, processes, results, rounds, sides, text, works
 from pyreactor._bench.measuring import Timing
 from pyreactor._bench.processes import BenchError
 from pyreactor._bench.results import Document
@@ -22,6 +22,9 @@ BUDGET = 125.0
 DESCRIPTION = """\
 Run Twisted programs on stock Twisted and on pyreactor, in turns, and compare the CPU time that
 each operation takes.  Without options: a selection, in about two minutes.
+
+With a program after -- that one is run, to its end, in turns: wall time, CPU time, memory and exit
+status are compared.  With --url or --tcp it is a server, and is put under load.
 """
 EPILOG = """\
 A row whose rounds differ by more than the sides do is called noisy.  Charts and colours need
@@ -33,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     options = argparse.ArgumentParser(
         prog="pyreactor bench",
+        usage="pyreactor bench [options] [-- script.py args...]",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -60,6 +64,12 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--from", dest="source", metavar="FILE", help="measure nothing: show what --json wrote"
     )
+    mine = options.add_argument_group("your own program, after --")
+    mine.add_argument("--url", help="it is a web server: GET this, of 127.0.0.1, again and again")
+    mine.add_argument("--tcp", type=int, metavar="PORT", help="it is a server, of this port")
+    mine.add_argument("--send", metavar="FILE", help="what is sent to it, again and again")
+    mine.add_argument("--connections", type=int, default=10, metavar="N", help="at once (10)")
+    mine.add_argument("--seconds", type=float, metavar="S", help="of load for each sample (3)")
     options.add_argument("--plain", action="store_true", help="plain text, even where rich is")
     return options
 
@@ -71,7 +81,10 @@ def main(arguments: Sequence[str]) -> int:
     @param arguments: what follows ``bench``.
     @return: the exit code: 1 if a sample failed, 2 if it cannot be done, 130 after Ctrl-C.
     """
-    options = parser().parse_args(list(arguments))
+    given = list(arguments)
+    at = given.index("--") if "--" in given else len(given)
+    options = parser().parse_args(given[:at])
+    options.program = given[at + 1 :] if at < len(given) else None
     try:
         if options.list:
             _list(options)
@@ -83,8 +96,12 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("pyreactor bench: interrupted; nothing is left running", file=sys.stderr)
         return 130
-    _show(document, options.plain)
-    return _write(document, options) or (1 if document["failures"] else 0)
+    if document.get("own"):
+        print(own.table(document))
+    else:
+        _show(document, options.plain)
+    wrong = document["failures"] or (document.get("own") and own.differs(document))
+    return _write(document, options) or (1 if wrong else 0)
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -98,6 +115,11 @@ def _document(options: argparse.Namespace) -> Document:
         return _read(options.source)
     if options.rounds is not None and options.rounds < 1:
         raise BenchError("--rounds: at least 1")
+    if options.program is not None:
+        return _own(options)
+    for name in ("url", "tcp", "send"):
+        if getattr(options, name) is not None:
+            raise BenchError(f"--{name} is for a program of yours, after --")
     chosen = works.chosen(options.only, options.full)
     if not chosen:
         raise BenchError(f"no row has {options.only!r} in its name (see --list)")
@@ -109,7 +131,26 @@ def _document(options: argparse.Namespace) -> Document:
         count,
         budget=BUDGET if ordinary else None,
     )
-    return measure(plan, _timing(options), options.plain)
+    timing = _timing(options)
+    return measure(plan, lambda work, side: measuring.take(work, side, timing), options.plain)
+
+
+def _own(options: argparse.Namespace) -> Document:
+    """The user's program, measured."""
+    own.check_command(options.program)
+    load = None
+    if options.url is not None:
+        load = own.by_url(options.url, options.connections)
+    elif options.tcp is not None:
+        load = own.by_file(options.tcp, options.send, options.connections)
+    work = own.work(options.program, load)
+    known = sides.chosen("stock")
+    timing = Timing(seconds=options.seconds or 3.0, warmup=0.5)
+    if options.quick:
+        timing = Timing(warmup=0.0, operations=50)
+    count = options.rounds or (1 if options.quick else 5)
+    taking: rounds.Take = lambda _, side: own.take(options.program, load, side, timing)  # noqa: E731
+    return measure(rounds.Plan([work], known, count), taking, options.plain) | {"own": True}
 
 
 def _timing(options: argparse.Namespace) -> Timing:
@@ -118,7 +159,7 @@ def _timing(options: argparse.Namespace) -> Timing:
     return Timing(seconds=1.0, warmup=0.3) if options.full else Timing()
 
 
-def measure(plan: rounds.Plan, timing: Timing, plain: bool) -> Document:
+def measure(plan: rounds.Plan, take: rounds.Take, plain: bool) -> Document:
     """Take all samples; what was measured until Ctrl-C is shown, if a round was whole."""
     processes.adopt_orphans()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -127,7 +168,7 @@ def measure(plan: rounds.Plan, timing: Timing, plain: bool) -> Document:
     plan.look(shown)
     document = rounds.new_document(plan)
     try:
-        rounds.run(plan, lambda work, side: measuring.take(work, side, timing), shown, document)
+        rounds.run(plan, take, shown, document)
     except KeyboardInterrupt:
         if document["rounds"] == 0:
             raise

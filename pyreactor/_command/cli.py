@@ -15,6 +15,7 @@ from types import CodeType, ModuleType, TracebackType
 from pyreactor import __version__
 from pyreactor._activation import hook
 from pyreactor._command.usage import UsageError, check_twisted
+from pyreactor._watch import settings
 
 TRIAL_WORKERS = "twisted.trial._dist.disttrial"  # what starts the workers of trial -j
 
@@ -24,7 +25,7 @@ usage: pyreactor [options] script.py [args...]
        pyreactor [options] -c command [args...]
        pyreactor [options] - [args...]
        pyreactor doctor [--json] | enable | disable
-       pyreactor bench [options]
+       pyreactor bench [options] | top PID
 """
 
 HELP = f"""\
@@ -35,6 +36,9 @@ Runs a Twisted program, unchanged, with Twisted's hot paths in C.
 options:
   --disable PARTS  leave these parts to stock Twisted, comma-separated:
                    {", ".join(hook.PARTS)}
+  --slow SECONDS   log what blocks the reactor for longer, with the stack it had
+  --stats          print at the end, and on SIGUSR2, what the reactor has done
+  --top            let `pyreactor top` look into it
   -h, --help       show this help and exit
   -V, --version    show the version and exit
   --               end of options: what follows is the script, whatever its name
@@ -44,14 +48,19 @@ commands (a script of that name is run as ./doctor):
                    exit code 0 if all parts do, else 1; --json for machines
   enable           accelerate every program of this Python environment
   disable          undo `enable`
+  top              what a process that runs with --top does, once a second; --once
   bench            measure: stock Twisted and pyreactor, in turns; see bench --help
 
 environment:
   PYREACTOR=0              stock Twisted, whatever else is asked for
   PYREACTOR_DISABLE=PARTS  as --disable
+  PYREACTOR_SLOW=SECONDS   as --slow
+  PYREACTOR_STATS=1, PYREACTOR_TOP=1
+                           as --stats, --top
+  PYREACTOR_PROMETHEUS=1   register with prometheus_client; a PORT: serve there, too
 """
 
-COMMANDS = ("doctor", "enable", "disable", "bench")
+COMMANDS = ("doctor", "enable", "disable", "bench", "top")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,6 +95,10 @@ def _parse(arguments: list[str]) -> Callable[[], int]:
             return lambda: _print(f"pyreactor {__version__}\n")
         if argument == "--disable" or argument.startswith("--disable="):
             disable += _parts_to_disable(argument, arguments)
+        elif argument.partition("=")[0] == "--slow":
+            _ask(settings.SLOW, argument, arguments)
+        elif argument in ("--stats", "--top"):
+            settings.current.tell(settings.STATS if argument == "--stats" else settings.TOP, "1")
         elif argument in ("-m", "-c"):
             return _program_from_option(argument, arguments, disable)
         elif argument.startswith(("-m", "-c")) and not argument.startswith("--"):
@@ -103,6 +116,18 @@ def _parse(arguments: list[str]) -> Callable[[], int]:
         else:
             return _program(_script(argument), [argument, *arguments], disable)
     raise UsageError("no script given (see pyreactor --help)")
+
+
+def _ask(name: str, argument: str, rest: list[str]) -> None:
+    _, equals, value = argument.partition("=")
+    if not equals:
+        if not rest:
+            raise UsageError("option --slow needs a number of seconds")
+        value = rest.pop(0)
+    try:
+        settings.current.tell(name, str(settings.seconds(value)))
+    except ValueError as error:
+        raise UsageError(f"option --slow: {error}") from None
 
 
 def _parts_to_disable(argument: str, rest: list[str]) -> list[str]:
@@ -124,6 +149,10 @@ def _command(name: str, arguments: list[str]) -> Callable[[], int]:
         from pyreactor._bench import command
 
         return lambda: command.run(arguments)
+    if name == "top":
+        from pyreactor._watch import top
+
+        return lambda: top.main(arguments)
     allowed = ("--json",) if name == "doctor" else ()
     for argument in arguments:
         if argument not in allowed:

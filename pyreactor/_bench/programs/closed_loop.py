@@ -230,6 +230,10 @@ class Http(Plain):
         return True
 
 
+class Https(Http, Tls):
+    """The same over TLS."""
+
+
 def chunks_end(body: bytes) -> bool:
     """Whether the last chunk of a body, which has no bytes, has come."""
     at = 0
@@ -365,6 +369,7 @@ KINDS: dict[str, type[Plain]] = {
     "tls": Tls,
     "udp": Datagrams,
     "http": Http,
+    "https": Https,
     "unknown": Unknown,
 }
 
@@ -374,7 +379,7 @@ def message(options: argparse.Namespace) -> bytes:
     if options.send:
         with open(options.send, "rb") as file:
             return file.read()
-    if options.kind == "http":
+    if options.kind in ("http", "https"):
         return f"GET {options.path} HTTP/1.1\r\nHost: {options.host}\r\n\r\n".encode()
     if options.lines:
         line = b"x" * (options.size // options.lines - 2) + b"\r\n"
