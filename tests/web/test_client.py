@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from twisted.web.client import Agent, HTTPConnectionPool, readBody
 
 from pyreactor import _code, _versions
 from pyreactor._web import client as ours
+from tests.support import PYREACTOR
+from tests.support import check as run_program
 
 EXAMPLES = int(os.environ.get("PYREACTOR_TEST_EXAMPLES", "300"))
 
@@ -390,3 +393,30 @@ def test_other_release_of_twisted(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         function.__code__ = given_code
         ours.reasons.clear()
+
+
+@pytest.mark.parametrize("off", [False, True])
+def test_part_web_changes_the_client(off: bool) -> None:
+    """And leaves it to stock where it is switched off."""
+    code = """
+        from twisted.web import _newclient, client
+        from twisted.internet import endpoints
+        functions = [
+            client.URI.fromBytes.__func__, client.URI.originForm.fget,
+            client._AgentBase._computeHostValue, client._StandardEndpointFactory.endpointForURI,
+            _newclient.HTTPClientParser.dataReceived, _newclient.Request._writeHeaders,
+            endpoints.HostnameEndpoint._hostAsBytesAndText,
+        ]
+        print({function.__code__.co_filename.split("/")[-3] for function in functions})
+        from pyreactor._activation import hook
+        print(*hook.statuses()["web"])
+    """
+    env = {"PYREACTOR_DISABLE": "web"} if off else {}
+    places, status = run_program(dedent(code), runner=PYREACTOR, env=env).splitlines()
+    if off:
+        assert "pyreactor" not in places
+        assert status == "False switched off by PYREACTOR_DISABLE"
+    else:
+        assert places == "{'pyreactor'}"
+        assert status.startswith("True the server of ")
+        assert status.endswith("; the client asks by shorter ways")
