@@ -12,6 +12,8 @@ import time
 from benchmarks import (
     accept,
     application,
+    asyncio_calls,
+    asyncio_reactor,
     echo,
     harness,
     log,
@@ -37,6 +39,8 @@ ALL = (
     log.compare,
     web.compare,
     web_client.compare,
+    asyncio_reactor.compare,
+    asyncio_calls.compare,
     memory.compare,
     application.compare,
     twisted_own.compare,

@@ -41,7 +41,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         harness.chosen_sides(options, list(SIDES)),
         measure,
         harness.rounds_of(options),
-        SUBJECT,
+        SUBJECT if options.subject == "pyreactor" else options.subject,
         seconds_per_sample=1.5,
         notes=("asyncioreactor is Twisted's on uvloop; a ratio over 1 means less CPU time",),
     )

@@ -64,7 +64,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         harness.chosen_sides(options, list(SIDES)),
         lambda work, side: measures[work.name](side, options),
         harness.rounds_of(options),
-        SUBJECT,
+        SUBJECT if options.subject == "pyreactor" else options.subject,
         seconds_per_sample=float(seconds(options)) + 1.0,
         columns={"rate": "messages/s"},
         notes=("asyncioreactor is Twisted's on uvloop; a ratio over 1 means less CPU time",),

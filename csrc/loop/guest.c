@@ -38,11 +38,21 @@ pyr_guest_enter(Loop *self, PyObject *ready)
     return uv_backend_fd(&self->engine->uv);
 }
 
-/* Has the host nothing else to do?  Only loops of asyncio's own tell. */
+/* Has the host something to call now?  Only loops of asyncio's own tell. */
 static bool
-host_is_idle(Loop *self)
+host_has_calls(Loop *self)
 {
-    return self->guest.ready != NULL && PyObject_Size(self->guest.ready) == 0;
+    return self->guest.ready != NULL && PyObject_Size(self->guest.ready) > 0;
+}
+
+/* Send what was written.  But what the host is to call already comes before that, as in
+ * stock, and its answers leave together with it: in the turn after. */
+static void
+send_written(Loop *self)
+{
+    if (!host_has_calls(self)) {
+        pyr_flush_run(self);
+    }
 }
 
 /* Seconds until there is something to do. */
@@ -75,12 +85,12 @@ take_round(Loop *self)
         pyr_loop_iterate(self, 0) < 0) {
         return -1;
     }
-    pyr_flush_run(self);
+    send_written(self);
     int due = is_due(self);
-    if (due > 0 && (due_before || self->guest.ready == NULL || host_is_idle(self))) {
+    if (due > 0 && (due_before || !host_has_calls(self))) {
         due = pyr_loop_run_due(self);
         if (due == 0) {
-            pyr_flush_run(self);
+            send_written(self);
         }
     }
     return due < 0 ? -1 : pyr_sleep_by_host(self);
@@ -98,8 +108,9 @@ take_rounds(Loop *self, double *delay)
             return -1;
         }
         began = round == 1 ? self->clock.last : began;
-        if (*delay > 0.0 || round == MOST_ROUNDS || !self->started ||
-            !host_is_idle(self) || !(self->clock.last - began < LONGEST_TURN)) {
+        if (*delay > 0.0 || round == MOST_ROUNDS || self->guest.ready == NULL ||
+            !self->started || host_has_calls(self) ||
+            !(self->clock.last - began < LONGEST_TURN)) {
             return 0;
         }
     }
@@ -131,7 +142,7 @@ take_round_by_methods(Loop *self, PyObject **delay)
     if (*delay == NULL) {
         return -1;
     }
-    pyr_flush_run(self);
+    send_written(self);
     if (pyr_sleep_by_host(self) < 0) {
         Py_CLEAR(*delay);
         return -1;

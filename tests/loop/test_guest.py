@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import os
+import socket
 import sys
 import threading
 import weakref
@@ -220,8 +221,34 @@ def test_asyncios_callbacks_have_their_turn_between_hops(loop: Any) -> None:
     assert "hh" not in together
 
 
-class Out(BaseException):
-    pass
+def test_what_asyncio_is_to_call_comes_before_an_answer_leaves() -> None:
+    """As in stock, which has it leave an iteration later: daphne's own tests rely on it."""
+    loop = asyncio.SelectorEventLoop()
+    reactor: Any = AsyncioReactor(loop)
+    seen: list[bytes | None] = []
+
+    def look() -> None:
+        try:
+            seen.append(client.recv(100))
+        except BlockingIOError:
+            seen.append(None)
+
+    class Answering(protocol.Protocol):
+        def dataReceived(self, data: bytes) -> None:
+            assert self.transport is not None
+            loop.call_soon(look)
+            self.transport.write(b"answer")
+            reactor.callLater(0.01, lambda: (look(), reactor.stop()))
+
+    factory: Any = protocol.Factory.forProtocol(Answering)
+    factory.noisy = False
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    with socket.create_connection(("127.0.0.1", port.getHost().port)) as client:
+        client.sendall(b"question")
+        client.setblocking(False)
+        run(reactor)
+    assert seen == [None, b"answer"]
+    loop.close()
 
 
 def test_what_is_no_exception_leaves_the_reactor_as_in_stock() -> None:
