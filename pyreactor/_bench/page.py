@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -28,6 +29,7 @@ svg { max-width: 100%; height: auto; }
 .stock i { background: #3b6ea8; } .pyreactor i { background: #1a8f4c; }
 .uvloop i { background: #d98a1f; } .aiofastnet i { background: #8a5bb5; }
 .asyncio i { background: #7d7d7d; } .pypy i { background: #c2486e; }
+.numbers span { white-space: nowrap; }
 .faster { color: #14713c; font-weight: 600; } .slower { color: #b03024; font-weight: 600; }
 .noisy { color: #7c6410; font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; }
@@ -199,7 +201,7 @@ def markdown(document: Document) -> str:
         "",
         "## How it was measured",
         "",
-        HOW,
+        *textwrap.wrap(HOW, 110),
         "",
     ]
     lines += [f"- {name}: {value}" for name, value in _facts(document)]
