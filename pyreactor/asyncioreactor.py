@@ -13,7 +13,6 @@ import os
 import weakref
 from asyncio import AbstractEventLoop, BaseEventLoop
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -58,7 +57,7 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
 
     _asyncioEventloop: AbstractEventLoop
     _timerHandle: Any
-    _watched: int | None = None
+    _descriptor: int | None = None
 
     def __init__(self, eventloop: AbstractEventLoop | None = None) -> None:
         """
@@ -92,7 +91,7 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
     def _enter(self) -> None:
         """Have asyncio watch our kernel queue, which may be another one than before."""
         descriptor = self._loop.enter(_readyOf(self._asyncioEventloop))
-        before, self._watched = self._watched, descriptor
+        before, self._descriptor = self._descriptor, descriptor
         if before is not None:
             self._asyncioEventloop.remove_reader(before)
         self._asyncioEventloop.add_reader(descriptor, self._ready)
@@ -140,7 +139,18 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
 
     # ---- IReactorCore: all as in AsyncioSelectorReactor ----
 
-    run: Callable[..., None] = AsyncioSelectorReactor.run
+    def run(self, installSignalHandlers: bool = True) -> None:
+        """
+        Run the reactor, by running the event loop.
+
+        :param installSignalHandlers: whether to handle SIGINT, SIGTERM and SIGCHLD.
+        """
+        try:
+            AsyncioSelectorReactor.run(self, installSignalHandlers)
+        finally:
+            if self._watched is not None:
+                self._watched.end()
+
     mainLoop = base.ReactorBase.mainLoop
     doIteration = base.ReactorBase.doIteration
     iterate = AsyncioSelectorReactor.iterate

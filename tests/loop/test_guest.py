@@ -17,6 +17,7 @@ import pytest
 
 # These choose a reactor for the process that imports them: none may be asked for here.
 from twisted.internet import protocol
+from twisted.logger import globalLogPublisher
 
 from pyreactor.asyncioreactor import AsyncioReactor
 
@@ -69,13 +70,22 @@ def counting() -> Iterator[Counting]:
 
 
 def run(reactor: Any) -> None:
-    """Until it is stopped; what hangs ends after a while, and fails."""
-    late: list[int] = []
-    guard = reactor.callLater(60, lambda: (late.append(1), reactor.crash()))
-    reactor.run(installSignalHandlers=False)
+    """Until it is stopped; what hangs ends after a while, and that and logged errors fail."""
+    wrong: list[Any] = []
+
+    def observe(event: Any) -> None:
+        if event.get("log_failure") is not None:
+            wrong.append(event["log_failure"])
+
+    guard = reactor.callLater(60, lambda: (wrong.append("late"), reactor.crash()))
+    globalLogPublisher.addObserver(observe)
+    try:
+        reactor.run(installSignalHandlers=False)
+    finally:
+        globalLogPublisher.removeObserver(observe)
     if guard.active():
         guard.cancel()
-    assert not late
+    assert wrong == []
 
 
 class Echo(protocol.Protocol):
@@ -355,7 +365,7 @@ def test_a_forked_child_goes_on_with_a_queue_of_its_own() -> None:
         seen.append("waited")
 
     loop.run_until_complete(wait())
-    before = reactor._watched
+    before = reactor._descriptor
     child = os.fork()
     if child == 0:
         try:
@@ -365,7 +375,7 @@ def test_a_forked_child_goes_on_with_a_queue_of_its_own() -> None:
             os._exit(2)
     assert os.waitpid(child, 0)[1] == 0
     loop.run_until_complete(wait())
-    assert (seen, reactor._watched) == (["waited", "waited"], before)
+    assert (seen, reactor._descriptor) == (["waited", "waited"], before)
     loop.close()
 
 
