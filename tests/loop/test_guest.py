@@ -400,6 +400,9 @@ def test_a_file_that_the_kernel_takes_no_more_often() -> None:
         def logPrefix(self) -> str:
             return "Reader"
 
+        def connectionLost(self, reason: object) -> None:
+            pass
+
     readers: list[Any] = [Reader(number) for number in numbers]
     for reader in readers:
         reactor.addReader(reader)
