@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "core/objects.h"
 #include "core/report.h"
 #include "loop/delayed_call.h"
 #include "loop/guest.h"
@@ -41,10 +42,7 @@ PyDoc_STRVAR(runUntilCurrent_doc,
 static PyObject *
 loop_runUntilCurrent(Loop *self, PyObject *Py_UNUSED(ignored))
 {
-    if (pyr_loop_run_due(self) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return pyr_none_or_error(pyr_loop_run_due(self));
 }
 
 PyDoc_STRVAR(doIteration_doc,
@@ -181,6 +179,12 @@ add_descriptor(Loop *self, PyObject *selectable, int event)
 }
 
 static PyObject *
+list_descriptors(Loop *self, PyObject *Py_UNUSED(ignored), int event)
+{
+    return pyr_selectable_list(self, event);
+}
+
+static PyObject *
 remove_descriptor(Loop *self, PyObject *selectable, int event)
 {
     if (self->has_continuous) {
@@ -194,11 +198,21 @@ remove_descriptor(Loop *self, PyObject *selectable, int event)
             Py_RETURN_NONE;
         }
     }
-    if (pyr_selectable_remove(self, selectable, event) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return pyr_none_or_error(pyr_selectable_remove(self, selectable, event));
 }
+
+#define DESCRIPTOR_METHOD(name, function, event)                   \
+    static PyObject *loop_##name(Loop *self, PyObject *selectable) \
+    {                                                              \
+        return function(self, selectable, event);                  \
+    }
+
+DESCRIPTOR_METHOD(addReader, add_descriptor, PYR_READ)
+DESCRIPTOR_METHOD(addWriter, add_descriptor, PYR_WRITE)
+DESCRIPTOR_METHOD(removeReader, remove_descriptor, PYR_READ)
+DESCRIPTOR_METHOD(removeWriter, remove_descriptor, PYR_WRITE)
+DESCRIPTOR_METHOD(readers, list_descriptors, PYR_READ)
+DESCRIPTOR_METHOD(writers, list_descriptors, PYR_WRITE)
 
 PyDoc_STRVAR(addReader_doc,
              "addReader($self, reader, /)\n--\n\n"
@@ -206,61 +220,25 @@ PyDoc_STRVAR(addReader_doc,
              "Raises OSError or ValueError for a bad descriptor.\n"
              "Mirrors twisted.internet.interfaces.IReactorFDSet.addReader.");
 
-static PyObject *
-loop_addReader(Loop *self, PyObject *reader)
-{
-    return add_descriptor(self, reader, PYR_READ);
-}
-
 PyDoc_STRVAR(addWriter_doc,
              "addWriter($self, writer, /)\n--\n\n"
              "Call writer.doWrite() whenever its descriptor is writable.\n\n"
              "Raises OSError or ValueError for a bad descriptor.\n"
              "Mirrors twisted.internet.interfaces.IReactorFDSet.addWriter.");
 
-static PyObject *
-loop_addWriter(Loop *self, PyObject *writer)
-{
-    return add_descriptor(self, writer, PYR_WRITE);
-}
-
 PyDoc_STRVAR(
     removeReader_doc,
     "removeReader($self, reader, /)\n--\n\nUndo addReader; no error if not added.\n\n"
     "Mirrors twisted.internet.interfaces.IReactorFDSet.removeReader.");
-
-static PyObject *
-loop_removeReader(Loop *self, PyObject *reader)
-{
-    return remove_descriptor(self, reader, PYR_READ);
-}
 
 PyDoc_STRVAR(
     removeWriter_doc,
     "removeWriter($self, writer, /)\n--\n\nUndo addWriter; no error if not added.\n\n"
     "Mirrors twisted.internet.interfaces.IReactorFDSet.removeWriter.");
 
-static PyObject *
-loop_removeWriter(Loop *self, PyObject *writer)
-{
-    return remove_descriptor(self, writer, PYR_WRITE);
-}
-
 PyDoc_STRVAR(readers_doc, "readers($self)\n--\n\nThe polled readers: a new list.");
 
-static PyObject *
-loop_readers(Loop *self, PyObject *Py_UNUSED(ignored))
-{
-    return pyr_selectable_list(self, PYR_READ);
-}
-
 PyDoc_STRVAR(writers_doc, "writers($self)\n--\n\nThe polled writers: a new list.");
-
-static PyObject *
-loop_writers(Loop *self, PyObject *Py_UNUSED(ignored))
-{
-    return pyr_selectable_list(self, PYR_WRITE);
-}
 
 /* ---- what PyReactor tells the loop ---- */
 
