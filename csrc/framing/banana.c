@@ -117,8 +117,9 @@ show_after_failure(banana_run *run)
 }
 
 /*
- * A function of pyreactor/_framing/banana.py, which does what C cannot say the outcome
- * of. `format` is of a tuple.  NULL: it has raised, which mostly is what it is for.
+ * Call a function of pyreactor/_framing/banana.py, which does what C cannot say the
+ * outcome of.  `format` is of a tuple, without references that it steals.  NULL: it has
+ * raised, which mostly is what it is for.
  */
 static PyObject *
 ask_python(banana_run *run, const char *name, const char *format, ...)
@@ -487,9 +488,12 @@ check_progress(banana_run *run)
     }
     PyErr_Clear();
     PyObject *rest = item_rest(run, run->next);
-    return rest == NULL
-               ? -1
-               : checked(ask_python(run, "check_progress", "(ON)", run->self, rest));
+    pyr_step next =
+        rest == NULL
+            ? STEP_FAILED
+            : checked(ask_python(run, "check_progress", "(OO)", run->self, rest));
+    Py_XDECREF(rest);
+    return next;
 }
 
 /* One item, and the lists that it makes whole. */
