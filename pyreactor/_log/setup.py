@@ -195,7 +195,17 @@ def install_lock(threadable: Any) -> None:
         reasons["twisted.python.threadable.XLock"] = "XLock is another in this release of Twisted"
         return
 
-    names = {"__reduce__": stock.__reduce__, "__module__": stock.__module__}
+    def new(cls: type, *args: object) -> Any:
+        """A lock; where gevent or eventlet have put others into threading, as Twisted makes it."""
+        if (getattr(threading, "_allocate_lock", None), threading.get_ident) != own:
+            return stock(*args)
+        return _thread.RLock.__new__(cls)
+
+    threading = threadable.threadingmodule
+    own = (_thread.allocate_lock, _thread.get_ident)
+    if not all(type(each) is BuiltinFunctionType for each in own):
+        return  # gevent's or eventlet's, which greenlets wait for
+    names = {"__new__": new, "__reduce__": stock.__reduce__, "__module__": stock.__module__}
     XLock = type("XLock", (_thread.RLock,), names)  # (which has a subclass all the same)
     XLock.__qualname__, XLock.__doc__ = stock.__qualname__, stock.__doc__
     threadable.XLock = XLock
@@ -295,8 +305,7 @@ def _rebind(before: object, after: object) -> None:
 def stock_functions() -> list[str]:
     """Those of the functions, of modules that are imported, that run Twisted's own code."""
     left = []
-    lock = getattr(sys.modules.get("twisted.python.threadable"), "XLock", None)
-    if not issubclass(lock or object, _thread.RLock):
+    if "twisted.python.threadable.XLock" in reasons:
         left.append("XLock")
     for name, paths in TEXTS.items():
         module = sys.modules.get(name)

@@ -303,6 +303,25 @@ def test_locks_are_the_interpreters_own() -> None:
     assert f"{type(lock).__module__}.{type(lock).__qualname__}".startswith(threadable.__name__)
 
 
+def test_locks_where_threading_has_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after gevent's patch, whose greenlets wait for each other's locks: Twisted's class."""
+    import _thread
+    import threading
+
+    made = []
+
+    def allocate() -> Any:
+        made.append(_thread.allocate_lock())
+        return made[-1]
+
+    monkeypatch.setattr(threading, "_allocate_lock", allocate)
+    lock: Any = threadable.XLock()  # type: ignore[misc]
+    assert not isinstance(lock, _thread.RLock)
+    lock.acquire()
+    assert made[0].locked()
+    lock.release()
+
+
 def test_functions_stay_the_objects_that_they_are() -> None:
     """Whoever has imported one before has it; its signature is Twisted's."""
     import inspect
