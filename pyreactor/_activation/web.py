@@ -31,18 +31,19 @@ def status() -> tuple[bool, str]:
     """Whether the server works in C in this process, the client by other code, and why (not)."""
     setup = sys.modules.get("pyreactor._web.setup")
     client = sys.modules.get("pyreactor._web.client")
-    imported = [name for name in SERVER if name in sys.modules]
+    imported = [name for name in TARGETS if name in sys.modules]
     if not imported:
         return False, f"{SERVER[0]} is not imported"
-    if setup is None:
+    if setup is None or client is None:
         return False, "not activated"
-    left: dict[str, str] = {}
-    for target in imported:
+    server = [name for name in SERVER if name in imported]
+    left: dict[str, str] = client.stock_functions()
+    for target in server:
         for name in setup.MODULES[target]:
             left.update(setup.stock(name))
-    if client is not None:
-        left.update(client.stock_functions())
     if left:
         return False, f"not in C: {'; '.join(left.values())}"
-    asks = "; the client asks by shorter ways" if CLIENT[-1] in sys.modules else ""
-    return True, f"the server of {' and '.join(imported)} works in C{asks}"
+    parts = [f"the server of {' and '.join(server)} works in C"] if server else []
+    if CLIENT[-1] in imported:
+        parts.append("the client asks by shorter ways")
+    return True, "; ".join(parts) or "names of hosts are made once"

@@ -307,7 +307,9 @@ def shown_value(key: str, value: Any) -> Any:
         return "failure", value.type, FRAMES.sub("", TIMES.sub("TIME", value.getTraceback()))
     if isinstance(value, Value):
         return value.kind
-    return type(value).__name__, FRAMES.sub("", TIMES.sub("TIME", repr_of(value)))
+    # The text of an event that could not be formatted has a traceback in it.
+    text = str.__str__(value) if isinstance(value, str) else repr_of(value)
+    return type(value).__name__, FRAMES.sub("", TIMES.sub("TIME", text))
 
 
 def repr_of(value: Any) -> str:
