@@ -2,11 +2,18 @@
 
 PYTHON ?=
 export PYTHON
+# How long and how many: of make fuzz, make soak and make leaks.
+SECONDS ?= 60
+MINUTES ?= 30
+LEAKS ?= 1000000
+export MINUTES LEAKS
+# bash has a variable of its own of that name.
+export FUZZ_SECONDS := $(SECONDS)
 # release or debug
 BUILD ?= release
 PY := .venv/bin/python
 
-.PHONY: help demo test test-all t coverage lint bench wheel wheels sdist conformance build debug prepare clean
+.PHONY: help demo test test-all t coverage lint bench wheel wheels sdist conformance build debug prepare clean asan valgrind tsan leaks faults fuzz soak
 
 help:
 	@echo "make demo         run an unchanged Twisted program on stock and on pyreactor, compare"
@@ -19,6 +26,13 @@ help:
 	@echo "make build        compile the extension in place, warnings are errors"
 	@echo "make debug        the same without optimization, C's assertions on (BUILD=debug)"
 	@echo "make conformance  Twisted's whole own suite on stock and on pyreactor, compared"
+	@echo "make asan         the tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make valgrind     some of them under memcheck"
+	@echo "make tsan         those of threads under ThreadSanitizer"
+	@echo "make leaks        a million of each thing: nothing grows (LEAKS=100000: fewer)"
+	@echo "make faults       each allocation and each system call fails once"
+	@echo "make fuzz         random programs on both sides, others each time (SECONDS=60)"
+	@echo "make soak         thousands of connections with random lives (MINUTES=30)"
 	@echo "make bench        the benchmarks against stock Twisted and uvloop"
 	@echo "make wheel        a wheel that brings its own libuv, in wheelhouse/; tried where no libuv is"
 	@echo "make wheels       the same for every Python that is here or can be fetched"
@@ -62,6 +76,17 @@ coverage: prepare
 
 conformance: build
 	@$(PY) -m tests.conformance --all
+
+# Searches for failures: docs/reliability.md.
+asan: prepare
+valgrind: prepare
+tsan: prepare
+leaks: build
+faults: build
+fuzz: build
+soak: build
+asan valgrind tsan leaks faults fuzz soak:
+	@.ci/trust.sh $@
 
 bench: build
 	@.ci/prepare.sh bench

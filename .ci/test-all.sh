@@ -9,7 +9,8 @@ source "$(dirname "$0")/common.sh"
 # at the whole rather than at what differs between Pythons: once is enough.
 ONCE=(--ignore-glob='tests/system/test_examples*' --ignore-glob='tests/system/test_programs_*'
     --ignore=tests/system/test_benchmarks.py --ignore=tests/system/test_twistd.py
-    --ignore=tests/loop/test_clock.py --ignore=tests/activation/test_greenlets.py)
+    --ignore=tests/loop/test_clock.py --ignore=tests/activation/test_greenlets.py
+    --ignore=tests/trust)
 
 # What looks closest at the interpreter: for the Pythons between the newest and the oldest, which get
 # all but the above.
@@ -62,3 +63,6 @@ done
 
 say "Twisted's own suite, with each part switched off, by trial -j2, on asyncio and on uvloop"
 PYREACTOR_CONFORMANCE_SETUPS=other .venv/bin/python -m pytest -p no:cacheprovider tests/conformance
+
+say "searches for failures, a bounded share of each"
+.ci/trust.sh smoke

@@ -1,0 +1,55 @@
+"""Where memory runs out once: MemoryError or a clean end, at each allocation of each main path."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from tests.support import CHECKOUT, python
+
+#: Paths, and how many allocations each makes at least.
+PATHS = {
+    "deferred": 15,
+    "deferred_cancelled": 10,
+    "generator": 10,
+    "coroutine": 1,
+    "lists": 15,
+    "lines": 10,
+    "ints": 10,
+    "netstrings": 15,
+    "expressions": 40,
+    "timed_calls": 5,
+    "thread_calls": 4,
+    "tcp": 60,
+    "unix": 50,
+    "datagrams": 100,
+}
+#: How a run may end: by running out of memory, by what was promised not being there, or well.
+ENDS = {"MemoryError", "AssertionError", "IndexError", "went on"}
+
+
+@pytest.fixture(scope="module")
+def allocator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An allocator that fails once, for this Python."""
+    library = tmp_path_factory.mktemp("allocator") / "allocator.so"
+    source = CHECKOUT / "tests" / "trust" / "allocator.c"
+    include = sysconfig.get_path("include")
+    command = ["cc", "-shared", "-fPIC", f"-I{include}", str(source), "-o", str(library)]
+    subprocess.run(command, check=True)
+    return library
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_allocation_fails_once(path: str, allocator: Path) -> None:
+    result = python("-m", "tests.trust.allocations", allocator, path)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+    found = re.fullmatch(rf"{path}: (\d+) allocations failed: (.*)", result.stdout.splitlines()[-1])
+    assert found is not None, result.stdout
+    assert int(found[1]) >= PATHS[path]
+    ends = {end.rpartition(" ")[0] for end in found[2].split(", ")}
+    assert "MemoryError" in ends
+    assert ends <= ENDS

@@ -1,0 +1,70 @@
+"""Each system call fails with each errno: connections end as on stock, and the loop goes on."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support import CHECKOUT, PYREACTOR, STOCK, python
+
+#: Where stock hears of the same fault: C makes other calls in other orders, or once more.
+SAME = ["receive", "send"]
+#: How a connection that had a fault may end, whichever that was.
+ENDS = {"ConnectionDone", "ConnectionLost", "ConnectError", "TimeoutError", "UnknownHostError"}
+ENDS |= {"ConnectionRefusedError", "NoRouteError", "TCPTimedOutError", "ConnectBindError"}
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment that has the library loaded."""
+    library = tmp_path_factory.mktemp("shim") / "syscalls.so"
+    source = CHECKOUT / "tests" / "trust" / "syscalls.c"
+    command = ["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", str(source), "-o", str(library), "-ldl"]
+    subprocess.run(command, check=True)
+    return {"LD_PRELOAD": str(Path(library))}
+
+
+def heard(shim: dict[str, str], kind: str, functions: list[str], stock: bool = False) -> list[str]:
+    """What the program tells, which has to come to its end."""
+    runner = STOCK if stock else PYREACTOR
+    result = python("-m", "tests.trust.syscalls", kind, *functions, runner=runner, env=shim)
+    assert result.returncode == 0, result.stdout[-1000:] + result.stderr[-3000:]
+    lines = result.stdout.splitlines()
+    assert lines[-1] == "done"
+    return lines[:-1]
+
+
+@pytest.mark.parametrize("function", SAME)
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_ends_are_those_of_stock(kind: str, function: str, shim: dict[str, str]) -> None:
+    expected = heard(shim, kind, [function], stock=True)
+    assert len(expected) > 15
+    assert heard(shim, kind, [function]) == expected
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_a_socket_without_options_is_as_on_stock(kind: str, shim: dict[str, str]) -> None:
+    expected = heard(shim, kind, ["getsockopt"], stock=True)
+    assert heard(shim, kind, ["getsockopt"])[: len(expected)] == expected
+
+
+@pytest.mark.parametrize("function", ["accept", "connect", "others"])
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_each_connection_ends_once(kind: str, function: str, shim: dict[str, str]) -> None:
+    several = {"others": ["setsockopt", "shutdown", "epoll_wait", "close"]}
+    lines = heard(shim, kind, several.get(function, [function]))
+    assert len(lines) > 3
+    for line in lines:
+        fault, _, ends = line.partition(": ")
+        said = set(ends.replace(";", "").replace(",", " ").split())
+        assert said - {"client", "server", "failed", "True", "False"} <= ENDS, line
+        if " EINTR " in fault and function != "connect":
+            assert ends == lines[0].partition(": ")[2], line
+
+
+def test_datagrams(shim: dict[str, str]) -> None:
+    """Ports receive again after each error."""
+    assert len(heard(shim, "udp", ["receive"])) > 15
+    assert len(heard(shim, "udp", ["send", "epoll_wait", "close"])) > 15
