@@ -58,6 +58,7 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
     _asyncioEventloop: AbstractEventLoop
     _timerHandle: Any
     _descriptor: int | None = None
+    _tellsItsEnd = False
 
     def __init__(self, eventloop: AbstractEventLoop | None = None) -> None:
         """
@@ -139,18 +140,7 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
 
     # ---- IReactorCore: all as in AsyncioSelectorReactor ----
 
-    def run(self, installSignalHandlers: bool = True) -> None:
-        """
-        Run the reactor, by running the event loop.
-
-        :param installSignalHandlers: whether to handle SIGINT, SIGTERM and SIGCHLD.
-        """
-        try:
-            AsyncioSelectorReactor.run(self, installSignalHandlers)
-        finally:
-            if self._watched is not None:
-                self._watched.end()
-
+    run: Callable[..., None] = AsyncioSelectorReactor.run
     mainLoop = base.ReactorBase.mainLoop
     doIteration = base.ReactorBase.doIteration
     iterate = AsyncioSelectorReactor.iterate

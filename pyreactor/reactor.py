@@ -163,7 +163,8 @@ class PyReactor(posixbase.PosixReactorBase):
     _calledByMainLoop: tuple[str, ...] = ("runUntilCurrent", "timeout", "doIteration")
 
     _loop: _core.Loop
-    _watched: Any = None
+    _lookedInto: Any = None
+    _tellsItsEnd = True
 
     def __init__(self) -> None:
         self._makeLoop()
@@ -239,8 +240,8 @@ class PyReactor(posixbase.PosixReactorBase):
             super().run(installSignalHandlers)
         finally:
             self._loop.signal_wakeup = False
-            if self._watched is not None:
-                self._watched.end()
+            if self._lookedInto is not None:
+                self._lookedInto.end()
 
     def _reallyStartRunning(self) -> None:
         super()._reallyStartRunning()
@@ -252,12 +253,12 @@ class PyReactor(posixbase.PosixReactorBase):
 
     def _watchAsAsked(self) -> None:
         """Have the reactor watched and counted as the settings are now."""
-        if self._watched is None and _watch.current.anything():
+        if self._lookedInto is None and _watch.current.anything():
             from pyreactor._watch.running import Running
 
-            self._watched = Running(self)
-        if self._watched is not None:
-            self._watched.begin()
+            self._lookedInto = Running(self)
+        if self._lookedInto is not None:
+            self._lookedInto.begin()
 
     def runUntilCurrent(self) -> None:
         """Run the calls from threads and the timed calls that are due."""

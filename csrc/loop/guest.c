@@ -158,11 +158,13 @@ pyr_guest_turn(Loop *self, bool is_ready)
 {
     double seconds = 0.0;
     PyObject *delay = NULL;
+    pyr_statistics_wakes(&self->statistics);
     self->wake.away = self->wake.sent = false;
     self->collected |= is_ready;
     int status = self->overridden ? take_round_by_methods(self, &delay)
                                   : take_rounds(self, &seconds);
     self->wake.away = true;
+    pyr_statistics_sleeps(&self->statistics);
     if (status < 0) {
         pyr_wake_up(&self->wake); /* the rest is for another turn */
         return NULL;

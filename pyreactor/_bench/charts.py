@@ -21,6 +21,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: E402
 COLOURS = {
     "stock": "#3b6ea8",
     "pyreactor": "#1a8f4c",
+    "watched": "#79b88f",
     "uvloop": "#d98a1f",
     "aiofastnet": "#8a5bb5",
     "asyncio": "#7d7d7d",

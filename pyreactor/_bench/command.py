@@ -54,7 +54,8 @@ def parser() -> argparse.ArgumentParser:
         "--against",
         default="stock",
         metavar="SIDES",
-        help="what to compare with, by commas: stock, uvloop, aiofastnet, asyncio, pypy",
+        help="what to compare with, by commas: stock, uvloop, aiofastnet, asyncio, pypy; watched:"
+        " pyreactor with --slow and --stats",
     )
     options.add_argument("--pypy", metavar="PATH", help="a PyPy that has Twisted (pypy3)")
     options.add_argument("--list", action="store_true", help="only list the rows")

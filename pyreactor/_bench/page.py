@@ -28,6 +28,7 @@ svg { max-width: 100%; height: auto; }
 .numbers { grid-column: 2; color: #555; font-size: .82rem; font-variant-numeric: tabular-nums; }
 .stock i { background: #3b6ea8; } .pyreactor i { background: #1a8f4c; }
 .uvloop i { background: #d98a1f; } .aiofastnet i { background: #8a5bb5; }
+.watched i { background: #79b88f; }
 .asyncio i { background: #7d7d7d; } .pypy i { background: #c2486e; }
 .numbers span { white-space: nowrap; }
 .faster { color: #14713c; font-weight: 600; } .slower { color: #b03024; font-weight: 600; }

@@ -94,6 +94,14 @@ def known(pypy: str | None = None) -> dict[str, Side]:
             "pyreactor.",
             "import pyreactor.reactor",
         ),
+        Side(
+            "watched",
+            TWISTED,
+            (python, "-m", "pyreactor", "--slow", "1", "--stats"),
+            {},
+            "pyreactor.",
+            "import pyreactor.reactor",
+        ),
         *(
             Side(name, ASYNCIO, (python,), _STOCK_ENV, runs_on, probe, name)
             for name, (runs_on, probe) in loops.items()

@@ -199,7 +199,10 @@ def _program(
         sys.argv = argv
         try:
             execute = prepare()
-            if not hook.bypassed():
+            if hook.bypassed():
+                if settings.current.anything():
+                    hook.warn("nothing is watched or counted, as PYREACTOR=0 leaves all to stock")
+            else:
                 check_twisted()
                 hook.current.also[TRIAL_WORKERS] = _accelerate_workers(disable)
                 hook.activate(disable)

@@ -18,6 +18,8 @@ class Running:
         self.reactor, self.loop = reactor, reactor._loop
         self.offered: Any = None
         self.signalled = False
+        if not reactor._tellsItsEnd:
+            reactor.addSystemEventTrigger("after", "shutdown", self.end)
 
     def begin(self) -> None:
         """Do what is asked for and is not done yet."""

@@ -64,11 +64,14 @@ def places(frame: FrameType | None) -> list[Place]:
 
 def _is_main_loop(frame: FrameType) -> bool:
     code = frame.f_code
+    if code.co_filename.endswith(_ON_ASYNCIO):
+        return True
     return code.co_name in _MAIN and code.co_filename.endswith(_REACTOR)
 
 
 _MAIN = ("mainLoop", "doIteration", "runUntilCurrent")
 _REACTOR = os.path.join("pyreactor", "reactor.py")
+_ON_ASYNCIO = os.path.join("pyreactor", "asyncioreactor.py")
 _NOT_THE_PROGRAMS = ("twisted", "zope", "pyreactor", "constantly", "OpenSSL")
 
 

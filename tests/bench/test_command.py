@@ -50,7 +50,7 @@ def test_a_selection_is_measured_shown_and_written(tmp_path: Path) -> None:
     json_file, html, again = tmp_path / "run.json", tmp_path / "run.html", tmp_path / "again.html"
     ran = python(
         *BENCH,
-        *("--quick", "--rounds", "2", "--only", ROWS, "--against", "stock,asyncio"),
+        *("--quick", "--rounds", "2", "--only", ROWS, "--against", "stock,watched,asyncio"),
         *("--json", json_file, "--html", html),
     )
     assert ran.returncode == 0, ran.stderr
@@ -59,7 +59,7 @@ def test_a_selection_is_measured_shown_and_written(tmp_path: Path) -> None:
         "TCP echo, 10 x 1 KB",
         "Deferred, 10 callbacks",
     ]
-    assert document["sides"] == ["stock", "pyreactor", "asyncio"]
+    assert document["sides"] == ["stock", "pyreactor", "watched", "asyncio"]
     assert document["rounds"] == 2
     for row in document["rows"]:
         for samples in row["samples"].values():

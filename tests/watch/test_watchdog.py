@@ -44,6 +44,27 @@ def test_the_function_that_blocks_is_named(kind: str, function: str, what: str) 
     ), ran.stdout
 
 
+def test_a_reactor_on_asyncio_is_watched_and_counted() -> None:
+    """The stack begins where asyncio has called the reactor."""
+    text = f"""
+import sys
+from twisted.internet import asyncioreactor
+asyncioreactor.install()
+sys.argv[1:] = ["thread"]
+sys.path.insert(0, {str(BLOCKING.parent)!r})
+exec(open({str(BLOCKING)!r}).read())
+"""
+    ran = python("-c", text, runner=(*PYREACTOR, "--slow", SLOW, "--stats"))
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(
+        r"^from_a_thread blocked the reactor for [\d.]+ s: call from a thread of "
+        r"__main__\.from_a_thread.*\n  File .*, in from_a_thread\n",
+        ran.stdout,
+        re.MULTILINE,
+    ), ran.stdout
+    assert re.search(r"^thread calls +1 ", ran.stderr, re.MULTILINE), ran.stderr
+
+
 def program(text: str, **variables: str) -> str:
     """Run a program, which has to succeed, and give back what it prints."""
     ran = python("-c", text, runner=PYREACTOR, env=variables)
@@ -201,16 +222,15 @@ for arguments in ({"slow": -1}, {"per_minute": 0}):
 def test_another_reactor_cannot_be_watched() -> None:
     """It says so, and does not keep silent about it."""
     text = """
-from twisted.internet import asyncioreactor
-asyncioreactor.install()
+from twisted.internet import reactor
 import pyreactor
 try:
     pyreactor.watch()
 except RuntimeError as error:
     print(error)
 """
-    assert program(text) == (
-        "the reactor is a twisted.internet.asyncioreactor.AsyncioSelectorReactor,"
+    assert program(text, PYREACTOR_DISABLE="reactor") == (
+        "the reactor is a twisted.internet.epollreactor.EPollReactor,"
         " which pyreactor cannot watch\n"
     )
 
@@ -223,3 +243,11 @@ def test_programs_behave_the_same_while_they_are_watched(name: str, tmp_path: Pa
     watched = python(script, runner=PYREACTOR, cwd=tmp_path, env={"PYREACTOR_SLOW": "60"})
     assert (watched.returncode, watched.stdout) == (plain.returncode, plain.stdout)
     assert plain.returncode == 0
+
+
+def test_on_stock_it_is_told_that_nothing_is_watched() -> None:
+    """In one line; the program runs."""
+    ran = python("--slow", "1", "-c", "print(1)", runner=PYREACTOR, env={"PYREACTOR": "0"})
+    assert (ran.returncode, ran.stdout) == (0, "1\n")
+    words = "nothing is watched or counted, as PYREACTOR=0 leaves all to stock"
+    assert ran.stderr == f"pyreactor: {words}\n"
