@@ -24,10 +24,12 @@ def facts():
 
 
 def parts(activation):
-    """Whether each part runs in C; the framings only if the program has use for them."""
+    """Whether each part runs in C; framings and web only if the program has use for them."""
     found = {name: in_c for name, (in_c, reason) in activation.statuses().items()}
     if "twisted.protocols.basic" not in sys.modules:
         del found["framing"]
+    if not found["web"] and "twisted.web.http" not in sys.modules:
+        del found["web"]
     return found
 
 
