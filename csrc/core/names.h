@@ -12,7 +12,6 @@ struct core_state;
 
 /* Keep sorted.  X(identifier, "spelling") */
 #define PYR_NAMES(X)                                              \
-    X(BananaError, "BananaError")                                 \
     X(CHUNK_SIZE, "CHUNK_SIZE")                                   \
     X(Headers, "Headers")                                         \
     X(MAX_LENGTH, "MAX_LENGTH")                                   \
