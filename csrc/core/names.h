@@ -257,6 +257,7 @@ struct core_state;
     X(providedBy, "providedBy")                                   \
     X(queued, "queued")                                           \
     X(raise_if_problem, "raise_if_problem")                       \
+    X(raw, "raw")                                                 \
     X(rawDataReceived, "rawDataReceived")                         \
     X(readConnectionLost, "readConnectionLost")                   \
     X(received_cookies, "received_cookies")                       \

@@ -224,7 +224,9 @@ module_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *
     _PyCFunctionFast function = (_PyCFunctionFast)(void (*)(void))self->function;
     Py_INCREF(self); /* the method may be replaced, and so dropped, while it runs */
     PyObject *result = function(object, args, nargs);
-    if (result == Py_NotImplemented) {
+    bool is_given = st->standin.is_given;
+    st->standin.is_given = false;
+    if (result == Py_NotImplemented && !is_given) {
         Py_DECREF(result);
         result = PyObject_Vectorcall(self->stock, args, nargsf, NULL);
     }

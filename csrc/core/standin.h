@@ -42,6 +42,9 @@ typedef struct {
     /* An instance, and the object that it has for its methods, to be found without an
      * attribute.  Both are borrowed: the object keeps the instance, and tells its end. */
     PyObject *instance, *object;
+    /* The NotImplemented that a function of this module returns now is what a program's
+     * returned, and no sign that stock's has to do the work. */
+    bool is_given;
 } pyr_standin_state;
 
 /*

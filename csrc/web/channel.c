@@ -1,11 +1,8 @@
 /* HTTPChannel of twisted.web.http; see channel.h. */
 #include "web/channel.h"
 
-#include "core/override.h"
-#include "web/head.h"
 #include "web/headers.h"
 #include "web/objects.h"
-#include "web/request.h"
 
 /* ---- what is received ---- */
 
@@ -21,7 +18,7 @@ pyr_channel_generic_data_received(core_state *st, PyObject *const *args,
     PyObject *result =
         channel == NULL ? NULL : pyr_call_named(channel, st->names.dataReceived, args[1]);
     Py_XDECREF(channel);
-    return result;
+    return pyr_web_given(st, result);
 }
 
 PyObject *
@@ -106,333 +103,11 @@ pyr_channel_raw_data_received(core_state *st, PyObject *const *args,
     return pyr_web_none(status);
 }
 
-/* ---- a whole head ---- */
-
-/* What the head's methods would have to be called for, if they were not Twisted's. */
-static const pyr_override parsing[] = {
-#define METHOD(name, function, bit)                                                 \
-    {                                                                               \
-        PYR_NAME(name),                                                             \
-            {offsetof(pyr_web_state, function), offsetof(pyr_web_state, function)}, \
-            (bit)                                                                   \
-    }
-    METHOD(lineReceived, HTTPChannel_lineReceived, 1),
-    METHOD(headerReceived, HTTPChannel_headerReceived, 1),
-    METHOD(maybeChooseDecoder, HTTPChannel__maybeChooseTransferDecoder, 1),
-#undef METHOD
-    {0},
-};
-
-/* Does the channel find Twisted's own methods under these names? */
-static int
-parses_plainly(core_state *st, PyObject *channel)
-{
-    pyr_web_class *known = &st->web->channel_class;
-    PyTypeObject *type = Py_TYPE(channel);
-    if (!pyr_class_is_as_seen(&known->seen, type)) {
-        pyr_class_see(st, &known->seen, type);
-        known->overrides = pyr_class_overrides(st, type, parsing, st->web);
-        if (!PyType_IsSubtype(type, st->web->HTTPChannel)) {
-            known->overrides = 1;
-        }
-    }
-    if (known->overrides != 0) {
-        return 0;
-    }
-    PyObject *dict = PyObject_GenericGetDict(channel, NULL);
-    int own = dict == NULL ? -1 : PyDict_Contains(dict, st->names.headerReceived);
-    if (own == 0) {
-        own = PyDict_Contains(dict, st->names.maybeChooseDecoder);
-    }
-    if (own == 0) {
-        own = PyDict_Contains(dict, st->names.lineReceived);
-    }
-    Py_XDECREF(dict);
-    return own < 0 ? -1 : own == 0;
-}
-
-/* An attribute that is an int of moderate size, into *value; 0: it is none, -1: error */
-static int
-small_int(PyObject *object, PyObject *name, long *value)
-{
-    PyObject *found = PyObject_GetAttr(object, name);
-    int overflow = 0;
-    int is_int = found != NULL && PyLong_Check(found);
-    *value = is_int ? PyLong_AsLongAndOverflow(found, &overflow) : 0;
-    Py_XDECREF(found);
-    return found == NULL ? -1 : is_int && overflow == 0;
-}
-
-/* What the limits leave for this head. */
-typedef struct {
-    long first_line, count, size, most_count, most_size;
-} room;
-
-static int
-read_room(core_state *st, PyObject *channel, room *left)
-{
-    const struct {
-        PyObject *name;
-        long *value;
-    } all[] = {
-        {st->names.firstLine, &left->first_line},
-        {st->names._receivedHeaderCount, &left->count},
-        {st->names._receivedHeaderSize, &left->size},
-        {st->names.maxHeaders, &left->most_count},
-        {st->names.totalHeadersSize, &left->most_size},
-    };
-    int plain = 1;
-    for (size_t i = 0; plain > 0 && i < sizeof(all) / sizeof(all[0]); i++) {
-        plain = small_int(channel, all[i].name, all[i].value);
-    }
-    return plain;
-}
-
-/* Is nothing of an earlier line left, but for the request line if that is gone?  And the
- * connection goes on. */
-static int
-is_at_rest(core_state *st, PyObject *channel, bool first_line)
-{
-    PyObject *header = PyObject_GetAttr(channel, st->names.pendingHeader);
-    int rests = header == NULL ? -1 : pyr_web_equals(header, st->web->empty);
-    Py_XDECREF(header);
-    if (rests > 0) {
-        rests = pyr_web_is(channel, st->names._transferDecoder, Py_None);
-    }
-    return rests > 0 && first_line ? pyr_attribute_true(channel, st->names.persistent)
-                                   : rests;
-}
-
-/* channel.<name> = int(value) */
-static int
-set_int(PyObject *channel, PyObject *name, long value)
-{
-    return pyr_web_set_new(channel, name, PyLong_FromLong(value));
-}
-
-/* requestFactory makes the request, and it becomes the channel's last one. */
-static int
-begin_request(core_state *st, PyObject *channel, PyObject *factory)
-{
-    PyObject *requests = PyObject_GetAttr(channel, st->names.requests);
-    Py_ssize_t count = requests == NULL ? -1 : PyObject_Size(requests);
-    PyObject *queued = count < 0 ? NULL : PyLong_FromSsize_t(count);
-    PyObject *request =
-        queued == NULL ? NULL
-                       : pyr_request_new(st, (PyTypeObject *)factory, channel, queued);
-    int status =
-        request == NULL ? -1 : pyr_call_dropping(requests, st->names.append, request);
-    Py_XDECREF(requests);
-    Py_XDECREF(queued);
-    Py_XDECREF(request);
-    return status;
-}
-
-/* What lineReceived notes of the request line. */
-static int
-note_request_line(core_state *st, PyObject *channel, const pyr_head *head,
-                  const char *text)
-{
-    PyObject *method = head->method_size == 3 && memcmp(text, "GET", 3) == 0
-                           ? Py_NewRef(st->web->get_method)
-                           : PyBytes_FromStringAndSize(text, head->method_size);
-    if (PyObject_SetAttr(channel, st->names.firstLine, st->web->zero) < 0 ||
-        pyr_web_set_new(channel, st->names._command, method) < 0) {
-        return -1;
-    }
-    return pyr_web_set_new(
-               channel, st->names._path,
-               PyBytes_FromStringAndSize(text + head->path, head->path_size)) < 0
-               ? -1
-               : PyObject_SetAttr(channel, st->names._version,
-                                  head->is_http_11 ? st->web->http11 : st->web->http10);
-}
-
-/* All headers go into the request's. */
-static int
-fill_headers(core_state *st, PyObject *request, const pyr_head *head, const char *text)
-{
-    PyObject *headers = PyObject_GetAttr(request, st->names.requestHeaders);
-    PyObject *dict = headers == NULL ? NULL : pyr_headers_dict(st, headers);
-    int status = headers == NULL ? -1 : 0;
-    for (int i = 0; status == 0 && i < head->count; i++) {
-        const pyr_field *field = &head->fields[i];
-        PyObject *name = pyr_headers_canonical(st, text + field->name, field->name_size);
-        PyObject *value = name == NULL ? NULL
-                                       : PyBytes_FromStringAndSize(text + field->value,
-                                                                   field->value_size);
-        if (value == NULL) {
-            status = -1;
-        } else if (dict != NULL) {
-            status = pyr_headers_add(st, dict, name, value);
-        } else {
-            PyObject *done = pyr_web_call(headers, st->names.addRawHeader, name, value);
-            status = done == NULL ? -1 : 0;
-            Py_XDECREF(done);
-        }
-        Py_XDECREF(name);
-        Py_XDECREF(value);
-    }
-    Py_XDECREF(headers);
-    Py_XDECREF(dict);
-    return status;
-}
-
-/* type(length, request.handleContentChunk, channel._finishRequestBody), the first for a
- * length that is not None only */
-static PyObject *
-make_decoder(core_state *st, PyObject *channel, PyObject *request, PyObject *length)
-{
-    PyObject *chunk = PyObject_GetAttr(request, st->names.handleContentChunk);
-    PyObject *end =
-        chunk == NULL ? NULL : PyObject_GetAttr(channel, st->names._finishRequestBody);
-    PyObject *arguments[] = {NULL, length, chunk, end};
-    PyObject *decoder = NULL;
-    if (end != NULL) {
-        decoder = length == Py_None
-                      ? PyObject_Vectorcall(st->web->chunkedDecoder, arguments + 2,
-                                            2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
-                      : PyObject_Vectorcall(st->web->identityDecoder, arguments + 1,
-                                            3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    }
-    Py_XDECREF(chunk);
-    Py_XDECREF(end);
-    return decoder;
-}
-
-/* What _maybeChooseTransferDecoder does, if a header says how long the body is. */
-static int
-choose_decoder(core_state *st, PyObject *channel, PyObject *request, const pyr_head *head)
-{
-    if (head->body == PYR_BODY_NONE) {
-        return 0;
-    }
-    PyObject *length = head->body == PYR_BODY_CHUNKED ? Py_NewRef(Py_None)
-                                                      : PyLong_FromLongLong(head->length);
-    PyObject *decoder =
-        length == NULL ? NULL : make_decoder(st, channel, request, length);
-    int status =
-        decoder == NULL ? -1 : PyObject_SetAttr(channel, st->names.length, length);
-    if (status == 0) {
-        status = PyObject_SetAttr(channel, st->names._transferDecoder, decoder);
-    }
-    Py_XDECREF(length);
-    Py_XDECREF(decoder);
-    return status;
-}
-
-/* The empty line: self.allHeadersReceived(), and what comes next. */
-static int
-end_head(core_state *st, PyObject *channel)
-{
-    if (PyObject_SetAttr(channel, st->names.pendingHeader, st->web->empty) < 0 ||
-        pyr_call_dropping(channel, st->names.allHeadersReceived, NULL) < 0) {
-        return -1;
-    }
-    PyObject *length = PyObject_GetAttr(channel, st->names.length);
-    int is_zero =
-        length == NULL ? -1 : PyObject_RichCompareBool(length, st->web->zero, Py_EQ);
-    Py_XDECREF(length);
-    return is_zero < 0
-               ? -1
-               : pyr_call_dropping(
-                     channel,
-                     is_zero ? st->names.allContentReceived : st->names.setRawMode, NULL);
-}
-
-/* Do what Twisted does for each line of the head. */
-static int
-receive_head(core_state *st, PyObject *channel, PyObject *factory, const pyr_head *head,
-             const room *before, const char *text)
-{
-    if (factory != NULL && (begin_request(st, channel, factory) < 0 ||
-                            note_request_line(st, channel, head, text) < 0)) {
-        return -1;
-    }
-    PyObject *request = pyr_web_last_request(st, channel);
-    int status = request == NULL ? -1 : choose_decoder(st, channel, request, head);
-    if (status == 0) {
-        status = fill_headers(st, request, head, text);
-    }
-    Py_XDECREF(request);
-    if (status < 0 || set_int(channel, st->names._receivedHeaderSize,
-                              before->size + (long)head->text) < 0) {
-        return -1;
-    }
-    if (head->count > 0 && set_int(channel, st->names._receivedHeaderCount,
-                                   before->count + head->count) < 0) {
-        return -1;
-    }
-    return end_head(st, channel);
-}
-
-/* The class that makes the request, if making one runs no code of a program's (a new
- * reference); NULL without an exception: its line is Twisted's own. */
-static PyObject *
-plain_factory(core_state *st, PyObject *channel)
-{
-    PyObject *factory = PyObject_GetAttr(channel, st->names.requestFactory);
-    if (factory != NULL && !pyr_request_is_plain(st, factory)) {
-        Py_CLEAR(factory);
-    }
-    return factory;
-}
-
-/* Is a plain head there, within the limits?  1, 0, or -1 with an exception. */
-static int
-find_head(core_state *st, PyObject *channel, const pyr_lines *lines, room *before,
-          PyObject **factory, pyr_head *head)
-{
-    int plain = parses_plainly(st, channel);
-    if (plain > 0) {
-        plain = read_room(st, channel, before);
-    }
-    bool first = before->first_line != 0;
-    if (plain > 0) {
-        plain = is_at_rest(st, channel, first);
-    }
-    if (plain > 0 && first) {
-        *factory = plain_factory(st, channel);
-        plain = *factory != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
-    }
-    if (plain <= 0) {
-        return plain;
-    }
-    Py_ssize_t size;
-    const char *data = lines->peek(lines->buffer, &size);
-    return pyr_head_parse(head, data, size, first) &&
-           before->size + head->text <= before->most_size &&
-           before->count + head->count <= before->most_count;
-}
-
-bool
-pyr_channel_take_head(core_state *st, PyObject *channel, const pyr_lines *lines,
-                      PyObject **result)
-{
-    pyr_head head;
-    room before = {0};
-    PyObject *factory = NULL;
-    int found = find_head(st, channel, lines, &before, &factory, &head);
-    if (found > 0) {
-        PyObject *text = lines->cut(lines->buffer, head.size);
-        found = text == NULL ? -1
-                             : receive_head(st, channel, factory, &head, &before,
-                                            PyBytes_AS_STRING(text));
-        Py_XDECREF(text);
-        *result = pyr_web_none(found);
-        found = 1;
-    } else {
-        *result = NULL;
-    }
-    Py_XDECREF(factory);
-    return found != 0;
-}
-
 /* ---- between head and request ---- */
 
 /* Whether the client waits for a "100 Continue" */
 static int
-expects_continue(core_state *st, PyObject *self, PyObject *request)
+expects_continue(core_state *st, PyObject *request, PyObject *version)
 {
     PyObject *headers = PyObject_GetAttr(request, st->names.requestHeaders);
     PyObject *values =
@@ -445,9 +120,7 @@ expects_continue(core_state *st, PyObject *self, PyObject *request)
         truth = lower == NULL ? -1 : pyr_web_equals(lower, st->web->continue_text);
     }
     if (truth > 0) {
-        PyObject *version = PyObject_GetAttr(self, st->names._version);
-        truth = version == NULL ? -1 : pyr_web_equals(version, st->web->http11);
-        Py_XDECREF(version);
+        truth = pyr_web_equals(version, st->web->http11);
     }
     Py_XDECREF(values);
     Py_XDECREF(first);
@@ -455,31 +128,21 @@ expects_continue(core_state *st, PyObject *self, PyObject *request)
     return truth;
 }
 
-/* self.persistent = self.checkPersistence(request, self._version) */
-static int
-note_persistence(core_state *st, PyObject *self, PyObject *request)
-{
-    PyObject *version = PyObject_GetAttr(self, st->names._version);
-    PyObject *persistent =
-        version == NULL
-            ? NULL
-            : pyr_web_call(self, st->names.checkPersistence, request, version);
-    Py_XDECREF(version);
-    return pyr_web_set_new(self, st->names.persistent, persistent);
-}
-
-static int
-all_headers_received(core_state *st, PyObject *self, PyObject *request)
+int
+pyr_channel_end_headers(core_state *st, PyObject *self, PyObject *request,
+                        PyObject *version)
 {
     if (pyr_call_dropping(request, st->names.parseCookies, NULL) < 0 ||
-        note_persistence(st, self, request) < 0) {
+        pyr_web_set_new(
+            self, st->names.persistent,
+            pyr_web_call(self, st->names.checkPersistence, request, version)) < 0) {
         return -1;
     }
     PyObject *length = PyObject_GetAttr(self, st->names.length);
     int status =
         length == NULL ? -1 : pyr_call_dropping(request, st->names.gotLength, length);
     Py_XDECREF(length);
-    int expects = status < 0 ? -1 : expects_continue(st, self, request);
+    int expects = status < 0 ? -1 : expects_continue(st, request, version);
     return expects <= 0 ? expects
                         : pyr_call_dropping(self, st->names._send100Continue, NULL);
 }
@@ -489,8 +152,12 @@ pyr_channel_all_headers_received(core_state *st, PyObject *const *args,
                                  Py_ssize_t Py_UNUSED(nargs))
 {
     PyObject *request = pyr_web_last_request(st, args[0]);
-    int status = request == NULL ? -1 : all_headers_received(st, args[0], request);
+    PyObject *version =
+        request == NULL ? NULL : PyObject_GetAttr(args[0], st->names._version);
+    int status =
+        version == NULL ? -1 : pyr_channel_end_headers(st, args[0], request, version);
     Py_XDECREF(request);
+    Py_XDECREF(version);
     return pyr_web_none(status);
 }
 
@@ -558,9 +225,21 @@ pyr_channel_finish_request_body(core_state *st, PyObject *const *args,
     return pyr_web_none(status);
 }
 
-/* The state of the head and the body is gone: the next one may come. */
+/* self.<name> = value, which need not be done again where that is so. */
 static int
-reset_channel(core_state *st, PyObject *self)
+settle_attribute(PyObject *self, PyObject *dict, PyObject *name, PyObject *value)
+{
+    PyObject *found;
+    int status = PyDict_GetItemRef(dict, name, &found);
+    bool same = found == value;
+    Py_XDECREF(found);
+    return status < 0 ? -1 : same ? 0 : PyObject_SetAttr(self, name, value);
+}
+
+/* The state of the head and the body is gone: the next one may come.  `noted`: the
+ * request line is in attributes, too. */
+static int
+reset_channel(core_state *st, PyObject *self, bool noted)
 {
     const struct {
         PyObject *name, *value;
@@ -570,15 +249,22 @@ reset_channel(core_state *st, PyObject *self)
         {st->names._receivedHeaderSize, st->web->zero},
         {st->names.firstLine, st->web->one},
         {st->names._transferDecoder, Py_None},
-        {st->names._command, NULL},
-        {st->names._path, NULL},
-        {st->names._version, NULL},
+        {st->names.pendingHeader, st->web->empty}, /* where it was not noted */
     };
-    int status = 0;
-    for (size_t i = 0; status == 0 && i < sizeof(all) / sizeof(all[0]); i++) {
-        status = PyObject_SetAttr(self, all[i].name, all[i].value);
+    size_t count = sizeof(all) / sizeof(all[0]) - (noted ? 1 : 0);
+    PyObject *dict = PyObject_GenericGetDict(self, NULL);
+    int status = dict == NULL ? -1 : 0;
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        status = settle_attribute(self, dict, all[i].name, all[i].value);
     }
-    return status;
+    Py_XDECREF(dict);
+    if (status < 0 || !noted) {
+        return status;
+    }
+    return PyObject_SetAttr(self, st->names._command, NULL) < 0 ||
+                   PyObject_SetAttr(self, st->names._path, NULL) < 0
+               ? -1
+               : PyObject_SetAttr(self, st->names._version, NULL);
 }
 
 /* No timeout while the request is handled. */
@@ -592,11 +278,10 @@ suspend_timeout(core_state *st, PyObject *self)
                                  pyr_call_named(self, st->names.setTimeout, Py_None));
 }
 
-/* self.requests[-1].requestReceived(command, path, version) */
-static int
-hand_to_request(core_state *st, PyObject *self, PyObject *const *line)
+int
+pyr_channel_hand_over(core_state *st, PyObject *self, PyObject *const *line, bool noted)
 {
-    if (reset_channel(st, self) < 0 || suspend_timeout(st, self) < 0 ||
+    if (reset_channel(st, self, noted) < 0 || suspend_timeout(st, self) < 0 ||
         PyObject_SetAttr(self, st->names._handlingRequest, Py_True) < 0 ||
         pyr_call_dropping(self, st->names.setRawMode, NULL) < 0) {
         return -1;
@@ -626,7 +311,7 @@ pyr_channel_all_content_received(core_state *st, PyObject *const *args,
         status = line[i] == NULL ? -1 : 0;
     }
     if (status == 0) {
-        status = hand_to_request(st, args[0], line);
+        status = pyr_channel_hand_over(st, args[0], line, true);
     }
     for (int i = 0; i < 3; i++) {
         Py_XDECREF(line[i]);
@@ -743,6 +428,7 @@ pyr_channel_set_line_mode(core_state *st, PyObject *const *args, Py_ssize_t narg
     }
     int more = nargs < 2 ? 0 : pyr_truth(args[1]);
     return more < 0   ? NULL
-           : more > 0 ? pyr_call_named(args[0], st->names.dataReceived, args[1])
+           : more > 0 ? pyr_web_given(
+                            st, pyr_call_named(args[0], st->names.dataReceived, args[1]))
                       : Py_NewRef(Py_None);
 }

@@ -4,13 +4,17 @@
 #define PYREACTOR_CHANNEL_H
 
 #include "core/core.h"
-#include "core/transport_ops.h"
 
 #include <stdbool.h>
 
-/* A pyr_take_lines_func: the head that the lines begin with, if it is plain. */
-bool pyr_channel_take_head(core_state *st, PyObject *channel, const pyr_lines *lines,
-                           PyObject **result);
+/* What allHeadersReceived does for a request of this version. */
+int pyr_channel_end_headers(core_state *st, PyObject *self, PyObject *request,
+                            PyObject *version);
+
+/* What allContentReceived does: requestReceived(*line) of the last request.  `noted`: the
+ * request line is in the channel's attributes, too. */
+int pyr_channel_hand_over(core_state *st, PyObject *self, PyObject *const *line,
+                          bool noted);
 
 /* Methods of it, and of what stands around it, for StandIns; see web/methods.h. */
 PyObject *pyr_channel_generic_data_received(core_state *st, PyObject *const *args,

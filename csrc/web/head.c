@@ -58,12 +58,6 @@ is_at(const char *data, Py_ssize_t size, Py_ssize_t at, const char *text,
     return size - at >= text_size && memcmp(data + at, text, (size_t)text_size) == 0;
 }
 
-bool
-pyr_head_is_token(const char *data, Py_ssize_t size)
-{
-    return size > 0 && end_of_kind(data, size, 0, TOKEN) == size;
-}
-
 /* The same letters, whatever their case?  `lower` has small ones only. */
 static inline bool
 spells(const char *data, Py_ssize_t size, const char *lower, Py_ssize_t lower_size)

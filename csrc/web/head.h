@@ -40,7 +40,4 @@ typedef struct {
 bool pyr_head_parse(pyr_head *head, const char *data, Py_ssize_t size,
                     bool has_request_line);
 
-/* Is it a token, as RFC 9110 has it, one byte at least? */
-bool pyr_head_is_token(const char *data, Py_ssize_t size);
-
 #endif

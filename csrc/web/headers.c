@@ -5,7 +5,6 @@
 
 #include "core/objects.h"
 #include "core/override.h"
-#include "web/head.h"
 #include "web/state.h"
 
 /* ---- names ---- */
@@ -302,6 +301,7 @@ pyr_headers_get_raw(core_state *st, PyObject *const *args, Py_ssize_t nargs)
         return values;
     }
     Py_XDECREF(values);
+    st->standin.is_given = truth >= 0 && missing == Py_NotImplemented;
     return truth < 0 ? NULL : Py_NewRef(missing);
 }
 

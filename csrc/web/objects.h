@@ -14,6 +14,15 @@ pyr_web_none(int status)
     return status < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+/* What a program's function returned, from a function of a StandIn's: a NotImplemented is
+ * no sign then that Twisted's has to do the work. */
+static inline PyObject *
+pyr_web_given(core_state *st, PyObject *result)
+{
+    st->standin.is_given = result == Py_NotImplemented;
+    return result;
+}
+
 /* object.<name> = value, which is a new reference, stolen, or NULL with an exception. */
 static inline int
 pyr_web_set_new(PyObject *object, PyObject *name, PyObject *value)

@@ -36,7 +36,8 @@ is_connected(core_state *st, PyObject *transport, PyObject *method)
                     : pyr_attribute_true(transport, st->names.connected);
 }
 
-/* transport.<method>(), which the transport keeps as its attribute `kept` */
+/* transport.<method>(), which the transport keeps as its attribute `kept`, with the
+ * `client` that it had then: a program may give it another. */
 static PyObject *
 ask_once(core_state *st, PyObject *transport, PyObject *method, PyObject *kept)
 {
@@ -46,14 +47,20 @@ ask_once(core_state *st, PyObject *transport, PyObject *method, PyObject *kept)
     if (connected <= 0) {
         return connected < 0 ? NULL : pyr_call_named(transport, method, NULL);
     }
-    PyObject *address;
-    int found = PyObject_GetOptionalAttr(transport, kept, &address);
-    if (found == 0) {
+    PyObject *client = PyObject_GetAttr(transport, st->names.client);
+    PyObject *pair = NULL, *address = NULL;
+    int found = client == NULL ? -1 : PyObject_GetOptionalAttr(transport, kept, &pair);
+    if (found > 0 && PyTuple_CheckExact(pair) && PyTuple_GET_ITEM(pair, 0) == client) {
+        address = Py_NewRef(PyTuple_GET_ITEM(pair, 1));
+    } else if (found >= 0) {
         address = pyr_call_named(transport, method, NULL);
-        if (address != NULL && PyObject_SetAttr(transport, kept, address) < 0) {
+        PyObject *made = address == NULL ? NULL : PyTuple_Pack(2, client, address);
+        if (pyr_web_set_new(transport, kept, made) < 0) {
             Py_CLEAR(address);
         }
     }
+    Py_XDECREF(client);
+    Py_XDECREF(pair);
     return address;
 }
 

@@ -89,7 +89,7 @@ pyr_render_resource_for(core_state *st, PyObject *const *args,
     }
     Py_XDECREF(root);
     Py_XDECREF(function);
-    return result;
+    return pyr_web_given(st, result);
 }
 
 /* Go on from this resource to the next?  *names gets request.postpath. */
@@ -156,7 +156,7 @@ pyr_render_child_for_request(core_state *st, PyObject *const *args,
     if (more < 0) {
         Py_CLEAR(resource);
     }
-    return resource;
+    return pyr_web_given(st, resource);
 }
 
 PyObject *
@@ -174,8 +174,10 @@ pyr_render_child_with_default(core_state *st, PyObject *const *args,
     PyObject *child;
     int found = PyDict_GetItemRef(children, args[1], &child);
     Py_DECREF(children);
-    return found != 0 ? child
-                      : pyr_web_call(args[0], st->names.getChild, args[1], args[2]);
+    if (found == 0) {
+        child = pyr_web_call(args[0], st->names.getChild, args[1], args[2]);
+    }
+    return pyr_web_given(st, child);
 }
 
 /* ---- rendering ---- */
@@ -194,7 +196,8 @@ renderer_name(core_state *st, PyObject *method)
         return NULL;
     }
     for (Py_ssize_t i = 0; i < PyBytes_GET_SIZE(method); i++) {
-        if ((unsigned char)PyBytes_AS_STRING(method)[i] >= 0x80) {
+        unsigned char byte = (unsigned char)PyBytes_AS_STRING(method)[i];
+        if (byte == 0 || byte >= 0x80) {
             return NULL;
         }
     }
@@ -215,9 +218,10 @@ pyr_render_resource_render(core_state *st, PyObject *const *args,
     int found = PyObject_GetOptionalAttr(args[0], name, &function);
     int truth = found > 0 ? pyr_truth(function) : found;
     Py_DECREF(name);
-    PyObject *result = truth < 0   ? NULL
-                       : truth > 0 ? PyObject_CallOneArg(function, args[1])
-                                   : Py_NewRef(Py_NotImplemented);
+    PyObject *result = truth < 0 ? NULL
+                       : truth > 0
+                           ? pyr_web_given(st, PyObject_CallOneArg(function, args[1]))
+                           : Py_NewRef(Py_NotImplemented);
     Py_XDECREF(function);
     return result;
 }

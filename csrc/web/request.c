@@ -399,7 +399,7 @@ pyr_request_get_header(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUS
     }
     PyObject *last = PySequence_GetItem(values, -1);
     Py_DECREF(values);
-    return last;
+    return pyr_web_given(st, last);
 }
 
 PyObject *

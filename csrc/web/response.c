@@ -635,7 +635,7 @@ pyr_response_server_finish(core_state *st, PyObject *const *args,
     int encodes = pyr_attribute_true(args[0], st->names._encoder);
     return encodes < 0 ? NULL
            : encodes   ? Py_NewRef(Py_NotImplemented)
-                       : call_base(st, st->names.finish, args, 1);
+                       : pyr_web_given(st, call_base(st, st->names.finish, args, 1));
 }
 
 /* self.content.close(), and there is none */

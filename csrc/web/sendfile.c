@@ -40,6 +40,22 @@ is_truth(PyObject *object, PyObject *name, int truth)
 
 /* ---- where it goes ---- */
 
+/* Is it of TCP, and sends as Twisted's class does? */
+static bool
+has_own_sending(core_state *st, PyTypeObject *type)
+{
+    PyObject *kind = pyr_class_find(type, st->names._kind);
+    PyObject *sends = pyr_class_find(type, st->names.writeSomeData);
+    PyObject *stock = pyr_class_find(type, st->names._stockWriteSomeData);
+    bool own = kind != NULL && PyUnicode_Check(kind) &&
+               PyUnicode_CompareWithASCIIString(kind, "TCP") == 0 &&
+               pyr_is_expected(st, sends, stock);
+    Py_XDECREF(kind);
+    Py_XDECREF(sends);
+    Py_XDECREF(stock);
+    return own;
+}
+
 /* Has this class of ours the writing of our own type? */
 static bool
 has_own_write(core_state *st, PyTypeObject *type)
@@ -53,7 +69,8 @@ has_own_write(core_state *st, PyTypeObject *type)
         PyObject *ours = (PyObject *)st->transport_type;
         known->overrides = pyr_class_has(st, type, st->names.write, ours) &&
                                    pyr_class_has(st, type, st->names.fileno, ours) &&
-                                   pyr_class_has(st, type, st->names.doWrite, ours)
+                                   pyr_class_has(st, type, st->names.doWrite, ours) &&
+                                   has_own_sending(st, type)
                                ? 0
                                : 1;
     }
@@ -71,6 +88,9 @@ has_none_of_its_own(core_state *st, PyObject *transport)
     }
     if (own == 0) {
         own = PyDict_Contains(dict, st->names.doWrite);
+    }
+    if (own == 0) {
+        own = PyDict_Contains(dict, st->names.writeSomeData);
     }
     Py_XDECREF(dict);
     return own < 0 ? -1 : !own;
@@ -149,11 +169,22 @@ send_part(int to, int from, long long offset, long long spared)
         return sent;
 }
 
-/* Is it one that open(path, "rb") gives, which reads from where it stands? */
+/* Is it one that open(path, "rb") gives, which reads the descriptor's own bytes from
+ * where it stands? */
 static bool
 is_plain_file(core_state *st, PyObject *file)
 {
-    return Py_IS_TYPE(file, (PyTypeObject *)st->web->BufferedReader);
+    if (!Py_IS_TYPE(file, (PyTypeObject *)st->web->BufferedReader)) {
+        return false;
+    }
+    PyObject *raw;
+    int found = PyObject_GetOptionalAttr(file, st->names.raw, &raw);
+    bool is_file = raw != NULL && Py_IS_TYPE(raw, (PyTypeObject *)st->web->FileIO);
+    Py_XDECREF(raw);
+    if (found < 0) {
+        PyErr_Clear(); /* a detached one: Twisted's step will meet it */
+    }
+    return is_file;
 }
 
 /* Send from where the file stands, and put it behind what was sent: *sent bytes. */

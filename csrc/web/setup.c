@@ -2,9 +2,9 @@
 #include "web/setup.h"
 
 #include "core/core.h"
-#include "web/channel.h"
 #include "web/headers.h"
 #include "web/methods.h"
+#include "web/take.h"
 
 const pyr_given pyr_web_objects[] = {
 #define X(name) PYR_GIVEN(pyr_web_state, name),
@@ -53,7 +53,7 @@ configure_web(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
         st->web->gmtime_code = PyCFunction_GET_FUNCTION(st->web->gmtime);
     }
     st->take_lines.handler = st->web->HTTPChannel_lineReceived;
-    st->take_lines.take = pyr_channel_take_head;
+    st->take_lines.take = pyr_take_head;
     Py_RETURN_NONE;
 }
 

@@ -29,6 +29,8 @@
     X(HTTPChannel_lineReceived)                \
     X(HTTPChannel_headerReceived)              \
     X(HTTPChannel__maybeChooseTransferDecoder) \
+    X(HTTPChannel_allHeadersReceived)          \
+    X(HTTPChannel_allContentReceived)          \
     X(Server_getPeer)                          \
     X(Server_getHost)                          \
     X(Request___init__)                        \
@@ -48,6 +50,7 @@
     X(gmtime)  /* of the module time */                                    \
     X(BytesIO) /* of io */                                                 \
     X(BufferedReader)                                                      \
+    X(FileIO)                                                              \
     X(identityDecoder) /* twisted.web.http._IdentityTransferDecoder */     \
     X(chunkedDecoder)  /* twisted.web.http._ChunkedTransferDecoder */      \
     X(readForm)        /* of pyreactor/_web/forms.py */
@@ -55,6 +58,7 @@
 /* What configure_web_server must be given, once twisted.web.server is imported. */
 #define PYR_WEB_SERVER_GIVEN(X)                                        \
     X(ServerRequest___init__)                                          \
+    X(ServerRequest) /* the class */                                   \
     X(ServerRequest_write)                                             \
     X(EncodingResource)  /* twisted.web.resource._IEncodingResource */ \
     X(UnsupportedMethod) /* twisted.web.error */                       \

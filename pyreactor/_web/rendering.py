@@ -23,9 +23,12 @@ class _Rendered:
         if not self._outcomes:
             return self._resource.render(request)
         outcome = self._outcomes.pop()
-        if isinstance(outcome, BaseException):
+        if not isinstance(outcome, BaseException):
+            return outcome
+        try:
             raise outcome
-        return outcome
+        finally:
+            del outcome  # or the frame and the exception would keep each other
 
     def __repr__(self) -> str:
         return repr(self._resource)
@@ -45,7 +48,9 @@ class Rendering:
 
     def unsupported(self, request: Any, resource: Any, error: BaseException) -> Any:
         """What `resource` raised is an ``UnsupportedMethod``."""
-        return self._render(request, _Rendered(resource, error))
+        rendered = _Rendered(resource, error)
+        del error
+        return self._render(request, rendered)
 
     def unusual(self, request: Any, resource: Any, body: Any) -> Any:
         """`resource` gave no bytes, or the request's method is HEAD."""
@@ -62,3 +67,5 @@ def processing_failed(request: Any, error: BaseException) -> None:
         raise error
     except BaseException:
         request.processingFailed(Failure())
+    finally:
+        del error  # or the frame and the exception would keep each other

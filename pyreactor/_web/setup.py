@@ -33,6 +33,8 @@ _FUNCTIONS = {
         "HTTPChannel.lineReceived": "HTTPChannel_lineReceived",
         "HTTPChannel.headerReceived": "HTTPChannel_headerReceived",
         "HTTPChannel._maybeChooseTransferDecoder": "HTTPChannel__maybeChooseTransferDecoder",
+        "HTTPChannel.allHeadersReceived": "HTTPChannel_allHeadersReceived",
+        "HTTPChannel.allContentReceived": "HTTPChannel_allContentReceived",
         "Request.__init__": "Request___init__",
         "datetimeToString": "datetimeToString",
         "toChunk": "toChunk",
@@ -102,6 +104,7 @@ def _configure_http(http: Any) -> None:
         gmtime=time.gmtime,
         BytesIO=io.BytesIO,
         BufferedReader=io.BufferedReader,
+        FileIO=io.FileIO,
         identityDecoder=http._IdentityTransferDecoder,
         chunkedDecoder=http._ChunkedTransferDecoder,
         readForm=Forms(http).read,
@@ -123,6 +126,7 @@ def _configure_server(server: Any) -> None:
     rendering = Rendering(_examine("twisted.web.server").get("Request.render"))
     _core.configure_web_server(
         **_functions("twisted.web.server"),
+        ServerRequest=server.Request,
         EncodingResource=resource._IEncodingResource,
         UnsupportedMethod=error.UnsupportedMethod,
         unquote=unquote_to_bytes,

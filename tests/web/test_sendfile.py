@@ -40,3 +40,8 @@ def test_other_consumers_get_what_they_got(kind: str, tmp_path: Path) -> None:
 def test_a_producer_that_was_stopped() -> None:
     producer = static.NoRangeStaticProducer(None, None)
     assert producer.resumeProducing() is None  # type: ignore[func-returns-value]
+
+
+def test_a_file_behind_another_is_read(tmp_path: Path) -> None:
+    """Its descriptor has other bytes: they must not go out."""
+    check_same_on_both("web_files_read.py", (), "read through")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -263,3 +265,47 @@ def test_what_is_given_must_be_all() -> None:
         _core.configure_web()
     with pytest.raises(TypeError, match="configure_web_server"):
         _core.configure_web_server()
+
+
+def test_what_a_program_returns_is_no_sign() -> None:
+    """A method that returns NotImplemented is called once."""
+    calls = []
+
+    class Slip(resource.Resource):
+        isLeaf = True
+
+        def render_GET(self, request: Any) -> Any:
+            calls.append(request)
+            return NotImplemented
+
+    assert b" 500 " in Connection(Slip()).get()
+    assert len(calls) == 1
+
+
+def test_an_error_keeps_nothing_alive() -> None:
+    seen = []
+
+    class Fails(resource.Resource):
+        isLeaf = True
+
+        def render_GET(self, request: Any) -> bytes:
+            error = KeyError("program's")
+            seen.append(weakref.ref(request))
+            try:
+                raise error
+            finally:
+                del error
+
+    class Request(server.Request):
+        def processingFailed(self, reason: Any) -> Any:  # the log would keep it
+            self.setResponseCode(500)
+            self.finish()
+
+    connection = Connection(Fails(), requestFactory=Request)
+    gc.collect()
+    gc.disable()
+    try:
+        assert b" 500 " in connection.get()
+        assert seen[0]() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,412 @@
+/* The lines of a head, taken together; see take.h. */
+#include "web/take.h"
+
+#include "core/override.h"
+#include "web/channel.h"
+#include "web/head.h"
+#include "web/headers.h"
+#include "web/objects.h"
+#include "web/request.h"
+
+/* What the head's methods would have to be called for, if they were not Twisted's. */
+enum { PARSING = 1, ENDING = 2 };
+
+static const pyr_override parsing[] = {
+#define METHOD(name, function, bit)                                                 \
+    {                                                                               \
+        PYR_NAME(name),                                                             \
+            {offsetof(pyr_web_state, function), offsetof(pyr_web_state, function)}, \
+            (bit)                                                                   \
+    }
+    METHOD(lineReceived, HTTPChannel_lineReceived, PARSING),
+    METHOD(headerReceived, HTTPChannel_headerReceived, PARSING),
+    METHOD(maybeChooseDecoder, HTTPChannel__maybeChooseTransferDecoder, PARSING),
+    METHOD(allHeadersReceived, HTTPChannel_allHeadersReceived, ENDING),
+    METHOD(allContentReceived, HTTPChannel_allContentReceived, ENDING),
+#undef METHOD
+    {0},
+};
+
+/* Does the channel find Twisted's own methods under these names? */
+static int
+parses_plainly(core_state *st, PyObject *channel)
+{
+    pyr_web_class *known = &st->web->channel_class;
+    PyTypeObject *type = Py_TYPE(channel);
+    if (!pyr_class_is_as_seen(&known->seen, type)) {
+        pyr_class_see(st, &known->seen, type);
+        known->overrides = pyr_class_overrides(st, type, parsing, st->web);
+        if (!PyType_IsSubtype(type, st->web->HTTPChannel)) {
+            known->overrides = PARSING | ENDING;
+        }
+    }
+    if ((known->overrides & PARSING) != 0) {
+        return 0;
+    }
+    PyObject *dict = PyObject_GenericGetDict(channel, NULL);
+    int own = dict == NULL ? -1 : PyDict_Contains(dict, st->names.headerReceived);
+    if (own == 0) {
+        own = PyDict_Contains(dict, st->names.maybeChooseDecoder);
+    }
+    if (own == 0) {
+        own = PyDict_Contains(dict, st->names.lineReceived);
+    }
+    Py_XDECREF(dict);
+    return own < 0 ? -1 : own == 0;
+}
+
+/* An attribute that is an int of moderate size, into *value; 0: it is none, -1: error */
+static int
+small_int(PyObject *object, PyObject *name, long *value)
+{
+    PyObject *found = PyObject_GetAttr(object, name);
+    int overflow = 0;
+    int is_int = found != NULL && PyLong_Check(found);
+    *value = is_int ? PyLong_AsLongAndOverflow(found, &overflow) : 0;
+    Py_XDECREF(found);
+    return found == NULL ? -1 : is_int && overflow == 0;
+}
+
+/* What the limits leave for this head. */
+typedef struct {
+    long first_line, count, size, most_count, most_size;
+} room;
+
+static int
+read_room(core_state *st, PyObject *channel, room *left)
+{
+    const struct {
+        PyObject *name;
+        long *value;
+    } all[] = {
+        {st->names.firstLine, &left->first_line},
+        {st->names._receivedHeaderCount, &left->count},
+        {st->names._receivedHeaderSize, &left->size},
+        {st->names.maxHeaders, &left->most_count},
+        {st->names.totalHeadersSize, &left->most_size},
+    };
+    int plain = 1;
+    for (size_t i = 0; plain > 0 && i < sizeof(all) / sizeof(all[0]); i++) {
+        plain = small_int(channel, all[i].name, all[i].value);
+    }
+    return plain;
+}
+
+/* Is nothing of an earlier line left, but for the request line if that is gone?  And the
+ * connection goes on. */
+static int
+is_at_rest(core_state *st, PyObject *channel, bool first_line)
+{
+    PyObject *header = PyObject_GetAttr(channel, st->names.pendingHeader);
+    int rests = header == NULL ? -1 : pyr_web_equals(header, st->web->empty);
+    Py_XDECREF(header);
+    if (rests > 0) {
+        rests = pyr_web_is(channel, st->names._transferDecoder, Py_None);
+    }
+    return rests > 0 && first_line ? pyr_attribute_true(channel, st->names.persistent)
+                                   : rests;
+}
+
+/* channel.<name> = int(value) */
+static int
+set_int(PyObject *channel, PyObject *name, long value)
+{
+    return pyr_web_set_new(channel, name, PyLong_FromLong(value));
+}
+
+/* requestFactory makes the request, and it becomes the channel's last one. */
+static int
+begin_request(core_state *st, PyObject *channel, PyObject *factory)
+{
+    PyObject *requests = PyObject_GetAttr(channel, st->names.requests);
+    Py_ssize_t count = requests == NULL ? -1 : PyObject_Size(requests);
+    PyObject *queued = count < 0 ? NULL : PyLong_FromSsize_t(count);
+    PyObject *request =
+        queued == NULL ? NULL
+                       : pyr_request_new(st, (PyTypeObject *)factory, channel, queued);
+    int status =
+        request == NULL ? -1 : pyr_call_dropping(requests, st->names.append, request);
+    Py_XDECREF(requests);
+    Py_XDECREF(queued);
+    Py_XDECREF(request);
+    return status;
+}
+
+/* Method, target and version of the request line; -1 with an exception, and none of them.
+ */
+static int
+read_line(core_state *st, const pyr_head *head, const char *text, PyObject **line)
+{
+    line[0] = head->method_size == 3 && memcmp(text, "GET", 3) == 0
+                  ? Py_NewRef(st->web->get_method)
+                  : PyBytes_FromStringAndSize(text, head->method_size);
+    line[1] = PyBytes_FromStringAndSize(text + head->path, head->path_size);
+    line[2] = Py_NewRef(head->is_http_11 ? st->web->http11 : st->web->http10);
+    if (line[0] == NULL || line[1] == NULL) {
+        for (int i = 0; i < 3; i++) {
+            Py_CLEAR(line[i]);
+        }
+        return -1;
+    }
+    return 0;
+}
+
+/* What lineReceived notes of it. */
+static int
+note_line(core_state *st, PyObject *channel, PyObject *const *line)
+{
+    return PyObject_SetAttr(channel, st->names.firstLine, st->web->zero) < 0 ||
+                   PyObject_SetAttr(channel, st->names._command, line[0]) < 0 ||
+                   PyObject_SetAttr(channel, st->names._path, line[1]) < 0
+               ? -1
+               : PyObject_SetAttr(channel, st->names._version, line[2]);
+}
+
+/* All headers go into the request's. */
+static int
+fill_headers(core_state *st, PyObject *request, const pyr_head *head, const char *text)
+{
+    PyObject *headers = PyObject_GetAttr(request, st->names.requestHeaders);
+    PyObject *dict = headers == NULL ? NULL : pyr_headers_dict(st, headers);
+    int status = headers == NULL ? -1 : 0;
+    for (int i = 0; status == 0 && i < head->count; i++) {
+        const pyr_field *field = &head->fields[i];
+        PyObject *name = pyr_headers_canonical(st, text + field->name, field->name_size);
+        PyObject *value = name == NULL ? NULL
+                                       : PyBytes_FromStringAndSize(text + field->value,
+                                                                   field->value_size);
+        if (value == NULL) {
+            status = -1;
+        } else if (dict != NULL) {
+            status = pyr_headers_add(st, dict, name, value);
+        } else {
+            PyObject *done = pyr_web_call(headers, st->names.addRawHeader, name, value);
+            status = done == NULL ? -1 : 0;
+            Py_XDECREF(done);
+        }
+        Py_XDECREF(name);
+        Py_XDECREF(value);
+    }
+    Py_XDECREF(headers);
+    Py_XDECREF(dict);
+    return status;
+}
+
+/* type(length, request.handleContentChunk, channel._finishRequestBody), the first for a
+ * length that is not None only */
+static PyObject *
+make_decoder(core_state *st, PyObject *channel, PyObject *request, PyObject *length)
+{
+    PyObject *chunk = PyObject_GetAttr(request, st->names.handleContentChunk);
+    PyObject *end =
+        chunk == NULL ? NULL : PyObject_GetAttr(channel, st->names._finishRequestBody);
+    PyObject *arguments[] = {NULL, length, chunk, end};
+    PyObject *decoder = NULL;
+    if (end != NULL) {
+        decoder = length == Py_None
+                      ? PyObject_Vectorcall(st->web->chunkedDecoder, arguments + 2,
+                                            2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+                      : PyObject_Vectorcall(st->web->identityDecoder, arguments + 1,
+                                            3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    }
+    Py_XDECREF(chunk);
+    Py_XDECREF(end);
+    return decoder;
+}
+
+/* What _maybeChooseTransferDecoder does, if a header says how long the body is. */
+static int
+choose_decoder(core_state *st, PyObject *channel, PyObject *request, const pyr_head *head)
+{
+    if (head->body == PYR_BODY_NONE) {
+        return 0;
+    }
+    PyObject *length = head->body == PYR_BODY_CHUNKED ? Py_NewRef(Py_None)
+                                                      : PyLong_FromLongLong(head->length);
+    PyObject *decoder =
+        length == NULL ? NULL : make_decoder(st, channel, request, length);
+    int status =
+        decoder == NULL ? -1 : PyObject_SetAttr(channel, st->names.length, length);
+    if (status == 0) {
+        status = PyObject_SetAttr(channel, st->names._transferDecoder, decoder);
+    }
+    Py_XDECREF(length);
+    Py_XDECREF(decoder);
+    return status;
+}
+
+/* The empty line: self.allHeadersReceived(), and what comes next. */
+static int
+end_head(core_state *st, PyObject *channel)
+{
+    if (PyObject_SetAttr(channel, st->names.pendingHeader, st->web->empty) < 0 ||
+        pyr_call_dropping(channel, st->names.allHeadersReceived, NULL) < 0) {
+        return -1;
+    }
+    PyObject *length = PyObject_GetAttr(channel, st->names.length);
+    int is_zero =
+        length == NULL ? -1 : PyObject_RichCompareBool(length, st->web->zero, Py_EQ);
+    Py_XDECREF(length);
+    return is_zero < 0
+               ? -1
+               : pyr_call_dropping(
+                     channel,
+                     is_zero ? st->names.allContentReceived : st->names.setRawMode, NULL);
+}
+
+/* The last request gets what is in the head; what counts it is noted. */
+static int
+take_fields(core_state *st, PyObject *channel, const pyr_head *head, const room *before,
+            const char *text)
+{
+    PyObject *request = pyr_web_last_request(st, channel);
+    int status = request == NULL ? -1 : choose_decoder(st, channel, request, head);
+    if (status == 0) {
+        status = fill_headers(st, request, head, text);
+    }
+    Py_XDECREF(request);
+    if (status < 0 || set_int(channel, st->names._receivedHeaderSize,
+                              before->size + (long)head->text) < 0) {
+        return -1;
+    }
+    return head->count > 0 ? set_int(channel, st->names._receivedHeaderCount,
+                                     before->count + head->count)
+                           : 0;
+}
+
+/*
+ * A request without a body, of Twisted's own class, on a channel whose methods for the
+ * end of the head are Twisted's: nobody looks at what is noted meanwhile.  To note it
+ * would cost more than all of this, as names that come and go make an instance's dict
+ * slow.
+ */
+static int
+receive_whole(core_state *st, PyObject *channel, const pyr_head *head, const char *text,
+              PyObject *const *line)
+{
+    PyObject *request = pyr_web_last_request(st, channel);
+    int status = request == NULL ? -1 : fill_headers(st, request, head, text);
+    if (status == 0) {
+        status = pyr_channel_end_headers(st, channel, request, line[2]);
+    }
+    Py_XDECREF(request);
+    return status < 0 ? -1 : pyr_channel_hand_over(st, channel, line, false);
+}
+
+/* Is it such a request and such a channel?  1, 0, or -1 with an exception. */
+static int
+is_unobserved(core_state *st, PyObject *channel, PyObject *factory, const pyr_head *head)
+{
+    if (head->body != PYR_BODY_NONE ||
+        (factory != (PyObject *)st->web->Request && factory != st->web->ServerRequest) ||
+        (st->web->channel_class.overrides & ENDING) != 0) {
+        return 0;
+    }
+    PyObject *dict = PyObject_GenericGetDict(channel, NULL);
+    int own = dict == NULL ? -1 : PyDict_Contains(dict, st->names.allHeadersReceived);
+    if (own == 0) {
+        own = PyDict_Contains(dict, st->names.allContentReceived);
+    }
+    Py_XDECREF(dict);
+    return own < 0 ? -1 : own == 0;
+}
+
+/* Do what Twisted does for each line of the head, the first of which is the request's. */
+static int
+receive_request(core_state *st, PyObject *channel, PyObject *factory,
+                const pyr_head *head, const room *before, const char *text)
+{
+    PyObject *line[3];
+    int unobserved = is_unobserved(st, channel, factory, head);
+    if (unobserved < 0 || read_line(st, head, text, line) < 0) {
+        return -1;
+    }
+    int status = begin_request(st, channel, factory);
+    if (status == 0 && unobserved) {
+        status = receive_whole(st, channel, head, text, line);
+    } else if (status == 0) {
+        status = note_line(st, channel, line) < 0 ||
+                         take_fields(st, channel, head, before, text) < 0
+                     ? -1
+                     : end_head(st, channel);
+    }
+    for (int i = 0; i < 3; i++) {
+        Py_DECREF(line[i]);
+    }
+    return status;
+}
+
+/* The same for lines after that. */
+static int
+receive_fields(core_state *st, PyObject *channel, const pyr_head *head,
+               const room *before, const char *text)
+{
+    return take_fields(st, channel, head, before, text) < 0 ? -1 : end_head(st, channel);
+}
+
+/* The class that makes the request, if making one runs no code of a program's (a new
+ * reference); NULL without an exception: its line is Twisted's own. */
+static PyObject *
+plain_factory(core_state *st, PyObject *channel)
+{
+    PyObject *factory = PyObject_GetAttr(channel, st->names.requestFactory);
+    if (factory != NULL && !pyr_request_is_plain(st, factory)) {
+        Py_CLEAR(factory);
+    }
+    return factory;
+}
+
+/* Is a plain head there, within the limits?  1, 0, or -1 with an exception. */
+static int
+find_head(core_state *st, PyObject *channel, const pyr_lines *lines, room *before,
+          PyObject **factory, pyr_head *head)
+{
+    int plain = parses_plainly(st, channel);
+    if (plain > 0) {
+        plain = read_room(st, channel, before);
+    }
+    bool first = before->first_line != 0;
+    if (plain > 0) {
+        plain = is_at_rest(st, channel, first);
+    }
+    if (plain > 0 && first) {
+        *factory = plain_factory(st, channel);
+        plain = *factory != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
+    }
+    if (plain <= 0) {
+        return plain;
+    }
+    Py_ssize_t size;
+    const char *data = lines->peek(lines->buffer, &size);
+    return pyr_head_parse(head, data, size, first) &&
+           before->size + head->text <= before->most_size &&
+           before->count + head->count <= before->most_count;
+}
+
+bool
+pyr_take_head(core_state *st, PyObject *channel, const pyr_lines *lines,
+              PyObject **result)
+{
+    pyr_head head;
+    room before = {0};
+    PyObject *factory = NULL;
+    int found = find_head(st, channel, lines, &before, &factory, &head);
+    if (found > 0) {
+        PyObject *text = lines->cut(lines->buffer, head.size);
+        if (text == NULL) {
+            found = -1;
+        } else if (factory == NULL) {
+            found = receive_fields(st, channel, &head, &before, PyBytes_AS_STRING(text));
+        } else {
+            found = receive_request(st, channel, factory, &head, &before,
+                                    PyBytes_AS_STRING(text));
+        }
+        Py_XDECREF(text);
+        *result = pyr_web_none(found);
+        found = 1;
+    } else {
+        *result = NULL;
+    }
+    Py_XDECREF(factory);
+    return found != 0;
+}
