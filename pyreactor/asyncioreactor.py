@@ -13,6 +13,7 @@ import os
 import weakref
 from asyncio import AbstractEventLoop, BaseEventLoop
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
