@@ -53,6 +53,9 @@ PYREACTOR_EXAMPLES=10000 PYREACTOR_FRAMING_EXAMPLES=12500 PYREACTOR_TEST_EXAMPLE
     tests/*/test_differential.py tests/framing/test_banana.py tests/tls/test_records.py \
     tests/system/test_reactor_programs.py
 
+say "searches for failures, a bounded share of each"
+.ci/trust.sh smoke
+
 for version in $FETCHED; do
     if [[ $version != "$main" && -x .venvs/$version/bin/python ]]; then
         say "Twisted's own suite on CPython $version"
@@ -63,6 +66,3 @@ done
 
 say "Twisted's own suite, with each part switched off, by trial -j2, on asyncio and on uvloop"
 PYREACTOR_CONFORMANCE_SETUPS=other .venv/bin/python -m pytest -p no:cacheprovider tests/conformance
-
-say "searches for failures, a bounded share of each"
-.ci/trust.sh smoke
