@@ -16,9 +16,12 @@ struct core_state;
     X(Headers, "Headers")                                         \
     X(MAX_LENGTH, "MAX_LENGTH")                                   \
     X(NOT_DONE_YET, "NOT_DONE_YET")                               \
+    X(NO_BODY_CODES, "NO_BODY_CODES")                             \
     X(SIZE_LIMIT, "SIZE_LIMIT")                                   \
     X(TLS, "TLS")                                                 \
     X(Uninitialized, "Uninitialized")                             \
+    X(_ChunkedTransferDecoder, "_ChunkedTransferDecoder")         \
+    X(_IdentityTransferDecoder, "_IdentityTransferDecoder")       \
     X(_aborted, "_aborted")                                       \
     X(_adapterCache, "_adapterCache")                             \
     X(_alpn_select_helper, "_alpn_select_helper")                 \
@@ -46,6 +49,7 @@ struct core_state;
     X(_handshakeDone, "_handshakeDone")                           \
     X(_inFakeHead, "_inFakeHead")                                 \
     X(_into_ssl, "_into_ssl")                                     \
+    X(_istoken, "_istoken")                                       \
     X(_keptHost, "_keptHost")                                     \
     X(_keptPeer, "_keptPeer")                                     \
     X(_kind, "_kind")                                             \
@@ -54,6 +58,7 @@ struct core_state;
     X(_lostTLSConnection, "_lostTLSConnection")                   \
     X(_makeLogstr, "_makeLogstr")                                 \
     X(_maybePauseProducer, "_maybePauseProducer")                 \
+    X(_nameEncoder, "_nameEncoder")                               \
     X(_negativeObserver, "_negativeObserver")                     \
     X(_negotiatedProtocol, "_negotiatedProtocol")                 \
     X(_networkProducer, "_networkProducer")                       \
@@ -62,6 +67,7 @@ struct core_state;
     X(_ocsp_helper, "_ocsp_helper")                               \
     X(_optimisticEagerReadSize, "_optimisticEagerReadSize")       \
     X(_parsePOSTFormSubmission, "_parsePOSTFormSubmission")       \
+    X(_parseRequestLine, "_parseRequestLine")                     \
     X(_path, "_path")                                             \
     X(_postLoseConnection, "_postLoseConnection")                 \
     X(_problems, "_problems")                                     \
@@ -300,6 +306,7 @@ struct core_state;
     X(smallestInt, "_smallestInt")                                \
     X(smallestLongInt, "_smallestLongInt")                        \
     X(source, "source")                                           \
+    X(split, "split")                                             \
     X(stackDepth, "stackDepth")                                   \
     X(startReading, "startReading")                               \
     X(startWriting, "startWriting")                               \

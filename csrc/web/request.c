@@ -31,7 +31,9 @@ runs_code(core_state *st, PyTypeObject *type)
            !Py_IS_TYPE((PyObject *)type, &PyType_Type) ||
            /* What Twisted's __init__ calls by name, of other classes. */
            !pyr_class_has(st, st->web->Request, st->names.dunder_init,
-                          st->web->Request___init__);
+                          st->web->Request___init__) ||
+           !pyr_class_has(st, st->web->Componentized, st->names.dunder_init,
+                          st->web->Componentized___init__);
 }
 
 /* Does it want to be made without `queued`? */

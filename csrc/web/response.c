@@ -252,9 +252,15 @@ read_state(core_state *st, PyObject *self, answer_state *state)
                : is_int && overflow == 0;
 }
 
-static bool
+/* Has it one, while the module's codes without one are Twisted's?  -1 with an exception
+ */
+static int
 has_body(core_state *st, const answer_state *state)
 {
+    PyObject *codes = PyDict_GetItemWithError(st->web->http, st->names.NO_BODY_CODES);
+    if (codes != st->web->noBodyCodes) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
     return state->code != 204 && state->code != 304 &&
            !pyr_web_equals(state->method, st->web->head_method);
 }

@@ -17,6 +17,7 @@ const pyr_given pyr_web_objects[] = {
     PYR_GIVEN_AS(pyr_web_state, HTTPChannel, &PyType_Type),
     PYR_GIVEN_AS(pyr_web_state, LineReceiver, &PyType_Type),
     PYR_GIVEN_AS(pyr_web_state, Request, &PyType_Type),
+    PYR_GIVEN_AS(pyr_web_state, Componentized, &PyType_Type),
     PYR_GIVEN_AS(pyr_web_state, http, &PyDict_Type),
 #define X(name) PYR_MADE(pyr_web_state, name),
     PYR_WEB_SERVER_GIVEN(X)

@@ -34,6 +34,7 @@
     X(Server_getPeer)                          \
     X(Server_getHost)                          \
     X(Request___init__)                        \
+    X(Componentized___init__)                  \
     X(datetimeToString)                        \
     X(toChunk)                                 \
     X(getContentFile)                          \
@@ -51,9 +52,13 @@
     X(BytesIO) /* of io */                                                 \
     X(BufferedReader)                                                      \
     X(FileIO)                                                              \
-    X(identityDecoder) /* twisted.web.http._IdentityTransferDecoder */     \
-    X(chunkedDecoder)  /* twisted.web.http._ChunkedTransferDecoder */      \
-    X(readForm)        /* of pyreactor/_web/forms.py */
+    X(identityDecoder)  /* twisted.web.http._IdentityTransferDecoder */    \
+    X(chunkedDecoder)   /* twisted.web.http._ChunkedTransferDecoder */     \
+    X(parseRequestLine) /* twisted.web.http._parseRequestLine */           \
+    X(isToken)          /* twisted.web.http._istoken */                    \
+    X(nameEncoder)      /* twisted.web.http._nameEncoder */                \
+    X(noBodyCodes)      /* twisted.web.http.NO_BODY_CODES */               \
+    X(readForm)         /* of pyreactor/_web/forms.py */
 
 /* What configure_web_server must be given, once twisted.web.server is imported. */
 #define PYR_WEB_SERVER_GIVEN(X)                                        \
@@ -129,7 +134,7 @@ typedef struct pyr_web_state {
     PYR_WEB_INTS(X)
 #undef X
     /* Twisted's classes. */
-    PyTypeObject *Headers, *HTTPChannel, *LineReceiver, *Request;
+    PyTypeObject *Headers, *HTTPChannel, *LineReceiver, *Request, *Componentized;
     PyObject *http, *server; /* the dicts of these modules of twisted.web's; or NULL */
     PyObject *no_args;       /* an empty tuple */
     PyObject *date; /* bytes: what is said in the second `date_second`; or NULL */

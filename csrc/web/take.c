@@ -55,6 +55,40 @@ parses_plainly(core_state *st, PyObject *channel)
     return own < 0 ? -1 : own == 0;
 }
 
+/* Does the module twisted.web.http have this under the name?  -1 with an exception */
+static int
+module_has(core_state *st, PyObject *name, PyObject *expected)
+{
+    PyObject *found = PyDict_GetItemWithError(st->web->http, name);
+    return found == expected ? 1 : PyErr_Occurred() ? -1 : 0;
+}
+
+/* Has it all that Twisted's methods would call for this head, as Twisted made it?  A
+ * program may have put its own there, against an attack say. */
+static int
+module_is_plain(core_state *st, const pyr_head *head)
+{
+    const struct {
+        PyObject *name, *expected;
+    } all[] = {
+        {st->names._parseRequestLine, st->web->parseRequestLine},
+        {st->names._istoken, st->web->isToken},
+        {st->names._nameEncoder, st->web->nameEncoder},
+    };
+    int plain = 1;
+    for (size_t i = 0; plain > 0 && i < sizeof(all) / sizeof(all[0]); i++) {
+        plain = module_has(st, all[i].name, all[i].expected);
+    }
+    if (plain <= 0 || head->body == PYR_BODY_NONE) {
+        return plain;
+    }
+    return head->body == PYR_BODY_CHUNKED
+               ? module_has(st, st->names._ChunkedTransferDecoder,
+                            st->web->chunkedDecoder)
+               : module_has(st, st->names._IdentityTransferDecoder,
+                            st->web->identityDecoder);
+}
+
 /* An attribute that is an int of moderate size, into *value; 0: it is none, -1: error */
 static int
 small_int(PyObject *object, PyObject *name, long *value)
@@ -379,8 +413,10 @@ find_head(core_state *st, PyObject *channel, const pyr_lines *lines, room *befor
     Py_ssize_t size;
     const char *data = lines->peek(lines->buffer, &size);
     return pyr_head_parse(head, data, size, first) &&
-           before->size + head->text <= before->most_size &&
-           before->count + head->count <= before->most_count;
+                   before->size + head->text <= before->most_size &&
+                   before->count + head->count <= before->most_count
+               ? module_is_plain(st, head)
+               : 0;
 }
 
 bool

@@ -42,6 +42,7 @@ _FUNCTIONS = {
         "HTTPChannel.write": "HTTPChannel_write",
         "Request.write": "Request_write",
     },
+    "twisted.python.components": {"Componentized.__init__": "Componentized___init__"},
     "twisted.internet.tcp": {
         "Server.getPeer": "Server_getPeer",
         "Server.getHost": "Server_getHost",
@@ -92,7 +93,7 @@ def _configure_http(http: Any) -> None:
     for module in (_abnf, http_headers, tcp, components, http):
         _examine(module.__name__)
     given: dict[str, Any] = {}
-    for name in ("twisted.web.http_headers", "twisted.internet.tcp", "twisted.web.http"):
+    for name in _FUNCTIONS.keys() - {"twisted.web.server"}:
         given.update(_functions(name))
     _core.configure_web(
         **given,
@@ -107,11 +108,16 @@ def _configure_http(http: Any) -> None:
         FileIO=io.FileIO,
         identityDecoder=http._IdentityTransferDecoder,
         chunkedDecoder=http._ChunkedTransferDecoder,
+        parseRequestLine=http._parseRequestLine,
+        isToken=http._istoken,
+        nameEncoder=http_headers._nameEncoder,
+        noBodyCodes=http.NO_BODY_CODES,
         readForm=Forms(http).read,
         Headers=http_headers.Headers,
         HTTPChannel=http.HTTPChannel,
         LineReceiver=basic.LineReceiver,
         Request=http.Request,
+        Componentized=components.Componentized,
         http=vars(http),
     )
 

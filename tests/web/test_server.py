@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from twisted.internet import address, task
 from twisted.internet.testing import StringTransport
+from twisted.python import components
 from twisted.web import http, http_headers, resource, server
 
 from pyreactor import _core
@@ -309,3 +310,76 @@ def test_an_error_keeps_nothing_alive() -> None:
         assert seen[0]() is None
     finally:
         gc.enable()
+
+
+POST = b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
+CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "request_"),
+    [
+        ("_parseRequestLine", GET),
+        ("_istoken", GET),
+        ("_IdentityTransferDecoder", POST),
+        ("_ChunkedTransferDecoder", CHUNKED),
+    ],
+)
+def test_what_a_program_put_into_the_module_judges_heads(
+    name: str, request_: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = Connection()
+    assert b"page" in connection.get(request_)
+    twisteds = getattr(http, name)
+    calls = []
+
+    def own(*args: Any) -> Any:
+        calls.append(args)
+        return twisteds(*args)
+
+    monkeypatch.setattr(http, name, own)
+    assert b"page" in connection.get(request_)
+    assert calls
+    monkeypatch.undo()
+    calls.clear()
+    assert b"page" in connection.get(request_)
+    assert calls == []
+
+
+def test_an_encoder_of_the_programs_names_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Encoder:
+        def encode(self, name: Any) -> Any:
+            return b"X-Own" if name == b"x-one" else http_headers._nameEncoder.encode(name)
+
+    monkeypatch.setattr(http, "_nameEncoder", Encoder())
+    connection = Connection()
+    connection.get()
+    assert connection.page.requests[0].requestHeaders.getRawHeaders("X-Own") == ["1"]
+
+
+def test_codes_without_a_body_are_the_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reset(resource.Resource):
+        isLeaf = True
+
+        def render_GET(self, request: Any) -> bytes:
+            request.setResponseCode(205)
+            return b"body"
+
+    assert Connection(Reset()).get().endswith(b"body")
+    monkeypatch.setattr(http, "NO_BODY_CODES", (204, 205, 304))
+    assert Connection(Reset()).get().endswith(b"\r\n\r\n")
+
+
+def test_a_replaced_base_of_requests_is_initialized(monkeypatch: pytest.MonkeyPatch) -> None:
+    twisteds = components.Componentized.__init__
+    calls = []
+
+    def own(self: Any) -> None:
+        calls.append(self)
+        twisteds(self)
+
+    connection = Connection()
+    connection.get()
+    monkeypatch.setattr(components.Componentized, "__init__", own)
+    connection.get()
+    assert calls == connection.page.requests[1:]
