@@ -252,8 +252,7 @@ read_state(core_state *st, PyObject *self, answer_state *state)
                : is_int && overflow == 0;
 }
 
-/* Has it one, while the module's codes without one are Twisted's?  -1 with an exception
- */
+/* 1: it has one, 0: none, or which codes have none is a program's to say, -1: error */
 static int
 has_body(core_state *st, const answer_state *state)
 {

@@ -63,8 +63,8 @@ module_has(core_state *st, PyObject *name, PyObject *expected)
     return found == expected ? 1 : PyErr_Occurred() ? -1 : 0;
 }
 
-/* Has it all that Twisted's methods would call for this head, as Twisted made it?  A
- * program may have put its own there, against an attack say. */
+/* Does it have what Twisted's methods call for this head as Twisted made it?  A program
+ * may have put its own there, to refuse more than Twisted does.  -1 with an exception */
 static int
 module_is_plain(core_state *st, const pyr_head *head)
 {
@@ -158,12 +158,69 @@ begin_request(core_state *st, PyObject *channel, PyObject *factory)
     PyObject *request =
         queued == NULL ? NULL
                        : pyr_request_new(st, (PyTypeObject *)factory, channel, queued);
-    int status =
-        request == NULL ? -1 : pyr_call_dropping(requests, st->names.append, request);
+    if (request != NULL) { /* getPeer and getHost may have changed the channel */
+        Py_SETREF(requests, PyObject_GetAttr(channel, st->names.requests));
+    }
+    int status = request == NULL || requests == NULL
+                     ? -1
+                     : pyr_call_dropping(requests, st->names.append, request);
     Py_XDECREF(requests);
     Py_XDECREF(queued);
     Py_XDECREF(request);
     return status;
+}
+
+/* Would LineReceiver go on to the next line?  A program's getPeer or getHost, called
+ * while the request was made, may have closed or paused the connection.  -1: error */
+static int
+goes_on(core_state *st, PyObject *channel)
+{
+    int lines = pyr_attribute_true(channel, st->names.line_mode);
+    int stops = lines > 0 ? pyr_attribute_true(channel, st->names.paused) : 1;
+    if (lines < 0 || stops != 0) {
+        return lines < 0 || stops < 0 ? -1 : 0;
+    }
+    PyObject *transport = PyObject_GetAttr(channel, st->names.transport);
+    int there = transport == NULL ? -1 : pyr_truth(transport);
+    stops = there > 0 ? pyr_attribute_true(transport, st->names.disconnecting) : there;
+    Py_XDECREF(transport);
+    return stops < 0 ? -1 : !stops;
+}
+
+/* The lines after the request's are the buffer's again, before what came meanwhile. */
+static int
+put_back(core_state *st, PyObject *channel, const pyr_head *head, const char *text)
+{
+    Py_ssize_t line = head->path + head->path_size + 11; /* " HTTP/1.1\r\n" */
+    PyObject *rest = PyBytes_FromStringAndSize(text + line, head->size - line);
+    PyObject *later = rest == NULL ? NULL : PyObject_GetAttr(channel, st->names.buffer);
+    PyObject *all = later == NULL ? NULL : PyNumber_Add(rest, later);
+    Py_XDECREF(rest);
+    Py_XDECREF(later);
+    return pyr_web_set_new(channel, st->names.buffer, all);
+}
+
+/* Only the request line was received. */
+static int
+stop_after_line(core_state *st, PyObject *channel, const pyr_head *head,
+                const room *before, const char *text)
+{
+    return put_back(st, channel, head, text) < 0
+               ? -1
+               : set_int(channel, st->names._receivedHeaderSize,
+                         before->size + head->path + head->path_size + 9);
+}
+
+/* The same with the exception that is set, which remains. */
+static void
+stop_in_line(core_state *st, PyObject *channel, const pyr_head *head, const room *before,
+             const char *text)
+{
+    PyObject *error = PyErr_GetRaisedException();
+    if (stop_after_line(st, channel, head, before, text) < 0) {
+        PyErr_Clear();
+    }
+    PyErr_SetRaisedException(error);
 }
 
 /* Method, target and version of the request line; -1 with an exception, and none of them.
@@ -356,9 +413,17 @@ receive_request(core_state *st, PyObject *channel, PyObject *factory,
         return -1;
     }
     int status = begin_request(st, channel, factory);
-    if (status == 0 && unobserved) {
+    if (status < 0) {
+        stop_in_line(st, channel, head, before, text);
+    }
+    int more = status < 0 ? -1 : goes_on(st, channel);
+    if (more <= 0) {
+        status = more < 0 || note_line(st, channel, line) < 0
+                     ? -1
+                     : stop_after_line(st, channel, head, before, text);
+    } else if (unobserved) {
         status = receive_whole(st, channel, head, text, line);
-    } else if (status == 0) {
+    } else {
         status = note_line(st, channel, line) < 0 ||
                          take_fields(st, channel, head, before, text) < 0
                      ? -1

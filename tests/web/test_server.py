@@ -17,7 +17,7 @@ from twisted.web import http, http_headers, resource, server
 
 from pyreactor import _core
 from pyreactor._web import setup
-from tests.web.sides import places
+from tests.web.sides import places, stock
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: here\r\nx-one: 1\r\nX-One: 2\r\n\r\n"
 
@@ -383,3 +383,54 @@ def test_a_replaced_base_of_requests_is_initialized(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(components.Componentized, "__init__", own)
     connection.get()
     assert calls == connection.page.requests[1:]
+
+
+def _closed(channel: Any) -> None:
+    channel.transport.loseConnection()
+
+
+def _paused(channel: Any) -> None:
+    channel.paused = True
+
+
+def _failed(channel: Any) -> None:
+    raise KeyError("getHost")
+
+
+def _another_queue(channel: Any) -> None:
+    channel.requests = list(channel.requests)
+
+
+def _asked(during: Callable[[Any], None], by_transport: bool) -> Any:
+    """What a connection is like once `during` has run while its request was made."""
+    connection = Connection()
+    connection.start(connection.wire)
+
+    def own() -> Any:
+        during(connection.channel)
+        return address.IPv4Address("TCP", "10.0.0.2", 2)
+
+    target: Any = connection.wire if by_transport else connection.channel
+    target.getHost = own
+    raised = ""
+    try:
+        connection.receive(GET + b"GET /2")
+    except KeyError as error:
+        raised = str(error)
+    channel = connection.channel
+    state = {
+        name: getattr(channel, name, None)
+        for name in ("_command", "_path", "_version", "_buffer", "_receivedHeaderSize")
+    }
+    state["first"] = channel._HTTPChannel__first_line
+    return raised, state, len(channel.requests), len(connection.page.requests)
+
+
+@pytest.mark.parametrize("by_transport", [False, True])
+@pytest.mark.parametrize("during", [_closed, _paused, _failed, _another_queue])
+def test_what_happens_while_a_request_is_made(
+    during: Callable[[Any], None], by_transport: bool
+) -> None:
+    with stock():
+        expected = _asked(during, by_transport)
+    assert _asked(during, by_transport) == expected
