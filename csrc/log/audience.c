@@ -229,11 +229,12 @@ look_at_history(core_state *st, pyr_audience *self, PyObject *history)
 }
 
 /* One that tells the standard library's logging who logs: by default it looks no further
- * than to the publisher. */
+ * than to what calls it, which is a function of Twisted's that is left out here if no
+ * other observer does. */
 static pyr_audience_kind
-look_at_bridge(core_state *st, PyObject *bridge)
+look_at_bridge(core_state *st, const pyr_audience *self, PyObject *bridge)
 {
-    if (!Py_IS_TYPE(bridge, st->log->STDLibLogObserver)) {
+    if (self->depth == 1 || !Py_IS_TYPE(bridge, st->log->STDLibLogObserver)) {
         return PYR_AUDIENCE_LOOKS;
     }
     PyObject *depth = plain_value(bridge, st->names.stackDepth, &PyLong_Type);
@@ -256,7 +257,7 @@ look_at_kind(core_state *st, pyr_audience *self, PyObject *observer)
         return look_at_history(st, self, observer);
     }
     if (PyObject_TypeCheck(observer, st->log->STDLibLogObserver)) {
-        return look_at_bridge(st, observer);
+        return look_at_bridge(st, self, observer);
     }
     return PYR_AUDIENCE_HEARS;
 }

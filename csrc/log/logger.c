@@ -108,9 +108,9 @@ emit_to(core_state *st, const log_call *call, PyObject *observer, PyObject *cloc
         return NULL;
     }
     pyr_audience audience = {.rank = pyr_audience_rank(st, call->level), .space = space};
-    pyr_audience_kind kind = PYR_AUDIENCE_HEARS;
-    if (clock == st->log->time) { /* another may want to be called */
-        kind = pyr_audience_look(st, &audience, observer);
+    pyr_audience_kind kind = pyr_audience_look(st, &audience, observer);
+    if (kind == PYR_AUDIENCE_NONE && clock != st->log->time) {
+        kind = PYR_AUDIENCE_HEARS; /* a program's clock may want to be called */
     }
     PyObject *result = give_to(st, call, observer, &audience, kind, clock);
     pyr_audience_clear(&audience);

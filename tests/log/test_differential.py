@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -21,8 +22,10 @@ from twisted.logger import (
     LogLevelFilterPredicate,
     LogPublisher,
     PredicateResult,
+    STDLibLogObserver,
     textFileLogObserver,
 )
+from twisted.logger import _logger
 from twisted.logger._observer import bitbucketLogObserver
 from twisted.python import context, log
 from twisted.python.failure import Failure
@@ -354,3 +357,39 @@ def test_observers_are_called_in_their_order(count: int) -> None:
         else:
             Logger("a", observer=publisher).info("text")
         assert seen == [*map(str, range(count)), "first", "late"]
+
+
+def callers(depth: int, wrap: Callable[[Any], Any], patched: bool) -> list[tuple[str, str]]:
+    """Who logged, as the standard library's logging is told: files, functions."""
+    seen: list[tuple[str, str]] = []
+    own = logging.Handler()
+    own.emit = lambda record: seen.append(  # type: ignore[method-assign]
+        (record.filename, record.funcName or "")
+    )
+    logger = logging.getLogger("pyreactor.test")
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(own)
+    observer = wrap(STDLibLogObserver("pyreactor.test", depth))
+    with pytest.MonkeyPatch.context() as patch:
+        if patched:
+            patch.setattr(_logger, "time", lambda: 1.0)
+        Logger("a", observer=observer).emit(LogLevel.info, "text")
+        legacy: Any = log.LogPublisher(observerPublisher=observer, publishPublisher=observer)
+        legacy.msg("the first makes the lock")
+        legacy.msg("the second has it")
+    logger.removeHandler(own)
+    return seen
+
+
+@pytest.mark.parametrize("patched", [False, True])
+@pytest.mark.parametrize("depth", [4, 5, 6])
+@pytest.mark.parametrize("wrap", [lambda observer: observer, LogPublisher])
+def test_logging_is_told_of_the_same_callers(
+    wrap: Callable[[Any], Any], depth: int, patched: bool
+) -> None:
+    """Also if the bridge is a logger's own observer, or the clock is a program's."""
+    with own_code():
+        stock = callers(depth, wrap, patched)
+    assert callers(depth, wrap, patched) == stock
+    assert len(stock) == 3
