@@ -10,6 +10,7 @@ gives our loop a turn when it is readable or a timed call is due.
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from asyncio import AbstractEventLoop, BaseEventLoop
 from collections import deque
@@ -45,6 +46,21 @@ def _readyOf(eventloop: AbstractEventLoop) -> Any:
     run = getattr(type(eventloop), "_run_once", None)
     own = run is getattr(BaseEventLoop, "_run_once", None)
     return ready if own and type(ready) is deque else None
+
+
+def _runsOf(eventloop: AbstractEventLoop) -> Any:
+    """
+    What the class of an event loop has as ``run_forever`` as long as that cannot be run inside a
+    callback of its own.
+
+    :return: a function; or None, of classes that are neither the standard library's, whatever
+        nest_asyncio makes of them later, nor uvloop's.
+    """
+    runs = getattr(type(eventloop), "run_forever", None)
+    known = [BaseEventLoop.run_forever]
+    if "uvloop" in sys.modules:
+        known.append(sys.modules["uvloop"].Loop.run_forever)
+    return runs if runs in known else None
 
 
 class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
@@ -92,11 +108,12 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
 
     def _enter(self) -> None:
         """Have asyncio watch our kernel queue, which may be another one than before."""
-        descriptor = self._loop.enter(_readyOf(self._asyncioEventloop))
+        host = self._asyncioEventloop
+        descriptor = self._loop.enter(_readyOf(host), type(host), _runsOf(host))
         before, self._descriptor = self._descriptor, descriptor
         if before is not None:
-            self._asyncioEventloop.remove_reader(before)
-        self._asyncioEventloop.add_reader(descriptor, self._ready)
+            host.remove_reader(before)
+        host.add_reader(descriptor, self._ready)
 
     def _ready(self) -> None:
         delay = self._loop.turn(True)

@@ -285,6 +285,7 @@ struct core_state;
     X(reset, "reset")                                             \
     X(resetTimeout, "resetTimeout")                               \
     X(resetter, "resetter")                                       \
+    X(run_forever, "run_forever")                                 \
     X(resource, "resource")                                       \
     X(respondToBadRequest, "_respondToBadRequestAndDisconnect")   \
     X(responseHeaders, "responseHeaders")                         \

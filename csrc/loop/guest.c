@@ -19,8 +19,22 @@ has_more(Loop *self)
            pyr_flush_is_due(&self->flush) || !self->guest.engine_told;
 }
 
+/* May the host run inside a turn, as nest_asyncio lets the class do?  Then what comes
+ * during the turn has to lead to another one, too. */
+static bool
+may_nest(Loop *self)
+{
+    PyObject *runs =
+        self->guest.host == NULL
+            ? NULL
+            : PyObject_GetAttr(self->guest.host, self->st->names.run_forever);
+    PyErr_Clear();
+    Py_XDECREF(runs);
+    return runs == NULL || runs != self->guest.runs; /* compared only */
+}
+
 int
-pyr_guest_enter(Loop *self, PyObject *ready)
+pyr_guest_enter(Loop *self, PyObject *ready, PyObject *host, PyObject *runs)
 {
     if (pyr_whole_make(self) < 0) {
         return -1;
@@ -31,6 +45,8 @@ pyr_guest_enter(Loop *self, PyObject *ready)
         self->timers.captures = self->threadcalls.as_timed = true;
         self->guest.alarm = INFINITY;
         self->guest.ready = ready == Py_None ? NULL : Py_NewRef(ready);
+        self->guest.host = Py_XNewRef(host);
+        self->guest.runs = Py_XNewRef(runs);
         if (has_more(self) || self->timers.heap.count > 0) {
             pyr_wake_up(&self->wake);
         }
@@ -159,7 +175,8 @@ pyr_guest_turn(Loop *self, bool is_ready)
     double seconds = 0.0;
     PyObject *delay = NULL;
     pyr_statistics_wakes(&self->statistics);
-    self->wake.away = self->wake.sent = false;
+    self->wake.away = may_nest(self);
+    self->wake.sent = false;
     self->collected |= is_ready;
     int status = self->overridden ? take_round_by_methods(self, &delay)
                                   : take_rounds(self, &seconds);

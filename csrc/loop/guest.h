@@ -13,8 +13,10 @@
 
 /* Become a guest, or go on as one with the engine that there is now: the number of the
  * descriptor that the host is to watch.  `ready` is a sequence that is empty where the
- * host has nothing to call, or None.  -1: an exception is set. */
-int pyr_guest_enter(Loop *loop, PyObject *ready);
+ * host has nothing to call, or None.  `host` is its class and `runs` what that has as
+ * run_forever() as long as a callback cannot run the host once more; or both are NULL.
+ * -1: an exception is set. */
+int pyr_guest_enter(Loop *loop, PyObject *ready, PyObject *host, PyObject *runs);
 
 /* Take a turn; `is_ready`: because the descriptor is readable.  New reference: None if
  * the host has nothing to change, or in how many seconds (float) its alarm is to ring, or

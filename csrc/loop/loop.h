@@ -52,6 +52,8 @@ typedef struct Loop {
         bool engine_told; /* the host has been told of the engine that there is */
         double alarm;     /* when the host's alarm rings, by the reactor's clock */
         PyObject *ready;  /* what the host has to call, if it tells; or NULL */
+        PyObject *host;   /* its class; or NULL, then it may run inside a turn */
+        PyObject *runs;   /* `run_forever` of classes that never do that */
     } guest;
 
     pyr_clock clock;

@@ -277,17 +277,24 @@ loop_forked(Loop *self, PyObject *Py_UNUSED(ignored))
 
 PyDoc_STRVAR(
     enter_doc,
-    "enter($self, ready, /)\n--\n\n"
+    "enter($self, ready, host=None, runs=None, /)\n--\n\n"
     "Become the guest of another event loop, or tell it of a new engine.\n\n"
     "ready: a deque that is empty where that loop has nothing to call at once, or\n"
-    "None if it does not tell.  Returns the descriptor (int) that it is to watch\n"
+    "None if it does not tell.  host: the class of that loop, and runs: what it has\n"
+    "as run_forever as long as no callback can run the loop once more; or None of\n"
+    "both, if one can.  Returns the descriptor (int) that it is to watch\n"
     "for readability: turn(True) is to be called then.  Raises OSError if there\n"
     "is none.");
 
 static PyObject *
-loop_enter(Loop *self, PyObject *ready)
+loop_enter(Loop *self, PyObject *args)
 {
-    int fd = pyr_guest_enter(self, ready);
+    PyObject *ready, *host = Py_None, *runs = Py_None;
+    if (!PyArg_UnpackTuple(args, "enter", 1, 3, &ready, &host, &runs)) {
+        return NULL;
+    }
+    bool known = host != Py_None && runs != Py_None;
+    int fd = pyr_guest_enter(self, ready, known ? host : NULL, known ? runs : NULL);
     return fd < 0 ? NULL : PyLong_FromLong(fd);
 }
 
@@ -394,7 +401,7 @@ static PyMethodDef loop_methods[] = {
     {"writers", (PyCFunction)loop_writers, METH_NOARGS, writers_doc},
     {"changed", (PyCFunction)loop_changed, METH_NOARGS, changed_doc},
     {"forked", (PyCFunction)loop_forked, METH_NOARGS, forked_doc},
-    {"enter", (PyCFunction)loop_enter, METH_O, enter_doc},
+    {"enter", (PyCFunction)loop_enter, METH_VARARGS, enter_doc},
     {"turn", (PyCFunction)loop_turn, METH_O, turn_doc},
     {"ring", (PyCFunction)loop_ring, METH_NOARGS, ring_doc},
     {NULL},
@@ -445,6 +452,8 @@ loop_traverse(Loop *self, visitproc visit, void *arg)
     Py_VISIT(self->pending_exc);
     Py_VISIT(self->clock.builtin);
     Py_VISIT(self->guest.ready);
+    Py_VISIT(self->guest.host);
+    Py_VISIT(self->guest.runs);
     int result = pyr_watchdog_traverse(&self->watchdog, visit, arg);
     if (result == 0) {
         result = pyr_statistics_traverse(&self->statistics, visit, arg);
@@ -480,6 +489,8 @@ loop_clear(Loop *self)
     Py_CLEAR(self->pending_exc);
     Py_CLEAR(self->clock.builtin);
     Py_CLEAR(self->guest.ready);
+    Py_CLEAR(self->guest.host);
+    Py_CLEAR(self->guest.runs);
     return 0;
 }
 

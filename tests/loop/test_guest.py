@@ -426,3 +426,48 @@ def test_debug_mode() -> None:
     run(reactor)
     assert client.received == b"abc"
     loop.close()
+
+
+def run_nested(self: Any) -> None:
+    """``run_forever`` of an event loop that may run inside a callback of its own."""
+    self.ended = False
+    while not self.ended:
+        self._run_once()
+    self.ended = False
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_an_event_loop_that_runs_inside_a_turn_gives_turns(late: bool) -> None:
+    """As nest_asyncio has it: of a class that has it from the beginning, or from some time on."""
+
+    class Nested(asyncio.SelectorEventLoop):
+        ended = False
+
+        def stop(self) -> None:
+            self.ended = True
+
+    run_as_ever = asyncio.SelectorEventLoop.run_forever
+    Nested.run_forever = run_as_ever if late else run_nested  # type: ignore[method-assign]
+    loop = Nested()
+    reactor = AsyncioReactor(loop)
+    Nested.run_forever = run_nested  # type: ignore[method-assign]
+    seen: list[str] = []
+
+    def inside() -> None:
+        loop.call_later(30, loop.stop)
+        reactor.callLater(0.01, lambda: (seen.append("timed"), loop.stop()))
+        loop.run_forever()
+        wake = (reactor.callFromThread, lambda: (seen.append("from a thread"), loop.stop()))
+        threading.Timer(0.01, *wake[:1], wake[1:]).start()
+        loop.run_forever()
+        reactor.callLater(0, lambda: (seen.append("at once"), loop.stop()))
+        loop.run_forever()
+        seen.append("inside")
+        reactor.callLater(0, loop.stop)
+
+    began = loop.time()
+    reactor.callLater(0, inside)
+    loop.run_forever()
+    assert seen == ["timed", "from a thread", "at once", "inside"]
+    assert loop.time() - began < 25  # nothing has waited for the event loop's end
+    loop.close()
