@@ -38,10 +38,46 @@ add_piece(core_state *st, PyObject *pieces, const char *from, const char *to)
     return status;
 }
 
+/* list(map(unquote, pieces)), a new list, which is done in place */
+static PyObject *
+unquote_all(core_state *st, PyObject *pieces)
+{
+    PyObject *list = pieces == NULL ? NULL : PySequence_List(pieces);
+    int status = list == NULL ? -1 : 0;
+    for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(list); i++) {
+        PyObject *piece = Py_NewRef(PyList_GET_ITEM(list, i));
+        PyObject *plain = unquoted(st, piece);
+        Py_DECREF(piece);
+        status = plain == NULL ? -1 : PyList_SetItem(list, i, plain);
+    }
+    if (status < 0) {
+        Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* The same as split_path, for what is no bytes. */
+static PyObject *
+split_other(core_state *st, PyObject *path)
+{
+    PyObject *from = PySlice_New(st->web->one, NULL, NULL);
+    PyObject *rest = from == NULL ? NULL : PyObject_GetItem(path, from);
+    PyObject *pieces =
+        rest == NULL ? NULL : pyr_call_named(rest, st->names.split, st->web->slash);
+    PyObject *result = unquote_all(st, pieces);
+    Py_XDECREF(from);
+    Py_XDECREF(rest);
+    Py_XDECREF(pieces);
+    return result;
+}
+
 /* list(map(unquote, path[1:].split(b"/"))) */
 static PyObject *
 split_path(core_state *st, PyObject *path)
 {
+    if (!PyBytes_CheckExact(path)) {
+        return split_other(st, path);
+    }
     const char *text = PyBytes_AS_STRING(path);
     const char *end = text + PyBytes_GET_SIZE(path);
     PyObject *pieces = PyList_New(0);
@@ -295,7 +331,7 @@ set_header(core_state *st, PyObject *self, PyObject *name, PyObject *value)
 
 /* The default headers, and where the request is to go. */
 static int
-prepare(core_state *st, PyObject *self, PyObject *path)
+prepare(core_state *st, PyObject *self)
 {
     PyObject *version = PyDict_GetItemWithError(st->web->server, st->names.version);
     if (version == NULL && !PyErr_Occurred()) {
@@ -306,7 +342,23 @@ prepare(core_state *st, PyObject *self, PyObject *path)
         pyr_web_set_new(self, st->names.prepath, PyList_New(0)) < 0) {
         return -1;
     }
-    return pyr_web_set_new(self, st->names.postpath, split_path(st, path));
+    PyObject *path = PyObject_GetAttr(self, st->names.path);
+    PyObject *pieces = path == NULL ? NULL : split_path(st, path);
+    Py_XDECREF(path);
+    return pyr_web_set_new(self, st->names.postpath, pieces);
+}
+
+/* Is the path b"*", which stands for the server?  -1 with an exception */
+static int
+is_star(core_state *st, PyObject *self)
+{
+    PyObject *path = PyObject_GetAttr(self, st->names.path);
+    int result = path == NULL ? -1
+                 : PyBytes_CheckExact(path)
+                     ? pyr_web_equals(path, st->web->star)
+                     : PyObject_RichCompareBool(path, st->web->star, Py_EQ);
+    Py_XDECREF(path);
+    return result;
 }
 
 /* If the resource has an encoder for the request, it becomes the request's. */
@@ -361,23 +413,18 @@ PyObject *
 pyr_render_process(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
     PyObject *self = args[0];
-    PyObject *path = PyObject_GetAttr(self, st->names.path);
-    if (path == NULL || !PyBytes_CheckExact(path)) {
-        Py_XDECREF(path);
-        return path == NULL ? NULL : Py_NewRef(Py_NotImplemented);
-    }
     PyObject *channel = PyObject_GetAttr(self, st->names.channel);
     PyObject *site = channel == NULL ? NULL : PyObject_GetAttr(channel, st->names.site);
     Py_XDECREF(channel);
     int status = pyr_web_set_new(self, st->names.site, site);
     if (status == 0) {
-        status = prepare(st, self, path);
+        status = prepare(st, self);
     }
-    if (status == 0 && pyr_web_equals(path, st->web->star)) {
+    int star = status < 0 ? -1 : is_star(st, self);
+    if (star > 0) {
         status = pyr_call_dropping(self, st->names._handleStar, NULL);
-    } else if (status == 0 && dispatch(st, self) < 0) {
+    } else if (star == 0 && dispatch(st, self) < 0) {
         status = fail(st, self);
     }
-    Py_DECREF(path);
-    return pyr_web_none(status);
+    return pyr_web_none(star < 0 ? -1 : status);
 }

@@ -81,6 +81,7 @@
     X(get_method, "GET")                     \
     X(head_method, "HEAD")                   \
     X(post, "POST")                          \
+    X(slash, "/")                            \
     X(star, "*")                             \
     X(space, " ")                            \
     X(colon, ": ")                           \

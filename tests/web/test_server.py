@@ -434,3 +434,24 @@ def test_what_happens_while_a_request_is_made(
     with stock():
         expected = _asked(during, by_transport)
     assert _asked(during, by_transport) == expected
+
+
+@pytest.mark.parametrize("path", [b"/late/%41", "/late", bytearray(b"/late/%41"), b"*", None])
+def test_the_path_is_read_after_the_default_headers(path: Any) -> None:
+    class Request(server.Request):
+        def setHeader(self, name: Any, value: Any) -> None:
+            super().setHeader(name, value)
+            if name == b"Date":
+                self.path = path
+
+    def served() -> Any:
+        connection = Connection(requestFactory=Request)
+        try:
+            answer = connection.get()
+        except (TypeError, AttributeError) as error:
+            return type(error), str(error)
+        return _without_date(answer), [r.postpath for r in connection.page.requests]
+
+    with stock():
+        expected = served()
+    assert served() == expected
