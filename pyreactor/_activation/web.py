@@ -41,9 +41,14 @@ def status() -> tuple[bool, str]:
     for target in server:
         for name in setup.MODULES[target]:
             left.update(setup.stock(name))
-    if left:
-        return False, f"not in C: {'; '.join(left.values())}"
+    reasons = list(left.values())
+    if server:
+        reasons += setup.stock_heads(sys.modules[SERVER[0]])
+    if reasons:
+        return False, f"not in C: {'; '.join(reasons)}"
     parts = [f"the server of {' and '.join(server)} works in C"] if server else []
+    if server and not setup.offers_heads():
+        parts.append("heads of requests do not, as LineReceiver is not in C")
     if CLIENT[-1] in imported:
         parts.append("the client asks by shorter ways")
     return True, "; ".join(parts) or "names of hosts are made once"

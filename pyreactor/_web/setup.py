@@ -56,6 +56,8 @@ _FUNCTIONS = {
 _found: dict[str, dict[str, FunctionType]] = {}
 _reasons: dict[str, dict[str, str]] = {}
 _configured: set[str] = set()
+#: What Twisted's methods call for heads in ``twisted.web.http``, by name, as C was given it.
+_called: dict[str, Any] = {}
 
 
 def _examine(name: str) -> dict[str, FunctionType]:
@@ -92,6 +94,13 @@ def _configure_http(http: Any) -> None:
 
     for module in (_abnf, http_headers, tcp, components, http):
         _examine(module.__name__)
+    _called.update(
+        _parseRequestLine=http._parseRequestLine,
+        _istoken=http._istoken,
+        _nameEncoder=http_headers._nameEncoder,
+        _IdentityTransferDecoder=http._IdentityTransferDecoder,
+        _ChunkedTransferDecoder=http._ChunkedTransferDecoder,
+    )
     given: dict[str, Any] = {}
     for name in _FUNCTIONS.keys() - {"twisted.web.server"}:
         given.update(_functions(name))
@@ -106,11 +115,11 @@ def _configure_http(http: Any) -> None:
         BytesIO=io.BytesIO,
         BufferedReader=io.BufferedReader,
         FileIO=io.FileIO,
-        identityDecoder=http._IdentityTransferDecoder,
-        chunkedDecoder=http._ChunkedTransferDecoder,
-        parseRequestLine=http._parseRequestLine,
-        isToken=http._istoken,
-        nameEncoder=http_headers._nameEncoder,
+        identityDecoder=_called["_IdentityTransferDecoder"],
+        chunkedDecoder=_called["_ChunkedTransferDecoder"],
+        parseRequestLine=_called["_parseRequestLine"],
+        isToken=_called["_istoken"],
+        nameEncoder=_called["_nameEncoder"],
         noBodyCodes=http.NO_BODY_CODES,
         readForm=Forms(http).read,
         Headers=http_headers.Headers,
@@ -189,6 +198,32 @@ def put_in(module: ModuleType) -> None:
         _CONFIGURE[module.__name__](module)
     for name in MODULES[module.__name__]:
         _put_in(name)
+
+
+def stock_heads(http: ModuleType) -> list[str]:
+    """
+    Why heads of requests are not C's to judge, though they are offered to it; empty: they are.
+
+    :param http: the module ``twisted.web.http``, which has been put in.
+    """
+    known = _examine(http.__name__)
+    left = []
+    for name in ("lineReceived", "headerReceived", "_maybeChooseTransferDecoder"):
+        path = f"HTTPChannel.{name}"
+        if path not in known:
+            left.append(_reasons[http.__name__].get(path, f"{path} was replaced"))
+        elif vars(http.HTTPChannel).get(name) is not known[path]:
+            left.append(f"{path} was replaced")
+    unknown = [needed for needed in NEEDS["HTTPChannel.lineReceived"] if not _is_known(needed)]
+    left += [f"{path}, by which heads are judged, is not known" for path in unknown]
+    replaced = [name for name, given in _called.items() if vars(http).get(name) is not given]
+    return left + [f"{name} was replaced" for name in replaced]
+
+
+def offers_heads() -> bool:
+    """Whether ``LineReceiver`` is in C, which alone offers the lines of a head together."""
+    receiver = vars(sys.modules["twisted.protocols.basic"])["LineReceiver"]
+    return isinstance(vars(receiver).get("dataReceived"), _core.StandIn)
 
 
 def stock(name: str) -> dict[str, str]:

@@ -458,6 +458,13 @@ class TestDoctor:
         for part in findings["parts"].values():
             assert part == {"c": False, "reason": "switched off by PYREACTOR_DISABLE"}
 
+    def test_heads_of_requests_need_the_framing(self) -> None:
+        heads = "heads of requests do not"
+        assert heads not in str(self.examine()[1]["parts"]["web"]["reason"])
+        code, findings = self.examine(env={"PYREACTOR_DISABLE": "framing"})
+        assert (code, findings["parts"]["web"]["c"]) == (0, True)
+        assert heads in str(findings["parts"]["web"]["reason"])
+
     def test_bypassed(self) -> None:
         code, findings = self.examine(env={"PYREACTOR": "0"})
         assert code == 1

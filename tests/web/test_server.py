@@ -16,7 +16,8 @@ from twisted.python import components
 from twisted.web import http, http_headers, resource, server
 
 from pyreactor import _core
-from pyreactor._web import setup
+from pyreactor._activation import web
+from pyreactor._web import client, setup
 from tests.web.sides import places, stock
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: here\r\nx-one: 1\r\nX-One: 2\r\n\r\n"
@@ -259,6 +260,27 @@ def test_what_was_replaced_before_stays() -> None:
     finally:
         setattr(owner, name, method)
     assert setup.stock(owner.__module__) == {}
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (http.HTTPChannel, "headerReceived"),
+        (http, "_parseRequestLine"),
+        (http, "_ChunkedTransferDecoder"),
+    ],
+)
+def test_a_program_that_judges_heads_is_told_of(
+    owner: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert setup.stock_heads(http) == []
+    assert client.__name__ in sys.modules  # else nothing would be activated
+    before = web.status()[1]
+    monkeypatch.setattr(owner, name, print)
+    in_c, reason = web.status()
+    assert not in_c
+    assert f"{name} was replaced" in reason
+    assert f"{name} was replaced" not in before
 
 
 def test_what_is_given_must_be_all() -> None:
