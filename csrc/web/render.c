@@ -291,10 +291,24 @@ after_error(core_state *st, PyObject *self, PyObject *resource)
     return result;
 }
 
+/* Does the request's method ask for the head alone?  -1 with an exception */
+static int
+is_head(core_state *st, PyObject *self)
+{
+    PyObject *method = PyObject_GetAttr(self, st->names.method);
+    int result = method == NULL ? -1 : pyr_web_equals(method, st->web->head_method);
+    Py_XDECREF(method);
+    return result;
+}
+
 PyObject *
 pyr_render_render(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
     PyObject *self = args[0], *resource = args[1];
+    int head = is_head(st, self);
+    if (head != 0) { /* Twisted's tells the log of the resource then */
+        return head < 0 ? NULL : Py_NewRef(Py_NotImplemented);
+    }
     PyObject *body = pyr_call_named(resource, st->names.render, self);
     if (body == NULL) {
         return after_error(st, self, resource);

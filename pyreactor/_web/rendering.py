@@ -53,7 +53,7 @@ class Rendering:
         return self._render(request, rendered)
 
     def unusual(self, request: Any, resource: Any, body: Any) -> Any:
-        """`resource` gave no bytes, or the request's method is HEAD."""
+        """`resource` gave no bytes, or has made the request's method HEAD."""
         return self._render(request, _Rendered(resource, body))
 
 

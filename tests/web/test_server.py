@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from twisted.internet import address, task
 from twisted.internet.testing import StringTransport
+from twisted.logger import globalLogPublisher
 from twisted.python import components
 from twisted.web import http, http_headers, resource, server
 
@@ -477,3 +478,33 @@ def test_the_path_is_read_after_the_default_headers(path: Any) -> None:
     with stock():
         expected = served()
     assert served() == expected
+
+
+@pytest.mark.parametrize("name", ["render_GET", "render_HEAD"])
+def test_the_log_of_a_head_request_has_the_resource(name: str) -> None:
+    """In the place of HEAD, GET is asked for; and a body for HEAD is left out."""
+    events: list[Any] = []
+
+    class Own(resource.Resource):
+        isLeaf = True
+
+    def render(self: Any, request: Any) -> bytes:
+        return b"body"
+
+    page = Own()
+    if name == "render_HEAD":
+        setattr(Own, name, render)
+    else:
+
+        def only_get(self: Any, request: Any) -> bytes:
+            if request.method == b"HEAD":
+                raise resource.UnsupportedMethod([b"GET"])
+            return b"body"
+
+        Own.render = only_get  # type: ignore[method-assign]
+    globalLogPublisher.addObserver(events.append)
+    try:
+        Connection(page).get(b"HEAD / HTTP/1.1\r\n\r\n")
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    assert [event["resrc"] for event in events if "resrc" in event] == [page]
