@@ -637,10 +637,13 @@ PyObject *
 pyr_response_server_finish(core_state *st, PyObject *const *args,
                            Py_ssize_t Py_UNUSED(nargs))
 {
-    int encodes = pyr_attribute_true(args[0], st->names._encoder);
-    return encodes < 0 ? NULL
-           : encodes   ? Py_NewRef(Py_NotImplemented)
-                       : pyr_web_given(st, call_base(st, st->names.finish, args, 1));
+    int other = pyr_attribute_true(args[0], st->names._encoder);
+    if (other == 0) { /* a warning of Twisted's names the file of the calling function */
+        other = pyr_attribute_true(args[0], st->names.finished);
+    }
+    return other < 0 ? NULL
+           : other   ? Py_NewRef(Py_NotImplemented)
+                     : pyr_web_given(st, call_base(st, st->names.finish, args, 1));
 }
 
 /* self.content.close(), and there is none */

@@ -25,8 +25,12 @@ class _Rendered:
         outcome = self._outcomes.pop()
         if not isinstance(outcome, BaseException):
             return outcome
+        context = outcome.__context__
         try:
             raise outcome
+        except BaseException:
+            outcome.__context__ = context  # and not what is handled now
+            raise
         finally:
             del outcome  # or the frame and the exception would keep each other
 
@@ -63,9 +67,11 @@ def processing_failed(request: Any, error: BaseException) -> None:
 
     :param error: what was raised, with its traceback.
     """
+    context = error.__context__
     try:
         raise error
     except BaseException:
+        error.__context__ = context  # and not what is handled now
         request.processingFailed(Failure())
     finally:
         del error  # or the frame and the exception would keep each other

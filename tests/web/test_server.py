@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import pickle
 import sys
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -508,3 +509,76 @@ def test_the_log_of_a_head_request_has_the_resource(name: str) -> None:
     finally:
         globalLogPublisher.removeObserver(events.append)
     assert [event["resrc"] for event in events if "resrc" in event] == [page]
+
+
+def _context_of(error: BaseException) -> Any:
+    return type(error.__context__), type(error.__cause__)
+
+
+@pytest.mark.parametrize("raises", [KeyError("own"), resource.UnsupportedMethod([b"PUT"])])
+@pytest.mark.parametrize("chained", [False, True])
+def test_the_chain_of_a_programs_exception(raises: Exception, chained: bool) -> None:
+    """A request comes while another exception is handled."""
+    seen: list[Any] = []
+
+    class Fails(resource.Resource):
+        isLeaf = True
+
+        def render_GET(self, request: Any) -> bytes:
+            if not chained:
+                raise raises
+            try:
+                raise ZeroDivisionError
+            except ZeroDivisionError:
+                raise raises  # noqa: B904
+
+    class Request(server.Request):
+        def processingFailed(self, reason: Any) -> Any:
+            seen.append(_context_of(reason.value))
+            return super().processingFailed(reason)
+
+        def setHeader(self, name: Any, value: Any) -> None:
+            if name == b"Allow":
+                handled = sys.exc_info()[1]
+                assert handled is not None
+                seen.append(_context_of(handled))
+            super().setHeader(name, value)
+
+    def answered() -> Any:
+        raises.__context__ = None
+        seen.clear()
+        connection = Connection(Fails(), requestFactory=Request)
+        try:
+            raise OSError("outer")
+        except OSError:
+            connection.get()
+        return list(seen)
+
+    with stock():
+        expected = answered()
+    assert len(expected) == 1
+    assert answered() == expected
+
+
+def test_a_second_finish_is_warned_about_where_twisted_does() -> None:
+    class Twice(resource.Resource):
+        isLeaf = True
+
+        def render_GET(self, request: Any) -> Any:
+            channel = request.channel
+            request.finish()
+            request.channel = channel
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                request.finish()
+            found.extend((each.filename, each.lineno) for each in caught)
+            return server.NOT_DONE_YET
+
+    found: list[Any] = []
+    with stock():
+        Connection(Twice()).get()
+    expected = list(found)
+    found.clear()
+    Connection(Twice()).get()
+    assert len(expected) == 1
+    assert found == expected
