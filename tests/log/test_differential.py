@@ -23,9 +23,9 @@ from twisted.logger import (
     LogPublisher,
     PredicateResult,
     STDLibLogObserver,
+    _logger,
     textFileLogObserver,
 )
-from twisted.logger import _logger
 from twisted.logger._observer import bitbucketLogObserver
 from twisted.python import context, log
 from twisted.python.failure import Failure
