@@ -100,7 +100,7 @@ def originForm(self: Any) -> Any:
     return _pyreactor.stock["originForm"](self)
 
 
-def _computeHostValue(self: Any, scheme: bytes, host: bytes, port: int) -> bytes:
+def _computeHostValue(self: Any, scheme: bytes, host: bytes, port: int) -> Any:
     """Mirrors twisted.web.client._AgentBase._computeHostValue."""
     if (
         type(host) is bytes
@@ -111,7 +111,7 @@ def _computeHostValue(self: Any, scheme: bytes, host: bytes, port: int) -> bytes
         if (scheme, port) in ((b"http", 80), (b"https", 443)):
             return host
         return b"%b:%d" % (host, port)
-    return bytes(_pyreactor.stock["_computeHostValue"](self, scheme, host, port))
+    return _pyreactor.stock["_computeHostValue"](self, scheme, host, port)
 
 
 # ---- endpoints ----

@@ -282,6 +282,15 @@ def test_subclass_of_uri() -> None:
         assert made.parts[2] == b"[::1]"
 
 
+@pytest.mark.parametrize("scheme", [b"http", b"https", "http"])
+@pytest.mark.parametrize("host", [b"a", "a", b"::1", "::1", b"[::1]", b"\xff", "\xff", b"", None])
+@pytest.mark.parametrize("port", [80, 443, 8080, 80.0, "80", None])
+def test_value_of_the_header_host(scheme: Any, host: Any, port: Any) -> None:
+    """Also of a program's own URI, with a host that is text."""
+    agent: Any = Agent(MemoryReactorClock())
+    check(agent._computeHostValue, scheme, host, port)
+
+
 def ask(method: bytes, uri: bytes, headers: Any, twice: bool) -> Any:
     """What an agent connects to, and sends there."""
     reactor = MemoryReactorClock()
