@@ -268,7 +268,7 @@ def dataReceived(self: Any, data: bytes) -> None:
         and type(data) is bytes
         and self.delimiter == b"\n"
         and not self.paused
-        and _pyreactor.has_own_methods(self)
+        and _pyreactor.has_own_methods()
     ):
         self._everReceivedData = True
         data = _pyreactor.parse_head(self, data)
@@ -276,10 +276,9 @@ def dataReceived(self: Any, data: bytes) -> None:
     HTTPParser.dataReceived(self, data)
 
 
-def has_own_methods(parser: Any) -> bool:
+def has_own_methods() -> bool:
     """Whether the methods that `parse_head` leaves out are Twisted's."""
-    cls = type(parser)
-    for name, function in known["methods"]:  # noqa: SIM110 (all() takes longer)
+    for cls, name, function in known["methods"]:  # noqa: SIM110 (all() takes longer)
         if getattr(cls, name) is not function:
             return False
     return True
@@ -380,7 +379,9 @@ def _note(module: Any) -> None:
     if module.__name__ == "twisted.web._newclient":
         cls = module.HTTPClientParser
         known["HTTPClientParser"] = cls
-        known["methods"] = [(name, getattr(cls, name)) for name in _PARSER_METHODS]
+        found = [(cls, name) for name in _PARSER_METHODS]
+        found.append((module.HTTPParser, "isConnectionControlHeader"))  # which cls calls
+        known["methods"] = [(owner, name, getattr(owner, name)) for owner, name in found]
     elif module.__name__ == "twisted.internet.endpoints":
         from twisted.internet import _idna, abstract
 

@@ -203,19 +203,20 @@ def test_responses(method: bytes, chunks: list[bytes], late: bool, persistent: b
     check(receive, method, chunks, late, persistent)
 
 
+@pytest.mark.parametrize("cls", [_newclient.HTTPClientParser, _newclient.HTTPParser])
 @pytest.mark.parametrize("name", ours._PARSER_METHODS)
 def test_replaced_methods_of_the_parser_are_called(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, cls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As of a class that a program has put another method into."""
+    """As of a class, or its base, that a program has put another method into."""
     seen = []
-    stock = getattr(_newclient.HTTPClientParser, name)
+    stock = getattr(cls, name)
 
     def own(self: Any, *args: Any) -> Any:
         seen.append(args)
         return stock(self, *args)
 
-    monkeypatch.setattr(_newclient.HTTPClientParser, name, own)
+    monkeypatch.setattr(cls, name, own)
     head = b"HTTP/1.1 200 OK\r\nX-A: b\r\nX-B: c\r\n\r\n"
     check(receive, b"GET", [head], False, True)
     assert len(seen) == (4 if name == "lineReceived" else 2) * 3
