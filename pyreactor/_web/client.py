@@ -154,13 +154,20 @@ def endpoint(factory: Any, uri: Any) -> Any:
     :param uri: a ``URI`` of the scheme http.
     """
     kept = factory.__dict__.setdefault("_pyreactor_endpoints", {})
-    key = uri.host, uri.port
+    cls = known["HostnameEndpoint"]
+    # A program may replace these, and import idna, at any time.
+    means = cls.__init__, cls._hostAsBytesAndText, sys.modules.get("idna")
+    key = uri.host, uri.port, cls._DEFAULT_ATTEMPT_DELAY, means
     reactor, timeout, address = factory._reactor, factory._connectTimeout, factory._bindAddress
     found = kept.get(key)
     if found is not None and found[1] is reactor and found[2] is timeout and found[3] is address:
         return found[0]
     made = stock["endpointForURI"](factory, uri)
-    if provides_resolver(reactor) and type(made) is known["HostnameEndpoint"]:
+    if (
+        means[:2] == known["means of endpoints"]
+        and provides_resolver(reactor)
+        and type(made) is cls
+    ):
         if len(kept) >= MOST:
             kept.clear()
         kept[key] = made, reactor, timeout, address
@@ -395,6 +402,8 @@ def _note(module: Any) -> None:
         from twisted.internet import abstract, endpoints
         from twisted.web import http
 
+        cls = endpoints.HostnameEndpoint
+        known["means of endpoints"] = cls.__init__, cls._hostAsBytesAndText
         known.update(
             {"URI.__init__": module.URI.__init__},
             URI=module.URI,

@@ -359,6 +359,32 @@ def test_endpoint_is_made_anew_where_something_changed(monkeypatch: pytest.Monke
     assert len(factory._pyreactor_endpoints) <= ours.MOST
 
 
+def test_endpoint_is_made_by_what_a_program_put_into_its_class(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where one for the same host was made before."""
+    agent: Any = Agent(MemoryReactorClock())
+    uri = client.URI.fromBytes(b"http://example.com/")
+    cls: Any = endpoints.HostnameEndpoint
+    first, stock = agent._getEndpoint(uri), cls.__init__
+    monkeypatch.setattr(cls, "_DEFAULT_ATTEMPT_DELAY", 7)
+    assert agent._getEndpoint(uri)._attemptDelay == 7
+    monkeypatch.undo()
+    made: list[Any] = []
+
+    def own(self: Any, *args: Any, **kwargs: Any) -> None:
+        made.append(self)
+        stock(self, *args, **kwargs)
+
+    monkeypatch.setattr(cls, "__init__", own)
+    assert [agent._getEndpoint(uri), agent._getEndpoint(uri)] == made
+    monkeypatch.undo()
+    monkeypatch.setattr(cls, "_hostAsBytesAndText", staticmethod(lambda host: (False, b"b", "b")))
+    assert agent._getEndpoint(uri)._hostText == "b"
+    monkeypatch.undo()
+    assert agent._getEndpoint(uri) is first
+
+
 hosts = st.one_of(
     st.sampled_from(
         ["example.com", "b\u00fccher.example", "xn--bcher-kva.example", "127.0.0.1", "::1"]
