@@ -99,7 +99,8 @@ def _looks_simple(text: str) -> bool:
 def formatWithCall(formatString: str, mapping: Any) -> str:
     """Mirrors twisted.logger._format.formatWithCall."""
     if type(formatString) is str and type(mapping) is dict and _pyreactor.isSimple(formatString):
-        return formatString.format_map(mapping)
+        # A format of one field gives what the value's __format__ made, which may be of a subclass.
+        return "".join((formatString.format_map(mapping),))
     return str(aFormatter.vformat(formatString, (), CallMapping(mapping)))
 
 

@@ -154,6 +154,27 @@ def test_formats(text: str, value: Any) -> None:
     check(_format.formatEvent, {"log_format": text, **event})
 
 
+class Own(str):
+    """Text of a program's own class."""
+
+    def __str__(self) -> str:
+        return "another text"
+
+    def __format__(self, spec: str) -> str:
+        return self
+
+
+@pytest.mark.parametrize("text", ["{a}", "{a!r}", "{a!s}", "{a}{a}", "x{a}", "{a:>20}"])
+def test_formats_give_plain_text(text: str) -> None:
+    """Also where a value's __format__ gives text of a program's own class."""
+    event = {"a": Own("text"), "log_format": text}
+    for function in (
+        lambda: _format.formatWithCall(text, event),
+        lambda: _format.formatEvent(event),
+    ):
+        assert check(lambda function=function: type(function())) is str
+
+
 def test_many_formats_do_not_pile_up() -> None:
     """A program whose formats are all different."""
     for number in range(3000):
