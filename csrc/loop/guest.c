@@ -169,13 +169,27 @@ take_round_by_methods(Loop *self, PyObject **delay)
     return 0;
 }
 
+/* A callback that a host calls each time, in the same context variables, cannot be called
+ * inside itself: where the host may run inside a turn, what it calls soon takes the turn.
+ */
+static PyObject *
+turn_soon(Loop *self)
+{
+    self->collected = self->wake.sent = true;
+    return PyFloat_FromDouble(0.0);
+}
+
 PyObject *
 pyr_guest_turn(Loop *self, bool is_ready)
 {
+    bool nests = may_nest(self);
+    if (nests && is_ready) {
+        return turn_soon(self);
+    }
     double seconds = 0.0;
     PyObject *delay = NULL;
     pyr_statistics_wakes(&self->statistics);
-    self->wake.away = may_nest(self);
+    self->wake.away = nests;
     self->wake.sent = false;
     self->collected |= is_ready;
     int status = self->overridden ? take_round_by_methods(self, &delay)
@@ -185,6 +199,9 @@ pyr_guest_turn(Loop *self, bool is_ready)
     if (status < 0) {
         pyr_wake_up(&self->wake); /* the rest is for another turn */
         return NULL;
+    }
+    if (self->wake.sent && delay == NULL && seconds == 0.0 && self->guest.engine_told) {
+        Py_RETURN_NONE; /* it was sent during the turn, as the host may have run in it */
     }
     self->wake.sent = delay == NULL && seconds == 0.0;
     return delay != NULL ? delay : set_alarm(self, seconds);
