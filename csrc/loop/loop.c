@@ -61,18 +61,28 @@ shut_down(Loop *self)
 }
 
 static int
+run_thread_calls(Loop *self, size_t count)
+{
+    if (count == 0) {
+        return 0;
+    }
+    int more = pyr_threadcalls_run(&self->threadcalls, count, self->st, &self->watchdog);
+    if (more > 0) {
+        pyr_wake_up(&self->wake);
+    }
+    return more < 0 ? -1 : 0;
+}
+
+/* A call from a thread is one that is timed for now where it is as_timed, and so comes
+ * after those which are due by then; else it comes first. */
+static int
 run_due(Loop *self)
 {
-    if (self->threadcalls.count > 0) {
-        int more = pyr_threadcalls_run(&self->threadcalls, self->st, &self->watchdog);
-        if (more < 0) {
-            return -1;
-        }
-        if (more) {
-            pyr_wake_up(&self->wake);
-        }
-    }
-    if (pyr_timers_run(&self->timers) < 0) {
+    size_t count = self->threadcalls.count;
+    bool first = !self->threadcalls.as_timed;
+    if ((first && run_thread_calls(self, count) < 0) ||
+        pyr_timers_run(&self->timers) < 0 ||
+        (!first && run_thread_calls(self, count) < 0)) {
         return -1;
     }
     return self->just_stopped ? shut_down(self) : 0;

@@ -85,10 +85,10 @@ threadcall_run(pyr_threadcall *call, core_state *st, bool as_timed)
 }
 
 int
-pyr_threadcalls_run(pyr_threadcalls *self, core_state *st, pyr_watchdog *watchdog)
+pyr_threadcalls_run(pyr_threadcalls *self, size_t count, core_state *st,
+                    pyr_watchdog *watchdog)
 {
-    /* A call queued by one of these calls waits for the next iteration, as in stock. */
-    for (size_t left = self->count; left > 0 && self->count > 0; left--) {
+    for (size_t left = count; left > 0 && self->count > 0; left--) {
         pyr_threadcall call = ring_pop(self);
         pyr_span span = pyr_watchdog_begin(watchdog, PYR_AT_THREAD_CALL, call.func);
         int status = threadcall_run(&call, st, self->as_timed);

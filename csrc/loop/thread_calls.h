@@ -28,9 +28,11 @@ typedef struct {
 int pyr_threadcalls_add(pyr_threadcalls *self, PyObject *const *args, Py_ssize_t nargs,
                         PyObject *kwnames);
 
-/* Run the calls that were queued when this began; errors are logged as stock does.  1 if
- * more came meanwhile, -1 if the logging raised. */
-int pyr_threadcalls_run(pyr_threadcalls *self, core_state *st, pyr_watchdog *watchdog);
+/* Run the first `count` calls: one that is queued meanwhile waits for the next iteration,
+ * as in stock.  Errors are logged as stock does.  1 if more are queued, -1 if the logging
+ * raised. */
+int pyr_threadcalls_run(pyr_threadcalls *self, size_t count, core_state *st,
+                        pyr_watchdog *watchdog);
 
 int pyr_threadcalls_traverse(pyr_threadcalls *self, visitproc visit, void *arg);
 void pyr_threadcalls_clear(pyr_threadcalls *self);

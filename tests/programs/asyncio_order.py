@@ -77,6 +77,20 @@ async def threads_in_order():
     await done
 
 
+async def threads_after_what_is_due():
+    """A call from a thread is one that is timed for now."""
+    done = defer.Deferred()
+
+    def callback():
+        for i in range(3):
+            reactor.callFromThread(note, f"from thread {i}")
+            reactor.callLater(0, note, f"later {i}")
+        reactor.callFromThread(lambda: reactor.callFromThread(done.callback, None))
+
+    loop.call_later(0, callback)
+    await done
+
+
 async def cancelled():
     future = loop.create_future()
     waiting = defer.Deferred.fromFuture(future)
@@ -97,6 +111,7 @@ async def main():
         from_a_callback_of_asyncio,
         hops_and_steps,
         threads_in_order,
+        threads_after_what_is_due,
         cancelled,
     ):
         await case()
