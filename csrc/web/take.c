@@ -173,7 +173,7 @@ begin_request(core_state *st, PyObject *channel, PyObject *factory)
 /* Would LineReceiver go on to the next line?  A program's getPeer or getHost, called
  * while the request was made, may have closed or paused the connection.  -1: error */
 static int
-goes_on(core_state *st, PyObject *channel)
+may_go_on(core_state *st, PyObject *channel)
 {
     int lines = pyr_attribute_true(channel, st->names.line_mode);
     int stops = lines > 0 ? pyr_attribute_true(channel, st->names.paused) : 1;
@@ -416,7 +416,7 @@ receive_request(core_state *st, PyObject *channel, PyObject *factory,
     if (status < 0) {
         stop_in_line(st, channel, head, before, text);
     }
-    int more = status < 0 ? -1 : goes_on(st, channel);
+    int more = status < 0 ? -1 : may_go_on(st, channel);
     if (more <= 0) {
         status = more < 0 || note_line(st, channel, line) < 0
                      ? -1
