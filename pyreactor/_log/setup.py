@@ -295,7 +295,7 @@ def _rebind(before: object, after: object) -> None:
     """Put `after` under all names that modules have for `before`."""
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType):
-            for name in [name for name, value in vars(module).items() if value is before]:
+            for name in [name for name, value in list(vars(module).items()) if value is before]:
                 setattr(module, name, after)
 
 
