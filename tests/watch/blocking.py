@@ -25,7 +25,9 @@ take = watchdog.Watchdog.take
 
 def take_and_tell(self: watchdog.Watchdog, number: int) -> watchdog.Sample:
     sample = take(self, number)
-    if any(place.code.co_filename == threading.__file__ for place in sample.stack):
+    # Not of the start of a thread, which may take long, too, where the machine is busy.
+    codes = [place.code for place in sample.stack if place.code.co_name != "<module>"]
+    if any("taken" in code.co_names for code in codes):
         taken.set()
     return sample
 
@@ -116,7 +118,8 @@ KINDS: dict[str, Callable[[], object]] = {
 def show(event: Any) -> None:
     if event["log_namespace"] == "pyreactor.watch":
         print(formatEvent(event), flush=True)
-        reactor.callLater(0.05, finish)
+        if taken.is_set():
+            reactor.callLater(0.05, finish)
 
 
 def finish() -> None:
