@@ -19,6 +19,7 @@ LOOPS = {"asyncio": (ON_ASYNCIO,), "uvloop": (ON_ASYNCIO, "--uvloop")}
 
 OWN = [
     ("asyncio_beside.py", (), "reactor stopped False False"),
+    ("asyncio_forked_servers.py", (), "the parent heard 16"),
     ("asyncio_life.py", (), "the third one's"),
     ("asyncio_order.py", (), "['soon 1', 'soon 2', 'later 1', 'later 2']"),
     ("asyncio_variables.py", (), "server received b'hello' server 0++"),
