@@ -78,6 +78,7 @@ for_smoke() {
         tests/deferred/test_behaviour.py tests/loop/test_reactor.py tests/transport/test_flush.py \
         tests/tls/test_records.py
     twisteds asan twisted.test.test_defer twisted.test.test_protocols twisted.internet.test.test_tcp
+    "$python" "${test[@]}" -n 6 tests/trust
     LEAKS=100000 for_leaks
     FUZZ_SECONDS=40 for_fuzz
     MINUTES=1.5 CONNECTIONS=1000 for_soak

@@ -289,7 +289,10 @@ class TestEnable:
         loaded = "import sys; print(repr(list(sys.modules)))"
         before = installed.run("python", "-c", loaded, PYREACTOR="0")
         output = installed.run("python", "-c", f"before = {before}\n{code}")
-        assert output == ("['pyreactor', 'pyreactor._activation', 'pyreactor._activation.hook']")
+        assert output == (
+            "['pyreactor._watch', 'pyreactor._watch.settings', 'pyreactor',"
+            " 'pyreactor._activation', 'pyreactor._activation.hook']"
+        )
 
     def test_silent_where_pyreactor_is_gone(self, installed: Environment) -> None:
         installed.run("pyreactor", "enable")

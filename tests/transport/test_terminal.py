@@ -172,7 +172,6 @@ print(*once(before))
 @pytest.mark.parametrize(
     ("reactor", "env"),
     [
-        ("asyncioreactor.AsyncioSelectorReactor(asyncio.new_event_loop())", {}),
         ("epollreactor.EPollReactor()", {}),
         ("Double()", {}),
         ("epollreactor.EPollReactor()", {"PYREACTOR_DISABLE": "reactor"}),
@@ -184,9 +183,8 @@ def test_standard_io_is_stock_on_other_reactors(reactor: str, env: dict[str, str
         check(
             STDIO
             + f"""
-import asyncio
 import pyreactor; pyreactor.install()
-from twisted.internet import asyncioreactor, epollreactor
+from twisted.internet import epollreactor
 from twisted.internet.stdio import StandardIO
 
 class Double:

@@ -8,17 +8,14 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
-from twisted.protocols import basic
 from twisted.web import http, server, static
 
 from pyreactor import _core
-from pyreactor._activation import framing
 from pyreactor._web import setup
 from pyreactor._web.known import METHODS
 
 assert server.Site is not None  # what is compared is the server's
 
-framing.activate(basic)  # it offers whole heads
 for each in (http, server, static):
     setup.put_in(each)
 
