@@ -122,10 +122,27 @@ set_offset(intn_run *run, Py_ssize_t offset)
     return result;
 }
 
+/* self._unprocessed = alldata */
+static int
+set_unprocessed(intn_run *run)
+{
+    if (!show_frame(run)) {
+        return -1;
+    }
+    if (run->b->view.attached) {
+        return 0;
+    }
+    PyObject *all = pyr_buffer_bytes(run->b);
+    PyObject *name = run->method->st->names.unprocessed;
+    int result = all == NULL ? -1 : PyObject_SetAttr(run->self, name, all);
+    Py_XDECREF(all);
+    return result;
+}
+
 static pyr_step
 length_limit_exceeded(intn_run *run, uint64_t length)
 {
-    if (!show_frame(run) || set_offset(run, run->before + run->offset) < 0) {
+    if (set_unprocessed(run) < 0 || set_offset(run, run->before + run->offset) < 0) {
         return STEP_FAILED;
     }
     PyObject *number = PyLong_FromUnsignedLongLong(length);

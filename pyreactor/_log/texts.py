@@ -284,14 +284,13 @@ def combinedLogFormatter(timestamp: Any, request: Any) -> str:
         ip = b"-"
     referrer = _escape(request.getHeader(b"referer") or b"-")
     agent = _escape(request.getHeader(b"user-agent") or b"-")
-    return '"%s" - - %s "%s %s %s" %d %s "%s" "%s"' % (  # noqa: UP031 (whose errors are others)
-        _escape(ip),
-        timestamp,
-        _escape(request.method),
-        _escape(request.uri),
-        _escape(request.clientproto),
-        request.code,
-        request.sentLength or "-",
-        referrer,
-        agent,
+    escaped = _escape(ip)
+    method, uri = _escape(request.method), _escape(request.uri)
+    protocol, code = _escape(request.clientproto), request.code
+    length = request.sentLength or "-"
+    if type(code) is not int:  # or it is refused, by its name
+        code = "%(code)d" % {"code": code}  # noqa: UP031
+    return (
+        f'"{escaped!s}" - - {timestamp!s} "{method!s} {uri!s} {protocol!s}"'
+        f' {code} {length!s} "{referrer!s}" "{agent!s}"'
     )
