@@ -74,6 +74,7 @@ def make_reporter(writer: Writer) -> type:
 def describe(writer: Writer) -> None:
     """Say what this process runs on, as it finds itself."""
     import twisted
+    import twisted.web.server  # the part web is in place where a program has one of its modules
     from twisted.internet import reactor
 
     from pyreactor._activation import hook
