@@ -93,7 +93,8 @@ PAIRS = (
             Setup(f"stock on {loop}", parts=None, event_loop=loop),
             only,
         )
-        for loop, only in (("asyncio", CORE), ("uvloop", UVLOOP))
+        # Not ("uvloop", UVLOOP) yet: stock's side of that was not seen to end each time.
+        for loop, only in (("asyncio", CORE),)
     ),
 )
 
