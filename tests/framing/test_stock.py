@@ -513,3 +513,21 @@ def test_a_large_message_moves_in_memory_a_few_times_only(base: str, begin: byte
     assert len(rooms) < 40
     assert sum(rooms) < 4 * rooms[-1]
     assert rooms[-1] < 4 * (8 << 20)  # whatever was announced
+
+
+@SIDES
+def test_a_length_that_is_refused_shows_all_data_again(side: Any) -> None:
+    """Also where a callback has put something into its place that C cannot hold."""
+    seen: list[object] = []
+
+    class Strings(side.Int32StringReceiver):  # type: ignore[name-defined, misc]
+        def stringReceived(self, string: bytes) -> None:
+            self._unprocessed = bytearray(b"odd")
+
+        def lengthLimitExceeded(self, length: int) -> None:
+            seen.append(self._unprocessed)
+
+    data = b"\x00\x00\x00\x0201\x01\x00\x00\x00\x00"
+    Strings().dataReceived(data)
+    assert seen == [data]
+    assert type(seen[0]) is bytes
