@@ -232,6 +232,12 @@ PyObject *pyr_stream_write_method(StreamConnection *self, PyObject *data);
 PyObject *pyr_stream_write_sequence(StreamConnection *self, PyObject *items);
 PyObject *pyr_stream_write_sequence_method(StreamConnection *self, PyObject *items);
 
+/* What is queued, as far as GATHER_MAX items go: their number.  The queue owns them. */
+int pyr_stream_gather(StreamConnection *self, struct iovec *iov);
+
+/* `sent` bytes leave the queue, and with them its references to what is sent wholly. */
+int pyr_stream_consume(StreamConnection *self, Py_ssize_t sent);
+
 /* ---- stream_send.c ---- */
 
 enum pyr_send_result { SEND_ALL, SEND_BLOCKED, SEND_LOST, SEND_ERROR };

@@ -1,5 +1,5 @@
 /*
- * The write queue, and who fills it; see stream.h.
+ * The write queue: what fills it, and what leaves it when it is sent; see stream.h.
  *
  * It is stock's own, so that stock code which reaches into it finds what it expects:
  * dataBuffer[offset:] goes out first, then the items of _tempDataBuffer, whose lengths
@@ -143,4 +143,73 @@ pyr_stream_write_sequence_method(StreamConnection *self, PyObject *items)
 {
     return self->tls ? write_through_tls(self, self->st->names.writeSequence, items)
                      : pyr_stream_write_sequence(self, items);
+}
+
+/* ---- the front of the queue, and the references that leave it ---- */
+
+int
+pyr_stream_gather(StreamConnection *self, struct iovec *iov)
+{
+    int count = 0;
+    Py_ssize_t first = pyr_stream_first_length(self);
+    if (first > 0) {
+        iov[count].iov_base = PyBytes_AS_STRING(self->data_buffer) + self->offset;
+        iov[count].iov_len = (size_t)first;
+        count++;
+    }
+    if (self->temp_buffer == NULL) {
+        return count;
+    }
+    Py_ssize_t items = PyList_GET_SIZE(self->temp_buffer);
+    for (Py_ssize_t i = 0; i < items && count < GATHER_MAX; i++) {
+        PyObject *item = PyList_GET_ITEM(self->temp_buffer, i);
+        if (PyBytes_Check(item)) { /* who else appends may append anything */
+            iov[count].iov_base = PyBytes_AS_STRING(item);
+            iov[count].iov_len = (size_t)PyBytes_GET_SIZE(item);
+            count++;
+        }
+    }
+    return count;
+}
+
+/* Drop `sent` bytes from the front of the list; the rest of a half-sent item becomes
+ * dataBuffer. */
+static int
+consume_list(StreamConnection *self, Py_ssize_t sent)
+{
+    Py_ssize_t done = 0, items = PyList_GET_SIZE(self->temp_buffer);
+    while (done < items) {
+        PyObject *item = PyList_GET_ITEM(self->temp_buffer, done);
+        Py_ssize_t size = PyBytes_Check(item) ? PyBytes_GET_SIZE(item) : 0;
+        if (size > sent) {
+            break;
+        }
+        sent -= size;
+        self->temp_length -= size;
+        done++;
+    }
+    if (done < items && sent > 0) {
+        PyObject *item = Py_NewRef(PyList_GET_ITEM(self->temp_buffer, done));
+        self->temp_length -= PyBytes_GET_SIZE(item);
+        self->offset = sent;
+        Py_XSETREF(self->data_buffer, item);
+        done++;
+    }
+    return PyList_SetSlice(self->temp_buffer, 0, done, NULL);
+}
+
+int
+pyr_stream_consume(StreamConnection *self, Py_ssize_t sent)
+{
+    Py_ssize_t first = pyr_stream_first_length(self);
+    if (sent < first) {
+        self->offset += sent;
+        return 0;
+    }
+    self->offset = 0;
+    Py_CLEAR(self->data_buffer);
+    if (self->temp_buffer == NULL) {
+        return 0;
+    }
+    return consume_list(self, sent - first);
 }

@@ -15,77 +15,6 @@
 #define JOIN_MAX 16384    /* bytes, if that is all of them together */
 #define SENDS_PER_EVENT 8 /* then other connections get their turn */
 
-/* ---- the front of the queue ---- */
-
-static int
-gather(StreamConnection *self, struct iovec *iov)
-{
-    int count = 0;
-    Py_ssize_t first = pyr_stream_first_length(self);
-    if (first > 0) {
-        iov[count].iov_base = PyBytes_AS_STRING(self->data_buffer) + self->offset;
-        iov[count].iov_len = (size_t)first;
-        count++;
-    }
-    if (self->temp_buffer == NULL) {
-        return count;
-    }
-    Py_ssize_t items = PyList_GET_SIZE(self->temp_buffer);
-    for (Py_ssize_t i = 0; i < items && count < GATHER_MAX; i++) {
-        PyObject *item = PyList_GET_ITEM(self->temp_buffer, i);
-        if (PyBytes_Check(item)) { /* who else appends may append anything */
-            iov[count].iov_base = PyBytes_AS_STRING(item);
-            iov[count].iov_len = (size_t)PyBytes_GET_SIZE(item);
-            count++;
-        }
-    }
-    return count;
-}
-
-/* Drop `sent` bytes from the front of the list; the rest of a half-sent item becomes
- * dataBuffer. */
-static int
-consume_list(StreamConnection *self, Py_ssize_t sent)
-{
-    Py_ssize_t done = 0, items = PyList_GET_SIZE(self->temp_buffer);
-    while (done < items) {
-        PyObject *item = PyList_GET_ITEM(self->temp_buffer, done);
-        Py_ssize_t size = PyBytes_Check(item) ? PyBytes_GET_SIZE(item) : 0;
-        if (size > sent) {
-            break;
-        }
-        sent -= size;
-        self->temp_length -= size;
-        done++;
-    }
-    if (done < items && sent > 0) {
-        PyObject *item = Py_NewRef(PyList_GET_ITEM(self->temp_buffer, done));
-        self->temp_length -= PyBytes_GET_SIZE(item);
-        self->offset = sent;
-        Py_XSETREF(self->data_buffer, item);
-        done++;
-    }
-    return PyList_SetSlice(self->temp_buffer, 0, done, NULL);
-}
-
-static int
-consume(StreamConnection *self, Py_ssize_t sent)
-{
-    Py_ssize_t first = pyr_stream_first_length(self);
-    if (sent < first) {
-        self->offset += sent;
-        return 0;
-    }
-    self->offset = 0;
-    Py_CLEAR(self->data_buffer);
-    if (self->temp_buffer == NULL) {
-        return 0;
-    }
-    return consume_list(self, sent - first);
-}
-
-/* ---- sending ---- */
-
 /* Many small items are copied together first: that costs less than the kernel's look at
  * each of them. */
 static int
@@ -157,7 +86,7 @@ pyr_stream_send_pending(StreamConnection *self)
 {
     struct iovec iov[GATHER_MAX];
     for (int turn = 0; turn < SENDS_PER_EVENT; turn++) {
-        int count = gather(self, iov);
+        int count = pyr_stream_gather(self, iov);
         Py_ssize_t wanted = 0;
         for (int i = 0; i < count; i++) {
             wanted += (Py_ssize_t)iov[i].iov_len;
@@ -171,7 +100,7 @@ pyr_stream_send_pending(StreamConnection *self)
             return full ? SEND_BLOCKED : SEND_LOST;
         }
         pyr_stream_traffic(self)->sent += (uint64_t)sent;
-        if (consume(self, sent) < 0) {
+        if (pyr_stream_consume(self, sent) < 0) {
             return SEND_ERROR;
         }
         if (sent < wanted) {
