@@ -116,19 +116,31 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
         host.add_reader(descriptor, self._ready)
 
     def _ready(self) -> None:
-        delay = self._loop.turn(True)
-        if delay is not None:
-            self._wait(delay)
+        try:
+            delay = self._loop.turn(True)
+            if delay is not None:
+                self._wait(delay)
+        except BaseException:  # Ctrl-C may come when asyncio was not yet told
+            self._loop.ask_anew()
+            raise
 
     def _goOn(self) -> None:
-        delay = self._loop.turn(False)
-        if delay is not None:
-            self._wait(delay)
+        try:
+            delay = self._loop.turn(False)
+            if delay is not None:
+                self._wait(delay)
+        except BaseException:  # Ctrl-C may come when asyncio was not yet told
+            self._loop.ask_anew()
+            raise
 
     def _ring(self) -> None:
-        delay = self._loop.ring()
-        if delay is not None:
-            self._wait(delay)
+        try:
+            delay = self._loop.ring()
+            if delay is not None:
+                self._wait(delay)
+        except BaseException:  # Ctrl-C may come when asyncio was not yet told
+            self._loop.ask_anew()
+            raise
 
     def _wait(self, delay: float) -> None:
         """

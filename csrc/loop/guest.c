@@ -206,3 +206,11 @@ pyr_guest_turn(Loop *self, bool is_ready)
     self->wake.sent = delay == NULL && seconds == 0.0;
     return delay != NULL ? delay : set_alarm(self, seconds);
 }
+
+void
+pyr_guest_ask_anew(Loop *self)
+{
+    self->guest.alarm = INFINITY;
+    self->wake.sent = false;
+    pyr_wake_up(&self->wake);
+}

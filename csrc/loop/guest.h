@@ -24,4 +24,8 @@ int pyr_guest_enter(Loop *loop, PyObject *ready, PyObject *host, PyObject *runs)
  */
 PyObject *pyr_guest_turn(Loop *loop, bool is_ready);
 
+/* What a turn asked for may have been lost on the way to the host, as by Ctrl-C: the
+ * descriptor becomes readable, and the turn that follows asks for all of it anew. */
+void pyr_guest_ask_anew(Loop *loop);
+
 #endif

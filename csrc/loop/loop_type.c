@@ -323,6 +323,19 @@ loop_ring(Loop *self, PyObject *Py_UNUSED(ignored))
     return pyr_guest_turn(self, false);
 }
 
+PyDoc_STRVAR(
+    ask_anew_doc,
+    "ask_anew($self)\n--\n\n"
+    "What turn() or ring() returned may not have come to the host, as something was\n"
+    "raised: the descriptor becomes readable, and turn(True) returns it again.");
+
+static PyObject *
+loop_ask_anew(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    pyr_guest_ask_anew(self);
+    Py_RETURN_NONE;
+}
+
 /* ---- for who looks on ---- */
 
 PyDoc_STRVAR(
@@ -404,6 +417,7 @@ static PyMethodDef loop_methods[] = {
     {"enter", (PyCFunction)loop_enter, METH_VARARGS, enter_doc},
     {"turn", (PyCFunction)loop_turn, METH_O, turn_doc},
     {"ring", (PyCFunction)loop_ring, METH_NOARGS, ring_doc},
+    {"ask_anew", (PyCFunction)loop_ask_anew, METH_NOARGS, ask_anew_doc},
     {NULL},
 };
 

@@ -41,6 +41,25 @@ class Counting(asyncio.SelectorEventLoop):
         return super().call_soon(callback, *args, **kw)
 
 
+class Interrupted(asyncio.SelectorEventLoop):
+    """An event loop in which Ctrl-C is pressed when the reactor tells it something."""
+
+    interrupted = False
+
+    def _raise(self, callback: Any) -> None:
+        if self.interrupted and isinstance(getattr(callback, "__self__", None), AsyncioReactor):
+            self.interrupted = False
+            raise KeyboardInterrupt
+
+    def call_later(self, delay: float, callback: Any, *args: Any, **kw: Any) -> Any:
+        self._raise(callback)
+        return super().call_later(delay, callback, *args, **kw)
+
+    def call_soon(self, callback: Any, *args: Any, **kw: Any) -> Any:
+        self._raise(callback)
+        return super().call_soon(callback, *args, **kw)
+
+
 class Least:
     """Only what an event loop has to have, over one of asyncio's."""
 
@@ -278,6 +297,41 @@ def test_what_is_no_exception_leaves_the_reactor_as_in_stock() -> None:
     assert client.connected
     reactor.callLater(0, reactor.crash)
     loop.run_forever()
+    loop.close()
+
+
+@pytest.mark.parametrize("delay", [0, 0.05])
+@pytest.mark.parametrize("where", ["between", "asyncio"])
+def test_ctrl_c_before_asyncio_was_told_loses_no_turn(where: str, delay: float) -> None:
+    """When a turn has ended and asked for the next one, which asyncio did not hear of."""
+    loop = Interrupted()
+    reactor = AsyncioReactor(loop)
+    seen: list[str] = []
+
+    def interrupt() -> None:
+        # What comes next is asked of asyncio when this turn ends: it is to call something itself.
+        loop.call_soon(seen.append, "asyncio's")
+        reactor.callLater(delay, seen.append, "later")
+        loop.interrupted = where == "asyncio"
+        asked.append(delay)
+
+    def raise_after_turn(frame: Any, event: str, function: Any) -> None:
+        if event == "c_return" and function.__name__ in ("turn", "ring") and asked:
+            raise KeyboardInterrupt  # which ends the profiling, too
+
+    asked: list[float] = []
+    reactor.callLater(0, interrupt)
+    if where == "between":
+        sys.setprofile(raise_after_turn)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_forever()
+    finally:
+        sys.setprofile(None)
+    # What is called from here on would come with the lost turn at the earliest.
+    reactor.callFromThread(seen.append, "from a thread")
+    loop.run_until_complete(asyncio.wait_for(_until(lambda: len(seen) == 3), 60))
+    assert sorted(seen) == ["asyncio's", "from a thread", "later"]
     loop.close()
 
 
