@@ -28,6 +28,7 @@ MODULES = {
     "web_client": "*",
     "asyncio_reactor": "TCP echo, 1 x 100 B,TLS*",
     "asyncio_calls": "*",
+    "asyncio_programs": "*",
     "memory": "*",
     "application": "*",
     "twisted_own": "*",
