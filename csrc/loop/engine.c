@@ -208,8 +208,10 @@ pyr_engine_is_whole(pyr_engine *self)
 #ifdef __linux__
     struct epoll_event same = {.events = EPOLLIN, .data.fd = self->wake_fd};
     int queue = uv_backend_fd(&self->uv);
+    /* Asked first: from another thread's sight, the kernel may be told meanwhile. */
+    bool fresh = atomic_load_explicit(&self->fresh, memory_order_acquire);
     return epoll_ctl(queue, EPOLL_CTL_MOD, self->wake_fd, &same) == 0 ||
-           (self->fresh && errno == ENOENT);
+           (fresh && errno == ENOENT);
 #else
     return fcntl(uv_backend_fd(&self->uv), F_GETFD) >= 0 &&
            fcntl(self->wake_fd, F_GETFD) >= 0;
@@ -281,7 +283,9 @@ void
 pyr_engine_run(pyr_engine *self, uv_run_mode mode)
 {
     (void)uv_run(&self->uv, mode);
-    self->fresh = false;
+    if (atomic_load_explicit(&self->fresh, memory_order_relaxed)) {
+        atomic_store_explicit(&self->fresh, false, memory_order_release);
+    }
 }
 
 /* The alarm only ends the sleep; what is due is found by our own heap.  It must end also

@@ -11,6 +11,7 @@
 
 #include <Python.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <uv.h>
 
@@ -18,10 +19,10 @@ typedef struct {
     uv_loop_t uv;
     uv_timer_t alarm; /* bounds how long libuv may sleep */
     uv_poll_t waker;
-    int wake_fd;   /* readable once the loop was woken */
-    int wake_end;  /* where that is written: on Linux the same, an eventfd */
-    bool fresh;    /* the kernel was told of nothing yet */
-    void *nowhere; /* NULL: where the kernel cannot write */
+    int wake_fd;       /* readable once the loop was woken */
+    int wake_end;      /* where that is written: on Linux the same, an eventfd */
+    atomic_bool fresh; /* the kernel was told of nothing yet; threads that wake ask */
+    void *nowhere;     /* NULL: where the kernel cannot write */
 } pyr_engine;
 
 /* A new one, which watches its wake-up already; NULL with an errno in *error. */
