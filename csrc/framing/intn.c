@@ -487,8 +487,12 @@ static inline PyObject *
 next_whole_string(pyr_buffer *b)
 {
     if (b->lead_size > 0) {
-        bool other = b->lead_size != b->view.prefix_size;
-        return other && pyr_buffer_join(b) < 0 ? NULL : cut_held_string(b);
+        if (b->lead_size == b->view.prefix_size) {
+            return cut_held_string(b);
+        }
+        if (pyr_buffer_join(b) < 0) { /* the prefix has another size by now */
+            return NULL;
+        }
     }
     Py_ssize_t size = whole_string(&b->view, b->data, b->size);
     return size < 0 ? NULL : cut_string(b, size);

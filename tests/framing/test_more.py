@@ -20,6 +20,7 @@ from twisted.protocols import basic as stock
 
 from pyreactor import _core, basic
 from pyreactor._framing.attributes import FramingAttribute
+from tests import framing_reference
 from tests.framing.test_stock import connect, split
 from tests.support import check
 
@@ -226,6 +227,19 @@ def test_a_paused_netstring_receiver_waits_between_batches() -> None:
     protocol.paused = False
     protocol.dataReceived(b"")
     assert protocol.batches == [[b"a"], [b"bc", b"d"]]
+
+
+def test_a_prefix_that_gets_another_size_while_its_message_is_awaited() -> None:
+    """The prefix of a large message is held apart from what came of it."""
+    batches = []
+    for base in (framing_reference.BatchIntNStringReceiver, basic.BatchIntNStringReceiver):
+        protocol: Any = strings(base, structFormat="!H", prefixLength=2)
+        protocol.dataReceived(b"\x28\x00" + b"\x01b" * 100)  # the beginning of 10240 bytes
+        protocol.structFormat, protocol.prefixLength = "!B", 1
+        protocol.dataReceived(b"\x01b" * 100)
+        batches.append(protocol.batches)
+    assert batches[1] == batches[0]
+    assert len(batches[0][0][0]) == 0x28
 
 
 @settings(max_examples=200, deadline=None, database=None)
