@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.conformance.kept import Kept
 from tests.conformance.sides import PARTS, STOCK_SETUP, Results, Setup, run_all
 
 if sys.version_info >= (3, 11):
@@ -75,6 +76,8 @@ class Pair:
     stock: Setup = STOCK_SETUP
     # The tests to run, whatever is asked for; else what is asked for.
     only: tuple[str, ...] = ()
+    # What differs is run again alone in this one of stock's, where it is another.
+    alone: Setup | None = None
 
     def names(self, asked: Sequence[str]) -> tuple[str, ...]:
         """The tests to run."""
@@ -86,7 +89,8 @@ EVERYTHING = Pair(Setup("pyreactor"))
 PAIRS = (
     EVERYTHING,
     *(Pair(Setup(f"without {off}", tuple(part for part in PARTS if part != off))) for off in PARTS),
-    Pair(Setup("trial -j2", jobs=2), Setup("stock trial -j2", parts=None, jobs=2)),
+    # All of stock's own suite ends the same in its workers; what does not is told apart there.
+    Pair(Setup("trial -j2", jobs=2), alone=Setup("stock trial -j2", parts=None, jobs=2)),
     *(
         Pair(
             Setup(f"on {loop}", event_loop=loop),
@@ -165,16 +169,27 @@ def compare_pairs(
     *,
     timeout: float = 300.0,
     say: Callable[[str], None],
+    kept: Kept | None = None,
 ) -> list[Comparison]:
-    """Run the tests called `names` in each setup once, and what differs again alone."""
+    """
+    Run the tests called `names` in each setup once, and what differs again alone.
+
+    @param kept: has what stock gave before, which is then not run again.
+    """
     tests = {setup: pair.names(names) for pair in pairs for setup in (pair.stock, pair.ours)}
     # Those that take all cores come last: one core must not idle before them.
     setups = sorted(tests, key=lambda setup: setup.slots)
+    by_setup = {}
+    if kept is not None and (stock := kept.read(tests.get(STOCK_SETUP))) is not None:
+        by_setup[STOCK_SETUP] = stock
+        setups.remove(STOCK_SETUP)
     say(f"running {' '.join(names)}: {', '.join(setup.name for setup in setups)}")
     results = run_all([(setup, tests[setup]) for setup in setups], timeout=timeout, say=say)
-    for each in results:
+    by_setup |= dict(zip(setups, results, strict=True))
+    for each in by_setup.values():
         say(each.summary())
-    by_setup = dict(zip(setups, results, strict=True))
+    if kept is not None and STOCK_SETUP in setups:
+        kept.write(tests[STOCK_SETUP], by_setup[STOCK_SETUP])
     return [_judge(pair, by_setup[pair.stock], by_setup[pair.ours], say) for pair in pairs]
 
 
@@ -239,9 +254,8 @@ def _alone(test: str, pair: Pair) -> str | None:
     # A test whose identifier cannot be loaded as a name is run with what is around it.
     name = test
     while name:
-        stock, ours = run_all(
-            [(pair.stock, [counterpart(name)]), (pair.ours, [name])], timeout=RERUN_TIMEOUT
-        )
+        runs = [(pair.alone or pair.stock, [counterpart(name)]), (pair.ours, [name])]
+        stock, ours = run_all(runs, timeout=RERUN_TIMEOUT)
         if counterpart(test) in stock.outcomes:
             break
         name = name.rpartition(".")[0]

@@ -3,13 +3,15 @@ Nothing of Twisted's own suite that passes on stock Twisted fails on pyreactor.
 
 ``PYREACTOR_CONFORMANCE=core`` in the environment runs the tests around the event loop only.
 Everything is switched on; ``PYREACTOR_CONFORMANCE_SETUPS=other`` runs the other setups instead, and
-``all`` every one.
+``all`` every one.  ``PYREACTOR_CONFORMANCE_STOCK`` is a file for what stock gave: a run that finds
+it there, for the same tests and packages, does not run stock again.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,7 @@ from tests.conformance.compare import (
     compare_pairs,
     read_known,
 )
+from tests.conformance.kept import Kept
 
 SELECTION = CORE if os.environ.get("PYREACTOR_CONFORMANCE") == "core" else ALL
 SETUPS = {
@@ -48,7 +51,9 @@ def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
 @pytest.fixture(scope="module")
 def comparisons(say: Callable[[str], None]) -> dict[Pair, Comparison]:
     """One run of each setup."""
-    return dict(zip(SETUPS, compare_pairs(SELECTION, SETUPS, say=say), strict=True))
+    path = os.environ.get("PYREACTOR_CONFORMANCE_STOCK")
+    kept = Kept(Path(path).absolute()) if path else None
+    return dict(zip(SETUPS, compare_pairs(SELECTION, SETUPS, say=say, kept=kept), strict=True))
 
 
 @pytest.fixture(params=SETUPS, ids=lambda pair: pair.ours.name)

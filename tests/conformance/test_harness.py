@@ -13,12 +13,15 @@ from textwrap import dedent
 import pytest
 
 from tests.conformance.compare import (
+    EVERYTHING,
     Comparison,
     compare,
+    compare_pairs,
     counterpart,
     differing,
     read_known,
 )
+from tests.conformance.kept import Kept
 from tests.conformance.sides import STOCK_SETUP, Results, read_results
 
 SUITE = """
@@ -238,3 +241,29 @@ def test_bare_environment_does_not_shrink_the_suite(monkeypatch: pytest.MonkeyPa
     )
     assert result.stderr == ""
     assert result.stdout == os.path.join(sysconfig.get_path("scripts"), "ckeygen") + "\n"
+
+
+class TestKept:
+    def test_stock_is_run_once(self, run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+        """And again where other tests are asked for, or the file is not there."""
+        run(SUITE)
+        kept = Kept(tmp_path / "build" / "stock.json")
+        said: list[str] = []
+
+        def compare_kept(*names: str) -> Comparison:
+            said.clear()
+            return compare_pairs(names, [EVERYTHING], say=said.append, kept=kept)[0]
+
+        first = compare_kept("test_sample")
+        assert said[0] == "running test_sample: stock, pyreactor"
+        second = compare_kept("test_sample")
+        assert said[0] == "running test_sample: pyreactor"
+        assert second.stock == first.stock
+        assert second.lost.keys() == first.lost.keys()
+        compare_kept("test_sample.Tests")
+        assert said[0] == "running test_sample.Tests: stock, pyreactor"
+
+    def test_a_run_without_an_end_is_not_kept(self, tmp_path: Path) -> None:
+        kept = Kept(tmp_path / "stock.json")
+        kept.write(["a"], Results("stock", trouble="killed"))
+        assert kept.read(["a"]) is None
