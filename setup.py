@@ -125,12 +125,15 @@ OPTIMIZED = ["-O3", *whole_program(), *hardened()]
 CHECKED = ["-O1", "-g", "-UNDEBUG", "-U_FORTIFY_SOURCE", "-fno-omit-frame-pointer"]
 MEMORY = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"]
 THREADS = ["-fsanitize=thread"]
+# Each block of code tells tests/fuzz/edges.c that it was reached.
+EDGES = ["-fsanitize-coverage=trace-pc"]
 BUILDS = {
     "release": (OPTIMIZED, [*OPTIMIZED, *warnings, *hardened_linking()]),
     "debug": (UNOPTIMIZED, hardened_linking()),
     "coverage": ([*UNOPTIMIZED, "--coverage", "-fprofile-abs-path"], ["--coverage"]),
     # What they add to each frame is their own.
     "asan": ([*CHECKED, *MEMORY, "-Wno-frame-larger-than"], MEMORY),
+    "fuzz": ([*CHECKED, *MEMORY, *EDGES, "-Wno-frame-larger-than"], MEMORY),
     "tsan": ([*CHECKED, *THREADS, "-Wno-frame-larger-than"], THREADS),
 }
 compiling, linking = BUILDS[os.environ.get("PYREACTOR_BUILD", "release")]

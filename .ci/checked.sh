@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# checked.sh asan|tsan|valgrind [ARGUMENTS...]: a copy of the checkout in build/KIND with a build for
+# checked.sh asan|fuzz|tsan|valgrind [ARGUMENTS...]: a copy of the checkout in build/KIND with a build for
 # that checker, and there Python with ARGUMENTS.
 #
 # What a checker finds ends the process.  Programs that tests start are checked, too: they inherit
@@ -51,13 +51,19 @@ mkdir -p "$reports"
 export PYTHONMALLOC=malloc PYTHONDONTWRITEBYTECODE=1 PYTHONFAULTHANDLER=
 checker=()
 failed=0
+preloaded=
 case $kind in
-asan)
-    build asan
+asan | fuzz)
+    build "$kind"
+    if [[ $kind == fuzz ]]; then
+        # What asks the fuzzer's inputs where they lead.
+        "${CC:-cc}" -O2 -shared -fPIC tests/fuzz/edges.c -o "$place/edges.so"
+        preloaded=" $place/edges.so"
+    fi
     # CPython does not free all at exit: what leaks has a search of its own (make leaks).
     export ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16:abort_on_error=1:log_path=$reports/asan
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:abort_on_error=1:log_path=$reports/ubsan
-    checker=(env "LD_PRELOAD=$(runtime asan) $(runtime stdc++)")
+    checker=(env "LD_PRELOAD=$(runtime asan) $(runtime stdc++)$preloaded")
     ;;
 tsan)
     build tsan
@@ -68,9 +74,10 @@ tsan)
     ;;
 valgrind)
     build debug
-    checker=(valgrind -q --error-exitcode=99 --num-callers=30 --log-file="$reports/valgrind.%p")
+    checker=(valgrind -q --error-exitcode=99 --num-callers=40 --suppressions="$place/tests/trust/valgrind.supp")
+    checker+=(--log-file="$reports/valgrind.%p")
     ;;
-*) fail "checked.sh asan|tsan|valgrind [ARGUMENTS...]" ;;
+*) fail "checked.sh asan|fuzz|tsan|valgrind [ARGUMENTS...]" ;;
 esac
 cd "$place"
 ((!$#)) || "${checker[@]}" "$python" "$@" || failed=$?

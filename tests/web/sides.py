@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
+from twisted.protocols import basic
 from twisted.web import http, server, static
 
 from pyreactor import _core
+from pyreactor._activation import framing
+from pyreactor._framing.members import MODULES
 from pyreactor._web import setup
 from pyreactor._web.known import METHODS
 
@@ -52,3 +55,20 @@ def stock() -> Iterator[None]:
         http.HTTPChannel.headerReceived = header_received  # type: ignore[method-assign]
         for owner, name, method in put_in:
             setattr(owner, name, method)
+
+
+@contextmanager
+def lines_in_c() -> Iterator[None]:
+    """``LineReceiver`` and the like have their methods in C."""
+    classes = [getattr(basic, name) for name in MODULES[basic.__name__]]
+    before = [(cls, dict(vars(cls))) for cls in classes]
+    framing.activate(basic)
+    try:
+        yield
+    finally:
+        for cls, members in before:
+            for name, value in list(vars(cls).items()):
+                if name not in members:
+                    delattr(cls, name)
+                elif value is not members[name]:
+                    setattr(cls, name, members[name])
