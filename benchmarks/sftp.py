@@ -11,23 +11,13 @@ without logging in.  Run as ``python -m benchmarks.sftp``.
 from __future__ import annotations
 
 import argparse
-import filecmp
-import getpass
-import os
-import select
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import IO
 
 from benchmarks import harness
-from benchmarks.harness import BenchmarkError, Comparison, Sample, Server, Side, Work
+from benchmarks.harness import Comparison, Sample, Side, Work
 
 SIDES = ("stock", "pyreactor")
 AIMS = {"stock": 0.9}
@@ -40,8 +30,8 @@ ROWS = {
 }
 """For each row: whether to put or to get, the client's options, and whether the server sets
 TCP_NODELAY."""
-LOGIN_SECONDS, TRANSFER_SECONDS = 30.0, 120.0
-"""How long these may take."""
+TRANSFER_SECONDS = 150.0
+"""How long that may take."""
 
 
 def works(options: argparse.Namespace) -> list[Work]:
@@ -56,84 +46,21 @@ def works(options: argparse.Namespace) -> list[Work]:
     )
 
 
-def make_key(path: Path) -> None:
-    """A new key, and beside it its public half."""
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)],
-        check=True,
-        stdin=subprocess.DEVNULL,
-        timeout=LOGIN_SECONDS,
-    )
-
-
-class Client:
-    """sftp with orders from a pipe; ``errors`` is where it complains."""
-
-    def __init__(self, process: subprocess.Popen[bytes], errors: IO[str]) -> None:
-        self.process = process
-        self.errors = errors
-
-    def order(self, text: str, seconds: float) -> None:
-        """Give an order and wait until it has been carried out; "" waits for the login."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        # The client knows where it is without asking the server.
-        self.process.stdin.write(f"{text}\npwd\n".encode())
-        self.process.stdin.flush()
-        answer = b""
-        ends = time.monotonic() + seconds
-        while b"Remote working directory: " not in answer:
-            left = max(ends - time.monotonic(), 0)
-            if not select.select([self.process.stdout], [], [], left)[0]:
-                raise BenchmarkError(f"sftp took over {seconds:g} s for {text or 'the login'!r}")
-            data = os.read(self.process.stdout.fileno(), 65536)
-            if not data:
-                self.errors.seek(0)
-                raise BenchmarkError(f"sftp: {harness.last_line(self.errors.read())}")
-            answer += data
-
-
-@contextmanager
-def logged_in(server: Server, folder: Path, flags: list[str]) -> Iterator[Client]:
-    """The client on the second core, while the block runs."""
-    command = [
-        *("sftp", "-q", "-b", "-", *flags, "-F", "none", "-i", str(folder / "user_key")),
-        *("-oBatchMode=yes", "-oIdentitiesOnly=yes", "-oStrictHostKeyChecking=no"),
-        *(f"-oUserKnownHostsFile={folder / 'known_hosts'}", "-oLogLevel=ERROR"),
-        *("-P", server.target.rpartition(":")[2], f"{getpass.getuser()}@127.0.0.1"),
-    ]
-    with tempfile.TemporaryFile("w+") as errors:
-        with harness.starting_on(harness.cores()[1]):
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
-            )
-        try:
-            client = Client(process, errors)
-            client.order("", LOGIN_SECONDS)
-            yield client
-        finally:
-            process.kill()
-            process.communicate()
-
-
 def transfer(row: str, side: Side, size: int) -> Sample:
     """Seconds that a file of random bytes takes, and the server's CPU time; it comes whole."""
     order, flags, nodelay = ROWS[row]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "file").write_bytes(os.urandom(size))
-        make_key(folder / "host_key")
-        make_key(folder / "user_key")
-        program = ["twisted_sftp.py", name, *("nodelay",) * nodelay]
-        with (
-            harness.serving(side, program) as server,
-            logged_in(server, folder, flags) as client,
-        ):
-            began, cpu = time.perf_counter(), server.cpu_seconds()
-            client.order(f"{order} {name}/file {name}/copy", TRANSFER_SECONDS)
-            passed, cpu = time.perf_counter() - began, server.cpu_seconds() - cpu
-        if not filecmp.cmp(folder / "file", folder / "copy", shallow=False):
-            raise BenchmarkError("the file that came differs")
-    return {"value": passed, "rate": size / 2**20 / passed, "cpu": 100 * cpu / passed}
+    with tempfile.TemporaryDirectory() as folder:
+        program = ["twisted_sftp.py", folder, *("nodelay",) * nodelay]
+        with harness.serving(side, program) as server:
+            command = [sys.executable, harness.program("sftp_load.py"), order, "--warmup", "0"]
+            command += ["--target", server.target, "--pid", str(server.pid), "--folder", folder]
+            command += ["--size", str(size), f"--client={' '.join(flags)}"]
+            result = harness.run_json(command, harness.cores()[1], {}, TRANSFER_SECONDS)
+    return {
+        "value": size / result["rate"],
+        "rate": result["rate"],
+        "cpu": 100 * result["cpu"] * result["rate"],
+    }
 
 
 def why_missing() -> str | None:
@@ -144,7 +71,7 @@ def why_missing() -> str | None:
 
 def compare(options: argparse.Namespace) -> Comparison:
     """The comparison as asked for."""
-    size = int(harness.scaled(options, 32, 8, 1) * 2**20)
+    size = int(harness.scaled(options, 32, 8, 1))
     rows, missing = works(options), why_missing()
     return Comparison(
         "SFTP",
@@ -155,7 +82,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         options.subject,
         seconds_per_sample=harness.scaled(options, 5.0, 3.0, 2.0),
         columns={"rate": "MiB/s", "cpu": "server CPU %"},
-        notes=(f"a file of {size >> 20} MiB; a ratio over 1 means faster",),
+        notes=(f"a file of {size} MiB; a ratio over 1 means faster",),
         missing={row.name: missing for row in rows if missing},
     )
 

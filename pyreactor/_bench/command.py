@@ -49,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--rounds", type=int, metavar="N", help="rounds of all sides (3; --full 5)"
     )
+    options.add_argument(
+        "--minutes", type=float, metavar="M", help="rounds that would not end in this are left out"
+    )
     options.add_argument("--quick", action="store_true", help="one round, to see that it works")
     options.add_argument(
         "--against",
@@ -126,14 +129,15 @@ def _document(options: argparse.Namespace) -> Document:
         raise BenchError(f"no row has {options.only!r} in its name (see --list)")
     count = options.rounds or (1 if options.quick else 5 if options.full else 3)
     ordinary = not (options.full or options.only or options.rounds)
+    budget = options.minutes * 60 if options.minutes else BUDGET if ordinary else None
     plan = rounds.Plan(
         chosen,
         sides.chosen(options.against, options.pypy),
         count,
-        budget=BUDGET if ordinary else None,
+        budget=budget,
     )
     timing = _timing(options)
-    return measure(plan, lambda work, side: measuring.take(work, side, timing), options.plain)
+    return measure(plan, lambda work, side: measuring.take(work, side, timing), options)
 
 
 def _own(options: argparse.Namespace) -> Document:
@@ -151,30 +155,62 @@ def _own(options: argparse.Namespace) -> Document:
         timing = Timing(warmup=0.0, operations=50)
     count = options.rounds or (1 if options.quick else 5)
     taking: rounds.Take = lambda _, side: own.take(options.program, load, side, timing)  # noqa: E731
-    return measure(rounds.Plan([work], known, count), taking, options.plain) | {"own": True}
+    return measure(rounds.Plan([work], known, count), taking, options, {"own": True})
 
 
 def _timing(options: argparse.Namespace) -> Timing:
     if options.quick:
         return Timing(seconds=0.02, warmup=0.0, share=0.01, operations=50)
-    return Timing(seconds=1.0, warmup=0.3) if options.full else Timing()
+    return Timing(seconds=0.8, warmup=0.25) if options.full else Timing()
 
 
-def measure(plan: rounds.Plan, take: rounds.Take, plain: bool) -> Document:
-    """Take all samples; what was measured until Ctrl-C is shown, if a round was whole."""
+def measure(
+    plan: rounds.Plan, take: rounds.Take, options: argparse.Namespace, more: Document | None = None
+) -> Document:
+    """
+    Take all samples.  What was measured until Ctrl-C is shown; --json has it, whatever happens.
+
+    @param more: what the document has beside them.
+    """
     processes.adopt_orphans()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, processes.end_as_told)
-    shown = progress(plain)
+    shown = progress(options.plain)
     plan.look(shown)
-    document = rounds.new_document(plan)
+    document = rounds.new_document(plan) | (more or {})
     try:
-        rounds.run(plan, take, shown, document)
+        rounds.run(plan, take, shown, document, lambda found: _save(found, options.json))
     except KeyboardInterrupt:
-        if document["rounds"] == 0:
+        if not any(any(taken) for row in document["rows"] for taken in row["samples"].values()):
             raise
         shown.note(f"interrupted in round {document['rounds'] + 1}; nothing is left running")
+        document["interrupted"] = document["rounds"] + 1
     return document
+
+
+def _save(document: Document, path: str | None) -> None:
+    """Write what there is so far, so that nothing is lost whatever ends this process."""
+    if path and (os.path.isfile(path) or not os.path.exists(path)):
+        so_far = document | {"interrupted": document["rounds"] + 1}
+        _replace(os.path.realpath(path), _as_json(so_far))
+
+
+def _replace(path: str, text: str) -> None:
+    """
+    Put a text into a file, which has either that or what it had before.
+
+    @raise BenchError: that cannot be.
+    """
+    beside = f"{path}.{os.getpid()}"
+    try:
+        Path(beside).write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    except OSError as error:
+        raise BenchError(f"{path}: {error.strerror}") from None
+
+
+def _as_json(document: Document) -> str:
+    return json.dumps(document, indent=1) + "\n"
 
 
 def progress(plain: bool) -> rounds.Progress:
@@ -223,7 +259,7 @@ def _show(document: Document, plain: bool) -> None:
 def _write(document: Document, options: argparse.Namespace) -> int:
     """Write what was asked for; the exit code."""
     wanted = {
-        options.json: lambda: json.dumps(document, indent=1) + "\n",
+        options.json: lambda: _as_json(document),
         options.html: lambda: page.html(document),
         options.markdown: lambda: page.markdown(document),
     }

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from pyreactor._bench import processes
 from pyreactor._bench.processes import BenchError
-from pyreactor._bench.sides import PROGRAMS, Side, environment, known, last_line
+from pyreactor._bench.sides import EPOLL, PROGRAMS, Side, environment, known, last_line
 from pyreactor._bench.works import Work
 
 Sample = dict[str, float]
@@ -53,30 +53,36 @@ def take(work: Work, side: Side, timing: Timing) -> Sample:
 
     @raise BenchError: it failed, and why.
     """
-    script, *arguments = timing.arguments(work.programs[side.family])
-    command = [*side.argv, str(PROGRAMS / script), *arguments]
-    if work.load is None:
-        return _of_itself(side, command)
-    return _under_load(side, command, work.load, timing)
+    runs_on = side.runs_on.replace(EPOLL, work.reactor)
+    with tempfile.TemporaryDirectory(prefix="pyreactor-bench-") as folder:
+
+        def filled(command: Sequence[str]) -> list[str]:
+            return [word.replace("{folder}", folder) for word in timing.arguments(command)]
+
+        script, *arguments = filled(work.programs[side.family])
+        command = [*side.argv, str(PROGRAMS / script), *arguments]
+        if work.load is None:
+            return _of_itself(side, command, runs_on)
+        return _under_load(side, command, runs_on, filled(work.load), timing)
 
 
 def _environment(side: Side) -> dict[str, str]:
     return environment(side) | {"BENCH_LOOP": side.loop, "BENCH_SIDE": side.name}
 
 
-def check_runs_on(side: Side, reported: str) -> None:
+def check_runs_on(promised: str, reported: str) -> None:
     """
     Look whether a program runs on what its side promises.
 
     @raise BenchError: it does not.
     """
-    if not reported.startswith(side.runs_on):
-        raise BenchError(f"should run on {side.runs_on}*, but runs on {reported or 'nothing'}")
+    if not reported.startswith(promised):
+        raise BenchError(f"should run on {promised}*, but runs on {reported or 'nothing'}")
 
 
-def _of_itself(side: Side, command: Sequence[str]) -> Sample:
+def _of_itself(side: Side, command: Sequence[str], runs_on: str) -> Sample:
     printed, used = run(command, _environment(side), processes.cores()[0])
-    check_runs_on(side, str(printed.get("runs_on", "")))
+    check_runs_on(runs_on, str(printed.get("runs_on", "")))
     return {
         "cpu": printed["cpu"] / 1e9,
         "rate": 1e9 / printed["value"],
@@ -127,12 +133,13 @@ class Server:
 
 
 @contextmanager
-def serving(side: Side, command: Sequence[str]) -> Iterator[Server]:
+def serving(side: Side, command: Sequence[str], promised: str) -> Iterator[Server]:
     """
     Run one of the own servers while the block runs.
 
     It prints its port on 127.0.0.1, or ``unix:`` and its path, and what it runs on.
 
+    @param promised: how the name of what it runs on begins.
     @raise BenchError: it does not start, ends by itself, or what is done in the block fails.
     """
     with tempfile.TemporaryFile("w+") as errors:
@@ -149,7 +156,7 @@ def serving(side: Side, command: Sequence[str]) -> Iterator[Server]:
             where, _, runs_on = processes.first_line(process, STARTING).strip().partition(" ")
             if not where:
                 raise BenchError("the server did not start")
-            check_runs_on(side, runs_on)
+            check_runs_on(promised, runs_on)
             server.target = where if where.startswith("unix:") else f"127.0.0.1:{int(where)}"
             yield server
         except BenchError as error:
@@ -159,29 +166,31 @@ def serving(side: Side, command: Sequence[str]) -> Iterator[Server]:
             server.used = processes.end(process, signal.SIGTERM)
 
 
-def _under_load(side: Side, command: Sequence[str], load: Sequence[str], timing: Timing) -> Sample:
-    with serving(side, command) as server:
+def _under_load(
+    side: Side, command: Sequence[str], runs_on: str, load: Sequence[str], timing: Timing
+) -> Sample:
+    with serving(side, command, runs_on) as server:
         result = drive(server.process.pid, server.target, load, timing)
     peak = server.used.peak if server.used is not None else 0
     return result | {"peak": float(peak)}
 
 
-def drive(pid: int, target: str, options: Sequence[str], timing: Timing) -> Sample:
+def drive(pid: int, target: str, load: Sequence[str], timing: Timing) -> Sample:
     """
     Put load on a server.
 
     @param pid: the server's process.
     @param target: where it listens, as closed_loop.py takes it.
-    @param options: more options of that program.
+    @param load: that program, or another, and more options of it.
     @return: what it found out.
     @raise BenchError: the load failed.
     """
-    script = str(PROGRAMS / "closed_loop.py")
+    script, *options = load
     until = ["--seconds", f"{timing.seconds:g}"]
     if timing.operations:
         until = ["--operations", str(timing.operations)]
-    command = [sys.executable, script, "--pid", str(pid), "--target", target, *options, *until]
-    command += ["--warmup", f"{timing.warmup:g}"]
+    command = [sys.executable, str(PROGRAMS / script), *options, *until]
+    command += ["--pid", str(pid), "--target", target, "--warmup", f"{timing.warmup:g}"]
     printed, _ = run(command, environment(known()["stock"]), processes.cores()[1])
     if printed["failures"]:
         raise BenchError(f"{printed['failures']} answers had a status of 400 or more")

@@ -25,7 +25,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True)
 class Load:
-    """What is put on a server: where it listens, and the options of closed_loop.py."""
+    """What is put on a server: where it listens, and closed_loop.py with its options."""
 
     host: str
     port: int
@@ -53,7 +53,7 @@ def by_url(url: str, connections: int) -> Load:
     if parts.hostname not in LOOPBACK:
         raise BenchError(f"--url: {parts.hostname} is not on this machine (127.0.0.1, localhost)")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    options = ("--kind", parts.scheme, "--path", path, "--host", parts.netloc)
+    options = ("closed_loop.py", "--kind", parts.scheme, "--path", path, "--host", parts.netloc)
     return Load(parts.hostname, port, (*options, "--connections", str(connections)))
 
 
@@ -72,7 +72,15 @@ def by_file(port: int, send: str | None, connections: int) -> Load:
         raise BenchError(f"--send: {send}: {error.strerror}") from None
     if empty:
         raise BenchError(f"--send: {send} is empty")
-    options = ("--kind", "unknown", "--send", str(path), "--connections", str(connections))
+    options = (
+        "closed_loop.py",
+        "--kind",
+        "unknown",
+        "--send",
+        str(path),
+        "--connections",
+        str(connections),
+    )
     return Load("127.0.0.1", port, options)
 
 

@@ -40,8 +40,10 @@ pre { background: #f4f6f8; padding: .7rem; overflow-x: auto; font-size: .85rem; 
 
 GROUPS = {
     "network": "Network",
-    "web and calls": "Web, remote calls, clients",
+    "web": "Web",
+    "calls": "Remote calls, clients, files",
     "deferred": "Deferreds, generators, coroutines",
+    "framing": "Framing, without a network",
     "time": "Timed calls, calls from threads",
     "growth": "Growth",
 }

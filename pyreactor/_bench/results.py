@@ -13,7 +13,8 @@ SUBJECT, BASE = "pyreactor", "stock"
 Document = dict[str, Any]
 """
 ``format``, ``taken`` (UTC), ``machine``, ``rounds``, ``sides`` (names), ``left_out`` (reasons by
-side), ``failures`` (sentences) and ``rows``; a row has ``name``, ``operation``, ``group``,
+side), ``failures`` (sentences), ``interrupted`` (the round in which the run ended, if that was
+before its end) and ``rows``; a row has ``name``, ``operation``, ``group``,
 ``curve``, ``at``, ``missing`` (a reason, by side) and ``samples`` (by side: for each round a
 `measuring.Sample`, or None).
 """
@@ -91,6 +92,8 @@ def summary(document: Document) -> list[str]:
     for kind, words in ((SLOWER, "It takes more"), (NOISY, "Noisy"), (NOTHING, "Not measured")):
         if kind in verdicts:
             lines.append(f"{words} in {len(verdicts[kind])}: {'; '.join(verdicts[kind])}.")
+    if document.get("interrupted"):
+        lines.append(f"It was interrupted in round {document['interrupted']}.")
     if ONCE in verdicts:
         lines.append("One round tells nothing of how certain a number is: take --rounds 3 or more.")
     return lines
@@ -102,7 +105,8 @@ _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 def rounds(document: Document) -> str:
     """How many there were, in words."""
     count = document["rounds"]
-    return f"{count} round{'' if count == 1 else 's'}"
+    more = " and a part of the next" if document.get("interrupted") else ""
+    return f"{count} round{'' if count == 1 else 's'}{more}"
 
 
 def duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pyreactor._bench.sides import Side
 from pyreactor._bench.works import Work
 
 Take = Callable[[Work, Side], dict[str, float]]
+Save = Callable[[Document], None]
 
 
 class Progress(Protocol):
@@ -52,6 +54,8 @@ class Plan:
     left_out: dict[str, str] = field(default_factory=dict)
     missing: dict[tuple[str, str], str] = field(default_factory=dict)
     """By work and side: why the side cannot do it."""
+    lacking: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """By Python and module: whether there is no such module."""
 
     def look(self, progress: Progress) -> None:
         """Find out which sides are there, and what each cannot do."""
@@ -65,38 +69,52 @@ class Plan:
                 progress.note(f"{side.name} is left out: {why}")
         self.sides = there
         for side in there:
-            lacking = {
-                module: side.lacks(module)
-                for module in sorted({module for work in self.works for module in work.needs})
-            }
             for work in self.works:
-                if side.family not in work.programs:
-                    self.missing[work.name, side.name] = f"nothing like it in {side.family}"
-                elif side.family == "twisted" and any(lacking[module] for module in work.needs):
-                    absent = ", ".join(module for module in work.needs if lacking[module])
-                    self.missing[work.name, side.name] = f"{absent} is not installed"
+                why = self._why_not(work, side)
+                if why:
+                    self.missing[work.name, side.name] = why
+
+    def _why_not(self, work: Work, side: Side) -> str:
+        """Why a side cannot do a work, or nothing."""
+        if side.family not in work.programs:
+            return f"nothing like it in {side.family}"
+        lacking = [each for each in work.tools if shutil.which(each) is None]
+        lacking += [each for each in work.needs.get(side.family, ()) if self._lacks(side, each)]
+        if not lacking:
+            return ""
+        return f"{', '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not installed"
+
+    def _lacks(self, side: Side, module: str) -> bool:
+        """Whether a side lacks a module; sides of the same Python have the same."""
+        known = (side.argv[0], module)
+        if known not in self.lacking:
+            self.lacking[known] = side.lacks(module)
+        return self.lacking[known]
 
     def samples(self, work: Work) -> list[Side]:
         """The sides that do a work."""
         return [side for side in self.sides if (work.name, side.name) not in self.missing]
 
 
-def run(plan: Plan, take: Take, progress: Progress, document: Document) -> None:
+def run(plan: Plan, take: Take, progress: Progress, document: Document, save: Save) -> None:
     """
-    Take all samples into the document, which always has those of whole rounds alone.
+    Take all samples into the document, which has of each row what all its sides have done.
 
     Rounds are left out at the end where the time that `plan` allows would not suffice for them.
+
+    @param save: called with the document whenever it has more.
     """
     began = time.monotonic()
     progress.begin(plan.rounds * sum(len(plan.samples(work)) for work in plan.works))
     try:
         for number in range(plan.rounds):
             before = time.monotonic()
-            taken = _round(plan, take, progress, number, document)
-            for row in document["rows"]:
-                for side, sample in taken[row["name"]].items():
+            for work, row in zip(plan.works, document["rows"], strict=True):
+                for side, sample in _in_turn(plan, work, take, progress, number, document).items():
                     row["samples"].setdefault(side, []).append(sample)
+                save(document)
             document["rounds"] = number + 1
+            save(document)
             last, so_far = time.monotonic() - before, time.monotonic() - began
             if plan.budget is not None and so_far + last > plan.budget:
                 if number + 1 < plan.rounds:
@@ -108,23 +126,22 @@ def run(plan: Plan, take: Take, progress: Progress, document: Document) -> None:
         progress.end()
 
 
-def _round(
-    plan: Plan, take: Take, progress: Progress, number: int, document: Document
-) -> dict[str, dict[str, dict[str, float] | None]]:
-    taken: dict[str, dict[str, dict[str, float] | None]] = {}
-    for work in plan.works:
-        sides = plan.samples(work)
-        # Another side goes first each time, so that none always has that place.
-        turn = number % max(len(sides), 1)
-        row = taken[work.name] = dict.fromkeys((side.name for side in sides), None)
-        for side in [*sides[turn:], *sides[:turn]]:
-            progress.sample(f"round {number + 1} of {plan.rounds}: {work.name}, {side.name}")
-            try:
-                row[side.name] = take(work, side)
-            except BenchError as error:
-                document["failures"].append(f"{work.name}, {side.name}: {error}")
-                progress.note(f"FAILED: {work.name}, {side.name}: {error}")
-            progress.done()
+def _in_turn(
+    plan: Plan, work: Work, take: Take, progress: Progress, number: int, document: Document
+) -> dict[str, dict[str, float] | None]:
+    """A work on each side."""
+    sides = plan.samples(work)
+    # Another side goes first each time, so that none always has that place.
+    turn = number % max(len(sides), 1)
+    taken: dict[str, dict[str, float] | None] = dict.fromkeys((side.name for side in sides), None)
+    for side in [*sides[turn:], *sides[:turn]]:
+        progress.sample(f"round {number + 1} of {plan.rounds}: {work.name}, {side.name}")
+        try:
+            taken[side.name] = take(work, side)
+        except BenchError as error:
+            document["failures"].append(f"{work.name}, {side.name}: {error}")
+            progress.note(f"FAILED: {work.name}, {side.name}: {error}")
+        progress.done()
     return taken
 
 
@@ -159,6 +176,13 @@ def _row(plan: Plan, work: Work) -> Row:
     }
 
 
+VERSIONS = (
+    *("twisted", "uvloop", "aiofastnet", "pyOpenSSL", "klein", "daphne", "uvicorn", "treq"),
+    *("Scrapy", "autobahn", "txredisapi"),
+)
+"""Packages whose versions are told, where they are installed."""
+
+
 def machine() -> dict[str, str]:
     """What a reader of the numbers must know about where they come from."""
     measured, loading = processes.cores()
@@ -171,7 +195,7 @@ def machine() -> dict[str, str]:
         "cores": f"programs on core {measured}, load on core {loading}{same}",
         "load before": " ".join(f"{number:.2f}" for number in os.getloadavg()),
     }
-    for name in ("twisted", "uvloop", "aiofastnet", "pyOpenSSL", "klein", "autobahn"):
+    for name in VERSIONS:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -68,7 +68,8 @@ class Side:
 
 
 _STOCK_ENV = {"PYREACTOR": "0"}
-_EPOLL = "twisted.internet.epollreactor."
+EPOLL, ON_ASYNCIO = "twisted.internet.epollreactor.", "twisted.internet.asyncioreactor."
+"""How the names begin of Twisted's reactors that programs run on: by default, and on asyncio."""
 
 
 def known(pypy: str | None = None) -> dict[str, Side]:
@@ -85,7 +86,7 @@ def known(pypy: str | None = None) -> dict[str, Side]:
         "aiofastnet": ("aiofastnet.", "import aiofastnet"),
     }
     sides = [
-        Side("stock", TWISTED, (python,), _STOCK_ENV, _EPOLL, f"import {_EPOLL[:-1]}"),
+        Side("stock", TWISTED, (python,), _STOCK_ENV, EPOLL, f"import {EPOLL[:-1]}"),
         Side(
             "pyreactor",
             TWISTED,
@@ -106,7 +107,7 @@ def known(pypy: str | None = None) -> dict[str, Side]:
             Side(name, ASYNCIO, (python,), _STOCK_ENV, runs_on, probe, name)
             for name, (runs_on, probe) in loops.items()
         ),
-        Side("pypy", TWISTED, (pypy,), _STOCK_ENV, _EPOLL, f"import {_EPOLL[:-1]}"),
+        Side("pypy", TWISTED, (pypy,), _STOCK_ENV, EPOLL, f"import {EPOLL[:-1]}"),
     ]
     return {side.name: side for side in sides}
 

@@ -131,21 +131,12 @@ def report(document: Document, width: int, ascii_only: bool = False) -> str:
 def machine(document: Document, width: int) -> list[str]:
     """Where the numbers come from."""
     facts = document["machine"]
-    versions = [f"{name} {facts[name]}" for name in facts if name in _VERSIONS]
+    versions = [f"{name} {facts[name]}" for name in facts if name not in _NO_VERSIONS]
     lines = [f"{facts['processor']}, {facts['system']}; {facts['cores']}", ", ".join(versions)]
     return [line for text in lines for line in textwrap.wrap(text, width)]
 
 
-_VERSIONS = (
-    "python",
-    "pyreactor",
-    "twisted",
-    "uvloop",
-    "aiofastnet",
-    "pyOpenSSL",
-    "klein",
-    "autobahn",
-)
+_NO_VERSIONS = ("processor", "system", "cores", "load before")
 
 
 def closing(document: Document, width: int) -> Iterator[str]:
@@ -159,32 +150,44 @@ def closing(document: Document, width: int) -> Iterator[str]:
 
 
 class PlainProgress:
-    """A line that is written over on a terminal; elsewhere a line for each tenth."""
+    """A line that is written over on a terminal; elsewhere one each minute, and for each tenth."""
 
     def __init__(self, stream: TextIO = sys.stderr) -> None:
         self.stream = stream
         self.over = stream.isatty()
         self.total = self.count = 0
-        self.began = 0.0
+        self.began = self.told = 0.0
 
     def begin(self, total: int) -> None:
         """So many samples are to come."""
         self.total, self.began = total, time.monotonic()
+        self.told = self.began
 
     def sample(self, what: str) -> None:
         """A sample begins."""
         if self.over:
-            self.stream.write(f"\r\x1b[K[{self.count}/{self.total}] {what}"[:100])
+            self.stream.write(f"\r\x1b[K[{self.count}/{self.total}{self.left()}] {what}"[:100])
             self.stream.flush()
 
     def done(self) -> None:
         """It has been taken."""
         before = self.count * 10 // max(self.total, 1)
         self.count += 1
-        if not self.over and self.count * 10 // self.total > before:
-            passed = time.monotonic() - self.began
-            print(f"{self.count} of {self.total} samples after {passed:.0f} s", file=self.stream)
-            self.stream.flush()
+        now = time.monotonic()
+        tenth = self.count * 10 // max(self.total, 1) > before
+        if not self.over and (tenth or now - self.told >= 60):
+            self.told = now
+            passed = f"{self.count} of {self.total} samples after {now - self.began:.0f} s"
+            print(passed + self.left(), file=self.stream, flush=True)
+
+    def left(self) -> str:
+        """About how long all takes that is to come, if that can be told."""
+        passed = time.monotonic() - self.began
+        if self.count < 3 or self.count >= self.total:
+            return ""
+        seconds = passed / self.count * (self.total - self.count)
+        words = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        return f", about {words} to go"
 
     def note(self, text: str) -> None:
         """Something that stays to be read."""

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pyreactor._bench.sides import ASYNCIO, TWISTED
+from pyreactor._bench.sides import ASYNCIO, EPOLL, ON_ASYNCIO, TWISTED
 
 Command = tuple[str, ...]
 
@@ -16,16 +16,20 @@ class Work:
     """
     Something that each side does, with a program of its family; an operation costs so much.
 
-    ``load`` has the options of closed_loop.py if the program is a server; otherwise the program
-    measures itself, and ``{seconds}`` in its arguments is how long.  ``needs`` are modules without
-    which a side cannot do it.  Rows of one ``curve`` differ by ``at`` alone, and make a line.
+    ``load`` has a program that puts load on it, and its options, if it is a server; otherwise the
+    program measures itself, and ``{seconds}`` in its arguments is how long.  ``{folder}`` is one
+    that is made for a sample.  ``needs`` are modules, by families, and ``tools`` commands without
+    which a side cannot do it.  ``reactor`` is that of Twisted's which its program runs on, by name.
+    Rows of one ``curve`` differ by ``at`` alone, and make a line.
     """
 
     name: str
     operation: str
     programs: Mapping[str, Command] = field(hash=False)
     load: Command | None = None
-    needs: tuple[str, ...] = ()
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    tools: tuple[str, ...] = ()
+    reactor: str = EPOLL
     selected: bool = False
     group: str = ""
     curve: str = ""
@@ -43,7 +47,9 @@ def _server(
     programs: dict[str, Command] = {TWISTED: tuple(twisted.split())}
     if asyncio:
         programs[ASYNCIO] = tuple(asyncio.split())
-    return Work(name, operation, programs, tuple(load.split()), **more)  # type: ignore[arg-type]
+    script = "" if load.startswith("sftp_load.py ") else "closed_loop.py "
+    command = tuple(f"{script}{load}".split())
+    return Work(name, operation, programs, command, **more)  # type: ignore[arg-type]
 
 
 def _alone(name: str, operation: str, twisted: str, asyncio: str = "", **more: object) -> Work:
@@ -55,9 +61,10 @@ def _alone(name: str, operation: str, twisted: str, asyncio: str = "", **more: o
 
 _ECHO = ("twisted_echo.py", "asyncio_echo.py")
 _TLS = ("twisted_tls_echo.py", "asyncio_echo.py --tls")
-_TLS_NEEDS = ("OpenSSL", "service_identity")
+_TLS_NEEDS = {TWISTED: ("OpenSSL", "service_identity"), ASYNCIO: ("cryptography",)}
 _UDP = ("twisted_udp_echo.py", "asyncio_udp_echo.py")
-_NETWORK, _WEB, _CALLS, _TIME, _GROWTH = "network", "web and calls", "deferred", "time", "growth"
+_NETWORK, _WEB, _CALLS, _DEFERRED = "network", "web", "calls", "deferred"
+_FRAMING, _TIME, _GROWTH = "framing", "time", "growth"
 
 
 def _network() -> list[Work]:
@@ -117,33 +124,117 @@ def _network() -> list[Work]:
             **common,
         ),
     ]
-    return rows
-
-
-def _web_and_calls() -> list[Work]:
-    common = {"group": _WEB}
-    web = "--kind http --connections 32"
-    rows = [
+    rows += [
         _server(
-            "twisted.web, 32 connections", "request", web, "web_hello.py", selected=True, **common
+            "accept, one message, close, 16 at once",
+            "connection",
+            "--kind once --connections 16 --size 100",
+            "twisted_one_message.py",
+            "asyncio_echo.py --once",
+            **common,
         ),
-        _server(
-            "klein, 32 connections", "request", web, "web_klein.py", needs=("klein",), **common
-        ),
-        _alone("web Agent, a request", "request", "twisted_clients.py agent {count:500}", **common),
-        _alone("DNS, a query", "query", "twisted_clients.py dns {count:1000}", **common),
         _alone(
-            "WebSocket, a message",
-            "message",
-            "twisted_clients.py websocket {count:3000}",
-            needs=("autobahn",),
+            "spawnProcess of /bin/true",
+            "process",
+            "twisted_processes.py {count:300}",
             **common,
         ),
     ]
+    return rows
+
+
+def _web() -> list[Work]:
+    common = {"group": _WEB}
+    load = "--kind http --connections 32"
+    return [
+        _server(
+            "twisted.web, 32 connections", "request", load, "web_hello.py", selected=True, **common
+        ),
+        _server(
+            "klein, 32 connections",
+            "request",
+            load,
+            "web_klein.py",
+            needs={TWISTED: ("klein",)},
+            **common,
+        ),
+        _server(
+            "daphne (beside it uvicorn), 32 connections",
+            "request",
+            load,
+            "web_daphne.py",
+            "web_uvicorn.py",
+            needs={TWISTED: ("daphne",), ASYNCIO: ("uvicorn",)},
+            reactor=ON_ASYNCIO,
+            **common,
+        ),
+        _alone(
+            "web Agent, 16 at once", "request", "twisted_clients.py agent 16 {count:700}", **common
+        ),
+        _alone(
+            "treq, 16 at once",
+            "request",
+            "twisted_clients.py treq 16 {count:500}",
+            needs={TWISTED: ("treq",)},
+            **common,
+        ),
+        _alone(
+            "Scrapy, a crawl",
+            "page",
+            "twisted_scrapy.py {count:500}",
+            needs={TWISTED: ("scrapy",)},
+            reactor=ON_ASYNCIO,
+            **common,
+        ),
+        _alone(
+            "WebSocket by autobahn, a message",
+            "message",
+            "twisted_clients.py websocket 1 {count:5000}",
+            needs={TWISTED: ("autobahn",)},
+            **common,
+        ),
+    ]
+
+
+def _calls() -> list[Work]:
+    common = {"group": _CALLS}
+    rows = []
     for title, kind in (("AMP", "amp"), ("PB", "pb")):
         for words, at_once in (("one at a time", 1), ("16 under way", 16)):
-            script = f"twisted_remote_calls.py {kind} {at_once} {{count:2000}}"
+            script = f"twisted_remote_calls.py {kind} {at_once} {{count:4000}}"
             rows.append(_alone(f"{title} calls, {words}", "call", script, **common))
+    rows += [
+        _alone(
+            f"DNS by twisted.names, {words}",
+            "query",
+            f"twisted_clients.py dns {at_once} {{count:4000}}",
+            **common,
+        )
+        for words, at_once in (("one query", 1), ("16 under way", 16))
+    ]
+    rows += [
+        _alone(
+            f"Redis by txredisapi, {words}",
+            "command",
+            f"twisted_clients.py redis {at_once} {{count:8000}}",
+            needs={TWISTED: ("txredisapi",)},
+            tools=("redis-server",),
+            **common,
+        )
+        for words, at_once in (("one command", 1), ("16 under way", 16))
+    ]
+    rows += [
+        _server(
+            f"SFTP by OpenSSH, {order}",
+            "MiB",
+            f"sftp_load.py {order} --folder {{folder}}",
+            "twisted_sftp.py {folder}",
+            needs={TWISTED: ("OpenSSL", "bcrypt", "cryptography")},
+            tools=("sftp", "ssh-keygen"),
+            **common,
+        )
+        for order in ("put", "get")
+    ]
     return rows
 
 
@@ -160,8 +251,19 @@ def _deferred() -> list[Work]:
     ):
         asyncio = f"asyncio_deferred.py {work} {{seconds}}" if same_in_asyncio else ""
         twisted = f"twisted_deferred.py {work} {{seconds}}"
-        rows.append(_alone(name, operation, twisted, asyncio, selected=selected, group=_CALLS))
+        rows.append(_alone(name, operation, twisted, asyncio, selected=selected, group=_DEFERRED))
     return rows
+
+
+def _framing() -> list[Work]:
+    return [
+        _alone(name, "message", f"twisted_framing.py {work} {{seconds}}", group=_FRAMING)
+        for name, work in (
+            ("LineReceiver, 1000 B in 64 B pieces", "lines"),
+            ("Int32StringReceiver, 20 B", "int32"),
+            ("NetstringReceiver, 20 B", "netstring"),
+        )
+    ]
 
 
 def _time() -> list[Work]:
@@ -226,7 +328,15 @@ def _growth() -> list[Work]:
     return rows
 
 
-WORKS: Sequence[Work] = (*_network(), *_web_and_calls(), *_deferred(), *_time(), *_growth())
+WORKS: Sequence[Work] = (
+    *_network(),
+    *_web(),
+    *_calls(),
+    *_deferred(),
+    *_framing(),
+    *_time(),
+    *_growth(),
+)
 
 
 def chosen(only: str | None, full: bool) -> list[Work]:

@@ -76,6 +76,7 @@ def test_every_row_works(tmp_path: Path) -> None:
     """Each that differs in more than numbers is measured, or lacks what is not installed."""
     path = tmp_path / "run.json"
     rows = "echo, 1 x*;echo, 10 x 1*B;lines;web;klein;DNS;calls;await;yield;deep;chain of 10 *"
+    rows += ";accept;spawn;daphne;treq;Scrapy;Redis;SFTP;Receiver"
     rows += ";Deferred,*;gather;call*own*;call*other*;call*hop;call*scheduling;call* 1,000 *"
     ran = python(*BENCH, "--quick", "--against", "pyreactor", "--only", rows, "--json", path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -128,6 +129,38 @@ def test_a_failed_sample_is_told(tmp_path: Path) -> None:
     )
     assert "stock was left out: RuntimeError: broken" in ran.stdout
     assert "asyncio" in ran.stdout
+
+
+def test_what_was_measured_before_it_was_ended_is_kept(tmp_path: Path) -> None:
+    """In the file, of each row that all sides have done; it can be shown."""
+    path = tmp_path / "run.json"
+    command = [sys.executable, *BENCH, "--quick", "--rounds", "1000", "--only", ROWS]
+    process = subprocess.Popen(
+        [*command, "--json", path],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait(60)
+    document = json.loads(path.read_text())
+    assert document["interrupted"] == document["rounds"] + 1
+    assert {len(samples) for samples in document["rows"][0]["samples"].values()} & {1, 2}
+    shown = python(*BENCH, "--from", path)
+    assert shown.returncode == 0, shown.stderr
+    assert "It was interrupted in round " in shown.stdout
+    assert os.listdir(tmp_path) == ["run.json"]
+
+
+def test_rounds_that_take_too_long_are_left_out() -> None:
+    """By --minutes; the first one is whole."""
+    ran = python(*BENCH, "--quick", "--rounds", "5", "--minutes", "0.0001", "--only", "10 callb")
+    assert ran.returncode == 0, ran.stderr
+    assert "1 of 5 rounds: a round takes" in ran.stderr
+    assert " 1 round." in ran.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

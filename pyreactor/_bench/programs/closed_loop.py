@@ -189,6 +189,21 @@ class Unknown(Plain):
         return True
 
 
+class Once(Plain):
+    """An echo that closes the connection: connect anew for each message."""
+
+    def is_whole(self) -> bool:
+        """It is, with the connection's end."""
+        return False
+
+    def ended(self) -> bool:
+        """Connect anew."""
+        self.check()
+        self.socket.close()
+        self.connect()
+        return True
+
+
 class Http(Plain):
     """HTTP/1.1: the answer is over where its header says, or with the connection."""
 
@@ -367,6 +382,7 @@ def parser() -> argparse.ArgumentParser:
 KINDS: dict[str, type[Plain]] = {
     "tcp": Plain,
     "tls": Tls,
+    "once": Once,
     "udp": Datagrams,
     "http": Http,
     "https": Https,

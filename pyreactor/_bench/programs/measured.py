@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns, process_time_ns
 
 
@@ -55,3 +58,21 @@ def for_so_long(once: Timed, count: int, seconds: float) -> tuple[int, tuple[int
         done, (more_wall, more_cpu) = once(count)
         total, wall, cpu = total + done, wall + more_wall, cpu + more_cpu
     return total, (wall, cpu)
+
+
+_PR_SET_PDEATHSIG = 1
+
+
+def helper(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """
+    Start what a program needs beside it; the kernel ends it if the program is killed.
+
+    :param command: a command that says nothing worth reading.
+    """
+    prctl = ctypes.CDLL(None).prctl
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0),
+    )

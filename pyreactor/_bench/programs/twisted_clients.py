@@ -1,27 +1,31 @@
 """
-Nanoseconds per request of clients, with the server in the same process:
-``twisted_clients.py agent|dns|websocket COUNT``.
+Nanoseconds per request of clients: ``twisted_clients.py WORK AT_ONCE COUNT``.
 
-An ordinary Twisted program; one request is under way at any time, on the loopback interface.
+WORK is agent, treq, dns, websocket or redis.  The server is in the same process, but for Redis,
+which is redis-server.  An ordinary Twisted program; so many requests are under way at any time, on
+the loopback interface.
 """
 
 from __future__ import annotations
 
+import socket
 import sys
+import tempfile
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from measured import Stopwatch, tell
+from measured import Stopwatch, helper, tell
 from twisted.internet import defer, protocol, task
 from twisted.internet import reactor as default_reactor
 
 reactor = cast(Any, default_reactor)
-work, count = sys.argv[1], int(sys.argv[2])
+work, at_once, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 Ask = Callable[[int], Awaitable[None]]
 
 
-async def agent() -> Ask:
-    """twisted.web's Agent with a pool, and its server."""
+def site() -> tuple[Any, bytes]:
+    """A server of twisted.web: a pool of connections for its clients, and its address."""
     from twisted.web import client, resource, server
 
     class Hello(resource.Resource):
@@ -35,12 +39,63 @@ async def agent() -> Ask:
 
     port = reactor.listenTCP(0, server.Site(Hello()), interface="127.0.0.1")
     pool = client.HTTPConnectionPool(reactor)
+    pool.maxPersistentPerHost = at_once
+    return pool, b"http://127.0.0.1:%d/" % port.getHost().port
+
+
+async def agent() -> Ask:
+    """twisted.web's Agent with a pool, and its server."""
+    from twisted.web import client
+
+    pool, url = site()
     asking = client.Agent(reactor, pool=pool)
-    url = b"http://127.0.0.1:%d/" % port.getHost().port
+    # Of readBody, each time.
+    warnings.simplefilter("ignore", DeprecationWarning)
 
     async def ask(_: int) -> None:
         response = await asking.request(b"GET", url)
         assert await client.readBody(response) == b"hello world\n"
+
+    return ask
+
+
+async def treq() -> Ask:
+    """treq over the same."""
+    import treq as requests
+
+    pool, url = site()
+
+    async def ask(_: int) -> None:
+        response = await requests.get(url, pool=pool)
+        assert await requests.content(response) == b"hello world\n"
+
+    return ask
+
+
+async def redis() -> Ask:
+    """txredisapi: a number is set and asked for by turns, of a server that keeps no files."""
+    import txredisapi
+
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    folder = tempfile.TemporaryDirectory()
+    options = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder.name)
+    process = helper(["redis-server", "--port", str(port), *options])
+
+    def end() -> None:
+        process.kill()
+        process.wait()
+        folder.cleanup()
+
+    reactor.addSystemEventTrigger("after", "shutdown", end)
+    connected = await txredisapi.Connection("127.0.0.1", port)
+
+    async def ask(number: int) -> None:
+        key = f"key{number % 100 // 2}"
+        if number % 2:
+            assert isinstance(await connected.get(key), int)
+        else:
+            assert await connected.set(key, number) == "OK"
 
     return ask
 
@@ -119,19 +174,30 @@ async def websocket() -> Ask:
 
 WORKS: dict[str, Callable[[], Awaitable[Ask]]] = {
     "agent": agent,
+    "treq": treq,
     "dns": dns,
     "websocket": websocket,
+    "redis": redis,
 }
+
+
+async def ask_all(ask: Ask, numbers: range) -> None:
+    """Ask so often, with so many under way at once."""
+
+    async def one_by_one() -> None:
+        for number in left:
+            await ask(number)
+
+    left = iter(numbers)
+    await defer.gatherResults([defer.ensureDeferred(one_by_one()) for _ in range(at_once)])
 
 
 async def measure(_: object) -> None:
     """Ask, and tell what came out."""
     ask = await WORKS[work]()
-    for number in range(count // 10 + 1):
-        await ask(number)
+    await ask_all(ask, range(count // 10 + 1))
     watch = Stopwatch()
-    for number in range(count):
-        await ask(number)
+    await ask_all(ask, range(count))
     tell(reactor, count, watch.passed())
 
 

@@ -1,11 +1,12 @@
 """
 An SFTP server for whoever runs it, root or not: ``twisted_sftp.py FOLDER [nodelay]``.
 
-FOLDER is the user's home, and has the host's key, ``host_key``, and the user's, ``user_key.pub``.
-Prints its port and its reactor.
+FOLDER is the user's home, where new keys are put: the host's, ``host_key``, and the user's,
+``user_key``.  Prints its port and its reactor.
 """
 
 import getpass
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -52,10 +53,17 @@ class Transport(transport.SSHServerTransport):
         super().connectionMade()
 
 
+def new_key(name: str) -> keys.Key:
+    """A new key, which is in two files, the public half in the second."""
+    path = folder.child(name).path
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=30)
+    return keys.Key.fromFile(path)
+
+
 components.registerAdapter(unix.SFTPServerForUnixConchUser, User, unix.ISFTPServer)
 folder = FilePath(sys.argv[1])
-host_key = keys.Key.fromFile(folder.child("host_key").path)
-user_key = keys.Key.fromFile(folder.child("user_key.pub").path)
+host_key, user_key = new_key("host_key"), new_key("user_key").public()
 known = checkers.InMemorySSHKeyDB({getpass.getuser().encode(): [user_key]})
 
 server = factory.SSHFactory()

@@ -7,6 +7,7 @@ class OneMessage(protocol.Protocol):
     """Send the first piece back, then close."""
 
     def dataReceived(self, data: bytes) -> None:
+        """Send it back, and close."""
         self.transport.write(data)
         self.transport.loseConnection()
 
