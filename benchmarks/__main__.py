@@ -26,6 +26,7 @@ from benchmarks import (
     unix_echo,
     web,
     web_client,
+    web_rivals,
     windowed,
 )
 
@@ -40,6 +41,7 @@ ALL = (
     log.compare,
     web.compare,
     web_client.compare,
+    web_rivals.compare,
     asyncio_reactor.compare,
     asyncio_calls.compare,
     asyncio_programs.compare,

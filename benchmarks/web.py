@@ -10,6 +10,7 @@ import argparse
 import importlib.util
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,11 +35,13 @@ WORKS = {
 }
 
 
-def measure_one(side: Side, request: str, connections: int, count: int, log: str) -> Sample:
-    """One server, asked so often."""
-    with harness.serving(side, ["web_site.py", log]) as server:
+def measure_one(
+    side: Side, request: str, connections: int, count: int, program: Sequence[str], warm_up: int = 0
+) -> Sample:
+    """One server, asked so often, after so many requests more to warm up: a tenth unless told."""
+    with harness.serving(side, program) as server:
         command = [sys.executable, "web_load.py", server.target, str(server.pid)]
-        command += [str(min(connections, count)), str(count), request]
+        command += [str(min(connections, count)), str(count), request, str(warm_up)]
         result = harness.run_json(command, harness.cores()[1], harness.STOCK_ENV, 120)
     return {"value": result["cpu"] * 1e6, "rate": result["rate"]}
 
@@ -59,7 +62,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         count = int(harness.scaled(options, full, full // 5, 20))
         with tempfile.TemporaryDirectory() as folder:
             log = str(Path(folder) / "access.log") if logs else "none"
-            return measure_one(side, request, connections, count, log)
+            return measure_one(side, request, connections, count, ["web_site.py", log])
 
     return Comparison(
         "twisted.web's server",

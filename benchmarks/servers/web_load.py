@@ -1,8 +1,9 @@
 """
 Sends one request again and again over kept connections, each when the answer before it is whole.
 
-Arguments: target, process to look at, connections, requests, and which request.  Prints JSON: the
-CPU time of that process for each request, in seconds, and the rate.
+Arguments: target, process to look at, connections, requests, which request, and how many more to
+send before (0: a tenth).  Prints JSON: the CPU time of that process for each request, in seconds,
+and the rate.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Connection:
             head, end, body = self.head.partition(b"\r\n\r\n")
             if not end:
                 return False
-            length = re.search(rb"\r\nContent-Length: (\d+)", head)
+            length = re.search(rb"(?i)\r\nContent-Length: (\d+)", head)
             if not head.startswith(b"HTTP/1.1 200 ") or length is None:
                 raise SystemExit(f"a strange answer: {head[:200]!r}")
             self.left, data, self.head = int(length[1]), body, b""
@@ -97,12 +98,14 @@ def cpu_seconds(pid: str) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
-def main(target: str, pid: str, connections: str, requests: str, name: str) -> None:
+def main(
+    target: str, pid: str, connections: str, requests: str, name: str, warm_up: str = "0"
+) -> None:
     """Warm up, and measure."""
     host, _, port = target.rpartition(":")
     made = [Connection(host, int(port), REQUESTS[name]) for _ in range(int(connections))]
     count = int(requests)
-    exchange(made, max(count // 10, 1))
+    exchange(made, int(warm_up) or max(count // 10, 1))
     before, began = cpu_seconds(pid), time.monotonic()
     exchange(made, count)
     after, ended = cpu_seconds(pid), time.monotonic()

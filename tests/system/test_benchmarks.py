@@ -33,6 +33,7 @@ MODULES = {
     "application": "*",
     "twisted_own": "*",
     "web": "*",
+    "web_rivals": "*",
 }
 """The rows to run, of each benchmark: all of them where they differ in more than numbers."""
 
