@@ -64,5 +64,5 @@ for version in $FETCHED; do
     fi
 done
 
-say "Twisted's own suite, with each part switched off, by trial -j2 and on asyncio"
+say "Twisted's own suite, with each part switched off, by trial -j2, on asyncio and on uvloop"
 PYREACTOR_CONFORMANCE_SETUPS=other .venv/bin/python -m pytest -p no:cacheprovider tests/conformance

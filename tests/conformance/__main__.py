@@ -54,7 +54,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--every-setup",
         action="store_true",
-        help="all parts, without each single part, by trial -j2 and on asyncio",
+        help="all parts, without each single part, by trial -j2, on asyncio and on uvloop",
     )
     parser.add_argument(
         "--timeout",

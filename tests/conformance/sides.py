@@ -35,6 +35,8 @@ class Results:
     started: int = 0
     environment: dict[str, object] = field(default_factory=dict)
     over: bool = False
+    # How many tests of reactor implementations made a reactor of which class.
+    made: dict[str, int] = field(default_factory=dict)
     # Why the run ended early, if it did; with the last lines it printed.
     trouble: str | None = None
 
@@ -43,6 +45,12 @@ class Results:
 
     def count(self, outcome: str) -> int:
         return sum(1 for each in self.outcomes.values() if each == outcome)
+
+    def idle_patterns(self) -> list[str]:
+        """Those of tests to leave out that no test is like."""
+        left_out = self.environment.get("left_out")
+        counts = left_out if isinstance(left_out, dict) else {}
+        return [pattern for pattern, count in counts.items() if count == 0]
 
     def summary(self) -> str:
         counts = [f"{self.count(each)} {each}" for each in SEVERITY if self.count(each)]
@@ -62,7 +70,7 @@ def read_results(side: str, text: str) -> Results:
         if event == "environment":
             results.environment = entry
         elif event == "over":
-            results.over = True
+            results.over, results.made = True, entry["made"]
         elif event == "start":
             results.started += 1
             running = entry["test"]
@@ -92,6 +100,8 @@ class Setup:
     jobs: int = 0
     # The event loop that `trial --reactor=asyncio` is to run on, "asyncio" or "uvloop"; or none.
     event_loop: str = ""
+    # Patterns of the names of tests that are left out.
+    without: tuple[str, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -101,6 +111,7 @@ class Setup:
     def command(self, results: Path, names: Sequence[str]) -> list[str]:
         runner = STOCK if self.parts is None else PYREACTOR
         options = [f"--jobs={self.jobs}"] if self.jobs else []
+        options += [f"--without={pattern}" for pattern in self.without]
         if self.event_loop:
             options.append("--reactor=asyncio")
             options += ["--uvloop"] if self.event_loop == "uvloop" else []

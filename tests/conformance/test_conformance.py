@@ -20,7 +20,9 @@ from tests.conformance.compare import (
     CORE,
     EVERYTHING,
     FLOORS,
+    OUR_REACTORS,
     PAIRS,
+    STOCK_REACTORS,
     Comparison,
     Pair,
     compare_pairs,
@@ -81,6 +83,17 @@ def test_what_passes_on_stock_passes_here(comparison: Comparison) -> None:
     known = read_known()
     lost = comparison.unexplained(known)
     assert lost == [], "\n".join(f"{test}: {comparison.lost[test]}" for test in lost[:100])
+
+
+def test_reactor_tests_of_asyncio_ran_on_its_reactor(
+    comparison: Comparison, request: pytest.FixtureRequest
+) -> None:
+    """Those that Twisted has for it, on an event loop made for each: no fewer than on stock."""
+    pair: Pair = request.node.callspec.params["comparison"]
+    in_c = "reactor" in (pair.ours.parts or ())
+    stock = comparison.stock.made.get(STOCK_REACTORS[True], 0)
+    assert comparison.ours.made.get((OUR_REACTORS if in_c else STOCK_REACTORS)[True], 0) >= stock
+    assert stock > 200 or pair.ours.jobs > 0  # workers of trial's do not tell
 
 
 if EVERYTHING in SETUPS:

@@ -14,7 +14,9 @@ import pytest
 
 from tests.conformance.compare import (
     EVERYTHING,
+    STOCK_REACTORS,
     Comparison,
+    Pair,
     compare,
     compare_pairs,
     counterpart,
@@ -22,7 +24,7 @@ from tests.conformance.compare import (
     read_known,
 )
 from tests.conformance.kept import Kept
-from tests.conformance.sides import STOCK_SETUP, Results, read_results
+from tests.conformance.sides import STOCK_SETUP, Results, Setup, read_results
 
 SUITE = """
 from twisted.trial import unittest
@@ -170,6 +172,26 @@ class TestCompare:
         comparison = compare(["twisted.internet.test.test_core"], timeout=100, say=print)
         assert any("_PyReactorTests." in test for test in comparison.ours.outcomes)
         assert not any("_PyReactorTests." in test for test in comparison.stock.outcomes)
+
+    def test_leaves_tests_out_and_notices_where_there_are_none(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        (tmp_path / "test_sample.py").write_text(dedent(FAILS_TOGETHER))
+        without = ("test_sample.Tests.*_1", "test_sample.Nobody.*")
+        pair = Pair(
+            Setup("pyreactor", without=without), Setup("stock", parts=None, without=without)
+        )
+        (comparison,) = compare_pairs(["test_sample"], [pair], timeout=100, say=print)
+        assert list(comparison.ours.outcomes) == ["test_sample.Tests.test_2"]
+        told = [f"{side} has no test like test_sample.Nobody.*" for side in ("stock", "pyreactor")]
+        assert [line.partition(",")[0] for line in comparison.trouble] == told
+
+    def test_tells_which_reactors_were_made(self) -> None:
+        comparison = compare(["twisted.internet.test.test_core"], timeout=100, say=print)
+        made = comparison.ours.made
+        stock = comparison.stock.made
+        assert made["pyreactor.asyncioreactor.AsyncioReactor"] == stock[STOCK_REACTORS[True]] > 0
 
 
 def results(**outcomes: str) -> Results:

@@ -1,12 +1,13 @@
 """
 Runs a part of Twisted's suite in this process and writes down every test's outcome.
 
-    python worker.py RESULTS [--extend] [--uvloop] [--jobs=N] [--reactor=NAME] NAME...
+    python worker.py RESULTS [--extend] [--uvloop] [--without=PATTERN] [--jobs=N] [--reactor=NAME]
+        NAME...
 
 RESULTS gets one JSON object per line: first what this process runs on, then an event per
 started test and per outcome, at last that the run is over.  With ``--extend`` the tests of
-reactor implementations run on PyReactor, too; with ``--uvloop`` asyncio's event loops are uvloop's.
-The other options are trial's own.
+reactor implementations run on PyReactor, too; with ``--uvloop`` asyncio's event loops are uvloop's;
+tests with a name like PATTERN are left out.  The other options are trial's own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
+from fnmatch import fnmatchcase
 from typing import Any, TextIO
 
 OUTCOMES = {
@@ -71,7 +74,35 @@ def make_reporter(writer: Writer) -> type:
     return EventReporter
 
 
-def describe(writer: Writer) -> None:
+def leave_out(suite: Any, patterns: list[str], left_out: Counter[str]) -> None:
+    """Take tests out of a suite, and count them by the pattern that their name is like."""
+    for test in list(suite._tests):
+        if hasattr(test, "_tests"):
+            leave_out(test, patterns, left_out)
+            continue
+        like = [pattern for pattern in patterns if fnmatchcase(identify(test), pattern)]
+        if like:
+            left_out.update(like)
+            suite._tests.remove(test)
+
+
+def note_reactors() -> Counter[str]:
+    """How many tests of reactor implementations made a reactor of which class, from now on."""
+    from twisted.internet.test.reactormixins import ReactorBuilder
+
+    made: Counter[str] = Counter()
+    build = ReactorBuilder.buildReactor
+
+    def noting(self: Any) -> Any:
+        reactor = build(self)
+        made[f"{type(reactor).__module__}.{type(reactor).__qualname__}"] += 1
+        return reactor
+
+    ReactorBuilder.buildReactor = noting
+    return made
+
+
+def describe(writer: Writer, left_out: Counter[str]) -> None:
     """Say what this process runs on, as it finds itself."""
     import twisted
     import twisted.web.server  # the part web is in place where a program has one of its modules
@@ -88,6 +119,7 @@ def describe(writer: Writer) -> None:
         parts=parts,
         event_loop=None if event_loop is None else type(event_loop).__module__,
         twisted=twisted.__version__,
+        left_out=left_out,
     )
 
 
@@ -104,11 +136,13 @@ def main() -> None:
         arguments.remove("--uvloop")
         # Where the standard library has no policies any more, new loops are its own.
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    without = [each for each in arguments if each.startswith("--without=")]
+    arguments = [each for each in arguments if each not in without]
     with open(results, "w", encoding="utf-8") as stream:
-        run(Writer(stream), arguments, extend)
+        run(Writer(stream), arguments, extend, [each.partition("=")[2] for each in without])
 
 
-def run(writer: Writer, arguments: list[str], extend: bool) -> None:
+def run(writer: Writer, arguments: list[str], extend: bool, without: list[str]) -> None:
     if extend:
         from twisted.internet.test.reactormixins import ReactorBuilder
 
@@ -120,10 +154,13 @@ def run(writer: Writer, arguments: list[str], extend: bool) -> None:
     config["reporter"] = make_reporter(writer)
     runner = trial._makeRunner(config)
     suite = trial._getSuite(config)
-    describe(writer)
+    left_out = Counter(dict.fromkeys(without, 0))
+    leave_out(suite, without, left_out)
+    describe(writer, left_out)
+    made = note_reactors()
     sys.argv = ["trial", *arguments]
     runner.run(suite)
-    writer.event(event="over")
+    writer.event(event="over", made=made)
 
 
 if __name__ == "__main__":
