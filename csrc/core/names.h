@@ -49,6 +49,7 @@ struct core_state;
     X(_handshakeDone, "_handshakeDone")                           \
     X(_inFakeHead, "_inFakeHead")                                 \
     X(_into_ssl, "_into_ssl")                                     \
+    X(_isSendBufferFull, "_isSendBufferFull")                     \
     X(_istoken, "_istoken")                                       \
     X(_keptHost, "_keptHost")                                     \
     X(_keptPeer, "_keptPeer")                                     \

@@ -162,11 +162,41 @@ stream_closeDescriptor(StreamConnection *self, PyObject *orderly)
     Py_RETURN_TRUE;
 }
 
+PyDoc_STRVAR(resumeProducing_doc,
+             "resumeProducing($self)\n--\n\n"
+             "Start reading again, if the connection stands and is not being lost.\n\n"
+             "Mirrors twisted.internet.abstract.FileDescriptor.resumeProducing.");
+
+static PyObject *
+stream_resumeProducing(StreamConnection *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyr_none_or_error(
+        self->connected && !self->disconnecting
+            ? pyr_call_dropping((PyObject *)self, self->st->names.startReading, NULL)
+            : 0);
+}
+
+PyDoc_STRVAR(isSendBufferFull_doc,
+             "_isSendBufferFull($self)\n--\n\n"
+             "Whether more than bufferSize bytes are unsent.\n\n"
+             "Mirrors twisted.internet.abstract.FileDescriptor._isSendBufferFull.");
+
+PyDoc_STRVAR(maybePauseProducer_doc,
+             "_maybePauseProducer($self)\n--\n\n"
+             "Pause the streaming producer, if there is one and _isSendBufferFull().\n\n"
+             "Mirrors twisted.internet.abstract.FileDescriptor._maybePauseProducer.");
+
 static PyMethodDef stream_methods[] = {
     {"startReading", (PyCFunction)stream_startReading, METH_NOARGS, startReading_doc},
     {"stopReading", (PyCFunction)stream_stopReading, METH_NOARGS, stopReading_doc},
     {"startWriting", (PyCFunction)stream_startWriting, METH_NOARGS, startWriting_doc},
     {"stopWriting", (PyCFunction)stream_stopWriting, METH_NOARGS, stopWriting_doc},
+    {"resumeProducing", (PyCFunction)stream_resumeProducing, METH_NOARGS,
+     resumeProducing_doc},
+    {"_isSendBufferFull", (PyCFunction)pyr_stream_is_full, METH_NOARGS,
+     isSendBufferFull_doc},
+    {"_maybePauseProducer", (PyCFunction)pyr_stream_maybe_pause, METH_NOARGS,
+     maybePauseProducer_doc},
     {"doRead", (PyCFunction)stream_doRead, METH_NOARGS, doRead_doc},
     {"doWrite", (PyCFunction)stream_doWrite, METH_NOARGS, doWrite_doc},
     {"write", (PyCFunction)pyr_stream_write_method, METH_O, write_doc},

@@ -225,6 +225,10 @@ pyr_stream_has_descriptors(StreamConnection *self)
 
 int pyr_stream_check_bytes(PyObject *data);
 
+/* Methods of the type: is more unsent than bufferSize?  Pause the producer if so. */
+PyObject *pyr_stream_is_full(StreamConnection *self, PyObject *ignored);
+PyObject *pyr_stream_maybe_pause(StreamConnection *self, PyObject *ignored);
+
 /* write() and writeSequence(): below TLS, and as the methods, which go through TLS after
  * startTLS.  The reference is new. */
 PyObject *pyr_stream_write(StreamConnection *self, PyObject *data);

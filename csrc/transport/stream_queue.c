@@ -44,6 +44,41 @@ queue_bytes(StreamConnection *self, PyObject *data)
     return 0;
 }
 
+PyObject *
+pyr_stream_is_full(StreamConnection *self, PyObject *Py_UNUSED(ignored))
+{
+    Py_ssize_t first =
+        self->data_buffer == NULL ? 0 : PyBytes_GET_SIZE(self->data_buffer);
+    PyObject *waiting = PyLong_FromSsize_t(first + self->temp_length);
+    PyObject *most = waiting == NULL
+                         ? NULL
+                         : PyObject_GetAttr((PyObject *)self, self->st->names.bufferSize);
+    PyObject *full = most == NULL ? NULL : PyObject_RichCompare(waiting, most, Py_GT);
+    Py_XDECREF(waiting);
+    Py_XDECREF(most);
+    return full;
+}
+
+PyObject *
+pyr_stream_maybe_pause(StreamConnection *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *op = (PyObject *)self;
+    if (!pyr_stream_has_producer(self) || !self->streaming_producer) {
+        Py_RETURN_NONE;
+    }
+    int full =
+        pyr_drop_for_truth(pyr_call_named(op, self->st->names._isSendBufferFull, NULL));
+    if (full <= 0) {
+        return pyr_none_or_error(full);
+    }
+    self->producer_paused = 1;
+    /* That call may have removed it. */
+    PyObject *producer = Py_NewRef(self->producer == NULL ? Py_None : self->producer);
+    int status = pyr_call_dropping(producer, self->st->names.pauseProducing, NULL);
+    Py_DECREF(producer);
+    return pyr_none_or_error(status);
+}
+
 static int
 after_queueing(StreamConnection *self)
 {

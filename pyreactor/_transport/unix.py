@@ -26,6 +26,7 @@ class Connection(_tcp.Connection):
     _kind = "UNIX"
     _stockWriteSomeData = unix._SendmsgMixin.writeSomeData
     _sendmsgQueue = _core.StreamConnection._descriptors
+    _isSendBufferFull = unix._SendmsgMixin._isSendBufferFull
     protocol: Any
     _ancillaryLevelSOLSOCKETTypeSCMRIGHTS: Any
 
