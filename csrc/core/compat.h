@@ -27,15 +27,7 @@ PyDict_GetItemRef(PyObject *dict, PyObject *key, PyObject **result)
 static inline int
 PyObject_GetOptionalAttr(PyObject *obj, PyObject *name, PyObject **result)
 {
-    *result = PyObject_GetAttr(obj, name);
-    if (*result != NULL) {
-        return 1;
-    }
-    if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        return -1;
-    }
-    PyErr_Clear();
-    return 0;
+    return _PyObject_LookupAttr(obj, name, result); /* makes no exception to drop */
 }
 #endif
 
