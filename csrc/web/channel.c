@@ -3,6 +3,8 @@
 
 #include "web/headers.h"
 #include "web/objects.h"
+#include "web/request.h"
+#include "web/timeout.h"
 
 /* ---- what is received ---- */
 
@@ -109,10 +111,7 @@ pyr_channel_raw_data_received(core_state *st, PyObject *const *args,
 static int
 expects_continue(core_state *st, PyObject *request, PyObject *version)
 {
-    PyObject *headers = PyObject_GetAttr(request, st->names.requestHeaders);
-    PyObject *values =
-        headers == NULL ? NULL : pyr_headers_get(st, headers, st->web->name_expect);
-    Py_XDECREF(headers);
+    PyObject *values = pyr_headers_of_request(st, request, st->web->name_expect);
     int truth = values == NULL ? -1 : pyr_truth(values);
     PyObject *first = truth > 0 ? PySequence_GetItem(values, 0) : NULL;
     PyObject *lower = first == NULL ? NULL : pyr_call_named(first, st->names.lower, NULL);
@@ -182,10 +181,7 @@ PyObject *
 pyr_channel_check_persistence(core_state *st, PyObject *const *args,
                               Py_ssize_t Py_UNUSED(nargs))
 {
-    PyObject *headers = PyObject_GetAttr(args[1], st->names.requestHeaders);
-    PyObject *values =
-        headers == NULL ? NULL : pyr_headers_get(st, headers, st->web->name_connection);
-    Py_XDECREF(headers);
+    PyObject *values = pyr_headers_of_request(st, args[1], st->web->name_connection);
     if (values == NULL) {
         return NULL;
     }
@@ -203,7 +199,7 @@ pyr_channel_check_persistence(core_state *st, PyObject *const *args,
     if (!closes) {
         Py_RETURN_TRUE;
     }
-    headers = PyObject_GetAttr(args[1], st->names.responseHeaders);
+    PyObject *headers = PyObject_GetAttr(args[1], st->names.responseHeaders);
     int status = headers == NULL ? -1
                                  : pyr_headers_set(st, headers, st->web->name_connection,
                                                    st->web->close_text);
@@ -269,19 +265,20 @@ reset_channel(core_state *st, PyObject *self, bool noted)
 
 /* No timeout while the request is handled. */
 static int
-suspend_timeout(core_state *st, PyObject *self)
+suspend_timeout(core_state *st, PyObject *self, bool whole)
 {
+    PyObject *const arguments[] = {self, Py_None};
     int limited = pyr_attribute_true(self, st->names.timeOut);
-    return limited <= 0
-               ? limited
-               : pyr_web_set_new(self, st->names._savedTimeOut,
-                                 pyr_call_named(self, st->names.setTimeout, Py_None));
+    return limited <= 0 ? limited
+                        : pyr_web_set_new(self, st->names._savedTimeOut,
+                                          pyr_web_do(st, whole, pyr_timeout_set,
+                                                     st->names.setTimeout, arguments, 2));
 }
 
 int
 pyr_channel_hand_over(core_state *st, PyObject *self, PyObject *const *line, bool noted)
 {
-    if (reset_channel(st, self, noted) < 0 || suspend_timeout(st, self) < 0 ||
+    if (reset_channel(st, self, noted) < 0 || suspend_timeout(st, self, false) < 0 ||
         PyObject_SetAttr(self, st->names._handlingRequest, Py_True) < 0 ||
         pyr_call_dropping(self, st->names.setRawMode, NULL) < 0) {
         return -1;
@@ -297,6 +294,73 @@ pyr_channel_hand_over(core_state *st, PyObject *self, PyObject *const *line, boo
     Py_XDECREF(request);
     Py_XDECREF(result);
     return status;
+}
+
+/* Whether there is another request on this connection after this one. */
+static int
+settle_persistence(core_state *st, PyObject *self, PyObject *request, PyObject *version,
+                   PyObject *fields)
+{
+    PyObject *const arguments[] = {self, request, version};
+    int says = PyDict_Contains(fields, st->web->name_connection);
+    if (says != 0) {
+        return says < 0 ? -1
+                        : pyr_web_set_new(
+                              self, st->names.persistent,
+                              pyr_web_do(st, true, pyr_channel_check_persistence,
+                                         st->names.checkPersistence, arguments, 3));
+    }
+    bool persists = pyr_web_equals(version, st->web->http11);
+    PyObject *dict = PyObject_GenericGetDict(self, NULL);
+    int status = dict == NULL ? -1
+                              : settle_attribute(self, dict, st->names.persistent,
+                                                 persists ? Py_True : Py_False);
+    Py_XDECREF(dict);
+    return status;
+}
+
+int
+pyr_channel_end_whole(core_state *st, PyObject *self, PyObject *request,
+                      PyObject *version, PyObject *fields)
+{
+    int some = PyDict_Contains(fields, st->web->name_cookie);
+    if (some > 0) {
+        some = pyr_drop(pyr_web_do(st, true, pyr_request_parse_cookies,
+                                   st->names.parseCookies, &request, 1));
+    }
+    if (some < 0 || settle_persistence(st, self, request, version, fields) < 0) {
+        return -1;
+    }
+    PyObject *length = PyObject_GetAttr(self, st->names.length);
+    int made = length == NULL ? -1 : pyr_request_give_content(st, request, length);
+    Py_XDECREF(length);
+    int asks = made < 0 ? -1 : PyDict_Contains(fields, st->web->name_expect);
+    if (asks > 0) {
+        made = 0;
+        asks = expects_continue(st, request, version);
+    }
+    return asks <= 0 ? (asks < 0 ? -1 : made)
+                     : pyr_call_dropping(self, st->names._send100Continue, NULL);
+}
+
+int
+pyr_channel_hand_over_whole(core_state *st, PyObject *self, PyObject *request,
+                            PyObject *const *line, bool rested)
+{
+    PyObject *dict = PyObject_GenericGetDict(self, NULL);
+    /* Once they were set, all of them are in the dict, where Twisted's code leaves them.
+     */
+    int set = dict == NULL ? -1 : PyDict_Contains(dict, st->names._receivedHeaderCount);
+    int status = set < 0 ? -1
+                 : set && rested
+                     ? settle_attribute(self, dict, st->names.length, st->web->zero)
+                     : reset_channel(st, self, false);
+    Py_XDECREF(dict);
+    return status < 0 || suspend_timeout(st, self, true) < 0 ||
+                   PyObject_SetAttr(self, st->names._handlingRequest, Py_True) < 0 ||
+                   PyObject_SetAttr(self, st->names.line_mode, st->web->zero) < 0
+               ? -1
+               : pyr_request_take(st, request, line);
 }
 
 PyObject *

@@ -166,6 +166,15 @@ pyr_headers_get(core_state *st, PyObject *headers, PyObject *name)
     return truth < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+PyObject *
+pyr_headers_of_request(core_state *st, PyObject *request, PyObject *name)
+{
+    PyObject *headers = PyObject_GetAttr(request, st->names.requestHeaders);
+    PyObject *values = headers == NULL ? NULL : pyr_headers_get(st, headers, name);
+    Py_XDECREF(headers);
+    return values;
+}
+
 int
 pyr_headers_add(core_state *st, PyObject *dict, PyObject *name, PyObject *value)
 {

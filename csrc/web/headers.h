@@ -21,6 +21,9 @@ PyObject *pyr_headers_canonical(core_state *st, const char *name, Py_ssize_t siz
  * there is no such header. */
 PyObject *pyr_headers_get(core_state *st, PyObject *headers, PyObject *name);
 
+/* The same of request.requestHeaders. */
+PyObject *pyr_headers_of_request(core_state *st, PyObject *request, PyObject *name);
+
 /* headers.setRawHeaders(name, [value]), for any name and value. */
 int pyr_headers_set(core_state *st, PyObject *headers, PyObject *name, PyObject *value);
 

@@ -62,6 +62,28 @@ pyr_web_call(PyObject *object, PyObject *name, PyObject *first, PyObject *second
                                      NULL);
 }
 
+/* What does the work of a method of Twisted's; see web/methods.h. */
+typedef PyObject *(*pyr_web_function)(core_state *st, PyObject *const *args,
+                                      Py_ssize_t nargs);
+
+/* args[0].<name>(*args[1:]), which is known to be that function if `plain`; a new
+ * reference */
+static inline PyObject *
+pyr_web_do(core_state *st, bool plain, pyr_web_function function, PyObject *name,
+           PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *result = plain ? function(st, args, nargs) : Py_NotImplemented;
+    bool is_given = st->standin.is_given;
+    st->standin.is_given = false;
+    if (result != Py_NotImplemented || is_given) {
+        return result;
+    }
+    if (plain) {
+        Py_DECREF(result);
+    }
+    return PyObject_VectorcallMethod(name, args, (size_t)nargs, NULL);
+}
+
 /* The last of object.requests, a new reference. */
 static inline PyObject *
 pyr_web_last_request(core_state *st, PyObject *channel)

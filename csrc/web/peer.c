@@ -45,7 +45,9 @@ ask_once(core_state *st, PyObject *transport, PyObject *method, PyObject *kept)
                         ? is_connected(st, transport, method)
                         : 0;
     if (connected <= 0) {
-        return connected < 0 ? NULL : pyr_call_named(transport, method, NULL);
+        PyObject *told = connected < 0 ? NULL : pyr_call_named(transport, method, NULL);
+        st->web->asked = true;
+        return told;
     }
     PyObject *client = PyObject_GetAttr(transport, st->names.client);
     PyObject *pair = NULL, *address = NULL;

@@ -2,6 +2,7 @@
 #include "web/render.h"
 
 #include "web/date.h"
+#include "web/headers.h"
 #include "web/objects.h"
 
 /* ---- which resource ---- */
@@ -262,11 +263,24 @@ pyr_render_resource_render(core_state *st, PyObject *const *args,
     return result;
 }
 
+/* b"%d" % number, which is not negative */
+static PyObject *
+decimal(Py_ssize_t number)
+{
+    char text[24];
+    char *end = text + sizeof(text), *from = end;
+    do {
+        *--from = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return PyBytes_FromStringAndSize(from, end - from);
+}
+
 /* What a resource gave is the whole answer: tell its length, write it, finish. */
 static int
 answer(core_state *st, PyObject *self, PyObject *body)
 {
-    PyObject *size = PyBytes_FromFormat("%zd", PyBytes_GET_SIZE(body));
+    PyObject *size = decimal(PyBytes_GET_SIZE(body));
     PyObject *done = size == NULL ? NULL
                                   : pyr_web_call(self, st->names.setHeader,
                                                  st->web->name_content_length, size);
@@ -332,27 +346,45 @@ pyr_render_render(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(na
     return result;
 }
 
-/* self.setHeader(name, value), whose reference is stolen */
+/* self.setHeader(name, value), whose reference is stolen; `headers`: that is known to set
+ * it there */
 static int
-set_header(core_state *st, PyObject *self, PyObject *name, PyObject *value)
+set_header(core_state *st, PyObject *self, PyObject *headers, PyObject *name,
+           PyObject *value)
 {
-    PyObject *done =
-        value == NULL ? NULL : pyr_web_call(self, st->names.setHeader, name, value);
+    int status = value == NULL ? -1
+                 : headers == NULL
+                     ? pyr_drop(pyr_web_call(self, st->names.setHeader, name, value))
+                     : pyr_headers_set(st, headers, name, value);
     Py_XDECREF(value);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
+    return status;
 }
 
-/* The default headers, and where the request is to go. */
+/* Server and Date. */
 static int
-prepare(core_state *st, PyObject *self)
+set_defaults(core_state *st, PyObject *self, bool whole)
 {
+    PyObject *headers = whole ? PyObject_GetAttr(self, st->names.responseHeaders) : NULL;
+    if (whole && headers == NULL) {
+        return -1;
+    }
     PyObject *version = PyDict_GetItemWithError(st->web->server, st->names.version);
     if (version == NULL && !PyErr_Occurred()) {
         PyErr_SetString(PyExc_NameError, "name 'version' is not defined");
     }
-    if (set_header(st, self, st->web->name_server, Py_XNewRef(version)) < 0 ||
-        set_header(st, self, st->web->name_date, pyr_date_now(st)) < 0 ||
+    int status = set_header(st, self, headers, st->web->name_server, Py_XNewRef(version));
+    if (status == 0) {
+        status = set_header(st, self, headers, st->web->name_date, pyr_date_now(st));
+    }
+    Py_XDECREF(headers);
+    return status;
+}
+
+/* The default headers, and where the request is to go. */
+static int
+prepare(core_state *st, PyObject *self, bool whole)
+{
+    if (set_defaults(st, self, whole) < 0 ||
         pyr_web_set_new(self, st->names.prepath, PyList_New(0)) < 0) {
         return -1;
     }
@@ -423,16 +455,15 @@ fail(core_state *st, PyObject *self)
     return done == NULL ? -1 : 0;
 }
 
-PyObject *
-pyr_render_process(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+int
+pyr_render_run(core_state *st, PyObject *self, bool whole)
 {
-    PyObject *self = args[0];
     PyObject *channel = PyObject_GetAttr(self, st->names.channel);
     PyObject *site = channel == NULL ? NULL : PyObject_GetAttr(channel, st->names.site);
     Py_XDECREF(channel);
     int status = pyr_web_set_new(self, st->names.site, site);
     if (status == 0) {
-        status = prepare(st, self);
+        status = prepare(st, self, whole);
     }
     int star = status < 0 ? -1 : is_star(st, self);
     if (star > 0) {
@@ -440,5 +471,11 @@ pyr_render_process(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(n
     } else if (star == 0 && dispatch(st, self) < 0) {
         status = fail(st, self);
     }
-    return pyr_web_none(star < 0 ? -1 : status);
+    return star < 0 ? -1 : status;
+}
+
+PyObject *
+pyr_render_process(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+{
+    return pyr_web_none(pyr_render_run(st, args[0], false));
 }

@@ -4,6 +4,9 @@
 #include "core/override.h"
 #include "web/headers.h"
 #include "web/objects.h"
+#include "web/peer.h"
+#include "web/render.h"
+#include "web/whole.h"
 
 /* ---- making one ---- */
 
@@ -87,15 +90,17 @@ parses_forms(core_state *st, PyObject *channel)
 /* The attributes, in the order in which Twisted's __init__ sets them. */
 static int
 initialize(core_state *st, PyObject *self, PyObject *channel, PyObject *queued,
-           PyObject *parses)
+           PyObject *parses, bool whole)
 {
     const pyr_names *names = &st->names;
     if (pyr_web_set_new(self, names->notifications, PyList_New(0)) < 0 ||
         PyObject_SetAttr(self, names->channel, channel) < 0 ||
-        pyr_web_set_new(self, names->client,
-                        pyr_call_named(channel, names->getPeer, NULL)) < 0 ||
-        pyr_web_set_new(self, names->host,
-                        pyr_call_named(channel, names->getHost, NULL)) < 0 ||
+        pyr_web_set_new(
+            self, names->client,
+            pyr_web_do(st, whole, pyr_peer_get_peer, names->getPeer, &channel, 1)) < 0 ||
+        pyr_web_set_new(
+            self, names->host,
+            pyr_web_do(st, whole, pyr_peer_get_host, names->getHost, &channel, 1)) < 0 ||
         pyr_web_set_new(self, names->requestHeaders, pyr_headers_new(st)) < 0 ||
         pyr_web_set_new(self, names->received_cookies, PyDict_New()) < 0 ||
         pyr_web_set_new(self, names->responseHeaders, pyr_headers_new(st)) < 0 ||
@@ -111,14 +116,15 @@ initialize(core_state *st, PyObject *self, PyObject *channel, PyObject *queued,
 
 PyObject *
 pyr_request_new(core_state *st, PyTypeObject *factory, PyObject *channel,
-                PyObject *queued)
+                PyObject *queued, bool whole)
 {
     bool of_server = (look_at_factory(st, factory) & OF_SERVER) == 0;
     PyObject *self = factory->tp_new(factory, st->web->no_args, NULL);
     PyObject *parses = self == NULL ? NULL
                        : of_server  ? parses_forms(st, channel)
                                     : Py_NewRef(Py_True);
-    int status = parses == NULL ? -1 : initialize(st, self, channel, queued, parses);
+    int status =
+        parses == NULL ? -1 : initialize(st, self, channel, queued, parses, whole);
     Py_XDECREF(parses);
     if (status == 0 && of_server) {
         status = pyr_web_set_new(self, st->names._adapterCache, PyDict_New());
@@ -186,10 +192,7 @@ PyObject *
 pyr_request_parse_cookies(core_state *st, PyObject *const *args,
                           Py_ssize_t Py_UNUSED(nargs))
 {
-    PyObject *headers = PyObject_GetAttr(args[0], st->names.requestHeaders);
-    PyObject *values =
-        headers == NULL ? NULL : pyr_headers_get(st, headers, st->web->name_cookie);
-    Py_XDECREF(headers);
+    PyObject *values = pyr_headers_of_request(st, args[0], st->web->name_cookie);
     if (values == NULL || values == Py_None) {
         return values;
     }
@@ -206,9 +209,10 @@ pyr_request_parse_cookies(core_state *st, PyObject *const *args,
     return status < 0 ? NULL : Py_NewRef(plain ? Py_None : Py_NotImplemented);
 }
 
-/* Twisted's own _getContentFile makes one in memory for a small body. */
+/* Twisted's own _getContentFile makes one in memory for a small body.  *made: this was
+ * done here. */
 static PyObject *
-content_file(core_state *st, PyObject *length)
+content_file(core_state *st, PyObject *length, bool *made)
 {
     PyObject *function =
         PyDict_GetItemWithError(st->web->http, st->names._getContentFile);
@@ -221,6 +225,7 @@ content_file(core_state *st, PyObject *length)
         int overflow;
         long long size = PyLong_AsLongLongAndOverflow(length, &overflow);
         if (overflow == 0 && size < 100000) {
+            *made = true;
             return PyObject_CallNoArgs(st->web->BytesIO);
         }
     }
@@ -233,8 +238,9 @@ content_file(core_state *st, PyObject *length)
 PyObject *
 pyr_request_got_length(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
+    bool made;
     return pyr_web_none(
-        pyr_web_set_new(args[0], st->names.content, content_file(st, args[1])));
+        pyr_web_set_new(args[0], st->names.content, content_file(st, args[1], &made)));
 }
 
 /* The function self.channel.site.getContentFile, if there is one; -1 with an exception */
@@ -276,6 +282,20 @@ pyr_request_server_got_length(core_state *st, PyObject *const *args,
     Py_XDECREF(base);
     Py_XDECREF(result);
     return pyr_web_none(status);
+}
+
+int
+pyr_request_give_content(core_state *st, PyObject *self, PyObject *length)
+{
+    PyObject *function;
+    bool made = false;
+    int found = site_function(st, self, &function);
+    if (found == 0 && (pyr_whole_base(st) & PYR_BASE_LENGTH) == 0) {
+        PyObject *content = content_file(st, length, &made);
+        return pyr_web_set_new(self, st->names.content, content) < 0 ? -1 : made;
+    }
+    Py_XDECREF(function);
+    return found < 0 ? -1 : pyr_call_dropping(self, st->names.gotLength, length);
 }
 
 PyObject *
@@ -349,12 +369,12 @@ may_be_form(core_state *st, PyObject *self, PyObject *command, PyObject *length)
                      : pyr_attribute_true(self, st->names._parsePOSTFormSubmission);
 }
 
-/* All that comes before process(). */
+/* All that comes before process().  `empty`: self.content is known to be so. */
 static int
-take_request(core_state *st, PyObject *self, PyObject *const *line)
+take_request(core_state *st, PyObject *self, PyObject *const *line, bool empty)
 {
     const pyr_names *names = &st->names;
-    PyObject *length = rewind_content(st, self);
+    PyObject *length = empty ? Py_NewRef(st->web->zero) : rewind_content(st, self);
     int status = length == NULL ? -1 : pyr_web_set_new(self, names->args, PyDict_New());
     if (status == 0) {
         status = PyObject_SetAttr(self, names->method, line[0]) < 0 ||
@@ -380,10 +400,17 @@ pyr_request_received(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED
     if (!PyBytes_CheckExact(args[1]) || !PyBytes_CheckExact(args[2])) {
         Py_RETURN_NOTIMPLEMENTED;
     }
-    int refused = take_request(st, args[0], args + 1);
+    int refused = take_request(st, args[0], args + 1, false);
     return refused < 0 ? NULL
            : refused   ? Py_NewRef(Py_None)
                      : pyr_web_none(pyr_call_dropping(args[0], st->names.process, NULL));
+}
+
+int
+pyr_request_take(core_state *st, PyObject *self, PyObject *const *line)
+{
+    int refused = take_request(st, self, line, true);
+    return refused != 0 ? (refused < 0 ? -1 : 0) : pyr_render_run(st, self, true);
 }
 
 /* ---- single headers ---- */

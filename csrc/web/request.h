@@ -9,9 +9,17 @@
 /* Is it a class of requests that Twisted's own __init__ makes, and not more? */
 bool pyr_request_is_plain(core_state *st, PyObject *factory);
 
-/* factory(channel, queued), for such a class. */
+/* factory(channel, queued), for such a class.  `whole`: the channel is so (whole.h). */
 PyObject *pyr_request_new(core_state *st, PyTypeObject *factory, PyObject *channel,
-                          PyObject *queued);
+                          PyObject *queued, bool whole);
+
+/* What gotLength does for a whole request.  1: nothing but C made self.content, which is
+ * empty; 0: a function of a program's did; -1: error */
+int pyr_request_give_content(core_state *st, PyObject *self, PyObject *length);
+
+/* What requestReceived(*line) does, all of which are bytes, for a whole request whose
+ * content C has made. */
+int pyr_request_take(core_state *st, PyObject *self, PyObject *const *line);
 
 /* Methods of it, for StandIns; see web/methods.h. */
 PyObject *pyr_request_parse_cookies(core_state *st, PyObject *const *args,

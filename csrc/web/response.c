@@ -5,6 +5,7 @@
 #include "web/date.h"
 #include "web/headers.h"
 #include "web/objects.h"
+#include "web/whole.h"
 
 /* ---- the head, onto the transport ---- */
 
@@ -356,6 +357,12 @@ is_doubly_modified(core_state *st, PyObject *self, PyObject *headers)
     if (is_none != 0) {
         return is_none < 0 ? -1 : 0;
     }
+    PyObject *dict = pyr_headers_dict(st, headers);
+    if (dict != NULL) {
+        int contains = PyDict_Contains(dict, st->web->name_last_modified);
+        Py_DECREF(dict);
+        return contains;
+    }
     PyObject *found =
         pyr_call_named(headers, st->names.hasHeader, st->web->name_last_modified);
     int truth = found == NULL ? -1 : pyr_truth(found);
@@ -527,10 +534,19 @@ add_type(core_state *st, PyObject *self)
     return needs;
 }
 
-/* The method `name` that Twisted's own class of http has, on self; a new reference */
+/* The method `name` that Twisted's own class of http has, on self, which is `function` if
+ * the class has not another (`bit` of pyr_whole_base); a new reference */
 static PyObject *
-call_base(core_state *st, PyObject *name, PyObject *const *args, Py_ssize_t nargs)
+call_base(core_state *st, unsigned int bit, pyr_web_function function, PyObject *name,
+          PyObject *const *args, Py_ssize_t nargs)
 {
+    if ((pyr_whole_base(st) & bit) == 0) {
+        PyObject *done = function(st, args, nargs);
+        if (done != Py_NotImplemented) {
+            return done;
+        }
+        Py_DECREF(done);
+    }
     PyObject *base = PyObject_GetAttr((PyObject *)st->web->Request, name);
     PyObject *result =
         base == NULL ? NULL : PyObject_Vectorcall(base, args, (size_t)nargs, NULL);
@@ -565,7 +581,9 @@ pyr_response_server_write(core_state *st, PyObject *const *args,
     }
     PyObject *data = encoded(st, args[0], args[1]);
     PyObject *arguments[] = {args[0], data};
-    PyObject *result = data == NULL ? NULL : call_base(st, st->names.write, arguments, 2);
+    PyObject *result = data == NULL ? NULL
+                                    : call_base(st, PYR_BASE_WRITE, pyr_response_write,
+                                                st->names.write, arguments, 2);
     int status = result == NULL ? -1 : 0;
     Py_XDECREF(data);
     Py_XDECREF(result);
@@ -643,7 +661,8 @@ pyr_response_server_finish(core_state *st, PyObject *const *args,
     }
     return other < 0 ? NULL
            : other   ? Py_NewRef(Py_NotImplemented)
-                     : pyr_web_given(st, call_base(st, st->names.finish, args, 1));
+                   : pyr_web_given(st, call_base(st, PYR_BASE_FINISH, pyr_response_finish,
+                                                 st->names.finish, args, 1));
 }
 
 /* self.content.close(), and there is none */

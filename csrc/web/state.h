@@ -39,6 +39,16 @@
     X(toChunk)                                 \
     X(getContentFile)                          \
     X(HTTPChannel_write)                       \
+    X(HTTPChannel_checkPersistence)            \
+    X(HTTPChannel_getPeer)                     \
+    X(HTTPChannel_getHost)                     \
+    X(LineReceiver_setRawMode)                 \
+    X(TimeoutMixin_setTimeout)                 \
+    X(Request_parseCookies)                    \
+    X(Request_gotLength)                       \
+    X(Request_requestReceived)                 \
+    X(Request_setHeader)                       \
+    X(Request_finish)                          \
     X(Request_write)
 
 /* What else configure_web must be given. */
@@ -65,6 +75,8 @@
     X(ServerRequest___init__)                                          \
     X(ServerRequest) /* the class */                                   \
     X(ServerRequest_write)                                             \
+    X(ServerRequest_gotLength)                                         \
+    X(ServerRequest_process)                                           \
     X(EncodingResource)  /* twisted.web.resource._IEncodingResource */ \
     X(UnsupportedMethod) /* twisted.web.error */                       \
     X(unquote)           /* urllib.parse.unquote_to_bytes */           \
@@ -143,7 +155,8 @@ typedef struct pyr_web_state {
     PyCFunction gmtime_code; /* what the object gmtime calls */
     pyr_spelling spellings[PYR_WEB_SPELLINGS];
     pyr_web_class headers_class, channel_class, request_class, transport_class,
-        addresses_class, sending_class;
+        addresses_class, sending_class, whole_class, base_class, whole_channel_class;
+    bool asked; /* for an address, by a method that may be a program's */
 } pyr_web_state;
 
 #endif

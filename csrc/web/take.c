@@ -7,6 +7,7 @@
 #include "web/headers.h"
 #include "web/objects.h"
 #include "web/request.h"
+#include "web/whole.h"
 
 /* What the head's methods would have to be called for, if they were not Twisted's. */
 enum { PARSING = 1, ENDING = 2 };
@@ -148,26 +149,32 @@ set_int(PyObject *channel, PyObject *name, long value)
     return pyr_web_set_new(channel, name, PyLong_FromLong(value));
 }
 
-/* requestFactory makes the request, and it becomes the channel's last one. */
-static int
-begin_request(core_state *st, PyObject *channel, PyObject *factory)
+/* requestFactory makes the request, and it becomes the channel's last one; a new
+ * reference.  `whole`: the channel is so (whole.h). */
+static PyObject *
+begin_request(core_state *st, PyObject *channel, PyObject *factory, bool whole)
 {
     PyObject *requests = PyObject_GetAttr(channel, st->names.requests);
     Py_ssize_t count = requests == NULL ? -1 : PyObject_Size(requests);
     PyObject *queued = count < 0 ? NULL : PyLong_FromSsize_t(count);
-    PyObject *request =
-        queued == NULL ? NULL
-                       : pyr_request_new(st, (PyTypeObject *)factory, channel, queued);
-    if (request != NULL) { /* getPeer and getHost may have changed the channel */
+    st->web->asked = !whole;
+    PyObject *request = queued == NULL ? NULL
+                                       : pyr_request_new(st, (PyTypeObject *)factory,
+                                                         channel, queued, whole);
+    if (request != NULL && st->web->asked) {
+        /* getPeer and getHost may have changed the channel */
         Py_SETREF(requests, PyObject_GetAttr(channel, st->names.requests));
     }
-    int status = request == NULL || requests == NULL
-                     ? -1
+    int status = request == NULL || requests == NULL ? -1
+                 : PyList_CheckExact(requests)
+                     ? PyList_Append(requests, request)
                      : pyr_call_dropping(requests, st->names.append, request);
+    if (status < 0) {
+        Py_CLEAR(request);
+    }
     Py_XDECREF(requests);
     Py_XDECREF(queued);
-    Py_XDECREF(request);
-    return status;
+    return request;
 }
 
 /* Would LineReceiver go on to the next line?  A program's getPeer or getHost, called
@@ -253,9 +260,11 @@ note_line(core_state *st, PyObject *channel, PyObject *const *line)
                : PyObject_SetAttr(channel, st->names._version, line[2]);
 }
 
-/* All headers go into the request's. */
+/* All headers go into the request's.  *filled, which may be NULL, gets the dict that they
+ * went into (a new reference), or NULL if there was none. */
 static int
-fill_headers(core_state *st, PyObject *request, const pyr_head *head, const char *text)
+fill_headers(core_state *st, PyObject *request, const pyr_head *head, const char *text,
+             PyObject **filled)
 {
     PyObject *headers = PyObject_GetAttr(request, st->names.requestHeaders);
     PyObject *dict = headers == NULL ? NULL : pyr_headers_dict(st, headers);
@@ -279,6 +288,9 @@ fill_headers(core_state *st, PyObject *request, const pyr_head *head, const char
         Py_XDECREF(value);
     }
     Py_XDECREF(headers);
+    if (filled != NULL) {
+        *filled = Py_XNewRef(dict);
+    }
     Py_XDECREF(dict);
     return status;
 }
@@ -353,7 +365,7 @@ take_fields(core_state *st, PyObject *channel, const pyr_head *head, const room 
     PyObject *request = pyr_web_last_request(st, channel);
     int status = request == NULL ? -1 : choose_decoder(st, channel, request, head);
     if (status == 0) {
-        status = fill_headers(st, request, head, text);
+        status = fill_headers(st, request, head, text, NULL);
     }
     Py_XDECREF(request);
     if (status < 0 || set_int(channel, st->names._receivedHeaderSize,
@@ -376,12 +388,50 @@ receive_whole(core_state *st, PyObject *channel, const pyr_head *head, const cha
               PyObject *const *line)
 {
     PyObject *request = pyr_web_last_request(st, channel);
-    int status = request == NULL ? -1 : fill_headers(st, request, head, text);
+    int status = request == NULL ? -1 : fill_headers(st, request, head, text, NULL);
     if (status == 0) {
         status = pyr_channel_end_headers(st, channel, request, line[2]);
     }
     Py_XDECREF(request);
     return status < 0 ? -1 : pyr_channel_hand_over(st, channel, line, false);
+}
+
+/* The same where request and channel are whole, and no program was asked so far. */
+static int
+receive_by_c(core_state *st, PyObject *channel, PyObject *request, const pyr_head *head,
+             const char *text, PyObject *const *line, bool rested)
+{
+    PyObject *fields = NULL;
+    int status = fill_headers(st, request, head, text, &fields);
+    int alone = 0;
+    if (status == 0 && fields == NULL) {
+        status = pyr_channel_end_headers(st, channel, request, line[2]);
+    } else if (status == 0) {
+        status = alone = pyr_channel_end_whole(st, channel, request, line[2], fields);
+    }
+    Py_XDECREF(fields);
+    return status < 0 ? -1
+           : alone    ? pyr_channel_hand_over_whole(st, channel, request, line, rested)
+                      : pyr_channel_hand_over(st, channel, line, false);
+}
+
+/* Are both whole?  -1 with an exception */
+static int
+are_whole(core_state *st, PyObject *channel, PyObject *factory)
+{
+    return factory == st->web->ServerRequest && pyr_whole_request(st)
+               ? pyr_whole_channel(st, channel)
+               : 0;
+}
+
+/* Are they still, after a method that may be a program's was called for an address? */
+static int
+are_still_whole(core_state *st, PyObject *channel, PyObject *factory, PyObject *request)
+{
+    PyObject *last = pyr_web_last_request(st, channel);
+    int same = last == NULL ? -1 : last == request;
+    Py_XDECREF(last);
+    return same <= 0 ? same : are_whole(st, channel, factory);
 }
 
 /* Is it such a request and such a channel?  1, 0, or -1 with an exception. */
@@ -409,18 +459,28 @@ receive_request(core_state *st, PyObject *channel, PyObject *factory,
 {
     PyObject *line[3];
     int unobserved = is_unobserved(st, channel, factory, head);
-    if (unobserved < 0 || read_line(st, head, text, line) < 0) {
+    int whole = unobserved > 0 ? are_whole(st, channel, factory) : unobserved;
+    if (whole < 0 || read_line(st, head, text, line) < 0) {
         return -1;
     }
-    int status = begin_request(st, channel, factory);
+    PyObject *request = begin_request(st, channel, factory, whole);
+    int status = request == NULL ? -1 : 0;
     if (status < 0) {
         stop_in_line(st, channel, head, before, text);
     }
-    int more = status < 0 ? -1 : may_go_on(st, channel);
+    bool alone = whole && !st->web->asked;
+    int more = status < 0 ? -1 : alone ? 1 : may_go_on(st, channel);
+    if (more > 0 && whole && !alone) {
+        whole = are_still_whole(st, channel, factory, request);
+        more = whole < 0 ? -1 : more;
+    }
     if (more <= 0) {
         status = more < 0 || note_line(st, channel, line) < 0
                      ? -1
                      : stop_after_line(st, channel, head, before, text);
+    } else if (whole) {
+        bool rested = before->count == 0 && before->size == 0;
+        status = receive_by_c(st, channel, request, head, text, line, rested);
     } else if (unobserved) {
         status = receive_whole(st, channel, head, text, line);
     } else {
@@ -429,6 +489,7 @@ receive_request(core_state *st, PyObject *channel, PyObject *factory,
                      ? -1
                      : end_head(st, channel);
     }
+    Py_XDECREF(request);
     for (int i = 0; i < 3; i++) {
         Py_DECREF(line[i]);
     }

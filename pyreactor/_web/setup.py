@@ -40,8 +40,18 @@ _FUNCTIONS = {
         "toChunk": "toChunk",
         "_getContentFile": "getContentFile",
         "HTTPChannel.write": "HTTPChannel_write",
+        "HTTPChannel.checkPersistence": "HTTPChannel_checkPersistence",
+        "HTTPChannel.getPeer": "HTTPChannel_getPeer",
+        "HTTPChannel.getHost": "HTTPChannel_getHost",
+        "Request.parseCookies": "Request_parseCookies",
+        "Request.gotLength": "Request_gotLength",
+        "Request.requestReceived": "Request_requestReceived",
+        "Request.setHeader": "Request_setHeader",
+        "Request.finish": "Request_finish",
         "Request.write": "Request_write",
     },
+    "twisted.protocols.basic": {"LineReceiver.setRawMode": "LineReceiver_setRawMode"},
+    "twisted.protocols.policies": {"TimeoutMixin.setTimeout": "TimeoutMixin_setTimeout"},
     "twisted.python.components": {"Componentized.__init__": "Componentized___init__"},
     "twisted.internet.tcp": {
         "Server.getPeer": "Server_getPeer",
@@ -50,6 +60,8 @@ _FUNCTIONS = {
     "twisted.web.server": {
         "Request.__init__": "ServerRequest___init__",
         "Request.write": "ServerRequest_write",
+        "Request.gotLength": "ServerRequest_gotLength",
+        "Request.process": "ServerRequest_process",
     },
 }
 
