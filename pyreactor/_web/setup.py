@@ -14,6 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from pyreactor import _core, _versions
+from pyreactor._web import files
 from pyreactor._web.known import KNOWN, METHODS, NEEDS
 
 #: Functions that C does the work of without calling them: their names there, by module and path.
@@ -210,6 +211,8 @@ def put_in(module: ModuleType) -> None:
         _CONFIGURE[module.__name__](module)
     for name in MODULES[module.__name__]:
         _put_in(name)
+    if module.__name__ == "twisted.web.static":
+        files.install()
 
 
 def stock_heads(http: ModuleType) -> list[str]:
