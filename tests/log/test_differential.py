@@ -66,6 +66,8 @@ class Value:
         return f"{self.kind} as {spec!r}"
 
     def __getitem__(self, key: object) -> str:
+        if type(key) is int and key > 3:
+            raise IndexError  # so that what iterates over it ends
         return f"item {key!r}"
 
     def __call__(self) -> str:

@@ -447,6 +447,7 @@ def run_datagrams(reactor: Any, steps: list[tuple[str, str, int]], connected: bo
     nobody = deaf.getsockname()
     if connected:
         peers["a"].port.connect(*peers["b"].where)
+    reactor.iterate(0)  # the kernel watches both from now on: which is ready first comes first
     for number, (what, name, size) in enumerate(steps):
         peer = peers[name]
         if what == "iterate":
