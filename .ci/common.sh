@@ -78,6 +78,22 @@ has_headers() {
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'
 }
 
+# beside COMMAND...: runs it while the next commands run, two at a time; all_done waits for them, and
+# is an error if one failed.
+beside() {
+    while (($(jobs -rp | wc -l) >= 2)); do
+        wait -n || fail "what was run beside failed"
+    done
+    "$@" &
+}
+
+all_done() {
+    local job
+    for job in $(jobs -p); do
+        wait "$job" || fail "what was run beside failed"
+    done
+}
+
 # unit_tests VENV NAME OPTIONS...: builds there, and runs the tests but for Twisted's own suite.
 unit_tests() {
     say "tests on $2"

@@ -20,10 +20,26 @@ INTERPRETER=(tests/core tests/activation/test_hook.py tests/command/test_cli.py
     tests/loop/test_reactor.py tests/system/test_references.py tests/tls/test_records.py
     tests/transport/test_ports.py tests/web/test_server.py)
 
+# make FOLDER PYTHON REQUIREMENTS: an environment, and the extension built for it.
+make() {
+    make_venv "$@"
+    .ci/build.sh "$1"
+}
+
 main=$(version_of .venv/bin/python)
-for python in $(other_pythons "$main"); do
+.ci/build.sh .venv
+others=$(other_pythons "$main")
+debug=$(.ci/private-python.sh 3.15d)
+# pip and the compiler use one core most of the time.
+for python in $others; do
+    beside make ".venvs/$(version_of "$python")" "$python" tests/requirements.txt
+done
+beside make .venvs/oldest "$(main_python)" tests/requirements-oldest.txt
+beside make .venvs/debug "$debug" tests/requirements.txt
+all_done
+
+for python in $others; do
     version=$(version_of "$python")
-    make_venv ".venvs/$version" "$python" tests/requirements.txt
     case $version in
     "${SUPPORTED%% *}" | "${SUPPORTED##* }") those=("${ONCE[@]}") ;;
     *) those=("${INTERPRETER[@]}") ;;
@@ -31,12 +47,9 @@ for python in $(other_pythons "$main"); do
     unit_tests ".venvs/$version" "CPython $version" "${those[@]}"
 done
 
-make_venv .venvs/oldest "$(main_python)" tests/requirements-oldest.txt
 unit_tests .venvs/oldest "CPython $main with the oldest supported Twisted" "${ONCE[@]}"
 
 # Python's own assertions are on there, and it counts all references.
-debug=$(.ci/private-python.sh 3.15d)
-make_venv .venvs/debug "$debug" tests/requirements.txt
 say "references, on a debug build of CPython $(version_of "$debug")"
 .ci/build.sh .venvs/debug
 .venvs/debug/bin/python -m pytest -q -p no:cacheprovider -n 3 \
@@ -56,6 +69,9 @@ PYREACTOR_EXAMPLES=10000 PYREACTOR_FRAMING_EXAMPLES=12500 PYREACTOR_TEST_EXAMPLE
 say "failing allocations and system calls"
 .venv/bin/python -m pytest -q -p no:cacheprovider -n 6 tests/trust
 
+say "searches for failures, a bounded share of each"
+.ci/trust.sh smoke
+
 for version in $FETCHED; do
     if [[ $version != "$main" && -x .venvs/$version/bin/python ]]; then
         say "Twisted's own suite on CPython $version"
@@ -65,4 +81,5 @@ for version in $FETCHED; do
 done
 
 say "Twisted's own suite, with each part switched off, by trial -j2, on asyncio and on uvloop"
-PYREACTOR_CONFORMANCE_SETUPS=other .venv/bin/python -m pytest -p no:cacheprovider tests/conformance
+PYREACTOR_CONFORMANCE_SETUPS=other PYREACTOR_CONFORMANCE_STOCK=build/conformance-stock.json \
+    .venv/bin/python -m pytest -p no:cacheprovider tests/conformance

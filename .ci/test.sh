@@ -9,4 +9,6 @@ say "building, warnings are errors"
 unit_tests .venv "CPython $(version_of .venv/bin/python)" --ignore=tests/trust
 
 say "Twisted's own suite, on stock and on pyreactor"
-.venv/bin/python -m pytest -p no:cacheprovider tests/conformance
+rm -f build/conformance-stock.json
+PYREACTOR_CONFORMANCE_STOCK=build/conformance-stock.json \
+    .venv/bin/python -m pytest -p no:cacheprovider tests/conformance
