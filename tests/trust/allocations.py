@@ -14,6 +14,7 @@ import argparse
 import faulthandler
 import gc
 import importlib.util
+import io
 import os
 import sys
 import traceback
@@ -22,8 +23,22 @@ from typing import Any
 
 from tests.trust.installed import reactor  # isort: skip
 from twisted.internet import defer, protocol
-from twisted.logger import globalLogBeginner
+from twisted.internet.error import ConnectionDone
+from twisted.internet.testing import StringTransport
+from twisted.logger import (
+    FilteringLogObserver,
+    Logger,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
 from twisted.protocols import basic
+from twisted.python import log as legacy
+from twisted.python.failure import Failure
+from twisted.web import resource as web_resource
+from twisted.web import server as web_server
+from twisted.web._newclient import HTTPClientParser, Request
+from twisted.web.http_headers import Headers
 
 from tests.tls.test_records import Pair
 from tests.trust import leaks
@@ -285,6 +300,91 @@ def tls() -> None:
     pair.settle()
     pair.ends["client"].loseConnection()
     pair.settle()
+
+
+# ---- log ----
+
+
+@path
+def log_file() -> None:
+    text = io.StringIO()
+    to_file = textFileLogObserver(text)
+    log = Logger("trust", observer=FilteringLogObserver(to_file, [LogLevelFilterPredicate()]))
+    log.info("{a} and {b.real!r}", a="text", b=1)
+    log.warn("of {n} kinds", n=2)
+    assert len(text.getvalue().splitlines()) == 2
+
+
+@path
+def log_legacy() -> None:
+    heard: list[Any] = []
+    legacy.addObserver(heard.append)
+    try:
+        legacy.msg("a text", system="trust")
+        legacy.msg(format="%(n)d texts", n=2)
+    finally:
+        legacy.removeObserver(heard.append)
+    assert [legacy.textFromEventDict(event) for event in heard] == ["a text", "2 texts"]
+
+
+# ---- web ----
+
+
+class Page(web_resource.Resource):
+    isLeaf = True
+
+    def render(self, request: Any) -> bytes:
+        request.setHeader(b"X-Other", b"value")
+        request.addCookie(b"name", b"value")
+        return b"hello " + request.content.read() + request.args.get(b"a", [b""])[0]
+
+
+def served(requests: bytes) -> bytes:
+    """What a site answers."""
+    site = web_server.Site(Page())
+    site.log = lambda request: None  # type: ignore[method-assign]
+    channel: Any = site.buildProtocol(None)
+    wire = StringTransport()
+    channel.makeConnection(wire)
+    try:
+        for at in range(0, len(requests), 60):
+            channel.dataReceived(requests[at : at + 60])
+    finally:
+        channel.connectionLost(Failure(ConnectionDone()))
+    return wire.value()
+
+
+@path
+def http_requests() -> None:
+    get = b"GET /a?a=b HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nCookie: c=d\r\n\r\n"
+    answers = served(2 * get)
+    assert answers.count(b"HTTP/1.1 200 OK") == answers.count(b"hello b") == 2
+
+
+@path
+def http_bodies() -> None:
+    whole = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
+    chunks = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answers = served(whole + chunks + b"4\r\nbody\r\n0\r\n\r\n")
+    assert answers.count(b"hello body") == 2
+
+
+@path
+def http_response() -> None:
+    request: Any = Request(b"GET", b"/", Headers({b"host": [b"localhost"]}), None)
+    parser: Any = HTTPClientParser(request, lambda rest: None)
+    parser.makeConnection(StringTransport())
+    parser.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Other: a\r\nX-")
+    parser.dataReceived(b"Other: b\r\n\r\nbo")
+    got: list[bytes] = []
+
+    class Takes(protocol.Protocol):
+        def dataReceived(self, data: bytes) -> None:
+            got.append(data)
+
+    parser.response.deliverBody(Takes())
+    parser.dataReceived(b"dy")
+    assert b"".join(got) == b"body"
 
 
 # ---- failing one after the other ----
