@@ -1,8 +1,11 @@
 /* An allocator for tests that fails once, at the allocation that it is told. */
+#define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
+#include <string.h>
 #include <unistd.h>
 
 static PyMemAllocatorEx real[3];
@@ -10,11 +13,36 @@ static pthread_t thread; /* the one whose allocations count */
 static long armed;       /* 0: none fails and none is counted */
 static long fails_at, seen;
 static int tells; /* the stack of the one that fails goes to stderr */
+static int own;   /* those that Python code makes do not count */
+
+/* Whether the extension asks for this one, and not Python code that it calls. */
+static int
+is_by_extension(void)
+{
+    void *frames[60];
+    int count = backtrace(frames, 60);
+    for (int i = 0; i < count; i++) {
+        Dl_info found;
+        if (dladdr(frames[i], &found) == 0) {
+            continue;
+        }
+        if (found.dli_sname != NULL && strstr(found.dli_sname, "EvalFrame") != NULL) {
+            return 0;
+        }
+        if (found.dli_fname != NULL && strstr(found.dli_fname, "/_core.") != NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
 
 static int
 fails(void)
 {
-    if (!armed || !pthread_equal(pthread_self(), thread) || ++seen != fails_at) {
+    if (!armed || !pthread_equal(pthread_self(), thread)) {
+        return 0;
+    }
+    if ((own && !is_by_extension()) || ++seen != fails_at) {
         return 0;
     }
     if (tells) {
@@ -52,11 +80,11 @@ hook_free(void *ctx, void *old)
     to->free(to->ctx, old);
 }
 
-/* arm(n, tells): the n-th allocation of this thread from now on fails. */
+/* arm(n, tells, own): the n-th allocation of this thread from now on fails. */
 static PyObject *
 arm(PyObject *module, PyObject *args)
 {
-    if (!PyArg_ParseTuple(args, "lp", &fails_at, &tells)) {
+    if (!PyArg_ParseTuple(args, "lpp", &fails_at, &tells, &own)) {
         return NULL;
     }
     if (real[0].malloc == NULL) {
