@@ -568,6 +568,12 @@ static PyObject *
 banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int fits,
             const char *data, Py_ssize_t size, PyObject *lender)
 {
+    if (!pyr_view_holds_values(b)) {
+        fits = pyr_view_refresh(method, b, self);
+        if (fits < 0) {
+            return NULL;
+        }
+    }
     PyObject *stack = b->view.list_stack;
     PyObject *got_item =
         PyDict_GetItemWithError(method->needed, method->st->names.gotItem);

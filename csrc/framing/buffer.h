@@ -26,10 +26,15 @@ struct pyr_buffer {
     /* So many more bytes, if no delimiter is in them, only lengthen what waits here: all
      * that was looked at when this was set is still so if the view is.  0: unknown. */
     Py_ssize_t quiet;
+    int lead_size;
+    int netstring_state;
     bool external;
     bool busy;
+    bool ready;       /* it stands for more than bytes: makeConnection was called */
     bool left;        /* stock's attributes took its place: nothing sees it any more */
     bool broken;      /* batch and header forms: nonsense was received, ignore the rest */
+    bool received;    /* not for the first time now */
+    bool has_keys;    /* the __dict__ that it is in was given keys of its own */
     PyObject *lender; /* the bytes object that `data` begins, or NULL; owned */
     PyObject *block;  /* memory of its own, see below; or NULL */
     Py_ssize_t
@@ -39,13 +44,10 @@ struct pyr_buffer {
      * of IntNStringReceiver, so that the string has a block for itself; and, during a
      * callback, the string that was handed out, or NULL (owned). */
     char lead[PYR_MOST_LEAD];
-    int lead_size;
     PyObject *delivered;
     Py_ssize_t scanned; /* no delimiter begins in the first `scanned` bytes */
     Py_ssize_t compatibility_offset; /* IntNStringReceiver */
     /* NetstringReceiver */
-    bool ready; /* it stands for more than bytes: makeConnection was called */
-    int netstring_state;
     Py_ssize_t expected; /* payload and comma */
     Py_ssize_t moved;    /* of `data`, what stock would have moved to its payload */
     /* HeaderReceiver: the header whose payload is awaited */

@@ -49,6 +49,8 @@ typedef enum {
     SLOT_COUNT
 } pyr_slot;
 
+enum { PYR_MOST_SLOTS = 6 }; /* that one framing reads */
+
 /* What the class of the transport seen last has unchanged from StreamConnection. */
 typedef struct {
     pyr_class_seen seen;

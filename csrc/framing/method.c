@@ -52,11 +52,9 @@ take_busy(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
 static pyr_buffer *
 make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject *found)
 {
-    const pyr_names *names = &method->st->names;
     pyr_buffer *b = pyr_buffer_new(method->st, self);
     if (b != NULL && ((found != NULL && take_content(b, found) < 0) ||
                       (method->kind->needs_busy && take_busy(method, b, dict) < 0) ||
-                      pyr_own_dict_unshare(dict, names->popitem) < 0 ||
                       PyDict_SetItem(dict, pyr_key(method), (PyObject *)b) < 0)) {
         Py_CLEAR(b);
     }
@@ -115,8 +113,7 @@ static inline pyr_buffer *
 recall(pyr_framing_method *method, PyObject *self)
 {
     pyr_buffer *b = method->st->framing->recent;
-    return b != NULL && b->owner == self && pyr_view_holds(method, b, self, false) ? b
-                                                                                   : NULL;
+    return b != NULL && b->owner == self && pyr_view_holds(method, b, self) ? b : NULL;
 }
 
 /* Copy unless the byte is among it; what was written then is nothing. */
@@ -176,6 +173,25 @@ lengthen(pyr_framing_method *method, pyr_buffer *b, const char *data, Py_ssize_t
     return true;
 }
 
+/* Bring the view up to date at the beginning of a call.  `holds`: it is so but for
+ * values. */
+static inline int
+begin_view(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool holds)
+{
+    b->quiet = 0;
+    b->view.unchecked = true;
+    if (!b->has_keys) {
+        /* Not at once: a protocol that receives once only does better without. */
+        b->has_keys = b->received;
+        holds = false;
+        if (b->received && pyr_own_dict_unshare(self, method->st->names.popitem) < 0) {
+            return -1;
+        }
+        b->received = true;
+    }
+    return holds ? b->view.fits : pyr_view_ready(method, b, self);
+}
+
 static PyObject *
 feed_buffer(pyr_framing_method *method, PyObject *self, pyr_buffer *known,
             const char *data, Py_ssize_t size, PyObject *lender)
@@ -188,9 +204,8 @@ feed_buffer(pyr_framing_method *method, PyObject *self, pyr_buffer *known,
         }
         return pyr_call_stock(method, self, data, size, lender);
     }
-    b->quiet = 0;
     PyObject *result = NULL;
-    int fits = known != NULL ? b->view.fits : pyr_view_ready(method, b, self);
+    int fits = begin_view(method, b, self, known != NULL);
     /* What receives a message may hand on more data, and so on. */
     core_state *st = method->st;
     if (fits >= 0 && pyr_descend(&st->depth, " while receiving data") == 0) {

@@ -21,7 +21,7 @@ begin_netstring(pyr_framing_method *method, PyObject *self, PyObject *dict)
 {
     core_state *st = method->st;
     pyr_buffer *b = pyr_buffer_new(st, self);
-    int result = b == NULL ? -1 : pyr_own_dict_unshare(dict, st->names.popitem);
+    int result = b == NULL ? -1 : 0;
     Py_ssize_t place = 0;
     PyObject *name;
     while (result == 0 && PyDict_Next(method->needed, &place, &name, NULL)) {

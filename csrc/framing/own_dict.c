@@ -34,25 +34,23 @@ pyr_own_dict_get(PyObject *self, PyObject *name, PyObject **value)
  * item away ends that.  The order stays; nothing else runs between the two calls.
  */
 int
-pyr_own_dict_unshare(PyObject *dict, PyObject *popitem)
+pyr_own_dict_unshare(PyObject *self, PyObject *popitem)
 {
+    int status = 0;
 #if PY_VERSION_HEX >= 0x030B0000
-    if (!PyDict_CheckExact(dict) || PyDict_GET_SIZE(dict) == 0) {
-        return 0;
+    PyObject *dict = pyr_own_dict(self);
+    if (dict != NULL && PyDict_CheckExact(dict) && PyDict_GET_SIZE(dict) > 0) {
+        PyObject *last = PyObject_CallMethodNoArgs(dict, popitem);
+        status = last == NULL ? -1
+                              : PyDict_SetItem(dict, PyTuple_GET_ITEM(last, 0),
+                                               PyTuple_GET_ITEM(last, 1));
+        Py_XDECREF(last);
     }
-    PyObject *last = PyObject_CallMethodNoArgs(dict, popitem);
-    if (last == NULL) {
-        return -1;
-    }
-    int status =
-        PyDict_SetItem(dict, PyTuple_GET_ITEM(last, 0), PyTuple_GET_ITEM(last, 1));
-    Py_DECREF(last);
-    return status;
+    Py_XDECREF(dict);
 #else
-    (void)dict;
-    (void)popitem;
-    return 0;
+    (void)self, (void)popitem;
 #endif
+    return status;
 }
 
 /* ---- has it changed? ------------------------------------------------------- */
@@ -92,58 +90,24 @@ pyr_own_name_counts(PyObject *key)
     return counts;
 }
 
-#if PY_VERSION_HEX >= 0x030C0000
-
 void
-pyr_own_dict_see(pyr_own_seen *seen, PyObject *dict, int watcher,
-                 const PyObject *Py_UNUSED(value))
+pyr_own_dict_see(pyr_own_seen *seen, PyObject *dict, int watcher)
 {
+#if PY_VERSION_HEX >= 0x030C0000
     bool told = watcher >= 0 && PyDict_Watch(watcher, dict) == 0;
     seen->dict = told ? dict : NULL;
     PyErr_Clear();
-}
-
 #else
-
-/* Behind the last item.  Without gaps between them there are as many places as items. */
-static Py_ssize_t
-end_of(PyObject *dict)
-{
-    Py_ssize_t end = PyDict_GET_SIZE(dict);
-    while (PyDict_Next(dict, &end, NULL, NULL)) {
-    }
-    return end;
-}
-
-/* The place of a value, which most likely is the last; -1: it has none. */
-static Py_ssize_t
-place_of(PyObject *dict, Py_ssize_t end, const PyObject *value)
-{
-    Py_ssize_t next = 0;
-    PyObject *found;
-    if (end > 0 && pyr_dict_has_at(dict, end - 1, value)) {
-        return end - 1;
-    }
-    while (PyDict_Next(dict, &next, NULL, &found)) {
-        if (found == value) {
-            return next - 1;
-        }
-    }
-    return -1;
-}
-
-void
-pyr_own_dict_see(pyr_own_seen *seen, PyObject *dict, int Py_UNUSED(watcher),
-                 const PyObject *value)
-{
+    (void)watcher;
     seen->dict = dict;
     seen->stamp = pyr_dict_stamp(dict);
     seen->keys = pyr_dict_keys(dict);
     seen->size = PyDict_GET_SIZE(dict);
-    seen->end = end_of(dict);
-    seen->place = place_of(dict, seen->end, value);
-    seen->value = value;
+    seen->count = 0;
+#endif
 }
+
+#if PY_VERSION_HEX < 0x030C0000
 
 bool
 pyr_own_dict_has_names(pyr_own_seen *seen, PyObject *dict)
@@ -158,9 +122,12 @@ pyr_own_dict_has_names(pyr_own_seen *seen, PyObject *dict)
         }
         seen->size++;
     }
+    if (seen->size != PyDict_GET_SIZE(dict) || !pyr_dict_has_at(dict, &seen->buffer) ||
+        !pyr_own_dict_has_values(seen)) {
+        return false;
+    }
     seen->stamp = pyr_dict_stamp(dict);
-    return seen->size == PyDict_GET_SIZE(dict) &&
-           pyr_dict_has_at(dict, seen->place, seen->value);
+    return true;
 }
 
 #endif

@@ -12,6 +12,7 @@
 #define PYREACTOR_OWN_DICT_H
 
 #include "core/compat.h"
+#include "framing/framing.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,15 +26,7 @@ int pyr_own_dict_get(PyObject *self, PyObject *name, PyObject **value);
 
 /* Give the dict of an instance keys of its own; `popitem` is that name.  -1: exception.
  */
-int pyr_own_dict_unshare(PyObject *dict, PyObject *popitem);
-
-/* Is the value the one at this place, as PyDict_Next counts? */
-static inline bool
-pyr_dict_has_at(PyObject *dict, Py_ssize_t place, const PyObject *value)
-{
-    PyObject *found;
-    return place >= 0 && PyDict_Next(dict, &place, NULL, &found) && found == value;
-}
+int pyr_own_dict_unshare(PyObject *self, PyObject *popitem);
 
 /* ---- has it changed? ------------------------------------------------------- */
 
@@ -44,36 +37,67 @@ bool pyr_own_name_counts(PyObject *key);
 
 /*
  * CPython 3.12 and later tell of each change before it is made (PyDict_Watch), and then
- * the dict is forgotten.  Earlier versions number each state of a dict, so that the same
- * number says that the names are the same; after another number, their table of keys
- * does, to the end of which new ones are added.  There other values are not covered:
- * while one that the interpreter replaces is freed, the new one is there and the number
- * the old.
+ * the dict is forgotten.  Earlier versions number each state of a dict: the same number
+ * says that nothing has changed.  After another one the names are the same if the table
+ * of keys is, to the end of which new ones are added; and the values are looked at.
+ *
+ * Only while a value that the interpreter replaces is freed, the new one is there and the
+ * number the old.  Who is called then by that value's finalizer begins by looking at the
+ * values (pyr_own_dict_has_values); what goes on after a call that has ended need not.
  */
+#if PY_VERSION_HEX < 0x030C0000
+/* What the view depends on beside names: a value, and its place as PyDict_Next counts. */
+typedef struct {
+    Py_ssize_t place;
+    const PyObject *value; /* compared only */
+} pyr_own_item;
+#endif
+
 typedef struct {
     const PyObject *dict; /* compared only; NULL: it is not as seen */
 #if PY_VERSION_HEX < 0x030C0000
     uint64_t stamp;
     const void *keys;
     Py_ssize_t size, end; /* so many items; behind the last, as PyDict_Next counts */
-    Py_ssize_t place;     /* of an item that must still be there for the names to be so */
-    const PyObject *value;
+    pyr_own_item buffer;  /* must be there for the names to be as seen */
+    int count;
+    pyr_own_item items[PYR_MOST_SLOTS]; /* of the slots */
 #endif
 } pyr_own_seen;
 
 /*
- * `watcher` is what CPython knows the module by; -1: it does not tell it of changes.  The
- * dict has this value under a name that counts, and under no other.
+ * See it: what is looked up from now on counts.  `watcher` is what CPython knows the
+ * module by; -1: it does not tell it of changes.  Before CPython 3.12 the caller goes
+ * through it now, and fills in `end` and the items.
  */
-void pyr_own_dict_see(pyr_own_seen *seen, PyObject *dict, int watcher,
-                      const PyObject *value);
+void pyr_own_dict_see(pyr_own_seen *seen, PyObject *dict, int watcher);
 
 #if PY_VERSION_HEX < 0x030C0000
-/* The same after its number is another one. */
+static inline bool
+pyr_dict_has_at(PyObject *dict, const pyr_own_item *item)
+{
+    Py_ssize_t place = item->place;
+    PyObject *found;
+    return PyDict_Next(dict, &place, NULL, &found) && found == item->value;
+}
+
+/* Has it the values under the names that count? */
+static inline bool
+pyr_own_dict_has_values(const pyr_own_seen *seen)
+{
+    for (int i = 0; i < seen->count; i++) {
+        if (!pyr_dict_has_at((PyObject *)seen->dict, &seen->items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Are names and values as seen, after its number is another one? */
 bool pyr_own_dict_has_names(pyr_own_seen *seen, PyObject *dict);
 #endif
 
-/* Are the names of this dict that count those that it had when it was seen? */
+/* Is this dict, as to the names that count, as it was when it was seen? */
 static inline bool
 pyr_own_dict_is_as_seen(pyr_own_seen *seen, PyObject *dict)
 {

@@ -27,11 +27,11 @@ typedef struct {
     size_t key;                        /* PYR_NAME() of the buffer's name */
     size_t handler;                    /* PYR_NAME() of the callback's name */
     int slot_count;
-    pyr_slot slots[SLOT_COUNT];
-    bool declared;    /* the class has a declaration of a header */
-    bool needs_busy;  /* it has _busyReceiving */
-    bool delimited;   /* what ends a message is found by searching */
-    bool needs_ready; /* the buffer is made by makeConnection only */
+    pyr_slot slots[PYR_MOST_SLOTS]; /* the size of a prefix right before its format */
+    bool declared;                  /* the class has a declaration of a header */
+    bool needs_busy;                /* it has _busyReceiving */
+    bool delimited;                 /* what ends a message is found by searching */
+    bool needs_ready;               /* the buffer is made by makeConnection only */
 } pyr_framing_kind;
 
 extern const pyr_framing_kind pyr_line_kind;
@@ -53,8 +53,8 @@ struct pyr_framing_method {
      * it, and valid as long as that is as seen. */
     pyr_class_seen class_seen;
     bool class_fits;
-    PyObject *class_value[SLOT_COUNT];
-    PyObject *slot_names[SLOT_COUNT]; /* of kind->slots; borrowed from the state */
+    PyObject *class_value[PYR_MOST_SLOTS]; /* in the order of kind->slots, as names */
+    PyObject *slot_names[PYR_MOST_SLOTS];  /* borrowed from the state */
 };
 
 static inline PyObject *

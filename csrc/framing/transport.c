@@ -101,12 +101,15 @@ int
 pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool checked,
             int *fits)
 {
-    *fits = pyr_view_ready_to_ask(method, b, self);
+    *fits = pyr_view_holds(method, b, self) && pyr_view_holds_values(b)
+                ? b->view.fits
+                : pyr_view_refresh(method, b, self);
     if (*fits < 0) {
         return -1;
     }
-    PyObject *transport = *fits && b->view.transport != NULL
-                              ? Py_NewRef(b->view.transport)
+    PyObject *known = *fits ? pyr_view_borrowed(b->view.transport) : NULL;
+    PyObject *transport = known != NULL
+                              ? Py_NewRef(known)
                               : PyObject_GetAttr(self, method->st->names.transport);
     if (transport == NULL) {
         return -1;

@@ -25,7 +25,7 @@ PyObject *
 pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                      PyObject *message)
 {
-    if (!pyr_view_holds(method, b, self, false)) {
+    if (!pyr_view_holds(method, b, self)) {
         return pyr_call_named(self, pyr_name_at(method->st, method->kind->handler),
                               message);
     }
@@ -325,7 +325,7 @@ look_at_class(pyr_framing_method *method, PyTypeObject *type)
         PyObject *value = slot >= SLOT_RECVD
                               ? NULL
                               : pyr_class_find(type, pyr_view_slot_name(method, slot));
-        method->class_value[slot] = value;
+        method->class_value[i] = value;
         if (slot != SLOT_HANDLER && !is_no_descriptor(value)) {
             method->class_fits = false;
         }
@@ -348,9 +348,10 @@ read_class(pyr_framing_method *method, pyr_view *view, PyTypeObject *type)
 
 /* ---- the instance ---------------------------------------------------------- */
 
-/* What the instance has itself for the slots, borrowed. */
+/* What the instance has itself for the slots, in their order, borrowed. */
 typedef struct {
-    PyObject *value[SLOT_COUNT];
+    PyObject *value[PYR_MOST_SLOTS];
+    bool receives; /* a dataReceived of its own */
 } own_values;
 
 #if PY_VERSION_HEX >= 0x030C0000
@@ -378,34 +379,31 @@ own_dict_changes(PyDict_WatchEvent event, PyObject *dict, PyObject *key,
 
 #endif
 
-/* The slot of this name, which counts, or SLOT_COUNT. */
-static pyr_slot
-slot_of(const pyr_framing_method *method, PyObject *name)
+/* Note a value of a name that counts.  Whether the view depends on more than that it is
+ * there. */
+static bool
+take_own(const pyr_framing_method *method, PyObject *name, PyObject *value,
+         own_values *own)
 {
-    const pyr_framing_kind *kind = method->kind;
-    for (int i = 0; i < kind->slot_count; i++) {
+    for (int i = 0; i < method->kind->slot_count; i++) {
         if (method->slot_names[i] == name) {
-            return kind->slots[i];
+            own->value[i] = value;
+            return true;
         }
     }
-    return name == method->st->names.dataReceived ? SLOT_DATA_RECEIVED : SLOT_COUNT;
+    own->receives = own->receives || name == method->st->names.dataReceived;
+    return false;
 }
 
-/* An instance has this value itself: the view depends on it, where CPython does not tell
- * of changes. */
-static void
-note_own(pyr_view *view, pyr_slot slot, Py_ssize_t place, PyObject *value)
+/* The view depends on this, where CPython does not tell of changes. */
+static inline void
+note_item(pyr_own_seen *seen, bool is_buffer, Py_ssize_t place, PyObject *value)
 {
 #if PY_VERSION_HEX < 0x030C0000
-    pyr_own_item item = {.place = place, .value = value};
-    if (slot == SLOT_TRANSPORT) {
-        /* Only who uses it asks whether it is the same: much comes before that. */
-        view->transport_item = item;
-    } else {
-        view->own[view->own_count++] = item;
-    }
+    pyr_own_item *item = is_buffer ? &seen->buffer : &seen->items[seen->count++];
+    *item = (pyr_own_item){.place = place, .value = value};
 #else
-    (void)view, (void)slot, (void)place, (void)value;
+    (void)seen, (void)is_buffer, (void)place, (void)value;
 #endif
 }
 
@@ -419,11 +417,6 @@ find_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *
     pyr_view *view = &b->view;
     PyObject *key, *value;
     Py_ssize_t next = 0;
-    memset(own, 0, sizeof(*own));
-#if PY_VERSION_HEX < 0x030C0000
-    view->own_count = 0;
-    view->transport_item.place = -1;
-#endif
     while (PyDict_Next(dict, &next, &key, &value)) {
         if (!pyr_own_name_counts(key)) {
             continue;
@@ -431,14 +424,16 @@ find_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *
         if (!PyUnicode_CheckExact(key) || !PyUnicode_CHECK_INTERNED(key)) {
             return false;
         }
-        pyr_slot slot = slot_of(method, key);
-        if (slot != SLOT_COUNT) {
-            own->value[slot] = value;
-            note_own(view, slot, next - 1, value);
-        } else if (key == pyr_key(method)) {
+        if (key == pyr_key(method)) {
             view->attached = value == (const PyObject *)b;
+            note_item(&view->own_seen, true, next - 1, value);
+        } else if (take_own(method, key, value, own)) {
+            note_item(&view->own_seen, false, next - 1, value);
         }
     }
+#if PY_VERSION_HEX < 0x030C0000
+    view->own_seen.end = next;
+#endif
     return true;
 }
 
@@ -446,10 +441,9 @@ find_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *
 
 /* Take one attribute's value into the view.  False: of a kind that C leaves alone. */
 static bool
-read_slot(pyr_buffer *b, pyr_slot slot, PyObject *own, bool *lasting)
+read_slot(pyr_buffer *b, pyr_slot slot, PyObject *own, PyObject *value, bool *lasting)
 {
     pyr_view *view = &b->view;
-    PyObject *value = own != NULL ? own : view->class_value[slot];
     switch (slot) {
     case SLOT_HANDLER:
         view->handler =
@@ -491,20 +485,18 @@ read_slots(pyr_framing_method *method, pyr_buffer *b, const own_values *own)
     pyr_view *view = &b->view;
     bool lasting = true;
     bool fits = view->class_fits && view->attached;
+    PyObject *value = NULL, *before;
     for (int i = 0; i < method->kind->slot_count; i++) {
         pyr_slot slot = method->kind->slots[i];
-        fits = read_slot(b, slot, own->value[slot], &lasting) && fits;
-        if (slot == SLOT_STRUCT_FORMAT) {
-            PyObject *format = own->value[slot];
-            PyObject *size = own->value[SLOT_PREFIX_LENGTH];
-            fits = parse_prefix(view, format != NULL ? format : view->class_value[slot],
-                                size != NULL ? size
-                                             : view->class_value[SLOT_PREFIX_LENGTH]) &&
-                   fits;
-        }
+        before = value;
+        value = own->value[i] != NULL ? own->value[i] : view->class_value[i];
+        bool suits = slot == SLOT_STRUCT_FORMAT
+                         ? parse_prefix(view, value, before)
+                         : read_slot(b, slot, own->value[i], value, &lasting);
+        fits = fits && suits;
     }
     view->fits = fits;
-    view->replaced = own->value[SLOT_DATA_RECEIVED] != NULL;
+    view->replaced = own->receives;
     /* Of a value that C leaves alone no reference is held: another one may come to be
      * where it was.  And a buffer that the dict has not is not told of its changes. */
     if (!lasting || !view->attached || (!fits && view->class_fits)) {
@@ -542,7 +534,7 @@ pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         return -1;
     }
     view->own_seen.dict = NULL;
-    view->fits = view->attached = false;
+    view->fits = view->attached = view->unchecked = false;
     view->handler = NULL;
     PyObject *dict = pyr_own_dict(self);
     if (dict == NULL) {
@@ -552,9 +544,8 @@ pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         !pyr_class_is_as_seen(&view->class_seen, Py_TYPE(self))) {
         read_class(method, view, Py_TYPE(self));
     }
-    own_values own;
-    pyr_own_dict_see(&view->own_seen, dict, method->st->framing->watcher,
-                     (const PyObject *)b);
+    own_values own = {{NULL}};
+    pyr_own_dict_see(&view->own_seen, dict, method->st->framing->watcher);
     if (find_own(method, b, dict, &own)) {
         read_slots(method, b, &own);
     } else {

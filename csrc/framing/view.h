@@ -20,33 +20,9 @@ bool pyr_view_ordinary_access(core_state *st, PyTypeObject *type);
 /* Has the class all that the method needs? */
 bool pyr_view_class_has(const pyr_framing_method *method, PyTypeObject *type);
 
-#if PY_VERSION_HEX < 0x030C0000
-/* Are the values of the names that count as they were? */
+/* Has nothing changed since the view was made? */
 static inline bool
-pyr_view_holds_values(const pyr_view *view, PyObject *dict, bool with_transport)
-{
-    for (int i = 0; i < view->own_count; i++) {
-        if (!pyr_dict_has_at(dict, view->own[i].place, view->own[i].value)) {
-            return false;
-        }
-    }
-    return !with_transport || view->transport_item.place < 0 ||
-           pyr_dict_has_at(dict, view->transport_item.place, view->transport_item.value);
-}
-#else
-static inline bool
-pyr_view_holds_values(const pyr_view *Py_UNUSED(view), PyObject *Py_UNUSED(dict),
-                      bool Py_UNUSED(with_transport))
-{
-    return true;
-}
-#endif
-
-/* Has nothing changed since the view was made?  Only who uses the transport asks for
- * that, too. */
-static inline bool
-pyr_view_holds(const pyr_framing_method *method, pyr_buffer *b, PyObject *self,
-               bool with_transport)
+pyr_view_holds(const pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     pyr_view *view = &b->view;
     if (view->method != method ||
@@ -54,27 +30,30 @@ pyr_view_holds(const pyr_framing_method *method, pyr_buffer *b, PyObject *self,
         return false;
     }
     PyObject *dict = pyr_instance_dict(self);
-    return dict != NULL && pyr_own_dict_is_as_seen(&view->own_seen, dict) &&
-           pyr_view_holds_values(view, dict, with_transport);
+    return dict != NULL && pyr_own_dict_is_as_seen(&view->own_seen, dict);
 }
 
-/*
- * Bring b->view up to date, all but its transport.  1: it can be used; 0: it does not
- * fit; -1: exception.
- */
+/* Are the values of a view that holds as they were, too?  Asked once in a call, before
+ * one is used that may have had a finalizer: transport, listStack (see own_dict.h). */
+static inline bool
+pyr_view_holds_values(pyr_buffer *b)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    bool unchecked = b->view.unchecked;
+    b->view.unchecked = false;
+    return !unchecked || pyr_own_dict_has_values(&b->view.own_seen);
+#else
+    (void)b;
+    return true;
+#endif
+}
+
+/* Bring b->view up to date.  1: it can be used; 0: it does not fit; -1: exception. */
 static inline int
 pyr_view_ready(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    return pyr_view_holds(method, b, self, false) ? b->view.fits
-                                                  : pyr_view_refresh(method, b, self);
-}
-
-/* The same, and its transport. */
-static inline int
-pyr_view_ready_to_ask(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
-{
-    return pyr_view_holds(method, b, self, true) ? b->view.fits
-                                                 : pyr_view_refresh(method, b, self);
+    return pyr_view_holds(method, b, self) ? b->view.fits
+                                           : pyr_view_refresh(method, b, self);
 }
 
 /*

@@ -15,49 +15,36 @@
 #include "framing/framing.h"
 #include "framing/own_dict.h"
 
-#if PY_VERSION_HEX < 0x030C0000
-/* An item of the __dict__ that the view depends on. */
-typedef struct {
-    Py_ssize_t place;      /* as PyDict_Next counts */
-    const PyObject *value; /* compared only */
-} pyr_own_item;
-#endif
-
 typedef struct {
     /* What this view was made from.  The same proves that it still holds. */
     const pyr_framing_method *method;
     pyr_class_seen class_seen;
     pyr_own_seen own_seen;
-#if PY_VERSION_HEX < 0x030C0000
-    int own_count;
-    pyr_own_item own[SLOT_COUNT];
-    pyr_own_item transport_item; /* its place is -1 if the instance has none */
-#endif
-
-    bool class_fits; /* the class leaves attribute access and FramingAttributes alone */
-    bool attached;   /* the protocol's __dict__ still holds this buffer */
-    bool fits;       /* and all attributes have a kind of value that C handles */
-    bool replaced;   /* the instance has a dataReceived of its own */
     /* Borrowed from the class; valid as long as that is as seen. */
-    PyObject *class_value[SLOT_COUNT];
-    PyObject *transport; /* borrowed, as long as the view holds with its transport */
+    PyObject *class_value[PYR_MOST_SLOTS]; /* in the order of the kind's slots */
+    PyObject *transport;                   /* borrowed, as long as the view holds */
     PyObject *handler; /* to call with (self, message); NULL: self.<its name>(message) */
     /* Parsed values, each with the object it was parsed from (owned). */
     PyObject *max_length_from;
     Py_ssize_t max_length;
-    bool max_length_huge;  /* more than max_length, which is the most there is */
     int max_length_digits; /* what netstring's length may have at most; 0: not computed */
+    int prefix_size;       /* 0: nothing that C can decode */
     PyObject *delimiter_from;
     Py_ssize_t delimiter_size;
-    bool delimiter_overlaps; /* two matches of it can overlap */
     PyObject *format_from;
     PyObject *prefix_from;
-    int prefix_size; /* 0: nothing that C can decode */
+    bool max_length_huge;    /* more than max_length, which is the most there is */
+    bool delimiter_overlaps; /* two matches of it can overlap */
     bool prefix_little;
     bool paused;
     bool line_mode;
     bool has_recvd;
-    bool has_got_item;     /* a method gotItem of the instance's own */
+    bool has_got_item; /* a method gotItem of the instance's own */
+    bool class_fits;   /* the class leaves attribute access and FramingAttributes alone */
+    bool attached;     /* the protocol's __dict__ still holds this buffer */
+    bool fits;         /* and all attributes have a kind of value that C handles */
+    bool replaced;     /* the instance has a dataReceived of its own */
+    bool unchecked;    /* values are to be looked at before one is used, see own_dict.h */
     PyObject *list_stack;  /* the instance's own; borrowed, as long as the view holds */
     PyObject *header_from; /* (format size, length index, counts header, unpack) */
 } pyr_view;
