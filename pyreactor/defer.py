@@ -20,7 +20,7 @@ from pyreactor._deferred.setup import stock as _stock
 Deferred = _core.Deferred
 DeferredList = _core.DeferredList
 succeed = _core.succeed
-fail: Any = _namespace["fail"]
+fail = _core.fail
 maybeDeferred = _core.maybeDeferred
 ensureDeferred = _core.ensureDeferred
 gatherResults: Any = _namespace["gatherResults"]

@@ -13,6 +13,7 @@ struct core_state;
 /* Keep sorted.  X(identifier, "spelling") */
 #define PYR_NAMES(X)                                              \
     X(CHUNK_SIZE, "CHUNK_SIZE")                                   \
+    X(CancelledError, "CancelledError")                           \
     X(Headers, "Headers")                                         \
     X(MAX_LENGTH, "MAX_LENGTH")                                   \
     X(NOT_DONE_YET, "NOT_DONE_YET")                               \

@@ -42,6 +42,23 @@ api_succeed(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject 
                : PyObject_Vectorcall(st->deferred->stock_succeed, args, nargs, kwnames);
 }
 
+PyDoc_STRVAR(fail_doc, "fail(result=None)\n--\n\n"
+                       "A Deferred that has failed already.\n\n"
+                       "Mirrors twisted.internet.defer.fail.");
+
+static PyObject *
+api_fail(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    core_state *st = pyr_module_state(module);
+    if (nargs != 1 || kwnames != NULL || !PyExceptionInstance_Check(args[0]) ||
+        pyr_patched(st) || st->deferred->debug) {
+        return PyObject_Vectorcall(st->deferred->stock_fail, args, nargs, kwnames);
+    }
+    return failed_with(st, pyr_is_failure(st, args[0])
+                               ? Py_NewRef(args[0])
+                               : pyr_failure_from_value(st, args[0]));
+}
+
 /* Deferred.fromCoroutine(coroutine), which a program may have replaced */
 static PyObject *
 from_coroutine(core_state *st, PyObject *coroutine)
@@ -138,6 +155,7 @@ PyDoc_STRVAR(parse_doc, "_parseDeferredListResult(resultList)\n--\n\n"
 
 static PyMethodDef api_functions[] = {
     {"succeed", CAST(api_succeed), FAST, succeed_doc},
+    {"fail", CAST(api_fail), FAST, fail_doc},
     {"maybeDeferred", CAST(api_maybeDeferred), FAST, maybeDeferred_doc},
     {"ensureDeferred", CAST(api_ensureDeferred), FAST, ensureDeferred_doc},
     {"_cancellableInlineCallbacks", api_drive, METH_O, drive_doc},

@@ -73,10 +73,80 @@ PyDoc_STRVAR(
     "request on to the Deferred this one waits for, if it waits for one.\n\n"
     "Mirrors twisted.internet.defer.Deferred.cancel.");
 
+/* canceller(self), or the note that there is none */
+static int
+call_canceller(PyObject *op)
+{
+    static const pyr_trace_point point[] = {PYR_TRACE_cancel};
+    PyObject *canceller = Py_XNewRef(SELF->canceller);
+    if (canceller == NULL) {
+        SELF->suppress_already_called = true;
+        return 0;
+    }
+    int status = pyr_drop(PyObject_CallOneArg(canceller, op));
+    if (status < 0) {
+        pyr_trace_prepend(SELF->st, point, 1);
+    }
+    Py_DECREF(canceller);
+    return status;
+}
+
+/* self.errback(Failure(CancelledError())) */
+static int
+fire_cancelled(PyObject *op)
+{
+    core_state *st = SELF->st;
+    PyObject *type =
+        PyDict_GetItemWithError(st->deferred->module_globals, st->names.CancelledError);
+    PyObject *error = type == NULL ? NULL : PyObject_CallNoArgs(type);
+    PyObject *failure = error == NULL ? NULL : pyr_failure_from_value(st, error);
+    pyr_firing firing = {.deferred = op, .value = failure, .errback = true};
+    int status = failure == NULL ? -1 : pyr_run_firing(st, &firing);
+    Py_XDECREF(failure);
+    Py_XDECREF(error);
+    return status;
+}
+
+/* One that is true, whatever it is. */
+static inline bool
+is_plain_canceller(core_state *st, PyObject *canceller)
+{
+    return canceller == NULL || PyFunction_Check(canceller) ||
+           PyMethod_Check(canceller) || Py_IS_TYPE(canceller, st->deferred->driver_type);
+}
+
 static PyObject *
 deferred_cancel(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return PyObject_CallOneArg(SELF->st->deferred->stock_cancel, op);
+    core_state *st = SELF->st;
+    if (!pyr_fire_is_plain(SELF) || !is_plain_canceller(st, SELF->canceller)) {
+        return PyObject_CallOneArg(st->deferred->stock_cancel, op);
+    }
+    int status = call_canceller(op);
+    return pyr_none_or_error(status == 0 && !SELF->called ? fire_cancelled(op) : status);
+}
+
+PyDoc_STRVAR(pause_doc, "pause()\n--\n\n"
+                        "Run no callbacks until unpause() was called as often.\n\n"
+                        "Mirrors twisted.internet.defer.Deferred.pause.");
+
+static PyObject *
+deferred_pause(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    SELF->paused++;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(unpause_doc, "unpause()\n--\n\n"
+                          "Undo one pause(), and run what has been waiting.\n\n"
+                          "Mirrors twisted.internet.defer.Deferred.unpause.");
+
+static PyObject *
+deferred_unpause(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    SELF->paused--;
+    return pyr_none_or_error(SELF->paused == 0 && SELF->called ? pyr_run_by_name(SELF)
+                                                               : 0);
 }
 
 /* --- methods: the others --------------------------------------------------------- */
@@ -316,6 +386,8 @@ static PyMethodDef deferred_methods[] = {
     {"callback", deferred_callback, METH_O, callback_doc},
     {"errback", CAST(deferred_errback), FAST, errback_doc},
     {"cancel", deferred_cancel, METH_NOARGS, cancel_doc},
+    {"pause", deferred_pause, METH_NOARGS, pause_doc},
+    {"unpause", deferred_unpause, METH_NOARGS, unpause_doc},
     {"fromCoroutine", deferred_fromCoroutine, METH_O | METH_CLASS, fromCoroutine_doc},
     {"_runCallbacks", deferred_runCallbacks, METH_NOARGS, runCallbacks_doc},
     {"__await__", deferred_await, METH_NOARGS | METH_COEXIST, await_doc},

@@ -135,6 +135,7 @@ typedef struct pyr_deferred {
     X(stock_parse)                                 \
     X(stock_drive)                                 \
     X(stock_succeed)                               \
+    X(stock_fail)                                  \
     X(stock_maybe)                                 \
     X(stock_ensure)                                \
     X(note_creator)                                \
@@ -158,6 +159,7 @@ typedef struct pyr_deferred {
     X(got_result)     /* a generator's Deferred has fired */ \
     X(callback_ended) /* fires with what a generator gave */ \
     X(errback_ended)  /* fires with what one raised */       \
+    X(cancel)         /* a canceller raised */               \
     X(maybe_deferred)
 
 typedef enum {

@@ -14,6 +14,7 @@ NAMES = (
     "Deferred",
     "DeferredList",
     "succeed",
+    "fail",
     "maybeDeferred",
     "ensureDeferred",
     "_parseDeferredListResult",

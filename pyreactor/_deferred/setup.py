@@ -38,8 +38,6 @@ BORROWED_METHODS = (
     "asFuture",
     "fromFuture",
     "callbacks",
-    "pause",
-    "unpause",
     "_continuation",
     "_startRunCallbacks",
     "__parameters__",
@@ -137,6 +135,7 @@ namespace: dict[str, Any] = {
 #: Functions of C's, which are there once it was given what it uses.
 FUNCTIONS = (
     "succeed",
+    "fail",
     "maybeDeferred",
     "ensureDeferred",
     "_cancellableInlineCallbacks",
@@ -156,7 +155,6 @@ def rebound(function: Any, names: dict[str, Any] = namespace) -> Any:
 
 
 for _name in (
-    "fail",
     "gatherResults",
     "_addCancelCallbackToDeferred",
     "_handleCancelInlineCallbacks",
@@ -260,6 +258,7 @@ def given() -> dict[str, Any]:
         "stock_parse": stock._parseDeferredListResult,
         "stock_drive": stock._cancellableInlineCallbacks,
         "stock_succeed": rebound(stock.succeed),
+        "stock_fail": rebound(stock.fail),
         "stock_maybe": rebound(stock.maybeDeferred),
         "stock_ensure": rebound(stock.ensureDeferred),
         "note_creator": note_creator,

@@ -80,6 +80,13 @@ def _probe_ended(error: bool) -> Any:
     return _take_failure(waiting)
 
 
+def _probe_cancel() -> Any:
+    try:
+        stock.Deferred(_raise_probe).cancel()
+    except _Probe:
+        return Failure()
+
+
 def _take_failure(deferred: Any) -> Any:
     failures: list[Any] = []
     deferred.addErrback(failures.append)
@@ -105,5 +112,6 @@ def trace_points() -> dict[str, TracePoint | None]:
         "got_result": _point(ended, "_gotResultInlineCallbacks"),
         "callback_ended": _point(ended, "_inlineCallbacks"),
         "errback_ended": _point(_probe_ended(error=True), "_inlineCallbacks"),
+        "cancel": _point(_probe_cancel(), "cancel"),
         "maybe_deferred": _point(_probe_maybe(), "maybeDeferred"),
     }
