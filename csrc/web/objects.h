@@ -72,13 +72,13 @@ static inline PyObject *
 pyr_web_do(core_state *st, bool plain, pyr_web_function function, PyObject *name,
            PyObject *const *args, Py_ssize_t nargs)
 {
-    PyObject *result = plain ? function(st, args, nargs) : Py_NotImplemented;
-    bool is_given = st->standin.is_given;
-    st->standin.is_given = false;
-    if (result != Py_NotImplemented || is_given) {
-        return result;
-    }
     if (plain) {
+        PyObject *result = function(st, args, nargs);
+        bool is_given = st->standin.is_given;
+        st->standin.is_given = false;
+        if (result != Py_NotImplemented || is_given) {
+            return result;
+        }
         Py_DECREF(result);
     }
     return PyObject_VectorcallMethod(name, args, (size_t)nargs, NULL);
