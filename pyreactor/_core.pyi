@@ -33,6 +33,7 @@ class Loop:
     just_stopped: bool
     signal_wakeup: bool
     overridden: bool
+    poller: Any
     plain_disconnect: bool
     clock_known: bool
     @property
@@ -56,6 +57,7 @@ class Loop:
     def removeWriter(self, writer: object, /) -> None: ...
     def readers(self) -> list[Any]: ...
     def writers(self) -> list[Any]: ...
+    def sleep(self, delay: float, /) -> None: ...
     def watch(
         self,
         slow: float | None,

@@ -42,6 +42,7 @@ except ImportError:
 
 from pyreactor import _core
 from pyreactor._loop import reports as _reports
+from pyreactor._loop.poller import Poller as _Poller
 from pyreactor._standin import stand_in
 from pyreactor._transport import process as _process
 from pyreactor._transport import reports as _transport_reports
@@ -171,6 +172,7 @@ class PyReactor(posixbase.PosixReactorBase):
         self._continuousPolling = posixbase._ContinuousPolling(self)
         # Not super(): what comes next may be a reactor of Twisted's, with its own kernel queue.
         posixbase.PosixReactorBase.__init__(self)
+        self._poller: Any = _Poller(self._loop)
         self._bindMethods()
 
     def _makeLoop(self) -> None:
@@ -197,6 +199,8 @@ class PyReactor(posixbase.PosixReactorBase):
         elif name == "seconds":
             self._loop.clock_known = False
             self._loop.changed()
+        elif name == "_poller":
+            self._loop.poller = None if type(value) is _Poller else value
         elif name in _CALLED_BY_LOOP:
             self._checkOverrides()
 

@@ -251,6 +251,7 @@ struct core_state;
     X(paused, "paused")                                           \
     X(pendingHeader, "_HTTPChannel__header")                      \
     X(persistent, "persistent")                                   \
+    X(poll, "poll")                                               \
     X(pop, "pop")                                                 \
     X(popitem, "popitem")                                         \
     X(postpath, "postpath")                                       \

@@ -127,7 +127,7 @@ handle_with_prefix(Loop *loop, PyObject *selectable, const pyr_selectable_ops *o
                        pyr_report(st->loop->event_error, prefix) < 0)) {
         pyr_errors_keep(loop);
     }
-    if (span.number != 0) {
+    if (span.number != 0 && loop->watchdog.statistics != NULL) {
         loop->watchdog.event_for = class_of(selectable, ops);
     }
     pyr_watchdog_end(&loop->watchdog, span, PYR_AT_EVENT, selectable);

@@ -23,10 +23,29 @@ has_work(Loop *self)
            self->pending_exc != NULL;
 }
 
+/* By what a program has put around the poller of its reactor, or at once. */
+static int
+sleep_by_poller(Loop *self, double delay)
+{
+    if (self->poller == NULL || self->poller == Py_None) {
+        return pyr_sleep_until_ready(self, delay);
+    }
+    PyObject *poller = Py_NewRef(self->poller), *poll = self->st->names.poll,
+             *seconds = PyFloat_FromDouble(isinf(delay) ? -1.0 : delay);
+    int status = -1;
+    if (seconds != NULL) {
+        status = pyr_drop(PyObject_CallMethodOneArg(poller, poll, seconds));
+    }
+    Py_XDECREF(seconds);
+    Py_DECREF(poller);
+    return status;
+}
+
 int
 pyr_loop_iterate(Loop *self, double delay)
 {
     pyr_flush_run(self);
+    pyr_watchdog_pause(&self->watchdog);
     /* The rest of what the event that iterates here came with. */
     bool handled = pyr_event_read_rest(self);
     handled |= pyr_event_dispatch_all(self);
@@ -35,8 +54,9 @@ pyr_loop_iterate(Loop *self, double delay)
     }
     self->wake.woken = false;
     pyr_statistics_sleeps(&self->statistics);
-    int status = pyr_sleep_until_ready(self, delay);
+    int status = sleep_by_poller(self, delay);
     pyr_statistics_wakes(&self->statistics);
+    self->watchdog.now = self->statistics.woke_at; /* 0 while nothing is counted */
     if (status < 0) {
         return -1;
     }
@@ -91,6 +111,7 @@ run_due(Loop *self)
 int
 pyr_loop_run_due(Loop *self)
 {
+    pyr_watchdog_pause(&self->watchdog);
     bool captured = self->timers.captures; /* they all run in one, and so does the next */
     PyObject *context = Py_XNewRef(self->timers.context);
     bool entered = pyr_variables_enter(context);

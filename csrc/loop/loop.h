@@ -29,6 +29,7 @@ typedef struct Loop {
     PyObject *module; /* has *st, which the loop looks into to its very end */
     PyObject *weakrefs;
     PyObject *reactor; /* the Twisted reactor this loop drives */
+    PyObject *poller;  /* what sleeps, by poll(), in the place of the loop; or NULL */
 
     pyr_engine *engine; /* NULL until it is first needed */
     bool closed;

@@ -364,6 +364,23 @@ loop_moment(Loop *self, PyObject *least)
 }
 
 PyDoc_STRVAR(
+    sleep_doc,
+    "sleep($self, delay, /)\n--\n\n"
+    "Wait up to delay (float seconds; less than 0: for ever) until a descriptor\n"
+    "is ready, and handle none.  For the poll() of `poller`.");
+
+static PyObject *
+loop_sleep(Loop *self, PyObject *delay)
+{
+    double seconds = PyFloat_AsDouble(delay);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    return pyr_none_or_error(
+        pyr_sleep_until_ready(self, seconds < 0 ? INFINITY : seconds));
+}
+
+PyDoc_STRVAR(
     count_doc,
     "count($self, on, /)\n--\n\n"
     "Make statistics of all that happens from now on; or, if on (bool) is false, no\n"
@@ -392,6 +409,7 @@ loop_statistics(Loop *self, PyObject *Py_UNUSED(ignored))
 static PyMethodDef loop_methods[] = {
     {"count", (PyCFunction)loop_count, METH_O, count_doc},
     {"statistics", (PyCFunction)loop_statistics, METH_NOARGS, statistics_doc},
+    {"sleep", (PyCFunction)loop_sleep, METH_O, sleep_doc},
     {"watch", (PyCFunction)(void (*)(void))loop_watch, METH_FASTCALL, watch_doc},
     {"moment", (PyCFunction)loop_moment, METH_O, moment_doc},
     {"run", (PyCFunction)loop_run, METH_NOARGS, run_doc},
@@ -463,6 +481,7 @@ loop_traverse(Loop *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->module);
     Py_VISIT(self->reactor);
+    Py_VISIT(self->poller);
     Py_VISIT(self->pending_exc);
     Py_VISIT(self->clock.builtin);
     Py_VISIT(self->guest.ready);
@@ -500,6 +519,7 @@ loop_clear(Loop *self)
     pyr_standin_forget(self->st, (PyObject *)self);
     self->clock.reactor = NULL;
     Py_CLEAR(self->reactor);
+    Py_CLEAR(self->poller);
     Py_CLEAR(self->pending_exc);
     Py_CLEAR(self->clock.builtin);
     Py_CLEAR(self->guest.ready);
@@ -527,6 +547,8 @@ loop_dealloc(Loop *self)
 
 /* Mirrors of what the reactor's attributes say; see pyreactor/reactor.py. */
 static PyMemberDef loop_members[] = {
+    {"poller", T_OBJECT, offsetof(Loop, poller), 0,
+     PyDoc_STR("What is to sleep, by poll(delay); None: the loop itself")},
     {"started", T_BOOL, offsetof(Loop, started), 0, PyDoc_STR("_started")},
     {"running", T_BOOL, offsetof(Loop, running), 0, PyDoc_STR("running")},
     {"just_stopped", T_BOOL, offsetof(Loop, just_stopped), 0, PyDoc_STR("_justStopped")},

@@ -70,20 +70,19 @@ pyr_statistics_add_late(pyr_statistics *self, double seconds)
     add_time(&self->late, sane ? (uint64_t)(seconds * 1e9) : 0);
 }
 
-/* What stays the same from one call to the next: of a bound method its function, of a
- * function its code.  Borrowed. */
-static PyObject *
-identity_of(PyObject *key)
+PyObject *
+pyr_statistics_key(PyObject *called)
 {
-    if (PyMethod_Check(key)) {
-        key = PyMethod_GET_FUNCTION(key);
+    if (called != NULL && PyMethod_Check(called)) {
+        called = PyMethod_GET_FUNCTION(called);
     }
-    if (PyFunction_Check(key)) {
-        return PyFunction_GetCode(key);
+    if (called != NULL && PyFunction_Check(called)) {
+        return PyFunction_GetCode(called);
     }
-    return PyType_Check(key) || PyCode_Check(key) || !PyCFunction_Check(key)
-               ? key
-               : (PyObject *)Py_TYPE(key);
+    return called == NULL || PyType_Check(called) || PyCode_Check(called) ||
+                   !PyCFunction_Check(called)
+               ? called
+               : (PyObject *)Py_TYPE(called);
 }
 
 /* The slot of a key, which gets one if there is room; else the one for all others. */
@@ -112,8 +111,7 @@ void
 pyr_statistics_add(pyr_statistics *self, int activity, PyObject *key, uint64_t took)
 {
     self->counts[activity & 7]++;
-    pyr_cost *slot =
-        key == NULL ? &self->other : cost_of(self, activity, identity_of(key));
+    pyr_cost *slot = key == NULL ? &self->other : cost_of(self, activity, key);
     slot->count++;
     slot->total += took;
     if (took > slot->longest) {

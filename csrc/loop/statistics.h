@@ -68,8 +68,12 @@ pyr_statistics_wakes(pyr_statistics *self)
     }
 }
 
-/* An activity of this kind (loop/watchdog.h) took so many nanoseconds.  `key` is a class
- * or a function, and may be NULL. */
+/* What stays the same from one call of a callable to the next: of a bound method its
+ * function, of a function its code.  Borrowed; NULL of NULL. */
+PyObject *pyr_statistics_key(PyObject *called);
+
+/* An activity of this kind (loop/watchdog.h) took so many nanoseconds.  `key` is the
+ * class that an event was for, or what pyr_statistics_key gives, and may be NULL. */
 void pyr_statistics_add(pyr_statistics *self, int activity, PyObject *key, uint64_t took);
 
 /* A timed call runs so many seconds after its time. */

@@ -8,7 +8,7 @@ pyr_watchdog_enter(pyr_watchdog *self, pyr_activity activity, PyObject *what)
 {
     self->activity = activity;
     self->what = what;
-    self->began = pyr_nanoseconds();
+    self->began = self->now != 0 ? self->now : pyr_nanoseconds();
     self->number = ++self->last_number;
     return (pyr_span){self->began, self->number};
 }
@@ -35,15 +35,18 @@ pyr_watchdog_leave(pyr_watchdog *self, pyr_span span, pyr_activity activity,
 {
     self->number = 0;
     self->what = NULL;
-    uint64_t took = pyr_nanoseconds() - span.began;
+    self->now = pyr_nanoseconds();
+    uint64_t took = self->now - span.began;
     if (self->statistics != NULL) {
-        PyObject *key = activity == PYR_AT_EVENT ? self->event_for : what;
+        PyObject *key =
+            activity == PYR_AT_EVENT ? self->event_for : pyr_statistics_key(what);
         pyr_statistics_add(self->statistics, (int)activity, key, took);
+        self->event_for = NULL;
     }
-    self->event_for = NULL;
     /* An exception that is on its way (KeyboardInterrupt) must not get lost. */
     if (took > self->slow && self->report != NULL && !PyErr_Occurred()) {
         report_slow(self, span, activity, what, took);
+        pyr_watchdog_pause(self);
     }
 }
 

@@ -30,13 +30,16 @@ typedef struct {
     PyObject *what;
     uint64_t began; /* nanoseconds */
     uint64_t number;
+    /* When the last one ended, which is when the next begins if that follows at once: the
+     * clock is read once for each.  0: something else came between. */
+    uint64_t now;
 
     uint64_t last_number;
     uint64_t slow;    /* nanoseconds after which an activity is reported */
     PyObject *report; /* called with its kind, its object, its seconds and its number */
 
     pyr_statistics *statistics; /* NULL: nobody wants them */
-    PyObject *event_for;        /* the class that the event under way is for; borrowed */
+    PyObject *event_for;        /* the class that the event that ends was for; borrowed */
 } pyr_watchdog;
 
 /* An activity, as whoever began it knows it; number 0: nobody watched as it began. */
@@ -48,6 +51,13 @@ typedef struct {
 pyr_span pyr_watchdog_enter(pyr_watchdog *self, pyr_activity activity, PyObject *what);
 void pyr_watchdog_leave(pyr_watchdog *self, pyr_span span, pyr_activity activity,
                         PyObject *what);
+
+/* What begins next does not follow at once upon what ended last. */
+static inline void
+pyr_watchdog_pause(pyr_watchdog *self)
+{
+    self->now = 0;
+}
 
 /* An activity begins.  `what`, which may be NULL, is the caller's until it ends. */
 static inline pyr_span

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FORMAT = 1
-SUBJECT, BASE = "pyreactor", "stock"
+SUBJECT, BASE, WATCHED = "pyreactor", "stock", "watched"
 
 Document = dict[str, Any]
 """
@@ -92,11 +92,23 @@ def summary(document: Document) -> list[str]:
     for kind, words in ((SLOWER, "It takes more"), (NOISY, "Noisy"), (NOTHING, "Not measured")):
         if kind in verdicts:
             lines.append(f"{words} in {len(verdicts[kind])}: {'; '.join(verdicts[kind])}.")
+    lines += _watching(document)
     if document.get("interrupted"):
         lines.append(f"It was interrupted in round {document['interrupted']}.")
     if ONCE in verdicts:
         lines.append("One round tells nothing of how certain a number is: take --rounds 3 or more.")
     return lines
+
+
+def _watching(document: Document) -> list[str]:
+    """What it costs to be watched, of each row."""
+    found = []
+    for row in document["rows"]:
+        ratio = gain(row, WATCHED, SUBJECT)
+        if ratio is not None:
+            more = [f"{100 / each - 100:+.1f}" for each in (ratio.median, ratio.most, ratio.least)]
+            found.append(f"{row['name']}: {more[0]} % ({more[1]} to {more[2]})")
+    return [f"With --slow and --stats beside without: {'; '.join(found)}."] if found else []
 
 
 _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))

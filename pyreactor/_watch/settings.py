@@ -94,7 +94,7 @@ def seconds(text: str | float) -> float:
 current = Settings()
 
 
-def _installed() -> Any:
+def installed_reactor() -> Any:
     """
     The reactor that is installed, or None.
 
@@ -124,7 +124,7 @@ def watch(slow: float | None = 0.1, *, per_minute: int = PER_MINUTE) -> None:
         slow = seconds(slow)
     if per_minute < 1:
         raise ValueError(f"per_minute is {per_minute!r}, and has to be 1 at least")
-    installed = _installed()
+    installed = installed_reactor()
     current.tell(SLOW, "" if slow is None else str(slow))
     current.per_minute = per_minute
     if installed is not None and installed.running:
@@ -140,7 +140,7 @@ def stats() -> dict[str, Any]:
 
     @raise RuntimeError: there is no reactor of pyreactor's.
     """
-    installed = _installed()
+    installed = installed_reactor()
     if installed is None:
         raise RuntimeError("no reactor is installed")
     from pyreactor._watch import statistics
@@ -155,7 +155,7 @@ def prometheus_collector() -> Any:
 
     @raise RuntimeError: there is no reactor of pyreactor's.
     """
-    installed = _installed()
+    installed = installed_reactor()
     if installed is None:
         raise RuntimeError("no reactor is installed")
     from pyreactor._watch import prometheus
