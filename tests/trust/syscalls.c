@@ -7,13 +7,17 @@
  * descriptor, as after the end of a connection.  "receive" and "send" are all functions
  * that do so with a socket.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -114,6 +118,11 @@ SHIM_AS("epoll_wait", int, epoll_pwait,
         (int epoll, struct epoll_event *events, int most, int wait,
          const sigset_t *signals),
         (epoll, events, most, wait, signals))
+SHIM(int, epoll_create1, (int flags), (flags))
+SHIM(int, eventfd, (unsigned first, int flags), (first, flags))
+SHIM(ssize_t, sendfile, (int to, int from, off_t *at, size_t size), (to, from, at, size))
+SHIM_AS("sendfile", ssize_t, sendfile64, (int to, int from, off64_t *at, size_t size),
+        (to, from, at, size))
 SHIM(ssize_t, read, (int fd, void *to, size_t size), (fd, to, size))
 SHIM(ssize_t, write, (int fd, const void *from, size_t size), (fd, from, size))
 SHIM(ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count))

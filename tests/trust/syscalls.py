@@ -1,7 +1,9 @@
 """
 Every system call of a connection's life fails once, with each errno that its manual names.
 
-    LD_PRELOAD=SYSCALLS.so python [-m pyreactor] -m tests.trust.syscalls tcp|unix|udp [NAME...]
+    LD_PRELOAD=SYSCALLS.so python [-m pyreactor] -m tests.trust.syscalls KIND [NAME...]
+
+KIND is tcp, unix, udp, file (a file that twisted.web's server sends) or start (a reactor's beginning).
 
 SYSCALLS.so is syscalls.c, compiled.  One line for each fault: what both protocols heard.  The
 program ends with an error where a connection was lost twice or never, the loop no longer sleeps,
@@ -15,11 +17,14 @@ import errno
 import faulthandler
 import os
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import error, protocol, reactor
 from twisted.logger import globalLogBeginner
+from twisted.web import resource, server, static
 
 reactor: Any
 
@@ -37,6 +42,9 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "epoll_ctl": ("ENOMEM", "ENOSPC"),
     "epoll_wait": ("EINTR",),
     "close": ("EINTR", "EIO"),
+    "sendfile": ("EAGAIN", "EINTR", "EINVAL", "EIO", "ENOMEM", "EOVERFLOW", "ECONNRESET", "EPIPE"),
+    "epoll_create1": ("EMFILE", "ENFILE", "ENOMEM"),
+    "eventfd": ("EMFILE", "ENFILE", "ENODEV", "ENOMEM"),
 }
 CALLS = (1, 2, 3)
 #: What may be otherwise the next time; other errors come again.
@@ -177,6 +185,67 @@ class Datagrams:
         return " ".join(heard)
 
 
+class Files:
+    """A file that a web server sends, over a port that stays open."""
+
+    def __init__(self) -> None:
+        with tempfile.NamedTemporaryFile(suffix=".bin", delete=False) as file:
+            file.write(os.urandom(10 * SIZE))
+        root = resource.Resource()
+        root.putChild(b"f", static.File(file.name))
+        factory = server.Site(root)
+        factory.noisy = False
+        self.name = file.name
+        self.content = Path(file.name).read_bytes()
+        self.port: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
+
+    def listen(self) -> None:
+        pass
+
+    def run(self) -> str:
+        """Whether it came; a connection that ends early has its beginning."""
+        clients = Clients()
+        clients.protocol = Asks
+        number = self.port.getHost().port
+        connector = reactor.connectTCP("127.0.0.1", number, clients, timeout=100)
+        turn(lambda: clients.made and clients.made[0].heard)
+        connector.disconnect()
+        head, _, body = clients.made[0].data.partition(b"\r\n\r\n")
+        assert self.content.startswith(body), "other bytes than the file's"
+        return f"{head[:15].decode()}, whole {body == self.content}"
+
+
+class Asks(Hears):
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.data = b""
+        self.transport.write(b"GET /f HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+
+
+class Starts:
+    """A reactor of its own, which listens and ends."""
+
+    def listen(self) -> None:
+        pass
+
+    def run(self) -> str:
+        own = type(reactor)()
+        try:
+            port = own.listenTCP(0, Servers(), interface="127.0.0.1")
+            called: list[int] = []
+            own.callLater(0, called.append, 1)
+            while not called:
+                own.iterate(0.01)
+            port.stopListening()
+            own.iterate(0)
+        finally:
+            own.disconnectAll()
+        return "well"
+
+
 def turn(done: Callable[[], object], enough: int = ITERATIONS) -> bool:
     """Iterate until that is true; whether it became."""
     for _ in range(enough):
@@ -224,7 +293,8 @@ def main() -> None:
         discardBuffer=True,
     )
     kind = sys.argv[1]
-    path: Any = Datagrams() if kind == "udp" else Streams(kind)
+    kinds: dict[str, Callable[[], Any]] = {"udp": Datagrams, "file": Files, "start": Starts}
+    path: Any = kinds.get(kind, lambda: Streams(kind))()
     path.listen()
     path.well = path.run()
     print("well:", path.well, flush=True)
@@ -235,6 +305,8 @@ def main() -> None:
                 if heard is None:
                     break
                 print(f"{function} {name} {call}: {heard}", flush=True)
+    if kind == "file":
+        os.unlink(path.name)
     print("done")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 from pathlib import Path
 
@@ -68,3 +70,21 @@ def test_datagrams(shim: dict[str, str]) -> None:
     """Ports receive again after each error."""
     assert len(heard(shim, "udp", ["receive"])) > 15
     assert len(heard(shim, "udp", ["send", "epoll_wait", "close"])) > 15
+
+
+def test_files(shim: dict[str, str]) -> None:
+    """What sendfile does not send is read and written, as by stock."""
+    lines = heard(shim, "file", ["sendfile"])
+    assert len(lines) > 8
+    assert {line.partition(": ")[2] for line in lines} == {"HTTP/1.1 200 OK, whole True"}
+
+
+def test_beginnings(shim: dict[str, str]) -> None:
+    """A reactor without a kernel queue or a wake-up raises that, and another one works."""
+    well, *lines = heard(shim, "start", ["epoll_create1", "eventfd"])
+    assert well == "well: well"
+    assert len(lines) >= 7
+    for line in lines:
+        fault, _, ends = line.partition(": ")
+        number = getattr(errno, fault.split()[1])
+        assert ends == f"raised OSError: [Errno {number}] {os.strerror(number)}"
