@@ -74,7 +74,7 @@ tsan)
     ;;
 valgrind)
     build debug
-    checker=(valgrind -q --error-exitcode=99 --num-callers=40 --suppressions="$place/tests/trust/valgrind.supp")
+    checker=(valgrind -q --error-exitcode=99 --num-callers=300 --suppressions="$place/tests/trust/valgrind.supp")
     checker+=(--log-file="$reports/valgrind.%p")
     ;;
 *) fail "checked.sh asan|fuzz|tsan|valgrind [ARGUMENTS...]" ;;

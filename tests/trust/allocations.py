@@ -5,8 +5,8 @@ Every allocation of a path fails once: what comes is MemoryError or a clean end,
 
 ALLOCATOR.so is allocator.c, compiled.  The path runs once for each allocation that it makes, which
 then fails, and right after that once undisturbed, which has to succeed.  A crash or a hang is seen
-from outside.  --tells N prints the stack of the N-th allocation.  --own has only those fail that the
-extension asks for: an asyncio event loop, for one, loses a call for which it has no memory.
+from outside.  --tells N prints the stack of the N-th allocation.  --own has only those fail that
+the extension asks for: an asyncio event loop, for one, loses a call for which it has no memory.
 """
 
 from __future__ import annotations

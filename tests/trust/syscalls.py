@@ -3,7 +3,7 @@ Every system call of a connection's life fails once, with each errno that its ma
 
     LD_PRELOAD=SYSCALLS.so python [-m pyreactor] -m tests.trust.syscalls KIND [NAME...]
 
-KIND is tcp, unix, udp, file (a file that twisted.web's server sends) or start (a reactor's beginning).
+KIND is tcp, unix, udp, file (one that twisted.web's server sends) or start (a reactor's beginning).
 
 SYSCALLS.so is syscalls.c, compiled.  One line for each fault: what both protocols heard.  The
 program ends with an error where a connection was lost twice or never, the loop no longer sleeps,
