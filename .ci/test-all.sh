@@ -20,8 +20,8 @@ INTERPRETER=(tests/core tests/activation/test_hook.py tests/command/test_cli.py
     tests/loop/test_reactor.py tests/system/test_references.py tests/tls/test_records.py
     tests/transport/test_ports.py tests/web/test_server.py)
 
-# make FOLDER PYTHON REQUIREMENTS: an environment, and the extension built for it.
-make() {
+# make_and_build FOLDER PYTHON REQUIREMENTS: an environment, and the extension built for it.
+make_and_build() {
     make_venv "$@"
     .ci/build.sh "$1"
 }
@@ -32,10 +32,10 @@ others=$(other_pythons "$main")
 debug=$(.ci/private-python.sh 3.15d)
 # pip and the compiler use one core most of the time.
 for python in $others; do
-    beside make ".venvs/$(version_of "$python")" "$python" tests/requirements.txt
+    beside make_and_build ".venvs/$(version_of "$python")" "$python" tests/requirements.txt
 done
-beside make .venvs/oldest "$(main_python)" tests/requirements-oldest.txt
-beside make .venvs/debug "$debug" tests/requirements.txt
+beside make_and_build .venvs/oldest "$(main_python)" tests/requirements-oldest.txt
+beside make_and_build .venvs/debug "$debug" tests/requirements.txt
 all_done
 
 for python in $others; do
