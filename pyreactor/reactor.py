@@ -273,6 +273,9 @@ class PyReactor(posixbase.PosixReactorBase):
         Handle the descriptors that are ready.
 
         :param delay: seconds to wait for the first of them; None waits for ever.
+        :raise TypeError: if it is no number.
+        :raise ValueError: if it is no number of seconds (NaN).
+        :raise OverflowError: if it is more than the kernel takes.
         """
         self._loop.doIteration(delay)
 

@@ -153,6 +153,7 @@ struct core_state;
     X(doRead, "doRead")                                           \
     X(doWrite, "doWrite")                                         \
     X(dunder_call, "__call__")                                    \
+    X(dunder_class, "__class__")                                  \
     X(dunder_doc, "__doc__")                                      \
     X(dunder_init, "__init__")                                    \
     X(dunder_module, "__module__")                                \

@@ -2,6 +2,7 @@
 #include "loop/loop.h"
 #include "loop/state.h"
 
+#include <limits.h>
 #include <math.h>
 
 #include "core/objects.h"
@@ -49,17 +50,54 @@ PyDoc_STRVAR(doIteration_doc,
              "doIteration($self, delay, /)\n--\n\n"
              "Handle ready descriptors, waiting up to delay (float seconds; None: for\n"
              "ever) for the first.\n\n"
+             "Raises TypeError, ValueError (NaN) and OverflowError as epoll.poll() does.\n"
              "Mirrors twisted.internet.base.ReactorBase.doIteration.");
+
+/* A float or an int as epoll.poll() takes it; -1 may be an error. */
+static double
+number_of(PyObject *delay)
+{
+    if (PyFloat_Check(delay)) {
+        return PyFloat_AS_DOUBLE(delay);
+    }
+    PyObject *whole = PyNumber_Index(delay);
+    if (whole == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyErr_SetString(PyExc_TypeError, "timeout must be an integer or None");
+        }
+        return -1;
+    }
+    double value = PyLong_AsDouble(whole);
+    Py_DECREF(whole);
+    return value;
+}
+
+/* Seconds to wait, INT_MAX milliseconds at the most. */
+static int
+seconds_of(PyObject *delay, double *seconds)
+{
+    double value = number_of(delay);
+    if (value == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (isnan(value)) {
+        PyErr_SetString(PyExc_ValueError, "Invalid value NaN (not a number)");
+        return -1;
+    }
+    if (fabs(value) * 1000 > INT_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "timeout is too large");
+        return -1;
+    }
+    *seconds = value < 0 ? INFINITY : value;
+    return 0;
+}
 
 static PyObject *
 loop_doIteration(Loop *self, PyObject *delay)
 {
-    double seconds = delay == Py_None ? INFINITY : PyFloat_AsDouble(delay);
-    if (seconds == -1.0 && PyErr_Occurred()) {
+    double seconds = INFINITY;
+    if (delay != Py_None && seconds_of(delay, &seconds) < 0) {
         return NULL;
-    }
-    if (!(seconds >= 0)) { /* as epoll has it */
-        seconds = INFINITY;
     }
     if (pyr_logcontext_enter(self->st, &self->logcontext) < 0 ||
         pyr_loop_iterate(self, seconds) < 0) {
@@ -187,6 +225,9 @@ list_descriptors(Loop *self, PyObject *Py_UNUSED(ignored), int event)
 static PyObject *
 remove_descriptor(Loop *self, PyObject *selectable, int event)
 {
+    if (PyObject_Hash(selectable) == -1) { /* stock looks for it in a set */
+        return NULL;
+    }
     if (self->has_continuous) {
         PyObject *found =
             continuously(self, self->st->loop->stop_polling, selectable, event);

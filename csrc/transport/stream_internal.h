@@ -258,7 +258,7 @@ extern const pyr_override pyr_stream_socket_overrides[], pyr_stream_file_overrid
 int pyr_stream_class_overrides(core_state *st, PyTypeObject *type,
                                const pyr_override *table);
 
-/* tp_setattro: an instance may come to replace a method. */
+/* tp_setattro: an instance may come to replace a method, or be given another class. */
 int pyr_stream_setattro(PyObject *op, PyObject *name, PyObject *value);
 
 /* ---- stream_attributes.c ---- */

@@ -1,6 +1,7 @@
 /* Which of a stream's methods its class or the instance replaces; see stream.h. */
 #include "transport/stream_internal.h"
 
+#include "loop/flush.h"
 #include "transport/state.h"
 
 /* A class stands for what it has under the name; nothing, for _stockWriteSomeData. */
@@ -64,6 +65,52 @@ pyr_stream_class_overrides(core_state *st, PyTypeObject *type, const pyr_overrid
     return (int)bits;
 }
 
+/* What the instance's own attributes replace, which is OWN_*. */
+static unsigned int
+instance_overrides(StreamConnection *self)
+{
+    PyObject *dict = pyr_instance_dict((PyObject *)self);
+    unsigned int bits = 0;
+    for (const pyr_override *entry = self->kind->overrides; entry->bit != 0; entry++) {
+        PyObject *name = pyr_name_at(self->st, entry->name);
+        bits |= dict != NULL && PyDict_Contains(dict, name) > 0 ? entry->bit : 0;
+    }
+    return bits;
+}
+
+/* It has another class now, which may replace other methods. */
+static int
+look_at_new_class(StreamConnection *self)
+{
+    int bits = pyr_stream_class_overrides(self->st, Py_TYPE(self), self->kind->overrides);
+    if (bits < 0) {
+        return -1;
+    }
+    self->class_overrides = (char)bits;
+    self->overrides = (char)((unsigned int)bits | instance_overrides(self));
+    return 0;
+}
+
+/* It has come to replace this method, or does so no more. */
+static void
+note_override(StreamConnection *self, unsigned int bit, bool is_set)
+{
+    self->overrides =
+        (char)(is_set ? self->overrides | bit
+                      : (self->overrides & ~bit) | (self->class_overrides & bit));
+}
+
+/* What waits to be sent is now sent by another method: the program's waits until it can
+ * be written, C's is called at the end of the iteration. */
+static int
+send_by_other(StreamConnection *self)
+{
+    if (!(self->overrides & OWN_OUTPUT)) {
+        pyr_flush_add((Selectable *)self);
+    }
+    return pyr_stream_update_watch(self);
+}
+
 int
 pyr_stream_setattro(PyObject *op, PyObject *name, PyObject *value)
 {
@@ -71,15 +118,15 @@ pyr_stream_setattro(PyObject *op, PyObject *name, PyObject *value)
     if (PyObject_GenericSetAttr(op, name, value) < 0) {
         return -1;
     }
+    char before = self->overrides;
     unsigned int bit = pyr_override_bit(self->st, self->kind->overrides, name);
-    if (bit == 0) {
+    if (bit != 0) {
+        note_override(self, bit, value != NULL);
+    } else if (name != self->st->names.dunder_class) {
         return 0;
+    } else if (look_at_new_class(self) < 0) {
+        return -1;
     }
-    self->overrides =
-        (char)(value != NULL ? self->overrides | bit
-                             : (self->overrides & ~bit) | (self->class_overrides & bit));
-    if ((bit & OWN_OUTPUT) && self->writing && self->loop != NULL) {
-        return pyr_stream_update_watch(self); /* that method waits for writability */
-    }
-    return 0;
+    bool changed = ((before | self->overrides) & OWN_OUTPUT) != 0;
+    return changed && self->writing && self->loop != NULL ? send_by_other(self) : 0;
 }
