@@ -86,7 +86,7 @@ def gains(document: Document) -> str | None:
         )
         axes.axvline(1, color=COLOURS["stock"], linewidth=1)
         axes.tick_params(axis="y", length=0, labelsize=8)
-        axes.set_xlabel("stock's CPU time divided by pyreactor's")
+        axes.set_xlabel("stock's CPU time divided by pyreactor's", loc="right")
         axes.margins(y=0.01)
         return _svg(figure, "gains")
 

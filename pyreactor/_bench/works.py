@@ -159,7 +159,7 @@ def _web() -> list[Work]:
             **common,
         ),
         _server(
-            "daphne (beside it uvicorn), 32 connections",
+            "daphne, 32 connections",
             "request",
             load,
             "web_daphne.py",

@@ -6,9 +6,9 @@ Twisted's TLS protocol by its own code and by ours, over transports of memory: t
 
 from __future__ import annotations
 
-import datetime
 import gc
 import os
+import runpy
 import sys
 import tempfile
 import weakref
@@ -35,6 +35,7 @@ from zope.interface import implementer
 
 import pyreactor.reactor  # noqa: F401  (puts the C methods in)
 from pyreactor import _core
+from pyreactor._bench.sides import PROGRAMS
 from pyreactor._tls import records as _tls
 from tests.support import check
 
@@ -63,26 +64,11 @@ def own_code() -> Iterator[None]:
 @cache
 def certificate() -> bytes:
     """PEM of a key and its certificate.  RSA, for all signatures are of one length then."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return secret + made.public_bytes(pem)
+    made = runpy.run_path(str(PROGRAMS / "certificate.py"))["secret_and_certificate"]
+    pem: bytes = made(rsa.generate_private_key(65537, 2048))
+    return pem
 
 
 @implementer(IOpenSSLServerConnectionCreator, IOpenSSLClientConnectionCreator)
