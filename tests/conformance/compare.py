@@ -44,7 +44,7 @@ UVLOOP = (
 # and the test after it may be disturbed by what comes late.
 NOT_ON_UVLOOP = {
     # uvloop has signals written to a descriptor of its own while it runs, so that the reactor
-    # hears of SIGCHLD only if something else wakes it.
+    # hears of the end only if the process has ended when its pipes are found closed.
     "waits for the end of a child process": (
         "twisted.internet.test.test_process.*ProcessTestsBuilder_AsyncioSelectorReactorTests.*",
         *(
