@@ -31,7 +31,6 @@ class Loop:
     started: bool
     running: bool
     just_stopped: bool
-    signal_wakeup: bool
     overridden: bool
     poller: Any
     plain_disconnect: bool

@@ -243,15 +243,11 @@ class PyReactor(posixbase.PosixReactorBase):
         try:
             super().run(installSignalHandlers)
         finally:
-            self._loop.signal_wakeup = False
             if self._lookedInto is not None:
                 self._lookedInto.end()
 
     def _reallyStartRunning(self) -> None:
         super()._reallyStartRunning()
-        # With Twisted's handlers a signal writes to a pipe that the loop polls.
-        self._loop.signal_wakeup = bool(self._installSignalHandlers)
-
         _watch.current.read_environment()
         self._watchAsAsked()
 

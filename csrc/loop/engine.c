@@ -5,14 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #ifdef __linux__
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #endif
+
+#define WAKE_TOKEN UINT64_MAX
 
 /* ---- the standard descriptors ---- */
 
@@ -92,15 +92,15 @@ register_last(void)
 }
 
 static int
-init_uv(uv_loop_t *uv)
+open_queue(pyr_queue *queue)
 {
     placeholders places;
     (void)pthread_once(&first_handler, register_first);
     places_hold(&places);
-    int status = uv_loop_init(uv);
+    int error = pyr_queue_open(queue);
     places_give_back(&places);
     (void)pthread_once(&last_handler, register_last);
-    return -status;
+    return error;
 }
 
 /* ---- the wake-up ---- */
@@ -134,13 +134,10 @@ close_wake(const int ends[2])
     }
 }
 
-static void
-on_wake(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
+static int
+watch_wake(pyr_engine *self)
 {
-    pyr_engine *self = handle->data;
-    char data[64];
-    while (read(self->wake_fd, data, sizeof(data)) == (ssize_t)sizeof(data)) {
-    }
+    return pyr_queue_watch(&self->queue, self->wake_fd, WAKE_TOKEN, 0, PYR_READ);
 }
 
 void
@@ -155,17 +152,6 @@ pyr_engine_wake(pyr_engine *self)
 }
 
 /* ---- opening and closing ---- */
-
-static int
-watch_wake(pyr_engine *self)
-{
-    int status = uv_poll_init(&self->uv, &self->waker, self->wake_fd);
-    if (status == 0) {
-        self->waker.data = self;
-        status = uv_poll_start(&self->waker, UV_READABLE, on_wake);
-    }
-    return -status;
-}
 
 pyr_engine *
 pyr_engine_open(int *error)
@@ -183,19 +169,13 @@ pyr_engine_open(int *error)
     }
     self->wake_fd = ends[0];
     self->wake_end = ends[1];
-    *error = init_uv(&self->uv);
+    *error = open_queue(&self->queue);
     if (*error == 0) {
-        (void)uv_timer_init(&self->uv, &self->alarm);
         *error = watch_wake(self);
         if (*error == 0) {
-            /* Now, while nobody can have closed them, the kernel is told of libuv's own
-             * descriptors. */
-            pyr_engine_run(self, UV_RUN_NOWAIT);
             return self;
         }
-        uv_close((uv_handle_t *)&self->alarm, NULL);
-        (void)uv_run(&self->uv, UV_RUN_NOWAIT);
-        (void)uv_loop_close(&self->uv);
+        pyr_queue_close(&self->queue);
     }
     close_wake(ends);
     PyMem_RawFree(self);
@@ -205,34 +185,10 @@ pyr_engine_open(int *error)
 bool
 pyr_engine_is_whole(pyr_engine *self)
 {
-#ifdef __linux__
-    struct epoll_event same = {.events = EPOLLIN, .data.fd = self->wake_fd};
-    int queue = uv_backend_fd(&self->uv);
-    /* Asked first: from another thread's sight, the kernel may be told meanwhile. */
-    bool fresh = atomic_load_explicit(&self->fresh, memory_order_acquire);
-    return epoll_ctl(queue, EPOLL_CTL_MOD, self->wake_fd, &same) == 0 ||
-           (fresh && errno == ENOENT);
-#else
-    return fcntl(uv_backend_fd(&self->uv), F_GETFD) >= 0 &&
-           fcntl(self->wake_fd, F_GETFD) >= 0;
-#endif
+    return pyr_queue_has(&self->queue, self->wake_fd, WAKE_TOKEN);
 }
 
-/* Events that are asked for with no place to put them stay where they are, and in their
- * order, and the kernel says EFAULT.  That takes a third of the time of poll(2). */
-bool
-pyr_engine_may_have_events(pyr_engine *self)
-{
-    int queue = uv_backend_fd(&self->uv);
-#ifdef __linux__
-    return epoll_wait(queue, self->nowhere, 1, 0) != 0;
-#else
-    struct pollfd look = {.fd = queue, .events = POLLIN};
-    return poll(&look, 1, 0) != 0;
-#endif
-}
-
-/* The parent's wake-up gets another file behind its number, as libuv knows that. */
+/* The parent's wake-up gets another file behind its number. */
 static int
 replace_wake(pyr_engine *self)
 {
@@ -257,83 +213,41 @@ pyr_engine_fork(pyr_engine *self)
     int error = replace_wake(self);
     if (error == 0) {
         places_hold(&places);
-        error = -uv_loop_fork(&self->uv);
+        error = pyr_queue_fork(&self->queue);
         places_give_back(&places);
-        self->fresh = true;
     }
-    return error;
+    return error != 0 ? error : watch_wake(self);
 }
 
 void
 pyr_engine_close(pyr_engine *self)
 {
     int ends[2] = {self->wake_fd, self->wake_end};
-    uv_close((uv_handle_t *)&self->waker, NULL);
-    uv_close((uv_handle_t *)&self->alarm, NULL);
-    while (uv_run(&self->uv, UV_RUN_NOWAIT) != 0) {
-    }
-    (void)uv_loop_close(&self->uv);
+    pyr_queue_close(&self->queue);
     close_wake(ends);
     PyMem_RawFree(self);
 }
 
-/* ---- running ---- */
+/* ---- events ---- */
 
+/* The wake-up is read at once: later its number may be another file's. */
 void
-pyr_engine_run(pyr_engine *self, uv_run_mode mode)
+pyr_engine_wait(pyr_engine *self, int milliseconds)
 {
-    (void)uv_run(&self->uv, mode);
-    if (atomic_load_explicit(&self->fresh, memory_order_relaxed)) {
-        atomic_store_explicit(&self->fresh, false, memory_order_release);
+    char data[64];
+    pyr_queue_wait(&self->queue, milliseconds);
+    if (pyr_queue_found(&self->queue, WAKE_TOKEN)) {
+        while (read(self->wake_fd, data, sizeof(data)) == (ssize_t)sizeof(data)) {
+        }
     }
 }
 
-/* The alarm only ends the sleep; what is due is found by our own heap.  It must end also
- * a sleep that has not begun: libuv before 1.45 runs its timers before it polls, and
- * would then sleep without any limit if other processes had the processor since the alarm
- * was set. */
-static void
-on_alarm(uv_timer_t *handle)
+bool
+pyr_engine_take(pyr_engine *self, pyr_found *event)
 {
-    uv_stop(handle->loop);
-}
-
-void
-pyr_engine_limit(pyr_engine *self, double milliseconds)
-{
-    if (milliseconds < 0) {
-        (void)uv_timer_stop(&self->alarm);
-    } else {
-        uv_update_time(&self->uv);
-        (void)uv_timer_start(&self->alarm, on_alarm, (uint64_t)milliseconds, 0);
-    }
-}
-
-int
-pyr_engine_refuses(pyr_engine *self, int fd)
-{
-#ifdef __linux__
-    struct epoll_event nothing = {0};
-    bool takes = epoll_ctl(uv_backend_fd(&self->uv), EPOLL_CTL_MOD, fd, &nothing) == 0 ||
-                 errno == ENOENT;
-#else
-    (void)self;
-    bool takes = fcntl(fd, F_GETFD) >= 0;
-#endif
-    return takes ? 0 : errno;
-}
-
-int
-pyr_engine_add(pyr_engine *self, int fd)
-{
-#ifdef __linux__
-    struct epoll_event nothing = {0};
-    bool takes = epoll_ctl(uv_backend_fd(&self->uv), EPOLL_CTL_ADD, fd, &nothing) == 0 ||
-                 errno == EEXIST;
-    return takes ? 0 : errno;
-#else
-    (void)self;
-    (void)fd;
-    return 0;
-#endif
+    bool any;
+    do {
+        any = pyr_queue_take(&self->queue, event);
+    } while (any && event->token == WAKE_TOKEN);
+    return any;
 }

@@ -2,8 +2,6 @@
 #include "loop/event.h"
 #include "loop/state.h"
 
-#include <poll.h>
-
 #include "core/objects.h"
 #include "core/report.h"
 #include "loop/errors.h"
@@ -59,6 +57,9 @@ report(Loop *loop, PyObject **why)
     return pyr_report_keep(state->host_event_error, loop->reactor, why);
 }
 
+/* Times its errno: the event that the kernel refused to watch the descriptor. */
+#define REFUSED 0x100
+
 /* What stock's _doReadOrWrite does, or asyncio's _readOrWrite. */
 static int
 handle(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops, int events)
@@ -66,7 +67,10 @@ handle(Loop *loop, PyObject *selectable, const pyr_selectable_ops *ops, int even
     core_state *st = loop->st;
     bool in_read = false;
     PyObject *why;
-    if ((events & PYR_HANG_UP) && !(events & PYR_READ)) {
+    if (events >= REFUSED) {
+        pyr_errors_set(events / REFUSED);
+        why = PyErr_GetRaisedException();
+    } else if ((events & PYR_HANG_UP) && !(events & PYR_READ)) {
         in_read = (events & PYR_HANG_UP_OF_READER) != 0;
         why = Py_NewRef(in_read ? st->loop->CONNECTION_DONE : st->loop->CONNECTION_LOST);
     } else {
@@ -190,58 +194,41 @@ pyr_event_read_rest(Loop *loop)
 
 /* ---- what happened ---- */
 
-/* libuv hides which events came with an error, so ask the kernel. */
+/* What was found, as far as it is wanted. */
 static int
-query_events(pyr_watch *watch, int otherwise)
+events_of(const pyr_watch *watch, int found)
 {
-    struct pollfd pfd = {.fd = watch->fd};
-    bool reads = watch->wanted & PYR_READ;
-    pfd.events = (short)((reads ? POLLIN : 0) | (watch->asked & PYR_WRITE ? POLLOUT : 0));
-    if (poll(&pfd, 1, 0) <= 0) {
-        return otherwise;
-    }
-    if (pfd.revents & POLLNVAL) {
-        return (int)watch->wanted;
-    }
-    int events =
-        (pfd.revents & POLLIN ? PYR_READ : 0) | (pfd.revents & POLLOUT ? PYR_WRITE : 0);
-    if (pfd.revents & (POLLERR | POLLHUP)) {
-        events |= PYR_HANG_UP | (reads ? PYR_HANG_UP_OF_READER : 0);
+    int events = found & (PYR_READ | PYR_WRITE) & (int)watch->wanted;
+    if (found & PYR_HANG_UP) {
+        events |= PYR_HANG_UP | (watch->wanted & PYR_READ ? PYR_HANG_UP_OF_READER : 0);
     }
     return events;
 }
 
-static int
-events_of(pyr_watch *watch, bool failed, int uv_events)
+static void
+handle_found(pyr_watch *watch, int found)
 {
-    const pyr_selectable_ops *ops = watch->ops;
-    int events = ((uv_events & UV_READABLE ? PYR_READ : 0) |
-                  (uv_events & UV_WRITABLE ? PYR_WRITE : 0)) &
-                 (int)watch->wanted;
-    if (failed || (ops->may_have_hung_up != NULL &&
-                   ops->may_have_hung_up(watch->selectable, events))) {
-        return query_events(watch, ops->tries_after_errors ? (int)watch->wanted : 0);
+    if (watch->closing) {
+        return;
     }
-    return uv_events & UV_DISCONNECT ? query_events(watch, 0) : events;
+    int events = watch->wanted == 0 ? 0 : events_of(watch, found);
+    if (events != 0 && watch->loop->guest.is_guest) {
+        dispatch_as_host(watch, events);
+    } else if (events != 0) {
+        dispatch_watch(watch, events);
+    } else {
+        pyr_watch_ask(watch, watch->asked & watch->wanted);
+    }
 }
 
+/* The kernel does not watch it any more: it ends with the errno. */
 static void
-handle_ready(pyr_watch *watch)
+handle_refused(pyr_watch *watch)
 {
-    int uv_events = watch->ready, events = 0;
-    bool failed = watch->failed;
-    watch->ready = 0;
-    watch->failed = false;
+    int error = watch->refused;
+    watch->refused = 0;
     if (!watch->closing && watch->wanted != 0) {
-        events = events_of(watch, failed, uv_events);
-        if (events != 0 && watch->loop->guest.is_guest) {
-            dispatch_as_host(watch, events);
-        } else if (events != 0) {
-            dispatch_watch(watch, events);
-        }
-    }
-    if (!watch->closing && (events == 0 || failed)) {
-        pyr_watch_ask(watch, watch->asked & watch->wanted);
+        dispatch_watch(watch, REFUSED * error);
     }
 }
 
@@ -250,8 +237,13 @@ pyr_event_dispatch_all(Loop *loop)
 {
     bool any = false;
     pyr_watch *watch;
-    while ((watch = pyr_watches_take_ready(&loop->watches)) != NULL) {
-        handle_ready(watch);
+    int found;
+    while ((watch = pyr_watches_take(loop, &found)) != NULL) {
+        if (found == 0) {
+            handle_refused(watch);
+        } else {
+            handle_found(watch, found);
+        }
         pyr_watch_release(watch);
         any = true;
     }

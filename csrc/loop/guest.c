@@ -15,7 +15,7 @@ static bool
 has_more(Loop *self)
 {
     return self->just_stopped || self->pending_exc != NULL ||
-           self->threadcalls.count > 0 || self->watches.ready_head != NULL ||
+           self->threadcalls.count > 0 || pyr_watches_any(self) ||
            pyr_flush_is_due(&self->flush) || !self->guest.engine_told;
 }
 
@@ -51,7 +51,7 @@ pyr_guest_enter(Loop *self, PyObject *ready, PyObject *host, PyObject *runs)
             pyr_wake_up(&self->wake);
         }
     }
-    return uv_backend_fd(&self->engine->uv);
+    return pyr_queue_descriptor(&self->engine->queue);
 }
 
 /* Has the host something to call now?  Only loops of asyncio's own tell. */
@@ -175,7 +175,7 @@ take_round_by_methods(Loop *self, PyObject **delay)
 static PyObject *
 turn_soon(Loop *self)
 {
-    self->collected = self->wake.sent = true;
+    self->wake.sent = true;
     return PyFloat_FromDouble(0.0);
 }
 
@@ -191,7 +191,6 @@ pyr_guest_turn(Loop *self, bool is_ready)
     pyr_statistics_wakes(&self->statistics);
     self->wake.away = nests;
     self->wake.sent = false;
-    self->collected |= is_ready;
     int status = self->overridden ? take_round_by_methods(self, &delay)
                                   : take_rounds(self, &seconds);
     self->wake.away = true;

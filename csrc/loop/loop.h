@@ -2,9 +2,8 @@
  * The event loop: one Loop per reactor, one engine, which has libuv's loop, per Loop.
  *
  * Loop is the hub that the other files of the loop hang their state on.  Everything here
- * is touched only with the GIL held, but for what libuv's callbacks collect while it
- * sleeps without the GIL, which is when `wake.asleep` is set and the engine is the
- * sleeper's alone.
+ * is touched only with the GIL held, but for what is found in the kernel's queue while
+ * the loop sleeps without the GIL, which is when `wake.asleep` is set.
  */
 #ifndef PYREACTOR_LOOP_H
 #define PYREACTOR_LOOP_H
@@ -34,17 +33,15 @@ typedef struct Loop {
     pyr_engine *engine; /* NULL until it is first needed */
     bool closed;
     bool forked;           /* set in a forked child until its engine is its own */
-    bool engine_lost;      /* libuv's own descriptors were closed */
+    bool engine_lost;      /* it is not to be used any more, whatever it has */
     bool has_continuous;   /* something that cannot be polled was added once */
-    bool collected;        /* the last look into the kernel's queue found something */
-    uint8_t short_looks;   /* since the engine was last found whole; see sleep.c */
+    uint8_t looks_unasked; /* since the engine was last found whole; see sleep.c */
     PyObject *pending_exc; /* first exception that must leave the current iteration */
 
     /* Mirrors of reactor attributes, kept by PyReactor.__setattr__ via Loop.watch. */
     bool started;
     bool running;
     bool just_stopped;
-    bool signal_wakeup;    /* a signal writes to a descriptor that this loop polls */
     bool overridden;       /* a method that the main loop calls was replaced */
     bool plain_disconnect; /* _disconnectSelectable is stock's */
 

@@ -307,7 +307,6 @@ loop_forked(Loop *self, PyObject *Py_UNUSED(ignored))
     if (self->wake.asleep) {       /* the sleeper is not in this process */
         self->wake.asleep = self->wake.sent = false;
         self->engine_lost = true;
-        pyr_watches_forget_ready(&self->watches);
     }
     self->wake.sent =
         self->wake.away; /* the host in this process gives a turn by itself */
@@ -593,8 +592,6 @@ static PyMemberDef loop_members[] = {
     {"started", T_BOOL, offsetof(Loop, started), 0, PyDoc_STR("_started")},
     {"running", T_BOOL, offsetof(Loop, running), 0, PyDoc_STR("running")},
     {"just_stopped", T_BOOL, offsetof(Loop, just_stopped), 0, PyDoc_STR("_justStopped")},
-    {"signal_wakeup", T_BOOL, offsetof(Loop, signal_wakeup), 0,
-     PyDoc_STR("bool: a signal writes to a descriptor that the loop watches.")},
     {"overridden", T_BOOL, offsetof(Loop, overridden), 0,
      PyDoc_STR("bool: a method that the main loop calls was replaced.")},
     {"plain_disconnect", T_BOOL, offsetof(Loop, plain_disconnect), 0,

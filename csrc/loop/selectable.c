@@ -80,9 +80,6 @@ object_read_and_write(core_state *st, PyObject *object, int events, bool *in_rea
 }
 
 static const pyr_selectable_ops object_ops = {
-    .may_block = true,
-    .asks_for_hang_ups = true,
-    .tries_after_errors = true,
     .descriptor = object_descriptor,
     .read_and_write = object_read_and_write,
 };
@@ -154,18 +151,22 @@ make_room(Loop *loop, int fd)
 /* A watch of a descriptor that has none, if the kernel polls such a file. */
 static pyr_watched
 watch_new(Loop *loop, int fd, const pyr_selectable_ops *ops, PyObject *selectable,
-          pyr_watch **watch)
+          int asked, pyr_watch **watch)
 {
-    int error = pyr_whole_refuses(loop, fd);
+    int error = pyr_watch_new(loop, fd, ops, selectable, (unsigned)asked, watch);
+    if (error > 0 && pyr_whole_was_lost(loop)) {
+        /* It was the engine that is not what it was. */
+        error = pyr_whole_make(loop) < 0
+                    ? -1
+                    : pyr_watch_new(loop, fd, ops, selectable, (unsigned)asked, watch);
+    }
     if (error == EPERM && (!ops->keeps_watch || ops->leave != NULL)) {
         return PYR_NOT_WATCHED;
     }
-    if (error != 0) {
+    if (error > 0) {
         pyr_errors_set(error);
-        return PYR_WATCH_ERROR;
     }
-    *watch = pyr_watch_new(loop, fd, ops, selectable);
-    return *watch == NULL ? PYR_WATCH_ERROR : PYR_WATCHED;
+    return error == 0 ? PYR_WATCHED : PYR_WATCH_ERROR;
 }
 
 /* ---- adding and removing ---- */
@@ -189,7 +190,7 @@ pyr_selectable_add(Loop *loop, PyObject *object, int event)
         watch = pyr_watches_get(&loop->watches, fd);
     }
     if (watch == NULL) {
-        pyr_watched status = watch_new(loop, fd, &object_ops, object, &watch);
+        pyr_watched status = watch_new(loop, fd, &object_ops, object, event, &watch);
         if (status != PYR_WATCHED) {
             return status;
         }
@@ -250,7 +251,7 @@ pyr_selectable_list(Loop *loop, int event)
 }
 
 static pyr_watched
-first_want(Selectable *self, int fd)
+first_want(Selectable *self, int fd, int asked)
 {
     if (pyr_whole_open(self->loop) < 0 || make_room(self->loop, fd) < 0) {
         return PYR_WATCH_ERROR;
@@ -259,7 +260,8 @@ first_want(Selectable *self, int fd)
         return PYR_WATCHED;
     }
     if (pyr_watches_get(&self->loop->watches, fd) == NULL) {
-        return watch_new(self->loop, fd, self->ops, (PyObject *)self, &self->watch);
+        return watch_new(self->loop, fd, self->ops, (PyObject *)self, asked,
+                         &self->watch);
     }
     if (self->ops->leave != NULL) {
         return PYR_NOT_WATCHED;
@@ -272,7 +274,7 @@ pyr_watched
 pyr_selectable_want(Selectable *self, int fd, int wanted, int asked)
 {
     if (self->watch == NULL) {
-        pyr_watched status = wanted == 0 ? PYR_WATCHED : first_want(self, fd);
+        pyr_watched status = wanted == 0 ? PYR_WATCHED : first_want(self, fd, asked);
         if (status != PYR_WATCHED || self->watch == NULL) {
             return status;
         }

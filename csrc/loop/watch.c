@@ -1,13 +1,9 @@
-/* Watches: descriptors over libuv; see watch.h. */
+/* Watches: descriptors in the kernel's queue; see watch.h. */
 #include "loop/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#ifdef __linux__
-#include <sys/epoll.h>
-#endif
 
-#include "loop/errors.h"
 #include "loop/loop.h"
 #include "loop/variables.h"
 
@@ -19,16 +15,6 @@ pyr_watch_release(pyr_watch *self)
     if (--self->uses == 0) {
         PyMem_RawFree(self);
     }
-}
-
-/* Like all that libuv calls, without the GIL. */
-static void
-on_closed(uv_handle_t *handle)
-{
-    pyr_watch *self = (pyr_watch *)handle;
-    pyr_watches *all = &self->loop->watches;
-    self->next_closed = all->closed;
-    all->closed = self;
 }
 
 static int
@@ -52,26 +38,6 @@ table_reserve(pyr_watches *self, int fd)
     self->by_fd = by_fd;
     self->capacity = capacity;
     return 0;
-}
-
-pyr_watch *
-pyr_watch_new(Loop *loop, int fd, const pyr_selectable_ops *ops, PyObject *selectable)
-{
-    if (table_reserve(&loop->watches, fd) < 0) {
-        return NULL;
-    }
-    pyr_watch *self = PyMem_RawCalloc(1, sizeof(pyr_watch));
-    if (self == NULL) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    self->loop = loop;
-    self->fd = fd;
-    self->uses = 1;
-    self->ops = ops;
-    self->selectable = selectable;
-    loop->watches.by_fd[fd] = self;
-    return self;
 }
 
 pyr_watch *
@@ -114,6 +80,116 @@ take_changed(pyr_watches *all)
     self->changed = false;
     return self;
 }
+
+/* ---- telling the kernel ---- */
+
+/* A child's queue is its own only once it waits.  A thread that waits may have the queue
+ * for itself. */
+static bool
+queue_is_free(const Loop *loop)
+{
+    return loop->engine != NULL && !loop->forked &&
+           (PYR_QUEUE_IS_SHARED || !loop->wake.asleep);
+}
+
+/* Have the kernel watch for exactly these events; 0 or its errno. */
+static int
+tell(pyr_watch *self, unsigned asked)
+{
+    uint64_t token = (uint64_t)self->number << 32 | (uint32_t)self->fd;
+    int error = 0;
+    if (asked != self->told) {
+        error = pyr_queue_watch(&self->loop->engine->queue, self->fd, token, self->told,
+                                asked);
+        self->told = error == 0 ? asked : 0;
+    }
+    return error;
+}
+
+/* Would the kernel watch it?  It is told in any case. */
+static int
+tell_first(pyr_watch *self)
+{
+    if (!queue_is_free(self->loop)) {
+        mark_changed(self);
+        return 0;
+    }
+    int error = tell(self, self->asked != 0 ? self->asked : PYR_READ);
+    return error != 0 ? error : tell(self, self->asked);
+}
+
+static void
+forget(pyr_watch *self)
+{
+    if (self->told != 0 && queue_is_free(self->loop)) {
+        (void)tell(self, 0);
+    }
+    self->told = 0;
+}
+
+/* One that was closed behind our back, or is a file by now, is not watched any more;
+ * nobody hears of it, as in stock.  Others end with the error, as the next event. */
+static void
+refuse(pyr_watch *self, int error)
+{
+    pyr_watches *all = &self->loop->watches;
+    self->asked = 0;
+    if (error != EBADF && error != EPERM && self->refused == 0) {
+        self->refused = (int16_t)error;
+        self->uses++;
+        self->next_refused = all->refused;
+        all->refused = self;
+    }
+}
+
+void
+pyr_watches_apply(Loop *loop)
+{
+    while (loop->watches.changed_head != NULL) {
+        pyr_watch *self = take_changed(&loop->watches);
+        if (self->asked != self->told) { /* then of what is given up, too */
+            self->asked &= self->wanted;
+        }
+        int error = self->closing ? 0 : tell(self, self->asked);
+        if (error != 0) {
+            refuse(self, error);
+        }
+        pyr_watch_release(self);
+    }
+    pyr_queue_flush(&loop->engine->queue);
+}
+
+/* ---- a watch's beginning ---- */
+
+int
+pyr_watch_new(Loop *loop, int fd, const pyr_selectable_ops *ops, PyObject *selectable,
+              unsigned asked, pyr_watch **watch)
+{
+    if (table_reserve(&loop->watches, fd) < 0) {
+        return -1;
+    }
+    pyr_watch *self = PyMem_RawCalloc(1, sizeof(pyr_watch));
+    if (self == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->loop = loop;
+    self->fd = fd;
+    self->number = ++loop->watches.numbers;
+    self->uses = 1;
+    self->ops = ops;
+    self->selectable = selectable;
+    self->asked = asked;
+    int error = tell_first(self);
+    if (error != 0) {
+        pyr_watch_release(self);
+        return error;
+    }
+    *watch = loop->watches.by_fd[fd] = self;
+    return 0;
+}
+
+/* ---- what it is to watch for ---- */
 
 void
 pyr_watch_ask(pyr_watch *self, unsigned asked)
@@ -166,42 +242,6 @@ pyr_watch_want(pyr_watch *self, PyObject *selectable, unsigned wanted, unsigned 
     Py_XDECREF(owned);
 }
 
-/* libuv's close drops the kernel's registration of the descriptor, even where another
- * watch has meanwhile been registered for it: put that one's back. */
-static void
-restore_neighbour(pyr_watch *closed)
-{
-    pyr_watch *other = pyr_watches_get(&closed->loop->watches, closed->fd);
-    if (other != NULL && other != closed && other->told != 0) {
-        other->told = 0;
-        mark_changed(other);
-    }
-}
-
-static void
-close_handle(pyr_watch *self)
-{
-    self->has_handle = false;
-    self->loop->watches.due = true;
-    uv_close((uv_handle_t *)&self->handle, on_closed);
-    restore_neighbour(self);
-}
-
-/* While the loop sleeps, another thread must leave libuv alone.  But the kernel has to
- * forget the descriptor before it is closed: if another process has the file open, too,
- * it would go on reporting it. */
-static void
-unregister_meanwhile(pyr_watch *self)
-{
-#ifdef __linux__
-    struct epoll_event nothing = {0};
-    (void)epoll_ctl(uv_backend_fd(&self->loop->engine->uv), EPOLL_CTL_DEL, self->fd,
-                    &nothing);
-#else
-    (void)self;
-#endif
-}
-
 void
 pyr_watch_close(pyr_watch *self)
 {
@@ -217,246 +257,77 @@ pyr_watch_close(pyr_watch *self)
     }
     self->selectable = self->contexts[0] = self->contexts[1] = NULL;
     self->wanted = self->asked = 0;
-    if (!self->has_handle) {
-        pyr_watch_release(self);
-    } else if (loop->wake.asleep || loop->forked) {
-        if (loop->wake.asleep) {
-            unregister_meanwhile(self);
-        }
-        mark_changed(self);
-    } else {
-        close_handle(self);
-    }
+    forget(self);
+    pyr_watch_release(self);
     Py_XDECREF(owned);
     Py_XDECREF(reads_in);
     Py_XDECREF(writes_in);
 }
 
-/* ---- collecting ---- */
+/* ---- what was found ---- */
 
-/*
- * libuv polls again, up to 48 times, while it gets as many events at once as it has room
- * for, and what is not handled yet is reported each time.  One event of a round that is
- * void ends that: that of the watch which was reported after this one in the last round,
- * and so comes next in this one.
- */
-static void
-end_rounds(pyr_watches *self, pyr_watch *repeated)
+bool
+pyr_watches_any(const Loop *loop)
 {
-    pyr_watch *next = repeated->next_ready;
-    if (next != NULL) {
-        self->ready_again = next->stopped = true;
-        (void)uv_poll_stop(&next->handle);
-    }
+    return loop->watches.refused != NULL ||
+           (loop->engine != NULL && pyr_queue_has_found(&loop->engine->queue));
 }
 
-/* Without the GIL: another thread may run, which looks at none of this. */
-static void
-on_poll(uv_poll_t *handle, int status, int uv_events)
+static pyr_watch *
+take_refused(pyr_watches *self)
 {
-    pyr_watch *self = (pyr_watch *)handle;
-    pyr_watches *all = &self->loop->watches;
-    if (self->ready != 0 || self->failed) {
-        if (!all->ready_again) {
-            end_rounds(all, self);
-        }
-    } else {
-        self->next_ready = NULL;
-        if (all->ready_tail == NULL) {
-            all->ready_head = self;
-        } else {
-            all->ready_tail->next_ready = self;
-        }
-        all->ready_tail = self;
-    }
-    self->ready |= (uint8_t)uv_events;
-    self->failed |= status < 0;
-}
-
-void
-pyr_watches_settle(Loop *loop)
-{
-    pyr_watches *self = &loop->watches;
-    pyr_watch *closed = self->closed;
-    self->closed = NULL;
-    self->due = self->ready_again = false;
-    while (closed != NULL) {
-        pyr_watch *next = closed->next_closed;
-        pyr_watch_release(closed);
-        closed = next;
-    }
-    for (pyr_watch *w = self->ready_head; w != NULL; w = w->next_ready) {
-        w->uses++;
-        if (w->failed || w->stopped) { /* start it again, if that is asked for then */
-            w->stopped = false;
-            w->told = 0;
-            mark_changed(w);
-        }
-    }
-}
-
-pyr_watch *
-pyr_watches_take_ready(pyr_watches *self)
-{
-    pyr_watch *first = self->ready_head;
-    if (first != NULL) {
-        self->ready_head = first->next_ready;
-        if (self->ready_head == NULL) {
-            self->ready_tail = NULL;
-        }
-    }
+    pyr_watch *first = self->refused;
+    self->refused = first->next_refused;
     return first;
 }
 
-void
-pyr_watches_forget_ready(pyr_watches *self)
+/* The watch that has the token.  A descriptor that has none any more may still be known
+ * to the kernel, where it was closed behind our back and is open elsewhere. */
+static pyr_watch *
+find_by_token(Loop *loop, uint64_t token)
 {
-    for (pyr_watch *w = self->ready_head; w != NULL; w = w->next_ready) {
-        w->ready = 0;
-        w->failed = w->stopped = false;
+    int fd = (int)(uint32_t)token;
+    pyr_watch *watch = pyr_watches_get(&loop->watches, fd);
+    if (watch == NULL) {
+        (void)pyr_queue_watch(&loop->engine->queue, fd, token, PYR_READ, 0);
     }
-    self->ready_head = self->ready_tail = NULL;
-    self->closed = NULL;
+    return watch != NULL && watch->number == token >> 32 ? watch : NULL;
 }
 
-/* ---- telling libuv ---- */
-
-static int
-uv_events_for(pyr_watch *self)
+pyr_watch *
+pyr_watches_take(Loop *loop, int *events)
 {
-    int reading =
-        self->ops->asks_for_hang_ups ? UV_READABLE | UV_DISCONNECT : UV_READABLE;
-    return (self->asked & PYR_READ ? reading : 0) |
-           (self->asked & PYR_WRITE ? UV_WRITABLE : 0);
+    pyr_watch *watch = NULL;
+    pyr_found found = {0};
+    if (loop->watches.refused != NULL) {
+        *events = 0;
+        return take_refused(&loop->watches);
+    }
+    while (watch == NULL && loop->engine != NULL && !loop->forked &&
+           pyr_engine_take(loop->engine, &found)) {
+        watch = find_by_token(loop, found.token);
+    }
+    if (watch != NULL) {
+        watch->uses++;
+    }
+    *events = found.events;
+    return watch;
 }
 
-/* libuv makes the descriptor non-blocking: standard input, say, shares that flag with the
- * terminal's other users. */
-static int
-init_handle(pyr_watch *self)
-{
-    int flags = self->ops->may_block ? fcntl(self->fd, F_GETFL) : -1;
-    int status = uv_poll_init(&self->loop->engine->uv, &self->handle, self->fd);
-    if (flags != -1 && !(flags & O_NONBLOCK)) {
-        (void)fcntl(self->fd, F_SETFL, flags);
-    }
-    self->has_handle = status == 0;
-    return status;
-}
-
-static int
-start_handle(pyr_watch *self)
-{
-    /* Of a descriptor that the kernel does not take, libuv aborts the process. */
-    int status = self->has_handle ? -pyr_engine_refuses(self->loop->engine, self->fd)
-                                  : init_handle(self);
-    if (status == 0) {
-        status = uv_poll_start(&self->handle, uv_events_for(self), on_poll);
-    }
-    if (status == 0 && self->loop->guest.is_guest) {
-        status = -pyr_engine_add(self->loop->engine, self->fd);
-    }
-    return status;
-}
-
-/* One that was closed behind our back, or is a file by now, is not watched any more;
- * nobody hears of it, as in stock.  One that libuv takes for its own has the number of
- * what libuv has lost. */
-static void
-start_failed(pyr_watch *self, int status)
-{
-    if (status == UV_EEXIST) {
-        self->loop->engine_lost = true;
-        mark_changed(self);
-        return;
-    }
-    self->asked = self->told = 0;
-    if (self->has_handle) {
-        (void)uv_poll_stop(&self->handle);
-    }
-    if (status != UV_EBADF && status != UV_EPERM) {
-        pyr_errors_set(-status);
-        pyr_errors_keep(self->loop);
-    }
-}
-
-/* True if the kernel is to be told of it. */
-static bool
-tell(pyr_watch *self)
-{
-    if (self->asked == self->told) {
-        return false;
-    }
-    if (self->asked == 0) {
-        (void)uv_poll_stop(&self->handle);
-    } else {
-        int status = start_handle(self);
-        if (status < 0) {
-            start_failed(self, status);
-            return false;
-        }
-    }
-    self->told = (uint8_t)self->asked;
-    return self->told != 0;
-}
-
-bool
-pyr_watches_apply(Loop *loop)
-{
-    bool news = false;
-    while (loop->watches.changed_head != NULL && !loop->engine_lost) {
-        pyr_watch *self = take_changed(&loop->watches);
-        loop->watches.due = true;
-        if (!self->closing) {
-            news |= tell(self);
-        } else if (self->has_handle) {
-            close_handle(self);
-        }
-        pyr_watch_release(self);
-    }
-    return news;
-}
-
-/* Forget what libuv's loop, which is no longer used, knew of the watch. */
-static void
-forget_handle(pyr_watch *self)
-{
-    if (self->has_handle) {
-        self->has_handle = false;
-        if (self->closing) {
-            pyr_watch_release(self);
-        }
-    }
-}
-
-/* Where libuv's loop was lost, what is closed was closed with it: the number is not
- * watched any more, and may become the next engine's own.  Where it is only to be told
- * anew, it must not go on with what it was to stop. */
-static void
-renew(pyr_watch *self, bool lost)
-{
-    if (lost) {
-        forget_handle(self);
-        if (fcntl(self->fd, F_GETFD) < 0) {
-            self->asked = 0;
-        }
-    } else if (self->has_handle) {
-        (void)uv_poll_stop(&self->handle);
-    }
-    self->told = 0;
-    mark_changed(self);
-}
-
+/* Where the queue was lost, what is closed was closed with it: the number is not watched
+ * any more, and may become the next engine's own. */
 void
 pyr_watches_renew(Loop *loop, bool lost)
 {
     pyr_watches *self = &loop->watches;
-    for (pyr_watch *w = self->changed_head; lost && w != NULL; w = w->next_changed) {
-        forget_handle(w);
-    }
     for (int fd = 0; fd < self->capacity; fd++) {
-        if (self->by_fd[fd] != NULL) {
-            renew(self->by_fd[fd], lost);
+        pyr_watch *watch = self->by_fd[fd];
+        if (watch != NULL) {
+            watch->told = 0;
+            if (lost && fcntl(fd, F_GETFD) < 0) {
+                watch->asked = 0;
+            }
+            mark_changed(watch);
         }
     }
 }
@@ -480,19 +351,20 @@ void
 pyr_watches_close_all(Loop *loop)
 {
     pyr_watches *self = &loop->watches;
-    pyr_watch *watch;
     for (int fd = 0; fd < self->capacity; fd++) {
-        watch = self->by_fd[fd];
+        pyr_watch *watch = self->by_fd[fd];
         if (watch != NULL && watch->ops->keeps_watch) {
             watch->ops->forget((struct Selectable *)watch->selectable);
         } else if (watch != NULL) {
             pyr_watch_close(watch);
         }
     }
-    while ((watch = pyr_watches_take_ready(self)) != NULL) {
-        pyr_watch_release(watch);
+    while (self->refused != NULL) {
+        pyr_watch_release(take_refused(self));
     }
-    (void)pyr_watches_apply(loop);
+    while (self->changed_head != NULL) {
+        pyr_watch_release(take_changed(self));
+    }
 }
 
 void

@@ -1,20 +1,20 @@
 /*
- * Watches: the descriptors that the kernel watches for the loop, over libuv's uv_poll_t.
+ * Watches: the descriptors that the kernel watches for the loop.
  *
  * A watch is of one descriptor and for one selectable: an object of any Python type that
  * was given to addReader or addWriter, or a Selectable in C.  It belongs to the table
- * entry of its descriptor until it is closed, and lives until libuv has closed its
- * handle.  Of what it watches, it says in this order what is
+ * entry of its descriptor until it is closed.  Of the events, it says in this order which
+ * are
  *
  *   wanted  by the selectable, by Twisted's rules;
- *   asked   of libuv when that next runs: it may be more than is wanted;
- *   told    to libuv when that last ran;
- *   ready   as libuv's callbacks have collected it, and not handled yet.
+ *   asked   of the kernel from its next wait on: it may be more than is wanted;
+ *   told    to the kernel, to be watched for.
  *
- * Between two runs of libuv only what is wanted and asked changes, from whatever thread,
- * and the watch is one of those that changed.  Right before libuv runs, it is told of the
- * difference (pyr_watches_apply).  Its callbacks collect, and touch no Python object;
- * what they collected is handled after libuv has returned (event.h).
+ * The kernel is told of a descriptor when it gets its watch, and that it has none any
+ * more when that is closed; of other changes right before the loop waits
+ * (pyr_watches_apply).  What it has found then lies in its queue, and is taken one by
+ * one; an event that is not of a watch any more, or of a descriptor's earlier one, is
+ * void.
  */
 #ifndef PYREACTOR_WATCH_H
 #define PYREACTOR_WATCH_H
@@ -22,18 +22,11 @@
 #include "core/core.h"
 
 #include <stdbool.h>
-#include <uv.h>
+
+#include "loop/queue.h"
 
 struct Loop;
 struct Selectable;
-
-/* Events.  A hang-up, or an error, is a clean end to who was reading. */
-enum {
-    PYR_READ = 1,
-    PYR_WRITE = 2,
-    PYR_HANG_UP = 4,
-    PYR_HANG_UP_OF_READER = 8,
-};
 
 /* What the loop asks of a selectable; the kinds of selectables differ by these. */
 typedef struct {
@@ -41,15 +34,6 @@ typedef struct {
      * its descriptor, with a borrowed reference while nothing is wanted; an object of
      * another type has it while something is wanted. */
     bool keeps_watch;
-    bool may_block; /* the descriptor's O_NONBLOCK is for its owner to set */
-    /* libuv passes a hang-up off as readability: where a read does not tell the
-     * difference, libuv is asked for hang-ups, and then poll(2) is. */
-    bool asks_for_hang_ups;
-    /* After an error that poll(2) knows nothing of, read and write to see. */
-    bool tries_after_errors;
-
-    /* May libuv's word for these events mean that the other side hung up? */
-    bool (*may_have_hung_up)(PyObject *self, int events); /* NULL: no */
     /* The descriptor's number as the selectable has it now, or -1. */
     int (*descriptor)(core_state *st, PyObject *self);
     /* What to log its events under, a new reference; NULL: ask its logPrefix(). */
@@ -75,39 +59,34 @@ typedef struct {
 } pyr_selectable_ops;
 
 typedef struct pyr_watch {
-    uv_poll_t handle;
     struct Loop *loop; /* borrowed; the loop closes its watches first */
     const pyr_selectable_ops *ops;
     PyObject *selectable;  /* strong while something is wanted */
     PyObject *contexts[2]; /* in which it reads and writes; see variables.h */
-    struct pyr_watch *next_changed, *next_closed, *next_ready;
+    struct pyr_watch *next_changed, *next_refused;
     int fd;
-    uint16_t uses; /* 1 until closed, 1 while changed, 1 while ready, and callers' */
+    uint32_t number; /* no other watch of the descriptor has had it */
+    uint16_t uses;   /* 1 until closed, 1 while changed or refused, and callers' */
+    int16_t refused; /* the errno with which the kernel has refused it, not yet handled */
     unsigned wanted : 2;
     unsigned asked : 2;
-    bool has_handle : 1; /* libuv knows the handle */
+    unsigned told : 2;
     bool closing : 1;
-    bool changed : 1; /* libuv is to be told */
-    uint8_t told;     /* 0 also where libuv has stopped the handle */
-    /* What libuv's callbacks set, without the GIL; no bit-fields, which share memory. */
-    uint8_t ready; /* uv_poll_event bits */
-    bool failed;   /* an error was collected, after which libuv has stopped the handle */
-    bool stopped;  /* stopped by us, to end libuv's rounds */
+    bool changed : 1; /* the kernel is to be told */
 } pyr_watch;
 
 typedef struct {
     pyr_watch **by_fd;
     int capacity;
+    uint32_t numbers; /* of the watches there were */
     pyr_watch *changed_head, *changed_tail;
-    pyr_watch *closed;                  /* by libuv, and to be released */
-    pyr_watch *ready_head, *ready_tail; /* in the kernel's order */
-    bool due;         /* libuv was told of something and has not run since */
-    bool ready_again; /* in this run libuv has reported one a second time */
+    pyr_watch *refused; /* what the kernel watches no more */
 } pyr_watches;
 
-/* A watch of a descriptor that the kernel takes and that has none yet; NULL: error. */
-pyr_watch *pyr_watch_new(struct Loop *loop, int fd, const pyr_selectable_ops *ops,
-                         PyObject *selectable);
+/* Of a descriptor that has no watch, in *watch; the kernel is told, and the engine open.
+ * 0, the kernel's errno, or -1 with an exception set. */
+int pyr_watch_new(struct Loop *loop, int fd, const pyr_selectable_ops *ops,
+                  PyObject *selectable, unsigned asked, pyr_watch **watch);
 void pyr_watch_release(pyr_watch *self);
 
 /* Let `selectable` want exactly `wanted`, and ask for `asked`.  Reading goes on being
@@ -131,27 +110,24 @@ pyr_watches_get(const pyr_watches *self, int fd)
 /* The watch that an object has, whatever its descriptor is by now; or NULL. */
 pyr_watch *pyr_watches_find(const pyr_watches *self, PyObject *selectable);
 
-/* Tell libuv of what changed since it last ran.  True if the kernel will hear of a
- * descriptor for the first time when libuv runs: no other thread may run until then, as
- * libuv aborts the process if the descriptor is closed meanwhile. */
-bool pyr_watches_apply(struct Loop *loop);
+/* Tell the kernel of what changed. */
+void pyr_watches_apply(struct Loop *loop);
 
-/* To be called after libuv has run. */
-void pyr_watches_settle(struct Loop *loop);
+/* Is there anything to take? */
+bool pyr_watches_any(const struct Loop *loop);
 
-/* Take the first that is ready, with its use; NULL if there is none. */
-pyr_watch *pyr_watches_take_ready(pyr_watches *self);
+/* Take the first that something was found of: a new use of it, and PYR_READ, PYR_WRITE
+ * and PYR_HANG_UP in *events; these are 0 where the kernel has refused it.  NULL: none.
+ */
+pyr_watch *pyr_watches_take(struct Loop *loop, int *events);
 
-/* In a forked child: what the sleeper of the parent had collected is the parent's. */
-void pyr_watches_forget_ready(pyr_watches *self);
-
-/* libuv, or another libuv loop, is to be told of all watches anew: the process forked,
- * and the kernel's queue is a new one; or, where `lost`, so is libuv's loop. */
+/* The kernel is to be told of all watches anew, in a queue of the process's own; or,
+ * where `lost`, one in the place of a queue that somebody closed. */
 void pyr_watches_renew(struct Loop *loop, bool lost);
 
 int pyr_watches_traverse(pyr_watches *self, visitproc visit, void *arg);
 
-/* Close every watch; their memory goes when the engine is closed. */
+/* Close every watch. */
 void pyr_watches_close_all(struct Loop *loop);
 void pyr_watches_free(pyr_watches *self);
 

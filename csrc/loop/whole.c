@@ -1,9 +1,6 @@
 /* That a loop's engine is there and whole; see whole.h. */
 #include "loop/whole.h"
 
-#include <errno.h>
-#include <fcntl.h>
-
 #include "loop/errors.h"
 
 static int
@@ -87,21 +84,6 @@ pyr_whole_was_lost(Loop *self)
     return self->engine != before;
 }
 
-int
-pyr_whole_refuses(Loop *self, int fd)
-{
-    int error = pyr_engine_refuses(self->engine, fd);
-    if (error == 0 || pyr_engine_is_whole(self->engine)) {
-        return error;
-    }
-    /* It was the engine that is not what it was.  A loop that sleeps will notice. */
-    if (!self->wake.asleep && pyr_whole_make(self) == 0) {
-        return pyr_engine_refuses(self->engine, fd);
-    }
-    PyErr_Clear();
-    return fcntl(fd, F_GETFD) < 0 ? errno : 0;
-}
-
 void
 pyr_whole_close(Loop *self)
 {
@@ -121,6 +103,5 @@ pyr_whole_close(Loop *self)
         pyr_engine_close(self->engine);
         self->engine = NULL;
     }
-    pyr_watches_settle(self);
     pyr_watches_free(&self->watches);
 }

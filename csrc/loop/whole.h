@@ -17,9 +17,6 @@ int pyr_whole_make(Loop *loop);
 /* Was an engine there that is not whole any more?  It is made anew then. */
 bool pyr_whole_was_lost(Loop *loop);
 
-/* Would the kernel poll this descriptor?  0 or its errno.  The engine must be open. */
-int pyr_whole_refuses(Loop *loop, int fd);
-
 /* The loop ends: close every watch, and the engine. */
 void pyr_whole_close(Loop *loop);
 

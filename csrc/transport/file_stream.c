@@ -112,9 +112,9 @@ deliver_of_terminal(StreamConnection *self, const char *data, Py_ssize_t size)
 
 /* ---- the type ---- */
 
-#define FILE_KIND                                                          \
-    .ops = &pyr_stream_pipe_ops, .terminal_ops = &pyr_stream_terminal_ops, \
-    .overrides = pyr_stream_file_overrides, .receive = read_file, .send = write_file
+#define FILE_KIND                                                        \
+    .ops = &pyr_stream_pipe_ops, .overrides = pyr_stream_file_overrides, \
+    .receive = read_file, .send = write_file
 
 static PyObject *
 file_stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args),

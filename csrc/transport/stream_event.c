@@ -193,21 +193,6 @@ stream_descriptor(core_state *Py_UNUSED(st), PyObject *op)
     return pyr_stream_descriptor((StreamConnection *)op);
 }
 
-/* A UNIX socket that could not be connected hangs up and is writable for ever. */
-static bool
-connecting_may_hang_up(PyObject *op, int Py_UNUSED(events))
-{
-    StreamConnection *self = (StreamConnection *)op;
-    return !self->connected && (self->overrides & OWN_WRITE);
-}
-
-/* A terminal that hung up is writable, too; and readable, with what came before. */
-static bool
-terminal_may_hang_up(PyObject *Py_UNUSED(op), int events)
-{
-    return (events & PYR_WRITE) && !(events & PYR_READ);
-}
-
 static PyObject *
 stream_serves(PyObject *op)
 {
@@ -226,21 +211,9 @@ stream_serves(PyObject *op)
 
 const pyr_selectable_ops pyr_stream_socket_ops = {
     STREAM_OPS,
-    .tries_after_errors = true,
-    .may_have_hung_up = connecting_may_hang_up,
 };
 
 const pyr_selectable_ops pyr_stream_pipe_ops = {
     STREAM_OPS,
-    .tries_after_errors = true,
-    .may_have_hung_up = connecting_may_hang_up,
-    .leave = (int (*)(Selectable *))(void (*)(void))pyr_stream_leave_loop,
-};
-
-/* To read a serial line that has nothing looks like its end. */
-const pyr_selectable_ops pyr_stream_terminal_ops = {
-    STREAM_OPS,
-    .asks_for_hang_ups = true,
-    .may_have_hung_up = terminal_may_hang_up,
     .leave = (int (*)(Selectable *))(void (*)(void))pyr_stream_leave_loop,
 };

@@ -24,9 +24,8 @@ typedef struct StreamConnection StreamConnection;
 /* What differs between the kinds of streams.  A class names its kind by _kind (str). */
 typedef struct {
     const pyr_selectable_ops *ops;
-    const pyr_selectable_ops *terminal_ops; /* while the descriptor is a terminal */
-    const pyr_override *overrides;          /* the methods that may be replaced */
-    pyr_transfer receive;                   /* into one item */
+    const pyr_override *overrides; /* the methods that may be replaced */
+    pyr_transfer receive;          /* into one item */
     pyr_transfer send;
     /* Hand over what was read, which stays there meanwhile; NULL for
      * protocol.dataReceived.  -1 with an exception set. */
@@ -109,7 +108,7 @@ int pyr_stream_change(StreamConnection *self, int event, bool start);
 /* Have the loop watch for what is wanted now. */
 int pyr_stream_update_watch(StreamConnection *self);
 
-/* Give back the watch: libuv must let go of the descriptor before it is closed. */
+/* Give back the watch: the kernel must let go of the descriptor before it is closed. */
 void pyr_stream_forget_watch(StreamConnection *self);
 
 /* A stream that is no socket cannot have its descriptor's watch for itself: from now on
@@ -191,9 +190,8 @@ PyObject *pyr_stream_do_read(StreamConnection *self);
 
 /* ---- stream_event.c ---- */
 
-/* What the loop asks of a socket, a pipe, a terminal. */
-extern const pyr_selectable_ops pyr_stream_socket_ops, pyr_stream_pipe_ops,
-    pyr_stream_terminal_ops;
+/* What the loop asks of a socket, and of another descriptor. */
+extern const pyr_selectable_ops pyr_stream_socket_ops, pyr_stream_pipe_ops;
 
 /* ---- stream_queue.c ---- */
 

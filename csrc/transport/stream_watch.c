@@ -196,7 +196,6 @@ pyr_stream_set_descriptor(StreamConnection *self, int fd)
         pyr_stream_forget_watch(self);
         self->fd = fd;
         self->terminal = fd >= 0 && isatty(fd);
-        self->ops = self->terminal ? self->kind->terminal_ops : self->kind->ops;
     }
 }
 

@@ -782,7 +782,6 @@ def test_thread_runs_while_a_nested_iterate_sleeps(reactor: PyReactor) -> None:
     def sleepInside() -> None:
         """In an event that was polled for without a sleep."""
         reader.stopReading()
-        reactor._loop.signal_wakeup = True  # as while the reactor runs
         go.set()
         for _ in range(4):
             if not waking.reads:

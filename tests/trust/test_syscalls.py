@@ -66,6 +66,46 @@ def test_each_connection_ends_once(kind: str, function: str, shim: dict[str, str
             assert ends == lines[0].partition(": ")[2], line
 
 
+def test_a_descriptor_that_the_kernel_does_not_watch(shim: dict[str, str]) -> None:
+    """The port raises it, a client fails, and a server's connection is closed at once."""
+    lines = heard(shim, "tcp", ["epoll_ctl"])
+    assert len(lines) == 7
+    for line in lines:
+        said = set(line.partition(": ")[2].replace(";", "").split())
+        assert said - {"client", "server", "failed", "True", "False", "OSError"} <= ENDS, line
+
+
+def test_a_descriptor_that_the_kernel_gives_up_later(shim: dict[str, str]) -> None:
+    """What is asked for besides is refused: the selectable ends with the errno."""
+    code = """if True:
+        import ctypes, errno, socket
+        from twisted.internet import reactor
+
+        class End:
+            def __init__(self):
+                self.end, self.other = socket.socketpair()
+            def fileno(self):
+                return self.end.fileno()
+            def logPrefix(self):
+                return "end"
+            def doWrite(self):
+                print("writes")
+            def connectionLost(self, reason):
+                print("lost", reason.type.__name__, errno.errorcode[reason.value.errno])
+
+        end = End()
+        reactor.addReader(end)
+        reactor.iterate(0)
+        reactor.addWriter(end)
+        # The call before tells whether the queue is the loop's.
+        ctypes.CDLL(None).fault_arm(b"epoll_ctl", errno.ENOMEM, 2, 0)
+        reactor.iterate(0)
+        print(end in reactor.getReaders() + reactor.getWriters())
+    """
+    result = python("-c", code, runner=PYREACTOR, env=shim)
+    assert (result.stdout, result.stderr) == ("lost OSError ENOMEM\nFalse\n", "")
+
+
 def test_datagrams(shim: dict[str, str]) -> None:
     """Ports receive again after each error."""
     assert len(heard(shim, "udp", ["receive"])) > 15
