@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 from twisted.internet import abstract, address, error, tcp
+from twisted.internet.address import IPv4Address
 from twisted.python import log
 from twisted.python.failure import Failure
 
@@ -22,6 +23,10 @@ try:
 except ImportError:
     # No pyOpenSSL: as in stock, transports have no startTLS then.
     _newtls = None  # type: ignore[assignment]
+
+
+_UNSET = object()
+_NOT_ABORTED = (error.ConnectionDone, error.ConnectionLost)
 
 
 class _BelowTLS(abstract.FileDescriptor):
@@ -81,7 +86,9 @@ class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
         if not self._isOpen():
             return
         abstract.FileDescriptor.connectionLost(self, reason)
-        self._closeSocket(not reason.check(error.ConnectionAborted))
+        # What check() finds of these, by the names of their bases, is known.
+        plain = type(reason) is Failure and reason.type in _NOT_ABORTED
+        self._closeSocket(plain or not reason.check(error.ConnectionAborted))
         protocol = self.protocol
         del self.protocol
         del self.socket
@@ -107,6 +114,7 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
     sessionno = _core.StreamConnection._sessionno
     _lostProtocol: type | None = None  # the protocol's class, once the protocol is gone
     _logPrefix: str  # what logstr begins with
+    _hostname: Any = _UNSET
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -117,6 +125,15 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         if self._isOpen():
             self._lostProtocol = self.protocol.__class__
             Connection.connectionLost(self, reason)
+
+    @property
+    def hostname(self) -> Any:
+        """The peer's host, as stock has it."""
+        return self.client[0] if self._hostname is _UNSET else self._hostname
+
+    @hostname.setter
+    def hostname(self, value: Any) -> None:
+        self._hostname = value
 
     @classmethod
     def _accepted(
@@ -139,7 +156,6 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         self.server = server
         self.client = client
         self.sessionno = sessionno
-        self.hostname = client[0]
         self._logPrefix = self._getLogPrefix(protocol)
         del self.logstr  # it is made when it is needed
         self.startReading()
@@ -232,6 +248,15 @@ class Port(AcceptingPort):
         """
         tcp.Port.startListening(self)
         self._firstPortNumber = self._realPortNumber
+
+    def _buildAddr(self, address: Any) -> Any:
+        if self._addressType is not IPv4Address:
+            return tcp.Port._buildAddr(self, address)
+        # Without the look at what the kernel gives that the constructor takes.
+        built = IPv4Address.__new__(IPv4Address)
+        built.type = "TCP"
+        built.host, built.port = address
+        return built
 
 
 class Connector(tcp.Connector):
