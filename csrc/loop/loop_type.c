@@ -46,12 +46,13 @@ loop_runUntilCurrent(Loop *self, PyObject *Py_UNUSED(ignored))
     return pyr_none_or_error(pyr_loop_run_due(self));
 }
 
-PyDoc_STRVAR(doIteration_doc,
-             "doIteration($self, delay, /)\n--\n\n"
-             "Handle ready descriptors, waiting up to delay (float seconds; None: for\n"
-             "ever) for the first.\n\n"
-             "Raises TypeError, ValueError (NaN) and OverflowError as epoll.poll() does.\n"
-             "Mirrors twisted.internet.base.ReactorBase.doIteration.");
+PyDoc_STRVAR(
+    doIteration_doc,
+    "doIteration($self, delay, /)\n--\n\n"
+    "Handle ready descriptors, waiting up to delay (float seconds; None: for\n"
+    "ever) for the first.\n\n"
+    "Raises TypeError, ValueError (NaN) and OverflowError as epoll.poll() does.\n"
+    "Mirrors twisted.internet.base.ReactorBase.doIteration.");
 
 /* A float or an int as epoll.poll() takes it; -1 may be an error. */
 static double

@@ -1,0 +1,57 @@
+"""
+Wrong calls end as on stock, and never by a crash.
+
+With PYREACTOR_MISUSE=all in the environment each pair of values is tried, too, and each value in
+each attribute; that takes a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.misuse.subjects import CLASSES, SUBJECTS
+from tests.support import PYREACTOR, STOCK, python
+
+EVERY = os.environ.get("PYREACTOR_MISUSE") == "all"
+
+NAMES = [*SUBJECTS, *(f"{name} without __init__" for name in CLASSES)]
+#: Processes that share the calls of all subjects.
+BATCHES = 6
+
+
+def told(runner: tuple[str, ...], arguments: list[str]) -> list[str]:
+    """What a run tells, which has to come to its end."""
+    result = python("-m", "tests.misuse.calls", *arguments, runner=runner)
+    lines = result.stdout.splitlines()
+    assert result.returncode == 0, lines[-1][-200:] + "\n" + result.stderr[-2000:]
+    assert lines[-1].startswith("made ")
+    return lines
+
+
+def is_known(stock: str, here: str) -> bool:
+    """
+    Of an object without __init__, what its attributes are then is not what they are on stock.
+
+    See docs/differences.md.
+    """
+    return " without __init__." in stock and "\tAttributeError" in stock + here
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_calls_end_as_on_stock(batch: int) -> None:
+    names = NAMES[batch::BATCHES]
+    arguments = ["--all", *names] if EVERY else names
+    expected = told(STOCK, arguments)
+    found = told(PYREACTOR, arguments)
+    pairs = zip(expected, found, strict=True)
+    assert [f"{a} | {b}" for a, b in pairs if a != b and not is_known(a, b)] == []
+    assert len(found) > 1000
+
+
+@pytest.mark.skipif(not EVERY, reason="by hand: PYREACTOR_MISUSE=all")
+@pytest.mark.parametrize("option", ["--attributes", "--private"])
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_crashes(name: str, option: str) -> None:
+    told(PYREACTOR, [option, name])

@@ -1,0 +1,175 @@
+"""
+Makes and calls what the extension has in every way that Python offers, wrongly.
+
+    python -m pyreactor -m tests.misuse.types [--all]
+
+Objects of each type without __init__, by object.__new__, copied, pickled, of a subclass; each
+descriptor on a wrong object; each function with each value.  A line is written before each try.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import faulthandler
+import gc
+import os
+import pickle
+import shutil
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from twisted.internet import defer
+from twisted.logger import globalLogBeginner
+
+from pyreactor import _core
+from tests.misuse.calls import TOO_LONG, outcome, tell
+from tests.misuse.subjects import FOLDER, SUBJECTS
+from tests.misuse.values import VALUES
+
+#: They give the extension what it uses of Twisted, or wait for good.
+LEFT_OUT = ("configure_", "_setup_deferred", "run")
+
+
+def generator() -> Iterator[Any]:
+    yield defer.Deferred()
+
+
+def hidden() -> dict[str, Any]:
+    """Objects of types that no name leads to."""
+    d: Any = defer.Deferred()
+    awaiter = d.__await__()
+    listed: Any = defer.DeferredList([d])
+    run: Any = defer.inlineCallbacks(generator)()
+    return {"awaiter": awaiter, "list": listed, "of a generator": run, "call": d.callback}
+
+
+def types() -> dict[str, type]:
+    found = {name: kind for name, kind in vars(_core).items() if isinstance(kind, type)}
+    for name, subject in SUBJECTS.items():
+        found[name] = type(subject.make())
+    for name, made in hidden().items():
+        found[name] = type(made)
+    for one in gc.get_objects():
+        if isinstance(one, type) and one.__module__ == "pyreactor._core":
+            found[one.__name__] = one
+    return found
+
+
+def ways(kind: type) -> Iterator[tuple[str, Callable[[], Any]]]:
+    yield "__new__", lambda: kind.__new__(kind)
+    yield "object.__new__", lambda: object.__new__(kind)
+    yield "()", lambda: kind()
+    yield "subclass", lambda: type("Sub", (kind,), {})()
+    yield "subclass __new__", lambda: kind.__new__(type("Sub", (kind,), {}))
+    yield "type.__call__", lambda: type.__call__(kind)
+    for name, make in VALUES.items():
+        yield f"({name})", lambda make=make: kind(make())  # type: ignore[misc]
+        yield (
+            f"({name} three times)",
+            lambda make=make: kind(make(), make(), make()),  # type: ignore[misc]
+        )
+
+
+def use(made: Any) -> None:
+    """All that may be done with any object."""
+    for attempt in (
+        repr, hash, copy.copy, copy.deepcopy, pickle.dumps, weakref.ref, gc.get_referents, iter,
+        len, next, sys.getsizeof, bool, dir, vars,
+    ):  # fmt: skip
+        with contextlib.suppress(BaseException):
+            attempt(made)
+    for name in dir(type(made)):
+        if name.startswith(LEFT_OUT) or name in ("__class__", "__subclasshook__"):
+            continue
+        try:
+            found = getattr(made, name)
+            if name not in ("__init_subclass__", "__new__", "__dir__", "__reduce_ex__"):
+                found()
+        except BaseException:
+            pass
+    with contextlib.suppress(BaseException):
+        made.__init__()
+
+
+def make_each(kinds: dict[str, type]) -> int:
+    tried = 0
+    for name, kind in kinds.items():
+        for how, make in ways(kind):
+            if kind in (type, object) or "type" in (name, kind.__name__):
+                continue
+            tell(f"{name}{how}\t")
+            made: list[Any] = []
+            tell(f"{outcome(lambda m=make, a=made: a.append(m()), None)}\n")
+            for one in made:
+                use(one)
+            tried += 1
+        gc.collect()
+    return tried
+
+
+def bound(found: Any, made: Any) -> Any:
+    return found.__get__(made, type(made))
+
+
+def wrong_selves(kinds: dict[str, type]) -> int:
+    """Each descriptor of each type, on each value and on objects of the other types."""
+    others = {name: subject.make for name, subject in SUBJECTS.items()}
+    tried = 0
+    for name, kind in kinds.items():
+        if kind.__module__ in ("builtins",):
+            continue
+        for key, found in list(vars(kind).items()):
+            if key.startswith(LEFT_OUT) or key in ("__new__", "__class__"):
+                continue
+            for how, make in [*VALUES.items(), ("Deferred", others["Deferred"])]:
+                tell(f"{name}.{key} of {how}\t")
+                tell(f"{outcome(lambda f=found, m=make: bound(f, m())(), None)}\n")
+                tell(f"{name}.{key} with {how}\t")
+                tell(f"{outcome(lambda f=found, m=make: f(m(), m()), None)}\n")
+                tried += 2
+    return tried
+
+
+def behind_standins() -> list[Any]:
+    """Functions that only a StandIn calls, which looks at how many arguments there are."""
+    return [one.method for one in gc.get_objects() if type(one) is _core.StandIn]
+
+
+def functions() -> int:
+    tried = 0
+    guarded = behind_standins()
+    for name, found in list(vars(_core).items()):
+        if isinstance(found, type) or not callable(found) or name.startswith(LEFT_OUT):
+            continue
+        if any(found is one for one in guarded):
+            continue
+        for how, make in [*VALUES.items(), *((n, s.make) for n, s in SUBJECTS.items())]:
+            for count in range(5):
+                tell(f"{name}({how} {count} times)\t")
+                given = [make() for _ in range(count)]
+                tell(f"{outcome(lambda f=found, g=given: f(*g), None)}\n")
+                tried += 1
+        gc.collect()
+    return tried
+
+
+def main() -> None:
+    faulthandler.enable()
+    faulthandler.dump_traceback_later(TOO_LONG, exit=True)
+    sys.unraisablehook = lambda unraisable: None
+    globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False)
+    try:
+        kinds = types()
+        tried = functions() + make_each(kinds) + wrong_selves(kinds)
+        gc.collect()
+        tell(f"made {tried} calls\n")
+    finally:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
