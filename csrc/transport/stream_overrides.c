@@ -73,7 +73,11 @@ instance_overrides(StreamConnection *self)
     unsigned int bits = 0;
     for (const pyr_override *entry = self->kind->overrides; entry->bit != 0; entry++) {
         PyObject *name = pyr_name_at(self->st, entry->name);
-        bits |= dict != NULL && PyDict_Contains(dict, name) > 0 ? entry->bit : 0;
+        int has = dict == NULL ? 0 : PyDict_Contains(dict, name);
+        if (has < 0) { /* a name that is no str, and refuses to be compared */
+            PyErr_Clear();
+        }
+        bits |= has > 0 ? entry->bit : 0;
     }
     return bits;
 }
