@@ -63,7 +63,8 @@ asan | fuzz)
     # CPython does not free all at exit: what leaks has a search of its own (make leaks).
     export ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16:abort_on_error=1:log_path=$reports/asan
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:abort_on_error=1:log_path=$reports/ubsan
-    checker=(env "LD_PRELOAD=$(runtime asan) $(runtime stdc++)$preloaded")
+    # The sanitizer has to find crypt's functions when it begins: Python loads them later.
+    checker=(env "LD_PRELOAD=$(runtime asan) $(runtime stdc++) $(runtime crypt)$preloaded")
     ;;
 tsan)
     build tsan
