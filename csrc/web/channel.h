@@ -19,7 +19,7 @@ int pyr_channel_hand_over(core_state *st, PyObject *self, PyObject *const *line,
 /* The same two for a whole request and channel (whole.h).  `fields`: the dict of the
  * request's headers.  end_whole gives 1: nothing of a program's was called, and the
  * request's content is made; 0: something was; -1: error.  Only after 1 comes the other;
- * `rested`: no header was counted before. */
+ * `rested`: no header was counted before, and no empty line. */
 int pyr_channel_end_whole(core_state *st, PyObject *self, PyObject *request,
                           PyObject *version, PyObject *fields);
 int pyr_channel_hand_over_whole(core_state *st, PyObject *self, PyObject *request,

@@ -479,7 +479,7 @@ receive_request(core_state *st, PyObject *channel, PyObject *factory,
                      ? -1
                      : stop_after_line(st, channel, head, before, text);
     } else if (whole) {
-        bool rested = before->count == 0 && before->size == 0;
+        bool rested = before->count == 0 && before->size == 0 && before->first_line == 1;
         status = receive_by_c(st, channel, request, head, text, line, rested);
     } else if (unobserved) {
         status = receive_whole(st, channel, head, text, line);

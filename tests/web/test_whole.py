@@ -46,7 +46,17 @@ def answers(*data: bytes, **names: Any) -> Any:
     return [re.sub(rb"(?<=Date: )[^\r]+", b"", each) for each in sent], shown
 
 
-@pytest.mark.parametrize("heads", [(GET,), (GET, GET, GET), (COOKIES,), (EXPECTS, GET)])
+@pytest.mark.parametrize(
+    "heads",
+    [
+        (GET,),
+        (GET, GET, GET),
+        (COOKIES,),
+        (EXPECTS, GET),
+        (GET, b"\r\n" + GET, GET),
+        (GET + b"\r\n" + GET,),
+    ],
+)
 def test_the_same_is_left_as_by_twisteds(heads: tuple[bytes, ...]) -> None:
     with stock():
         expected = answers(*heads)
