@@ -2,6 +2,7 @@
 #include "web/setup.h"
 
 #include "core/core.h"
+#include "web/answer.h"
 #include "web/headers.h"
 #include "web/methods.h"
 #include "web/take.h"
@@ -97,7 +98,8 @@ make_constants(pyr_web_state *web)
 int
 pyr_web_exec(PyObject *module, core_state *st)
 {
-    return make_constants(st->web) < 0 || pyr_methods_add(module) < 0
+    return make_constants(st->web) < 0 || pyr_methods_add(module) < 0 ||
+                   pyr_answer_add(module) < 0
                ? -1
                : PyModule_AddFunctions(module, web_functions);
 }

@@ -12,10 +12,11 @@ from __future__ import annotations
 import sys
 import unicodedata
 from collections.abc import Callable
+from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pyreactor import _code, _versions
+from pyreactor import _code, _core, _versions
 
 if TYPE_CHECKING:
     # What the functions below find in Twisted's modules.
@@ -29,7 +30,15 @@ if TYPE_CHECKING:
     _idnaBytes: Any = None
     _idnaText: Any = None
     normalize: Any = None
-    _ensureValidMethod: Callable[[bytes], bytes] = bytes
+    _istoken: Callable[[Any], bool] = bool
+    reflect: Any = None
+    inspect: Any = None
+    idna_encode: Any = None
+    _encode_userinfo_part: Callable[[str], str] = str
+    _encode_path_parts: Any = None
+    _encode_query_key: Any = None
+    _encode_query_value: Any = None
+    _encode_fragment_part: Any = None
     _ensureValidURI: Callable[[bytes], bytes] = bytes
     _pyreactor: Any = None
 
@@ -150,28 +159,52 @@ def endpoint(factory: Any, uri: Any) -> Any:
     """
     The endpoint for a host, which is made once for as long as nothing changes.
 
+    It is noted at the reactor: treq makes an ``Agent`` for each request.
+
     :param factory: a ``_StandardEndpointFactory``.
     :param uri: a ``URI`` of the scheme http.
     """
-    kept = factory.__dict__.setdefault("_pyreactor_endpoints", {})
     cls = known["HostnameEndpoint"]
-    # A program may replace these, and import idna, at any time.
-    means = cls.__init__, cls._hostAsBytesAndText, sys.modules.get("idna")
-    key = uri.host, uri.port, cls._DEFAULT_ATTEMPT_DELAY, means
-    reactor, timeout, address = factory._reactor, factory._connectTimeout, factory._bindAddress
-    found = kept.get(key)
-    if found is not None and found[1] is reactor and found[2] is timeout and found[3] is address:
+    reactor = factory._reactor
+    kept = getattr(reactor, "__dict__", _no_names).get("_pyreactor_endpoints", _no_names)
+    found = kept.get((uri.host, uri.port))
+    if (
+        found is not None
+        and found[1] is factory._connectTimeout
+        and found[2] is factory._bindAddress
+        # A program may replace these, and import idna, at any time.
+        and found[3] is cls.__init__
+        and found[4] is cls._hostAsBytesAndText
+        and found[5] is sys.modules.get("idna")
+        and found[6] == cls._DEFAULT_ATTEMPT_DELAY
+        and found[7] is reactor
+    ):
         return found[0]
     made = stock["endpointForURI"](factory, uri)
-    if (
-        means[:2] == known["means of endpoints"]
-        and provides_resolver(reactor)
-        and type(made) is cls
-    ):
-        if len(kept) >= MOST:
-            kept.clear()
-        kept[key] = made, reactor, timeout, address
+    if type(made) is cls:
+        note_endpoint(factory, uri, made)
     return made
+
+
+#: What an object has that is noted nothing of.
+_no_names: dict[Any, Any] = {}
+
+
+def note_endpoint(factory: Any, uri: Any, made: Any) -> None:
+    """Note an endpoint that was made just now, if another would be made as that was."""
+    cls, reactor = known["HostnameEndpoint"], factory._reactor
+    means = cls.__init__, cls._hostAsBytesAndText
+    names = getattr(reactor, "__dict__", None)
+    if type(names) is not dict or means != known["means of endpoints"]:
+        return
+    if not provides_resolver(reactor):
+        return
+    kept = names.setdefault("_pyreactor_endpoints", {})
+    if len(kept) >= MOST:
+        kept.clear()
+    settings = factory._connectTimeout, factory._bindAddress
+    more = sys.modules.get("idna"), cls._DEFAULT_ATTEMPT_DELAY, reactor
+    kept[uri.host, uri.port] = made, *settings, *means, *more
 
 
 def provides_resolver(reactor: Any) -> bool:
@@ -187,6 +220,7 @@ def endpointForURI(self: Any, uri: Any) -> Any:
         type(self) is _pyreactor.known["_StandardEndpointFactory"]
         and uri.scheme == b"http"
         and type(uri.host) is bytes
+        and type(uri.port) is int
         and HostnameEndpoint is _pyreactor.known["HostnameEndpoint"]
     ):
         return _pyreactor.endpoint(self, uri)
@@ -194,6 +228,19 @@ def endpointForURI(self: Any, uri: Any) -> Any:
 
 
 # ---- requests ----
+
+
+def _ensureValidMethod(method: Any) -> Any:
+    """Mirrors twisted.web._newclient._ensureValidMethod."""
+    if (
+        type(method) is bytes
+        and method in (b"GET", b"POST", b"HEAD", b"PUT", b"DELETE")
+        and _istoken is _pyreactor.known["_istoken"]
+    ):
+        return method
+    if _istoken(method):
+        return method
+    raise ValueError(f"Invalid method {method!r}")
 
 
 def _writeHeaders(self: Any, transport: Any, TEorCL: bytes | None) -> None:
@@ -218,26 +265,6 @@ def _writeHeaders(self: Any, transport: Any, TEorCL: bytes | None) -> None:
 # ---- responses ----
 
 
-def split_head(data: bytes, most: int) -> tuple[list[bytes], int] | None:
-    """
-    The lines of a response's head, if it is whole and each is one field, and where they end.
-
-    :param data: what came first for a response.
-    :param most: how many bytes a line may have: a longer head is no usual one.
-    :return: the lines without their ends, and the place of the empty line; or None.
-    """
-    end = data.find(b"\r\n\r\n")
-    if not 0 <= end <= most:
-        return None
-    lines = data[: end + 1].split(b"\n")
-    for number, line in enumerate(lines):
-        if line[-1:] == b"\r":
-            lines[number] = line = line[:-1]
-        if not line or (number and (line[0] in b" \t" or b":" not in line)):
-            return None
-    return (lines, end + 2) if len(lines) > 1 else None
-
-
 #: Methods that `parse_head` does the work of.
 _PARSER_METHODS = ("lineReceived", "headerReceived", "isConnectionControlHeader")
 
@@ -250,20 +277,16 @@ def parse_head(parser: Any, data: bytes) -> bytes:
     :return: what is left for the parser, beginning with an empty line; or all, if the head is
         not whole, or is a strange one.
     """
-    found = split_head(data, parser.MAX_LENGTH)
+    found = _core.web_split_response(data, parser.MAX_LENGTH)
     if found is None:
         return data
-    lines, end = found
-    parser.statusReceived(lines[0])
+    end, parts = found
+    parser.statusReceived(parts[0])
     parser.state = "HEADER"
-    control, is_head = parser.CONNECTION_CONTROL_HEADERS, parser.request.method == b"HEAD"
-    for line in lines[1:]:  # as HTTPClientParser.headerReceived does
-        name, value = line.split(b":", 1)
-        name = name.lower()
-        if name not in control or (is_head and name == b"content-length"):
-            parser.headers.addRawHeader(name, value.strip())
-        else:
-            parser.connHeaders.addRawHeader(name, value.strip())
+    control = parser.CONNECTION_CONTROL_HEADERS  # as HTTPClientParser.headerReceived does
+    if parser.request.method == b"HEAD":
+        control = [name for name in control if name != b"content-length"]
+    _core.web_add_fields(parts, control, parser.headers, parser.connHeaders)
     return data[end:]
 
 
@@ -291,6 +314,76 @@ def has_own_methods() -> bool:
     return True
 
 
+# ---- failures ----
+
+
+def check(self: Any, *errorTypes: Any) -> Any:
+    """Mirrors twisted.python.failure.Failure.check."""
+    if (
+        errorTypes
+        and errorTypes[0] is self.type
+        and type(self) is _pyreactor.known["Failure"]
+        and self._parents is None
+        and _pyreactor.known["Failure"].__dict__["parents"] is _pyreactor.known["parents"]
+    ):
+        return errorTypes[0]
+    for error in errorTypes:
+        err = error
+        if inspect.isclass(error) and issubclass(error, Exception):
+            err = reflect.qual(error)
+        if err in self.parents:
+            return error
+    return None
+
+
+# ---- addresses of hyperlink ----
+
+#: Names of hosts by idna's encoder.
+_encoded: dict[str, str] = {}
+
+
+def host_of_uri(host: str) -> str:
+    """What idna makes of the name of a host, made once."""
+    found = _encoded.get(host)
+    if found is None:
+        if len(_encoded) >= MOST:
+            _encoded.clear()
+        found = known["idna_encode"](host, uts46=True).decode("ascii")
+        _encoded[host] = found
+    return found
+
+
+def to_uri(self: Any) -> Any:
+    """Mirrors hyperlink.URL.to_uri."""
+    userinfo = ":".join([_encode_userinfo_part(part) for part in self.userinfo.split(":", 1)])
+    path = _encode_path_parts(self.path, has_scheme=bool(self.scheme), rooted=False, maximal=True)
+    host = self.host
+    if host:
+        if (
+            type(host) is str
+            and len(host) < _pyreactor.LONGEST
+            and idna_encode is _pyreactor.known["idna_encode"]
+        ):
+            host = _pyreactor.host_of_uri(host)
+        else:
+            host = idna_encode(host, uts46=True).decode("ascii")
+    return self.replace(
+        userinfo=userinfo,
+        host=host,
+        path=path,
+        query=tuple(
+            [
+                (
+                    _encode_query_key(key, maximal=True),
+                    None if value is None else _encode_query_value(value, maximal=True),
+                )
+                for key, value in self.query
+            ]
+        ),
+        fragment=_encode_fragment_part(self.fragment, maximal=True),
+    )
+
+
 # ---- putting them in place ----
 
 #: Functions that get other code: those of each module, what they are called here, and the
@@ -306,9 +399,23 @@ FUNCTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "_StandardEndpointFactory.endpointForURI": ("endpointForURI", "dc7880a4058d"),
     },
     "twisted.web._newclient": {
+        "_ensureValidMethod": ("_ensureValidMethod", "ee5e62a2bc07"),
         "HTTPClientParser.dataReceived": ("dataReceived", "cc4d635cd07b"),
         "Request._writeHeaders": ("_writeHeaders", "ee75122fc7b6"),
     },
+    "twisted.python.failure": {
+        "Failure.check": ("check", "575e01ddb0b2"),
+    },
+    "hyperlink._url": {
+        "URL.to_uri": ("to_uri", "9a4985009c48"),
+    },
+}
+
+#: Those of the modules that many programs import, by the one of the client's after which they are
+#: changed: what is asked at a body's end, and the addresses that treq takes.
+BELOW = {
+    "twisted.python.failure": "twisted.web._newclient",
+    "hyperlink._url": "twisted.web.client",
 }
 
 #: What they leave out, or keep the result of: by the function that does.
@@ -330,6 +437,8 @@ _LEAVES_OUT: dict[str, dict[str, dict[str, str]]] = {
             "HostnameEndpoint._hostAsBytesAndText": "16e32ef7dc52",
         },
     },
+    "Failure.check": {"twisted.python.failure": {"Failure.parents": "6e43f8173d12"}},
+    "_ensureValidMethod": {"twisted.web._abnf": {"_istoken": "5b5627a38d98"}},
     "HTTPClientParser.dataReceived": {
         "twisted.web._newclient": {
             "HTTPParser.lineReceived": "07997e1ec67b",
@@ -350,6 +459,9 @@ def install(module: ModuleType) -> None:
 
     :param module: one of those in `FUNCTIONS`.
     """
+    for name, after in BELOW.items():
+        if after == module.__name__:
+            install(import_module(name))
     entries = {
         path: entry
         for path, entry in FUNCTIONS[module.__name__].items()
@@ -383,9 +495,14 @@ def _knows_what_is_left_out(path: str) -> bool:
 
 def _note(module: Any) -> None:
     """Note what a module has now."""
-    if module.__name__ == "twisted.web._newclient":
+    if module.__name__ == "hyperlink._url":
+        known["idna_encode"] = module.idna_encode
+    elif module.__name__ == "twisted.python.failure":
+        known.update(Failure=module.Failure, parents=vars(module.Failure)["parents"])
+    elif module.__name__ == "twisted.web._newclient":
         cls = module.HTTPClientParser
         known["HTTPClientParser"] = cls
+        known["_istoken"] = module._istoken
         found = [(cls, name) for name in _PARSER_METHODS]
         found.append((module.HTTPParser, "isConnectionControlHeader"))  # which cls calls
         known["methods"] = [(owner, name, getattr(owner, name)) for owner, name in found]
@@ -422,7 +539,7 @@ def stock_functions() -> dict[str, str]:
     return {
         path: reasons.get(path, f"{path} was replaced")
         for name, paths in FUNCTIONS.items()
-        if name in sys.modules
+        if BELOW.get(name, name) in sys.modules
         for path in paths
         if not _code.is_given(_found(sys.modules[name], path))
     }

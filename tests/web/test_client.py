@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from textwrap import dedent
 from typing import Any
 
+import hyperlink
 import pytest
+from hyperlink import _url
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet import endpoints, protocol
@@ -71,7 +73,7 @@ def outcome(run: Callable[..., Any], *args: Any) -> Any:
 def test_all_functions_are_given_other_code() -> None:
     """And what the tests compare is not Twisted's code on both sides."""
     assert ours.stock_functions() == {}
-    assert len(FUNCTIONS) == 7
+    assert len(FUNCTIONS) == 10
 
 
 # ---- responses ----
@@ -348,15 +350,20 @@ def test_endpoint_is_made_anew_where_something_changed(monkeypatch: pytest.Monke
     assert agent._getEndpoint(uri)._timeout == 6
     factory._bindAddress = "127.0.0.1"
     assert agent._getEndpoint(uri)._bindAddress == ("127.0.0.1", 0)
-    factory._reactor = MemoryReactorClock()
-    assert agent._getEndpoint(uri)._reactor is factory._reactor
+    reactor = factory._reactor = MemoryReactorClock()
+    assert agent._getEndpoint(uri)._reactor is reactor
+    agent = Agent(reactor)
+    factory = agent._endpointFactory
+    first = agent._getEndpoint(uri)
+    assert first._bindAddress is None
+    assert Agent(reactor)._getEndpoint(uri) is first  # type: ignore[no-untyped-call]
     assert isinstance(agent._getEndpoint(uri), endpoints.HostnameEndpoint)
     monkeypatch.setattr(client, "HostnameEndpoint", lambda *args, **kwargs: (args, kwargs))
     assert agent._getEndpoint(uri)[0][1:] == ("example.com", 80)
     for number in range(2000):
         monkeypatch.undo()
         agent._getEndpoint(client.URI.fromBytes(b"http://host%d.example/" % number))
-    assert len(factory._pyreactor_endpoints) <= ours.MOST
+    assert len(vars(reactor)["_pyreactor_endpoints"]) <= ours.MOST
 
 
 def test_endpoint_is_made_by_what_a_program_put_into_its_class(
@@ -382,7 +389,9 @@ def test_endpoint_is_made_by_what_a_program_put_into_its_class(
     monkeypatch.setattr(cls, "_hostAsBytesAndText", staticmethod(lambda host: (False, b"b", "b")))
     assert agent._getEndpoint(uri)._hostText == "b"
     monkeypatch.undo()
-    assert agent._getEndpoint(uri) is first
+    again = agent._getEndpoint(uri)
+    assert (again._attemptDelay, again._hostText) == (first._attemptDelay, "example.com")
+    assert agent._getEndpoint(uri) is again
 
 
 hosts = st.one_of(
@@ -411,6 +420,59 @@ def test_hosts_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(ours._hosts) <= ours.MOST
     monkeypatch.setattr(endpoints, "_idnaBytes", lambda text: b"replaced")
     assert function("host1999.example") == (False, b"replaced", "host1999.example")
+
+
+# ---- what the client stands on ----
+
+SOME_ERRORS = [ValueError, Exception, KeyboardInterrupt, "builtins.ValueError", "x", UnicodeError]
+
+
+@given(
+    st.sampled_from([ValueError, UnicodeError, KeyboardInterrupt, ConnectionDone]),
+    st.lists(st.sampled_from([*SOME_ERRORS, ConnectionDone]), max_size=3),
+    st.sampled_from([None, [], ["x"]]),
+)
+@settings(max_examples=EXAMPLES)
+def test_what_a_failure_is_checked_for(kind: Any, types: list[Any], parents: Any) -> None:
+    """Classes and names, in any order, also where a program has set the parents."""
+
+    def run() -> Any:
+        failure: Any = Failure(kind())
+        if parents is not None:
+            failure.parents = parents
+        return failure.check(*types)
+
+    check(run)
+
+
+def test_failure_that_tells_other_parents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a class of the program's, or as it has replaced the property."""
+
+    class Own(Failure):
+        parents = ["none"]  # type: ignore[assignment]
+
+    assert Own(ValueError()).check(ValueError) is None
+    monkeypatch.setattr(Failure, "parents", ["none"])
+    assert Failure(ValueError()).check(ValueError) is None
+
+
+@given(
+    st.sampled_from(["http://u:p@{}/a b?c=d&e", "http://{}", "{}", "https://{}:8/\u00fc#\u00e9"]),
+    st.sampled_from(["example.com", "127.0.0.1", "b\u00fccher.example", "[::1]", "a..b", ""]),
+)
+@settings(max_examples=EXAMPLES)
+def test_addresses_of_hyperlink(form: str, host: str) -> None:
+    """As treq makes them of what it is given."""
+    check(lambda: hyperlink.URL.from_text(form.format(host)).to_uri().to_text())
+
+
+def test_addresses_of_hyperlink_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And another encoder is called."""
+    for number in range(2000):
+        hyperlink.URL.from_text(f"http://host{number}.example/").to_uri()
+    assert len(ours._encoded) <= ours.MOST
+    monkeypatch.setattr(_url, "idna_encode", lambda host, uts46: b"replaced")
+    assert hyperlink.URL.from_text("http://host1999.example/").to_uri().host == "replaced"
 
 
 def test_other_release_of_twisted(monkeypatch: pytest.MonkeyPatch) -> None:
