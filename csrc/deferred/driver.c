@@ -151,11 +151,11 @@ fire_later(driver *self, PyObject *stolen, bool errback, pyr_firing *firing)
 static void
 trace_end(core_state *st, bool errback)
 {
-    const pyr_trace_point points[] = {
+    const pyr_traceback_point points[] = {
         PYR_TRACE_got_result,
         errback ? PYR_TRACE_errback_ended : PYR_TRACE_callback_ended,
     };
-    pyr_trace_prepend(st, points, 2);
+    pyr_traceback_prepend(st, points, 2);
 }
 
 /* returnValue() was called: its value, after a look at who called it. */
@@ -191,7 +191,7 @@ end_with_error(driver *self, bool failed, pyr_firing *firing)
         fire_later(self, value, false, firing);
         return 0;
     }
-    const pyr_trace_point points[] = {failed ? PYR_TRACE_throw : PYR_TRACE_send};
+    const pyr_traceback_point points[] = {failed ? PYR_TRACE_throw : PYR_TRACE_send};
     PyObject *exc = PyErr_GetRaisedException();
     PyErr_SetRaisedException(Py_NewRef(exc));
     bool capture = self->deferred != NULL && pyr_is_own(st, self->deferred) &&

@@ -154,11 +154,11 @@ call_failure_handling(core_state *st, PyObject *exc, bool capture)
 }
 
 PyObject *
-pyr_failure_from_error(core_state *st, const pyr_trace_point *points, int count,
+pyr_failure_from_error(core_state *st, const pyr_traceback_point *points, int count,
                        bool capture)
 {
     PyObject *exc = PyErr_GetRaisedException();
-    PyObject *tb = pyr_trace_before(st, points, count, PyException_GetTraceback(exc));
+    PyObject *tb = pyr_traceback_before(st, points, count, PyException_GetTraceback(exc));
     if (tb != NULL && PyException_SetTraceback(exc, tb) < 0) {
         PyErr_Clear();
     }

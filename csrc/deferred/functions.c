@@ -100,7 +100,7 @@ static PyObject *
 api_maybeDeferred(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                   PyObject *kwnames)
 {
-    static const pyr_trace_point point[] = {PYR_TRACE_maybe_deferred};
+    static const pyr_traceback_point point[] = {PYR_TRACE_maybe_deferred};
     core_state *st = pyr_module_state(module);
     int named = kwnames == NULL ? 0 : PySequence_Contains(kwnames, st->names.f);
     if (nargs == 0 || named != 0) { /* `f` by name, or twice */

@@ -77,7 +77,7 @@ PyDoc_STRVAR(
 static int
 call_canceller(PyObject *op)
 {
-    static const pyr_trace_point point[] = {PYR_TRACE_cancel};
+    static const pyr_traceback_point point[] = {PYR_TRACE_cancel};
     PyObject *canceller = Py_XNewRef(SELF->canceller);
     if (canceller == NULL) {
         SELF->suppress_already_called = true;
@@ -85,7 +85,7 @@ call_canceller(PyObject *op)
     }
     int status = pyr_drop(PyObject_CallOneArg(canceller, op));
     if (status < 0) {
-        pyr_trace_prepend(SELF->st, point, 1);
+        pyr_traceback_prepend(SELF->st, point, 1);
     }
     Py_DECREF(canceller);
     return status;

@@ -9,7 +9,7 @@
  *   run.c        the run loop: gives the result to the links
  *   add.c        addCallbacks and its like, chainDeferred
  *   failure.c    making Failures; the exception that is being handled
- *   trace.c      traceback entries for Python frames that are not there
+ *   traceback.c      traceback entries for Python frames that are not there
  *   unhandled.c  failures that nobody handled
  *   awaiter.c    the iterator behind `await` and `yield from`
  *   driver.c     drives generators and coroutines
@@ -167,11 +167,11 @@ typedef enum {
     PYR_TRACE_POINTS(X)
 #undef X
         PYR_TRACE_COUNT
-} pyr_trace_point;
+} pyr_traceback_point;
 
 typedef struct {
     PyObject *frame, *lasti, *lineno;
-} pyr_trace_entry;
+} pyr_traceback_entry;
 
 typedef struct pyr_deferred_state {
     PyTypeObject *type;
@@ -188,7 +188,7 @@ typedef struct pyr_deferred_state {
     PYR_DEFERRED_DICTS(X)
     PYR_DEFERRED_GIVEN(X)
 #undef X
-    pyr_trace_entry trace[PYR_TRACE_COUNT];
+    pyr_traceback_entry trace[PYR_TRACE_COUNT];
     uint64_t globals_seen;   /* stamp of module_globals when this was found out: */
     bool internals_replaced; /* one of internals is another by now */
     int globals_watcher;     /* from Python 3.12 on */
@@ -276,7 +276,7 @@ PyObject *pyr_add_chained(PyObject *op, PyObject *other);
 
 /* failure.c */
 /* The current exception (cleared) as a Failure, with traceback entries put before it. */
-PyObject *pyr_failure_from_error(struct core_state *st, const pyr_trace_point *points,
+PyObject *pyr_failure_from_error(struct core_state *st, const pyr_traceback_point *points,
                                  int count, bool capture);
 /* Failure(value) */
 PyObject *pyr_failure_from_value(struct core_state *st, PyObject *value);
@@ -286,15 +286,16 @@ bool pyr_failure_check(struct core_state *st, PyObject *value);
 PyObject *pyr_failure_handling_begin(PyObject *exc);
 void pyr_failure_handling_end(PyObject *stolen_outer);
 
-/* trace.c */
+/* traceback.c */
 /* A traceback of `points`, outermost first, that ends in `tb` (stolen, may be NULL). */
-PyObject *pyr_trace_before(struct core_state *st, const pyr_trace_point *points,
-                           int count, PyObject *tb);
+PyObject *pyr_traceback_before(struct core_state *st, const pyr_traceback_point *points,
+                               int count, PyObject *tb);
 /* Put traceback entries before those of the current exception. */
-void pyr_trace_prepend(struct core_state *st, const pyr_trace_point *points, int count);
-int pyr_trace_take(struct core_state *st, PyObject *trace);
-int pyr_trace_visit(struct core_state *st, visitproc visit, void *arg);
-void pyr_trace_clear(struct core_state *st);
+void pyr_traceback_prepend(struct core_state *st, const pyr_traceback_point *points,
+                           int count);
+int pyr_traceback_take(struct core_state *st, PyObject *trace);
+int pyr_traceback_visit(struct core_state *st, visitproc visit, void *arg);
+void pyr_traceback_clear(struct core_state *st);
 
 /* unhandled.c */
 void pyr_unhandled_note(pyr_deferred *self, PyObject *failure);

@@ -139,7 +139,7 @@ typedef enum {
 static run_outcome
 result_from_error(pyr_deferred *current)
 {
-    static const pyr_trace_point point[] = {PYR_TRACE_run_callbacks};
+    static const pyr_traceback_point point[] = {PYR_TRACE_run_callbacks};
     PyObject *failure = pyr_failure_from_error(current->st, point, 1, false);
     if (failure == NULL) {
         return RUN_ERROR;

@@ -40,7 +40,7 @@ setup_deferred(PyObject *module, PyObject *args)
                           &PyDict_Type, &trace, &fast_failure) ||
         pyr_given_take(pyr_deferred_objects, st->deferred, given, "_setup_deferred") <
             0 ||
-        pyr_trace_take(st, trace) < 0 || pyr_metaclass_note_pristine(st) < 0 ||
+        pyr_traceback_take(st, trace) < 0 || pyr_metaclass_note_pristine(st) < 0 ||
         pyr_internals_begin(st) < 0 || pyr_functions_add(module) < 0) {
         return NULL;
     }
@@ -75,7 +75,7 @@ pyr_deferred_traverse(core_state *st, visitproc visit, void *arg)
     int result = pyr_freelist_visit(&state->free_deferreds, visit, arg);
     result = result != 0 ? result : pyr_freelist_visit(&state->free_awaiters, visit, arg);
     result = result != 0 ? result : pyr_freelist_visit(&state->free_drivers, visit, arg);
-    return result != 0 ? result : pyr_trace_visit(st, visit, arg);
+    return result != 0 ? result : pyr_traceback_visit(st, visit, arg);
 }
 
 void
@@ -89,5 +89,5 @@ pyr_deferred_clear(core_state *st)
     pyr_freelist_clear(&state->free_awaiters);
     pyr_freelist_clear(&state->free_drivers);
     pyr_given_clear(pyr_deferred_objects, state);
-    pyr_trace_clear(st);
+    pyr_traceback_clear(st);
 }

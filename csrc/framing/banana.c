@@ -38,12 +38,12 @@ item_rest(const banana_run *run, Py_ssize_t from)
     return PyBytes_FromStringAndSize(data, size);
 }
 
-/* As pyr_view_ready(), once until Python code runs. */
+/* As pyr_attributes_ready(), once until Python code runs. */
 static int
 look(banana_run *run)
 {
     if (!run->looked) {
-        int fits = pyr_view_ready(run->method, run->b, run->self);
+        int fits = pyr_attributes_ready(run->method, run->b, run->self);
         if (fits < 0) {
             return -1;
         }
@@ -568,8 +568,8 @@ static PyObject *
 banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int fits,
             const char *data, Py_ssize_t size, PyObject *lender)
 {
-    if (!pyr_view_holds_values(b)) {
-        fits = pyr_view_refresh(method, b, self);
+    if (!pyr_attributes_holds_values(b)) {
+        fits = pyr_attributes_refresh(method, b, self);
         if (fits < 0) {
             return NULL;
         }

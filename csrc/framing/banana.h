@@ -2,7 +2,7 @@
 #ifndef PYREACTOR_BANANA_H
 #define PYREACTOR_BANANA_H
 
-#include "framing/view.h"
+#include "framing/attributes.h"
 
 /* The byte that ends the prefix of an item, and says what it is. */
 enum {

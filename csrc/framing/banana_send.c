@@ -311,8 +311,8 @@ encodes_as_stock(pyr_framing_method *method, PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     if (!pyr_class_is_as_seen(&method->class_seen, type)) {
         pyr_class_see(method->st, &method->class_seen, type);
-        method->class_fits = pyr_view_ordinary_access(method->st, type) &&
-                             pyr_view_class_has(method, type);
+        method->class_fits = pyr_attributes_ordinary_access(method->st, type) &&
+                             pyr_attributes_class_has(method, type);
     }
     PyObject *own;
     int found = method->class_fits

@@ -51,10 +51,10 @@ static pyr_step
 one_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **result)
 {
     const struct pyr_batch_ops *ops = method->kind->batch;
-    int fits = pyr_view_ready(method, b, self);
+    int fits = pyr_attributes_ready(method, b, self);
     if (fits <= 0) {
         if (fits == 0) {
-            pyr_view_misfit(method, self);
+            pyr_attributes_misfit(method, self);
         }
         return STEP_FAILED;
     }

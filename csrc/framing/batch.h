@@ -6,7 +6,7 @@
 #ifndef PYREACTOR_BATCH_H
 #define PYREACTOR_BATCH_H
 
-#include "framing/view.h"
+#include "framing/attributes.h"
 
 struct pyr_batch_ops {
     /* A list of all whole messages, consumed: pyr_batch_take(); NULL: exception. */

@@ -5,7 +5,7 @@
 
 #include "core/core.h"
 #include "framing/framing.h"
-#include "framing/view_state.h"
+#include "framing/attributes_state.h"
 
 /* ---- the buffer ------------------------------------------------------------ */
 

@@ -116,10 +116,11 @@ deliver_packet(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
         return STEP_FAILED;
     }
     b->awaited = 0;
-    int fits = pyr_view_ready(method, b, self); /* a garbage collection may have run */
+    int fits =
+        pyr_attributes_ready(method, b, self); /* a garbage collection may have run */
     PyObject *header = b->header;
     b->header = NULL;
-    PyObject *handler = pyr_view_borrowed(b->view.handler);
+    PyObject *handler = pyr_attributes_borrowed(b->view.handler);
     PyObject *arguments[3] = {self, header, payload};
     PyObject *result = NULL;
     if (fits >= 0 && handler != NULL) {
@@ -143,7 +144,7 @@ check_disconnecting(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
     int fits;
     int stop = pyr_closing(method, b, self, true, &fits);
     if (stop == 0 && fits == 0) {
-        pyr_view_misfit(method, self);
+        pyr_attributes_misfit(method, self);
         return STEP_FAILED;
     }
     if (stop <= 0) {

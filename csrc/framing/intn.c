@@ -282,11 +282,11 @@ intn_step(intn_run *run, int *fits)
     if (next != STEP_ON) {
         return next;
     }
-    *fits = pyr_view_ready(run->method, run->b, run->self);
+    *fits = pyr_attributes_ready(run->method, run->b, run->self);
     if (*fits <= 0 || run->b->view.has_recvd) {
         next = *fits < 0 ? STEP_FAILED : switch_to_recvd(run);
         if (next == STEP_ON) {
-            *fits = pyr_view_ready(run->method, run->b, run->self);
+            *fits = pyr_attributes_ready(run->method, run->b, run->self);
             next = *fits < 0 ? STEP_FAILED : STEP_ON;
         }
     }

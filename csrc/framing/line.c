@@ -88,7 +88,7 @@ line_length_exceeded(pyr_framing_method *method, PyObject *self, PyObject *line)
 /* ---- LineReceiver ---------------------------------------------------------- */
 
 /* After lineReceived: does LineReceiver stop here, and give back what it returned?
- * *fits is set as by pyr_view_ready() if it goes on. */
+ * *fits is set as by pyr_attributes_ready() if it goes on. */
 static pyr_step
 after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *why,
            int *fits)
@@ -192,7 +192,7 @@ line_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **
         if (take_together(method, b, self, result, fits, &next)) {
             return next;
         }
-        *fits = pyr_view_ready(method, b, self);
+        *fits = pyr_attributes_ready(method, b, self);
         if (*fits <= 0 || !view->line_mode || view->paused || b->size == 0) {
             return *fits < 0 ? STEP_FAILED : STEP_ON;
         }
@@ -228,7 +228,7 @@ raw_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject **r
         return STEP_STOP;
     }
     Py_DECREF(why);
-    *fits = stop < 0 ? -1 : pyr_view_ready(method, b, self);
+    *fits = stop < 0 ? -1 : pyr_attributes_ready(method, b, self);
     return *fits < 0 ? STEP_FAILED : STEP_ON;
 }
 
@@ -491,7 +491,7 @@ line_only_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     if (next != STEP_ON) {
         return result;
     }
-    int fits = pyr_view_ready(method, b, self);
+    int fits = pyr_attributes_ready(method, b, self);
     return fits < 0 ? NULL : line_only_rest(method, b, self, fits);
 }
 

@@ -1,7 +1,7 @@
 /* FramingMethod: finding the buffer of a protocol, and calling its framing. */
 #include "core/override.h"
 #include "framing/framing.h"
-#include "framing/view.h"
+#include "framing/attributes.h"
 
 static const pyr_framing_kind *const kinds[] = {
     &pyr_line_kind,
@@ -84,7 +84,8 @@ find_in_dict(pyr_framing_method *method, PyObject *self, PyObject *dict)
         if (is_buffer && ((pyr_buffer *)found)->owner == self) {
             return (pyr_buffer *)found;
         }
-        if (method->kind->needs_ready || pyr_view_class_fits(method, Py_TYPE(self))) {
+        if (method->kind->needs_ready ||
+            pyr_attributes_class_fits(method, Py_TYPE(self))) {
             b = make_buffer(method, self, dict, found);
         }
     }
@@ -113,7 +114,8 @@ static inline pyr_buffer *
 recall(pyr_framing_method *method, PyObject *self)
 {
     pyr_buffer *b = method->st->framing->recent;
-    return b != NULL && b->owner == self && pyr_view_holds(method, b, self) ? b : NULL;
+    return b != NULL && b->owner == self && pyr_attributes_holds(method, b, self) ? b
+                                                                                  : NULL;
 }
 
 /* Copy unless the byte is among it; what was written then is nothing. */
@@ -189,7 +191,7 @@ begin_view(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool holds
         }
         b->received = true;
     }
-    return holds ? b->view.fits : pyr_view_ready(method, b, self);
+    return holds ? b->view.fits : pyr_attributes_ready(method, b, self);
 }
 
 static PyObject *
@@ -259,7 +261,7 @@ method_of_class(core_state *st, PyTypeObject *type)
         pyr_class_see(st, &framing->receiver, type);
         PyObject *found = pyr_class_find(type, st->names.dataReceived);
         pyr_framing_method *method =
-            pyr_view_ordinary_access(st, type) ? behind(st, found) : NULL;
+            pyr_attributes_ordinary_access(st, type) ? behind(st, found) : NULL;
         /* The one before may end with this, and so any code may run, which receives,
          * too. */
         Py_XINCREF(method);
@@ -365,7 +367,7 @@ method_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         method->stock = Py_NewRef(stock);
         method->needed = Py_NewRef(needed);
         for (int i = 0; i < kind->slot_count; i++) {
-            method->slot_names[i] = pyr_view_slot_name(method, kind->slots[i]);
+            method->slot_names[i] = pyr_attributes_slot_name(method, kind->slots[i]);
         }
     }
     return (PyObject *)method;
@@ -524,7 +526,7 @@ pyr_framing_exec(PyObject *module, core_state *st)
 {
     pyr_framing_state *framing = st->framing;
     st->deliver = deliver;
-    pyr_view_exec(st);
+    pyr_attributes_exec(st);
     for (size_t i = 0; i < KIND_COUNT; i++) {
         pyr_own_name_add(pyr_name_at(st, kinds[i]->handler));
         pyr_own_name_add(pyr_name_at(st, kinds[i]->key));
@@ -551,5 +553,5 @@ pyr_framing_clear(core_state *st)
     pyr_framing_state *framing = st->framing;
     memset(&framing->receiver, 0, sizeof(framing->receiver));
     framing->recent = NULL;
-    pyr_view_clear(st);
+    pyr_attributes_clear(st);
 }

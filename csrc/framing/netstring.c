@@ -42,7 +42,7 @@ pyr_netstring_connect(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
     pyr_framing_method *method = (pyr_framing_method *)op;
     PyObject *result = PyObject_Vectorcall(method->stock, args, (size_t)nargs, NULL);
-    if (result == NULL || !pyr_view_class_has(method, Py_TYPE(args[0]))) {
+    if (result == NULL || !pyr_attributes_class_has(method, Py_TYPE(args[0]))) {
         return result;
     }
     PyObject *dict = pyr_own_dict(args[0]);
@@ -254,7 +254,7 @@ netstring_continue_stock(pyr_framing_method *method, PyObject *self)
 static PyObject *
 netstring_loop(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    for (int fits = 1; fits >= 0; fits = pyr_view_ready(method, b, self)) {
+    for (int fits = 1; fits >= 0; fits = pyr_attributes_ready(method, b, self)) {
         if (!fits || !limit_fits(b)) {
             return netstring_continue_stock(method, self);
         }
@@ -348,7 +348,7 @@ batch_netstring_step(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
     if (limit_fits(b)) {
         return pyr_batch_step(method, b, self, result);
     }
-    pyr_view_misfit(method, self);
+    pyr_attributes_misfit(method, self);
     return STEP_FAILED;
 }
 

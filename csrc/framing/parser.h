@@ -15,7 +15,7 @@ typedef enum {
 
 /* ---- kinds of framing ------------------------------------------------------ */
 
-/* `fits` is what pyr_view_ready() gives at the beginning. */
+/* `fits` is what pyr_attributes_ready() gives at the beginning. */
 typedef PyObject *(*pyr_feed_func)(pyr_framing_method *method, PyObject *self,
                                    pyr_buffer *b, int fits, const char *data,
                                    Py_ssize_t size, PyObject *lender);
@@ -65,8 +65,8 @@ pyr_key(const pyr_framing_method *method)
 
 /*
  * The truth of self.transport.disconnecting or, if `checked`, of "self.transport and
- * self.transport.disconnecting"; -1: exception.  *fits is set as by pyr_view_ready(),
- * for afterwards.
+ * self.transport.disconnecting"; -1: exception.  *fits is set as by
+ * pyr_attributes_ready(), for afterwards.
  */
 int pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool checked,
                 int *fits);

@@ -6,7 +6,7 @@
 #include "core/override.h"
 #include "core/transport_ops.h"
 #include "framing/framing.h"
-#include "framing/view.h"
+#include "framing/attributes.h"
 
 /* Is an attribute of this class the descriptor that the type of transports was made with?
  * That type itself may have been changed, too. */
@@ -101,13 +101,13 @@ int
 pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool checked,
             int *fits)
 {
-    *fits = pyr_view_holds(method, b, self) && pyr_view_holds_values(b)
+    *fits = pyr_attributes_holds(method, b, self) && pyr_attributes_holds_values(b)
                 ? b->view.fits
-                : pyr_view_refresh(method, b, self);
+                : pyr_attributes_refresh(method, b, self);
     if (*fits < 0) {
         return -1;
     }
-    PyObject *known = *fits ? pyr_view_borrowed(b->view.transport) : NULL;
+    PyObject *known = *fits ? pyr_attributes_borrowed(b->view.transport) : NULL;
     PyObject *transport = known != NULL
                               ? Py_NewRef(known)
                               : PyObject_GetAttr(self, method->st->names.transport);
@@ -118,7 +118,7 @@ pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool chec
     int closing = ask_transport(method->st, transport, checked, &quiet);
     Py_DECREF(transport);
     if (closing == 0 && (!quiet || !*fits)) {
-        *fits = pyr_view_ready(method, b, self);
+        *fits = pyr_attributes_ready(method, b, self);
     }
     return *fits < 0 ? -1 : closing;
 }

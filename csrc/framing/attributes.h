@@ -1,28 +1,28 @@
-/* Asking the view of a protocol, and calling the protocol; see view_state.h. */
-#ifndef PYREACTOR_VIEW_H
-#define PYREACTOR_VIEW_H
+/* Asking the view of a protocol, and calling the protocol; see attributes_state.h. */
+#ifndef PYREACTOR_ATTRIBUTES_H
+#define PYREACTOR_ATTRIBUTES_H
 
 #include "core/core.h" /* first: it says how Python.h is meant */
 #include "core/objects.h"
 #include "framing/own_dict.h"
 #include "framing/parser.h"
 
-void pyr_view_exec(core_state *st);
-void pyr_view_clear(core_state *st);
-/* Look at everything again: as pyr_view_ready(). */
-int pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self);
+void pyr_attributes_exec(core_state *st);
+void pyr_attributes_clear(core_state *st);
+/* Look at everything again: as pyr_attributes_ready(). */
+int pyr_attributes_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self);
 /* The name of the attribute that is read for a slot; borrowed. */
-PyObject *pyr_view_slot_name(const pyr_framing_method *method, pyr_slot slot);
+PyObject *pyr_attributes_slot_name(const pyr_framing_method *method, pyr_slot slot);
 /* Does this class let C do the work? */
-bool pyr_view_class_fits(pyr_framing_method *method, PyTypeObject *type);
+bool pyr_attributes_class_fits(pyr_framing_method *method, PyTypeObject *type);
 /* Are attributes of its instances where they are for most classes? */
-bool pyr_view_ordinary_access(core_state *st, PyTypeObject *type);
+bool pyr_attributes_ordinary_access(core_state *st, PyTypeObject *type);
 /* Has the class all that the method needs? */
-bool pyr_view_class_has(const pyr_framing_method *method, PyTypeObject *type);
+bool pyr_attributes_class_has(const pyr_framing_method *method, PyTypeObject *type);
 
 /* Has nothing changed since the view was made? */
 static inline bool
-pyr_view_holds(const pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+pyr_attributes_holds(const pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     pyr_view *view = &b->view;
     if (view->method != method ||
@@ -36,7 +36,7 @@ pyr_view_holds(const pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 /* Are the values of a view that holds as they were, too?  Asked once in a call, before
  * one is used that may have had a finalizer: transport, listStack (see own_dict.h). */
 static inline bool
-pyr_view_holds_values(pyr_buffer *b)
+pyr_attributes_holds_values(pyr_buffer *b)
 {
 #if PY_VERSION_HEX < 0x030C0000
     bool unchecked = b->view.unchecked;
@@ -50,10 +50,11 @@ pyr_view_holds_values(pyr_buffer *b)
 
 /* Bring b->view up to date.  1: it can be used; 0: it does not fit; -1: exception. */
 static inline int
-pyr_view_ready(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+pyr_attributes_ready(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
-    return pyr_view_holds(method, b, self) ? b->view.fits
-                                           : pyr_view_refresh(method, b, self);
+    return pyr_attributes_holds(method, b, self)
+               ? b->view.fits
+               : pyr_attributes_refresh(method, b, self);
 }
 
 /*
@@ -61,12 +62,12 @@ pyr_view_ready(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
  * CPython 3.12 what ends with an attribute of a class runs before CPython tells of that.
  */
 static inline PyObject *
-pyr_view_borrowed(PyObject *borrowed)
+pyr_attributes_borrowed(PyObject *borrowed)
 {
     return borrowed != NULL && Py_REFCNT(borrowed) > 0 ? borrowed : NULL;
 }
 
-/* self.handler(message).  The view must be as pyr_view_ready() left it. */
+/* self.handler(message).  The view must be as pyr_attributes_ready() left it. */
 PyObject *pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                            PyObject *message);
 /* The same after code that may have run a garbage collection, and so anything. */
@@ -82,6 +83,6 @@ int pyr_leave(pyr_framing_method *method, PyObject *self);
 /* The stock loop from where C stands, if it would not end at once. */
 PyObject *pyr_continue_stock(pyr_framing_method *method, PyObject *self);
 /* TypeError for the forms that have no stock code behind them. */
-void pyr_view_misfit(pyr_framing_method *method, PyObject *self);
+void pyr_attributes_misfit(pyr_framing_method *method, PyObject *self);
 
 #endif

@@ -1,7 +1,7 @@
-/* The view: what a framing knows of its protocol's attributes; see view.h. */
+/* The view: what a framing knows of its protocol's attributes; see attributes.h. */
 
 #include "core/override.h"
-#include "framing/view.h"
+#include "framing/attributes.h"
 
 /* ---- calls ----------------------------------------------------------------- */
 
@@ -9,7 +9,7 @@ PyObject *
 pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                  PyObject *message)
 {
-    PyObject *handler = pyr_view_borrowed(b->view.handler);
+    PyObject *handler = pyr_attributes_borrowed(b->view.handler);
     if (handler == NULL) {
         return pyr_call_named(self, pyr_name_at(method->st, method->kind->handler),
                               message);
@@ -25,7 +25,7 @@ PyObject *
 pyr_call_handler_now(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                      PyObject *message)
 {
-    if (!pyr_view_holds(method, b, self)) {
+    if (!pyr_attributes_holds(method, b, self)) {
         return pyr_call_named(self, pyr_name_at(method->st, method->kind->handler),
                               message);
     }
@@ -37,7 +37,7 @@ pyr_call_stock(pyr_framing_method *method, PyObject *self, const char *data,
                Py_ssize_t size, PyObject *lender)
 {
     if (method->kind->batch != NULL) {
-        pyr_view_misfit(method, self);
+        pyr_attributes_misfit(method, self);
         return NULL;
     }
     PyObject *bytes =
@@ -82,7 +82,7 @@ pyr_continue_stock(pyr_framing_method *method, PyObject *self)
 }
 
 void
-pyr_view_misfit(pyr_framing_method *method, PyObject *self)
+pyr_attributes_misfit(pyr_framing_method *method, PyObject *self)
 {
     PyErr_Format(
         PyExc_TypeError,
@@ -250,14 +250,14 @@ static const size_t slot_names[SLOT_COUNT] = {
 };
 
 PyObject *
-pyr_view_slot_name(const pyr_framing_method *method, pyr_slot slot)
+pyr_attributes_slot_name(const pyr_framing_method *method, pyr_slot slot)
 {
     return pyr_name_at(method->st,
                        slot == SLOT_HANDLER ? method->kind->handler : slot_names[slot]);
 }
 
 bool
-pyr_view_ordinary_access(core_state *st, PyTypeObject *type)
+pyr_attributes_ordinary_access(core_state *st, PyTypeObject *type)
 {
     if (type->tp_setattro != PyObject_GenericSetAttr) {
         return false;
@@ -293,7 +293,7 @@ class_has(core_state *st, PyTypeObject *type, PyObject *name, PyObject *expected
 }
 
 bool
-pyr_view_class_has(const pyr_framing_method *method, PyTypeObject *type)
+pyr_attributes_class_has(const pyr_framing_method *method, PyTypeObject *type)
 {
     Py_ssize_t place = 0;
     PyObject *name, *expected;
@@ -305,12 +305,13 @@ pyr_view_class_has(const pyr_framing_method *method, PyTypeObject *type)
 }
 
 bool
-pyr_view_class_fits(pyr_framing_method *method, PyTypeObject *type)
+pyr_attributes_class_fits(pyr_framing_method *method, PyTypeObject *type)
 {
     if (pyr_class_is_as_seen(&method->class_seen, type)) {
         return method->class_fits;
     }
-    return pyr_view_ordinary_access(method->st, type) && pyr_view_class_has(method, type);
+    return pyr_attributes_ordinary_access(method->st, type) &&
+           pyr_attributes_class_has(method, type);
 }
 
 static void
@@ -319,12 +320,13 @@ look_at_class(pyr_framing_method *method, PyTypeObject *type)
     memset(&method->class_seen, 0, sizeof(method->class_seen));
     pyr_class_seen seen;
     pyr_class_see(method->st, &seen, type);
-    method->class_fits = pyr_view_class_fits(method, type);
+    method->class_fits = pyr_attributes_class_fits(method, type);
     for (int i = 0; i < method->kind->slot_count; i++) {
         pyr_slot slot = method->kind->slots[i];
-        PyObject *value = slot >= SLOT_RECVD
-                              ? NULL
-                              : pyr_class_find(type, pyr_view_slot_name(method, slot));
+        PyObject *value =
+            slot >= SLOT_RECVD
+                ? NULL
+                : pyr_class_find(type, pyr_attributes_slot_name(method, slot));
         method->class_value[i] = value;
         if (slot != SLOT_HANDLER && !is_no_descriptor(value)) {
             method->class_fits = false;
@@ -527,7 +529,7 @@ read_declaration(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 }
 
 int
-pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+pyr_attributes_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     pyr_view *view = &b->view;
     if (method->kind->declared && read_declaration(method, b, self) < 0) {
@@ -561,7 +563,7 @@ pyr_view_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 /* ---- module ---------------------------------------------------------------- */
 
 void
-pyr_view_exec(core_state *st)
+pyr_attributes_exec(core_state *st)
 {
     for (int slot = SLOT_MAX_LENGTH; slot < SLOT_COUNT; slot++) {
         pyr_own_name_add(pyr_name_at(st, slot_names[slot]));
@@ -574,7 +576,7 @@ pyr_view_exec(core_state *st)
 }
 
 void
-pyr_view_clear(core_state *st)
+pyr_attributes_clear(core_state *st)
 {
 #if PY_VERSION_HEX >= 0x030C0000
     if (st->framing->watcher >= 0 && PyDict_ClearWatcher(st->framing->watcher) < 0) {

@@ -8,8 +8,8 @@
  * A view *fits* if the class and the values of all attributes are of the kinds that C
  * handles.  If it does not, attributes are read by Python, or stock's code does the work.
  */
-#ifndef PYREACTOR_VIEW_STATE_H
-#define PYREACTOR_VIEW_STATE_H
+#ifndef PYREACTOR_ATTRIBUTES_STATE_H
+#define PYREACTOR_ATTRIBUTES_STATE_H
 
 #include "core/class_watch.h"
 #include "framing/framing.h"

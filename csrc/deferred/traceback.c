@@ -12,10 +12,11 @@
 #include <traceback.h>
 
 PyObject *
-pyr_trace_before(core_state *st, const pyr_trace_point *points, int count, PyObject *tb)
+pyr_traceback_before(core_state *st, const pyr_traceback_point *points, int count,
+                     PyObject *tb)
 {
     for (int i = count; i-- > 0;) {
-        const pyr_trace_entry *entry = &st->deferred->trace[points[i]];
+        const pyr_traceback_entry *entry = &st->deferred->trace[points[i]];
         if (entry->frame == NULL) {
             continue;
         }
@@ -38,10 +39,10 @@ pyr_trace_before(core_state *st, const pyr_trace_point *points, int count, PyObj
 }
 
 void
-pyr_trace_prepend(core_state *st, const pyr_trace_point *points, int count)
+pyr_traceback_prepend(core_state *st, const pyr_traceback_point *points, int count)
 {
     PyObject *exc = PyErr_GetRaisedException();
-    PyObject *tb = pyr_trace_before(st, points, count, PyException_GetTraceback(exc));
+    PyObject *tb = pyr_traceback_before(st, points, count, PyException_GetTraceback(exc));
     if (tb != NULL) {
         (void)PyException_SetTraceback(exc, tb);
         Py_DECREF(tb);
@@ -51,7 +52,7 @@ pyr_trace_prepend(core_state *st, const pyr_trace_point *points, int count)
 
 /* (code, globals, lasti, lineno), or None for a place that the probes did not find */
 static int
-take_point(pyr_trace_entry *entry, PyObject *value)
+take_point(pyr_traceback_entry *entry, PyObject *value)
 {
     PyObject *code, *globals, *lasti, *lineno;
     if (value == Py_None) {
@@ -76,9 +77,9 @@ take_point(pyr_trace_entry *entry, PyObject *value)
     return 0;
 }
 
-/* By name, in the order of pyr_trace_point */
+/* By name, in the order of pyr_traceback_point */
 int
-pyr_trace_take(core_state *st, PyObject *trace)
+pyr_traceback_take(core_state *st, PyObject *trace)
 {
     static const char *const names[] = {
 #define X(name) #name,
@@ -99,7 +100,7 @@ pyr_trace_take(core_state *st, PyObject *trace)
 }
 
 int
-pyr_trace_visit(core_state *st, visitproc visit, void *arg)
+pyr_traceback_visit(core_state *st, visitproc visit, void *arg)
 {
     for (int i = 0; i < PYR_TRACE_COUNT; i++) {
         Py_VISIT(st->deferred->trace[i].frame);
@@ -108,7 +109,7 @@ pyr_trace_visit(core_state *st, visitproc visit, void *arg)
 }
 
 void
-pyr_trace_clear(core_state *st)
+pyr_traceback_clear(core_state *st)
 {
     for (int i = 0; i < PYR_TRACE_COUNT; i++) {
         Py_CLEAR(st->deferred->trace[i].frame);
