@@ -232,7 +232,6 @@ struct core_state;
     X(logstr, "logstr")                                           \
     X(loseConnection, "loseConnection")                           \
     X(lower, "lower")                                             \
-    X(makeConnection, "makeConnection")                           \
     X(maxHeaders, "maxHeaders")                                   \
     X(maxPacketSize, "maxPacketSize")                             \
     X(maxThroughput, "maxThroughput")                             \
