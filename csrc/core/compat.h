@@ -3,6 +3,7 @@
 #define PYREACTOR_COMPAT_H
 
 #include <Python.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #if PY_VERSION_HEX < 0x030A0000
@@ -179,6 +180,19 @@ static inline const void *
 pyr_dict_keys(PyObject *dict)
 {
     return ((PyDictObject *)dict)->ma_keys;
+}
+
+/* Are its keys those of other dicts, too?  CPython 3.11 leaves it so when an item is
+ * deleted, and then what comes after that has another place. */
+static inline bool
+pyr_dict_shares_keys(PyObject *dict)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    return ((PyDictObject *)dict)->ma_values != NULL;
+#else
+    (void)dict; /* a deletion gives it keys of its own */
+    return false;
+#endif
 }
 #endif
 

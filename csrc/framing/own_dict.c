@@ -113,7 +113,7 @@ bool
 pyr_own_dict_has_names(pyr_own_seen *seen, PyObject *dict)
 {
     PyObject *key;
-    if (seen->keys != pyr_dict_keys(dict)) {
+    if (seen->keys != pyr_dict_keys(dict) || pyr_dict_shares_keys(dict)) {
         return false;
     }
     while (PyDict_Next(dict, &seen->end, &key, NULL)) {

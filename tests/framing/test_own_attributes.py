@@ -379,3 +379,36 @@ def test_names_that_come_and_go_leave_the_order_of_attributes() -> None:
     protocol.paused = True
     protocol.dataReceived(b"d\r\n")
     assert len(protocol.lines) == 1 + 30 + 20
+
+
+def test_a_name_that_goes_in_the_first_data_makes_room_for_no_other() -> None:
+    class Plain(Lines):
+        delimiter = b"\n"
+
+        def lineReceived(self, line: bytes) -> None:
+            super().lineReceived(line)
+            if line == b"names":
+                self.first = 5
+                self.line_mode = 1
+                self.last = 1
+            elif line == b"raw":
+                del self.first
+                self.setRawMode()
+                self.other = 3
+            elif line == b"own":
+                del self.first
+                self.lineReceived = self.own  # type: ignore[method-assign]
+
+        def own(self, line: bytes) -> None:
+            self.lines.append(b"own " + line)
+
+        def rawDataReceived(self, data: bytes) -> None:
+            self.lines.append(b"raw " + data)
+
+    for _ in range(3):
+        protocol = connected(Plain)
+        protocol.dataReceived(b"names\nb\nraw\nc\nd\n")
+        assert protocol.lines == [b"names", b"b", b"raw", b"raw c\nd\n"]
+        protocol = connected(Plain)
+        protocol.dataReceived(b"names\nb\nown\nc\nd\n")
+        assert protocol.lines == [b"names", b"b", b"own", b"own c", b"own d"]
