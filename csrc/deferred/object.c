@@ -96,14 +96,18 @@ static int
 fire_cancelled(PyObject *op)
 {
     core_state *st = SELF->st;
-    PyObject *type =
-        PyDict_GetItemWithError(st->deferred->module_globals, st->names.CancelledError);
+    PyObject *type = Py_XNewRef(
+        PyDict_GetItemWithError(st->deferred->module_globals, st->names.CancelledError));
+    if (type == NULL && !PyErr_Occurred()) {
+        PyErr_SetString(PyExc_NameError, "name 'CancelledError' is not defined");
+    }
     PyObject *error = type == NULL ? NULL : PyObject_CallNoArgs(type);
     PyObject *failure = error == NULL ? NULL : pyr_failure_from_value(st, error);
     pyr_firing firing = {.deferred = op, .value = failure, .errback = true};
     int status = failure == NULL ? -1 : pyr_run_firing(st, &firing);
     Py_XDECREF(failure);
     Py_XDECREF(error);
+    Py_XDECREF(type);
     return status;
 }
 

@@ -1203,6 +1203,17 @@ def test_a_method_replaced_on_the_class_is_called_by_c_code(
     assert seen == [waiting[1]]
 
 
+@pytest.mark.parametrize("canceller", [None, lambda deferred: None])
+def test_an_error_that_is_gone_is_missed_by_its_name(
+    canceller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deferred: ours.Deferred[None] = ours.Deferred(canceller)
+    monkeypatch.delattr(stock, "CancelledError")
+    with pytest.raises(NameError, match="name 'CancelledError' is not defined"):
+        deferred.cancel()
+    assert not deferred.called
+
+
 def test_registering_a_class_makes_it_a_deferred() -> None:
     class Virtual:
         pass
