@@ -12,6 +12,7 @@ struct core_state;
 
 /* Keep sorted.  X(identifier, "spelling") */
 #define PYR_NAMES(X)                                              \
+    X(BytesIO, "BytesIO")                                         \
     X(CHUNK_SIZE, "CHUNK_SIZE")                                   \
     X(CancelledError, "CancelledError")                           \
     X(Headers, "Headers")                                         \

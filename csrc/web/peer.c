@@ -78,11 +78,13 @@ ask(core_state *st, PyObject *channel, PyObject *method, PyObject *kept)
 PyObject *
 pyr_peer_get_peer(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
-    return ask(st, args[0], st->names.getPeer, st->names._keptPeer);
+    PyObject *address = ask(st, args[0], st->names.getPeer, st->names._keptPeer);
+    return pyr_web_given(st, address);
 }
 
 PyObject *
 pyr_peer_get_host(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
-    return ask(st, args[0], st->names.getHost, st->names._keptHost);
+    PyObject *address = ask(st, args[0], st->names.getHost, st->names._keptHost);
+    return pyr_web_given(st, address);
 }

@@ -209,8 +209,22 @@ pyr_request_parse_cookies(core_state *st, PyObject *const *args,
     return status < 0 ? NULL : Py_NewRef(plain ? Py_None : Py_NotImplemented);
 }
 
-/* Twisted's own _getContentFile makes one in memory for a small body.  *made: this was
- * done here. */
+/* Would Twisted's own _getContentFile make a BytesIO for a body of this length?  -1 with
+ * an exception */
+static int
+fits_in_memory(core_state *st, PyObject *length)
+{
+    int overflow = 1;
+    long long size =
+        PyLong_CheckExact(length) ? PyLong_AsLongLongAndOverflow(length, &overflow) : 0;
+    if (overflow != 0 || size >= 100000) {
+        return 0;
+    }
+    PyObject *type = PyDict_GetItemWithError(st->web->http, st->names.BytesIO);
+    return type == st->web->BytesIO ? 1 : PyErr_Occurred() ? -1 : 0;
+}
+
+/* The file for a body.  *made: it is a BytesIO that was made here. */
 static PyObject *
 content_file(core_state *st, PyObject *length, bool *made)
 {
@@ -221,13 +235,10 @@ content_file(core_state *st, PyObject *length, bool *made)
                                 : PyErr_Format(PyExc_NameError,
                                                "name '_getContentFile' is not defined");
     }
-    if (function == st->web->getContentFile && PyLong_CheckExact(length)) {
-        int overflow;
-        long long size = PyLong_AsLongLongAndOverflow(length, &overflow);
-        if (overflow == 0 && size < 100000) {
-            *made = true;
-            return PyObject_CallNoArgs(st->web->BytesIO);
-        }
+    int fits = function == st->web->getContentFile ? fits_in_memory(st, length) : 0;
+    if (fits != 0) {
+        *made = true;
+        return fits < 0 ? NULL : PyObject_CallNoArgs(st->web->BytesIO);
     }
     Py_INCREF(function);
     PyObject *file = PyObject_CallOneArg(function, length);

@@ -119,6 +119,38 @@ def test_a_file_of_the_sites_may_have_content() -> None:
     assert connection.get().endswith(b"at 0: 12345")
 
 
+def test_a_body_is_put_into_what_the_module_has_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(io.BytesIO):
+        pass
+
+    class Told(Page):
+        def render_GET(self, request: Any) -> bytes:
+            return type(request.content).__name__.encode()
+
+    connection = Connection(Told())
+    assert connection.get().endswith(b"BytesIO")
+    monkeypatch.setattr(http, "BytesIO", Own)
+    assert connection.get().endswith(b"Own")
+
+
+@pytest.mark.parametrize("name", ["getPeer", "getHost"])
+def test_an_address_may_be_anything(name: str) -> None:
+    seen = []
+
+    def ask() -> Any:
+        seen.append(name)
+        return NotImplemented
+
+    connection = Connection()
+    setattr(connection.wire, name, ask)
+    connection.start(connection.wire)
+    seen.clear()
+    connection.get()
+    request = connection.page.requests[0]
+    assert {"getPeer": request.client, "getHost": request.host}[name] is NotImplemented
+    assert seen == [name]
+
+
 def test_a_file_of_the_sites_may_change_the_request() -> None:
     seen = []
     connection = Connection()
