@@ -109,6 +109,7 @@ def splits_plainly(module: Any) -> bool:
         and module.FilePath.__init__ is known["FilePath.__init__"]
         and module.FilePath.splitext is known["FilePath.splitext"]
         and module.splitext is known["splitext"]
+        and module.abspath is known["abspath"]
         and module._coerceToFilesystemEncoding is known["_coerceToFilesystemEncoding"]
     )
 
@@ -123,7 +124,8 @@ def __getattribute__(self: Any, name: str) -> Any:  # type: ignore[misc]
     deprecated = None if wasPath else get(self, "_deprecatedAttributes").get(name)
     value = deprecated.get() if deprecated is not None else getattr(get(self, "_module"), name)
     isPath = name == "__path__"
-    if isPath or wasPath is not False:
+    # What warns may have asked for a __path__ meanwhile.
+    if isPath or wasPath is not False or deprecated is not None:
         object.__setattr__(self, "_lastWasPath", isPath)
     return value
 
@@ -182,6 +184,7 @@ FUNCTIONS: dict[str, dict[str, tuple[str, str]]] = {
 #: What they leave out.
 _LEFT_OUT = {
     "twisted.python.filepath": {
+        "_coerceToFilesystemEncoding": "7df5b7383594 f22685e2fe2e:25.5",
         "FilePath._getPathAsSameTypeAs": "3b5e88c557da",
         "FilePath._asTextPath": "db14d0620cde 069a0da41287:25.5",
         "FilePath.splitext": "533b74e63080 9a3d4cc57016:25.5",
@@ -218,8 +221,13 @@ def _note() -> None:
     from twisted.python import filepath
 
     cls = filepath.FilePath
-    names = ("abspath", "normpath", "joinpath", "splitext", "_coerceToFilesystemEncoding")
-    known.update({name: vars(filepath)[name] for name in names})
+    known.update(
+        abspath=posixpath.abspath,
+        normpath=posixpath.normpath,
+        joinpath=posixpath.join,
+        splitext=posixpath.splitext,
+        _coerceToFilesystemEncoding=filepath._coerceToFilesystemEncoding,
+    )
     known.update(
         {"FilePath.__init__": cls.__init__, "FilePath.splitext": cls.splitext},
         FilePath=cls,

@@ -93,6 +93,21 @@ def test_what_a_program_put_into_the_module_is_used(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(filepath, "splitext", lambda path: (path, ".gz"))
     found = static.getTypeAndEncoding("a", {}, {".gz": "x"}, "text/x")
     assert found == ("text/x", "x")
+    monkeypatch.undo()
+    monkeypatch.setattr(filepath, "abspath", abspath)
+    del seen[:]
+    static.getTypeAndEncoding("a", {}, {}, "text/x")
+    assert seen == ["a"]
+
+
+def test_what_a_program_put_there_before_this_came_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(filepath, "abspath", lambda path: "/elsewhere")
+    monkeypatch.setattr(files, "known", {})
+    files._note()
+    assert filepath.FilePath("/a").path == "/elsewhere"
+    assert filepath.FilePath("/a").child("b").path == "/elsewhere"
 
 
 def test_a_deprecated_name_warns_where_it_did() -> None:
@@ -129,6 +144,23 @@ def test_after_a_path_nothing_is_deprecated() -> None:
         assert module.__path__ == package.__path__
         assert module.http is http
     assert caught == []
+
+
+def test_who_warns_may_ask_for_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    package: Any = __import__("twisted.web", fromlist=["http"])
+    module = deprecate._ModuleProxy(package)
+    deprecate._deprecateAttribute(
+        module,
+        "http",
+        deprecate.Version("Twisted", 1, 2, 3),  # type: ignore[attr-defined]
+        "words",
+    )
+    asked = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", lambda *args: asked.append(module.__path__))
+        assert module.http is module.http is http
+    assert asked == [package.__path__] * 2
 
 
 class Puller:
