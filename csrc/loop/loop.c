@@ -31,14 +31,26 @@ sleep_by_poller(Loop *self, double delay)
         return pyr_sleep_until_ready(self, delay);
     }
     PyObject *poller = Py_NewRef(self->poller), *poll = self->st->names.poll,
-             *seconds = PyFloat_FromDouble(isinf(delay) ? -1.0 : delay);
+             *seconds = PyFloat_FromDouble(isinf(delay) ? -1.0 : delay),
+             *most = PyLong_FromLong(PYR_MOST_FOUND);
     int status = -1;
-    if (seconds != NULL) {
-        status = pyr_drop(PyObject_CallMethodOneArg(poller, poll, seconds));
+    if (seconds != NULL && most != NULL) {
+        status = pyr_drop(PyObject_CallMethodObjArgs(poller, poll, seconds, most, NULL));
+    }
+    if (status < 0 && PyErr_ExceptionMatches(PyExc_InterruptedError)) {
+        PyErr_Clear();
+        status = 0;
     }
     Py_XDECREF(seconds);
+    Py_XDECREF(most);
     Py_DECREF(poller);
     return status;
+}
+
+int
+pyr_loop_sleep_for_poller(Loop *self, double delay)
+{
+    return pyr_sleep_until_ready(self, has_work(self) ? 0 : delay);
 }
 
 int

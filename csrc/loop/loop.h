@@ -68,6 +68,10 @@ typedef struct Loop {
 /* Flush, sleep up to `delay` seconds, handle events.  -1: an exception is set. */
 int pyr_loop_iterate(Loop *loop, double delay);
 
+/* The sleep of an iteration, asked for by the poller that a program has put around it:
+ * what it, or another thread, has given the loop to do meanwhile ends that. */
+int pyr_loop_sleep_for_poller(Loop *loop, double delay);
+
 /* Run the calls from threads and the timed calls that are due. */
 int pyr_loop_run_due(Loop *loop);
 

@@ -408,7 +408,8 @@ PyDoc_STRVAR(
     sleep_doc,
     "sleep($self, delay, /)\n--\n\n"
     "Wait up to delay (float seconds; less than 0: for ever) until a descriptor\n"
-    "is ready, and handle none.  For the poll() of `poller`.");
+    "is ready or there is something to do, and handle none.  For the poll() of "
+    "`poller`.");
 
 static PyObject *
 loop_sleep(Loop *self, PyObject *delay)
@@ -418,7 +419,7 @@ loop_sleep(Loop *self, PyObject *delay)
         return NULL;
     }
     return pyr_none_or_error(
-        pyr_sleep_until_ready(self, seconds < 0 ? INFINITY : seconds));
+        pyr_loop_sleep_for_poller(self, seconds < 0 ? INFINITY : seconds));
 }
 
 PyDoc_STRVAR(

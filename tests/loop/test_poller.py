@@ -89,3 +89,46 @@ def test_what_a_poller_raises_is_logged(side: str) -> None:
     """And the loop goes on; by itself, once its own poller is put back."""
     ran = python("-c", RAISES, runner=PYREACTOR, env={"PYREACTOR": side})
     assert (ran.returncode, ran.stdout) == (0, "no poll\nended\n"), ran.stderr
+
+
+GIVES_WORK = """
+import sys, threading, time
+from twisted.internet import reactor
+
+def call():
+    reactor.callFromThread(reactor.stop)
+
+def call_from_thread():
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+
+def be_interrupted():
+    call()
+    raise InterruptedError(4, "a signal came")
+
+class Busy:
+    def __init__(self, inner, work):
+        self.inner, self.work = inner, work
+    def poll(self, timeout, maxevents):
+        assert isinstance(timeout, (float, int)) and maxevents > 0
+        if self.work is not None and timeout > 1:
+            work, self.work = self.work, None
+            work()
+        return self.inner.poll(timeout, maxevents)
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+reactor._poller = Busy(reactor._poller, vars()[sys.argv[1]])
+reactor.callLater(500, print, "only now")
+reactor.run()
+print("ended")
+"""
+
+
+@pytest.mark.parametrize("work", ["call", "call_from_thread", "be_interrupted"])
+@pytest.mark.parametrize("side", ["0", ""])
+def test_what_comes_before_the_sleep_ends_it(side: str, work: str) -> None:
+    """What is around the poller, or a thread meanwhile, gives the reactor something to do."""
+    ran = python("-c", GIVES_WORK, work, runner=PYREACTOR, env={"PYREACTOR": side})
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "ended\n", "")
