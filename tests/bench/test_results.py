@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -168,27 +165,3 @@ def test_the_page_of_markdown_has_every_row() -> None:
     assert "| won, per message | 4.20 µs | 2.00 µs | x 2.10 |" in made
     assert "| lost, per message | 2.00 µs | 4.00 µs | x 0.50 slower |" in made
     assert "- lost: x 0.50, slower." in made
-
-
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no Chromium")
-def test_the_page_opens_in_a_browser(tmp_path: Path) -> None:
-    """Without an error, and nothing sticks out on a screen as narrow as a phone's."""
-    rows = [
-        {**row(f"{at}", stock=[2e-6, 2e-6], pyreactor=[1e-6, 1e-6]), "curve": "by size", "at": at}
-        for at in (10, 1000)
-    ]
-    long = row("a name of a row that is as long as a name may be", stock=[1e-6], pyreactor=[2e-6])
-    made = page.html(document(*rows, WON, LOST, NOISY, long))
-    # The page itself has no script; this one tells of its width.
-    probe = "<script>document.title = 'wide ' + document.documentElement.scrollWidth</script>"
-    file = tmp_path / "page.html"
-    file.write_text(made.replace("</body>", f"{probe}</body>"), encoding="utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
-    options += [f"--user-data-dir={tmp_path}/profile", "--window-size=500,800", "--dump-dom"]
-    ran = subprocess.run(
-        ["chromium", *options, file.as_uri()], capture_output=True, text=True, timeout=120
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "CONSOLE" not in ran.stderr and "ERR_" not in ran.stderr
-    found = re.search(r"<title>wide (\d+)</title>", ran.stdout)
-    assert found is not None and int(found[1]) <= 500
