@@ -61,7 +61,9 @@ def parser() -> argparse.ArgumentParser:
         " pyreactor with --slow and --stats",
     )
     options.add_argument("--pypy", metavar="PATH", help="a PyPy that has Twisted (pypy3)")
-    options.add_argument("--list", action="store_true", help="only list the rows")
+    options.add_argument(
+        "--list", action="store_true", help="only list the rows, and what they lack here"
+    )
     options.add_argument("--json", metavar="FILE", help="write all samples there")
     options.add_argument("--html", metavar="FILE", help="write a page with charts there")
     options.add_argument("--markdown", metavar="FILE", help="write a page of Markdown there")
@@ -109,8 +111,26 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _list(options: argparse.Namespace) -> None:
-    for work in works.chosen(options.only, options.full):
-        print(f"{work.name} (per {work.operation})")
+    """The rows, each with what keeps a side from doing it here."""
+    chosen = works.chosen(options.only, options.full)
+    plan = rounds.Plan(chosen, sides.chosen(options.against, options.pypy), rounds=0)
+    plan.look(text.PlainProgress())
+    for work in chosen:
+        print(f"{work.name} (per {work.operation}){_lacks(plan, work)}")
+
+
+def _lacks(plan: rounds.Plan, work: works.Work) -> str:
+    """Why sides cannot do a work, after a colon; or nothing."""
+    reasons = {
+        side.name: plan.missing[work.name, side.name]
+        for side in plan.sides
+        if (work.name, side.name) in plan.missing
+    }
+    if not reasons:
+        return ""
+    if len(reasons) == len(plan.sides) and len(set(reasons.values())) == 1:
+        return f": {next(iter(reasons.values()))}"
+    return ": " + "; ".join(f"{side}: {why}" for side, why in reasons.items())
 
 
 def _document(options: argparse.Namespace) -> Document:

@@ -90,6 +90,24 @@ def test_every_row_works(tmp_path: Path) -> None:
             assert len(row["samples"]["pyreactor"]) == 1
 
 
+def test_the_list_tells_what_rows_lack(tmp_path: Path) -> None:
+    """Of what is not pyreactor's to bring; by side, where the sides differ."""
+    (tmp_path / "klein.py").write_text("raise ImportError\n")
+    env = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(CHECKOUT)])}
+    listed = (*BENCH, "--list", "--only", "klein;10 callbacks")
+    ran = python(*listed, env=env)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines() == [
+        "klein, 32 connections (per request): klein is not installed",
+        "Deferred, 10 callbacks (per Deferred)",
+    ]
+    ran = python(*listed, "--against", "asyncio", env=env)
+    assert ran.stdout.splitlines()[0] == (
+        "klein, 32 connections (per request): pyreactor: klein is not installed;"
+        " asyncio: nothing like it in asyncio"
+    )
+
+
 def test_a_side_that_is_not_there_is_named_and_left_out() -> None:
     """As is a row that a side cannot do."""
     ran = python(
