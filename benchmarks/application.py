@@ -59,26 +59,27 @@ def web_hello(side: Side, timing: Timing) -> Sample:
         command = ["wrk", "-t1", f"-c{CONNECTIONS['web']}", f"http://{server.target}/"]
         if not timing.tiny:
             wrk(*command, "-d1s")
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        rate = wrk(*command, f"-d{seconds}s")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before, served = resource.getrusage(resource.RUSAGE_CHILDREN), server.cpu_seconds()
+        rate, count = wrk(*command, f"-d{seconds}s")
+        after, served = resource.getrusage(resource.RUSAGE_CHILDREN), server.cpu_seconds() - served
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"value": rate, "load": 100 * cpu / seconds}
+    return {"value": rate, "cpu": 1e6 * served / count, "load": 100 * cpu / seconds}
 
 
-def wrk(*command: str) -> float:
-    """Run wrk on the second core; requests per second, all of them answered with 200."""
+def wrk(*command: str) -> tuple[float, int]:
+    """Run wrk on the second core; requests per second, all answered with 200, and their number."""
     try:
         with harness.starting_on(harness.cores()[1]):
             ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     except subprocess.TimeoutExpired:
         raise harness.BenchmarkError("wrk took over 60 s") from None
     rate = re.search(r"Requests/sec: +([0-9.]+)", ran.stdout)
+    count = re.search(r"(\d+) requests in ", ran.stdout)
     wrong = re.search(r"Socket errors.*|Non-2xx.*", ran.stdout)
-    if ran.returncode != 0 or rate is None or wrong is not None:
+    if ran.returncode != 0 or rate is None or count is None or wrong is not None:
         detail = wrong[0] if wrong else harness.last_line(ran.stderr or ran.stdout)
         raise harness.BenchmarkError(f"wrk: {detail}")
-    return float(rate[1])
+    return float(rate[1]), int(count[1])
 
 
 def sample(script: str, *what: str, count: int) -> Callable[[Side, Timing], Sample]:
@@ -96,7 +97,7 @@ def calls(what: str, at_once: int) -> Callable[[Side, Timing], Sample]:
     def measure(side: Side, timing: Timing) -> Sample:
         command = ["twisted_remote_calls.py", what, str(at_once), timing.count(5000)]
         taken = harness.run_sample(side, command)
-        return {**taken, "value": 1e9 / taken["value"]}
+        return {**taken, "value": 1e9 / taken["value"], "cpu": taken["cpu"] / 1e3}
 
     return measure
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import harness, interrupt
+from benchmarks import harness, interrupt, readme
+from benchmarks.__main__ import ALL
 from tests.support import CHECKOUT
 
 STOCK = harness.ALL_SIDES["stock"]
@@ -291,3 +292,38 @@ def test_ratio_leaves_out_rounds_in_which_one_of_the_two_failed() -> None:
     comparison.samples["more", "pyreactor"] = [None, {"value": 30.0}]
     comparison.samples["more", "stock"] = [{"value": 1.0}, {"value": 10.0}]
     assert comparison.ratio(work, "stock") == harness.Spread(3.0, 3.0, 3.0)
+
+
+def run_of(python: str, **sides: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """What --json writes of one row, as far as the README's table is made of it."""
+    found: dict[str, Any] = {side: {"samples": taken} for side, taken in sides.items()}
+    for side, one in found.items():
+        one["ratio"] = None if side == "pyreactor" else {"median": 2.0}
+    work = {"name": "10 x 1 KB", "sides": found}
+    return {
+        "machine": {"python": f"CPython {python}"},
+        "comparisons": [{"title": "TCP echo", "works": [work]}],
+    }
+
+
+def test_the_readme_has_rates_and_cpu_time() -> None:
+    """The median of the rounds' ratios; a side that was not there has no column."""
+    here = [{"cpu": cpu, "load": 50.0} for cpu in (1.0, 2.0, 4.0)]
+    stock = [{"cpu": cpu, "load": 50.0} for cpu in (3.0, 2.0, 16.0)]
+    runs = [
+        run_of("3.11.7", stock=stock, pyreactor=here),
+        run_of("3.14.1", stock=[{}, {}, {}], pyreactor=[{}, {}, {}]),
+    ]
+    assert readme.table(runs) == [
+        ["work", "stock, 3.11", "stock, 3.14"],
+        ["TCP echo, 10 connections, 1 KB", "2.00 (3.00)", "2.00"],
+    ]
+
+
+def test_the_readme_names_rows_that_there_are() -> None:
+    """Each is found in the benchmark by its names."""
+    options = harness.parser(None).parse_args([])
+    known = {
+        (made.title, work.name) for each in ALL for made in [each(options)] for work in made.works
+    }
+    assert {(title, name) for _, title, works in readme.ROWS for name in works} <= known
