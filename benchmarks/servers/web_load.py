@@ -62,9 +62,11 @@ class Connection:
             head, end, body = self.head.partition(b"\r\n\r\n")
             if not end:
                 return False
-            length = re.search(rb"(?i)\r\nContent-Length: (\d+)", head)
-            if not head.startswith(b"HTTP/1.1 200 ") or length is None:
+            if not head.startswith(b"HTTP/1.1 200 "):
                 raise SystemExit(f"a strange answer: {head[:200]!r}")
+            length = re.search(rb"(?i)\r\nContent-Length: (\d+)", head)
+            if length is None:
+                return self.chunks(head, body)
             self.left, data, self.head = int(length[1]), body, b""
         self.left -= len(data)
         if self.left < 0:
@@ -72,6 +74,15 @@ class Connection:
         whole = self.left == 0
         if whole:
             self.left = None
+        return whole
+
+    def chunks(self, head: bytes, body: bytes) -> bool:
+        """Whether a short answer in chunks, whose bytes are no such end, is whole."""
+        if b"\r\nTransfer-Encoding: chunked" not in head:
+            raise SystemExit(f"a strange answer: {head[:200]!r}")
+        whole = body.endswith(b"\r\n0\r\n\r\n")
+        if whole:
+            self.head = b""
         return whole
 
 
