@@ -22,6 +22,8 @@ for_build() {
 # What the tests let talk to Twisted's programs.
 for_test() {
     need curl curl
+    need wrk wrk
+    [[ -x /usr/sbin/nginx ]] || need nginx nginx-light
     need dig bind9-dnsutils
     need ssh openssh-client
     [[ -x /usr/sbin/sshd ]] || need sshd openssh-server
@@ -70,6 +72,9 @@ if ((${#missing[@]})); then
         apt-get install -q -y --no-install-recommends "${missing[@]}"
     if [[ " ${missing[*]} " == *" openssh-server "* ]]; then
         "${as_root[@]}" update-rc.d ssh disable
+    fi
+    if [[ " ${missing[*]} " == *" nginx-light "* ]]; then
+        "${as_root[@]}" update-rc.d nginx disable
     fi
 fi
 
