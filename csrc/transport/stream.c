@@ -226,12 +226,23 @@ pyr_stream_state(PyTypeObject *type)
     return st;
 }
 
+/* object.__new__(type), after which CPython 3.11 and 3.12 hold the attributes of an
+ * instance without a dict until somebody asks for that. */
+static PyObject *
+make_object(PyTypeObject *type)
+{
+    PyObject *nothing = PyTuple_New(0);
+    PyObject *self =
+        nothing == NULL ? NULL : PyBaseObject_Type.tp_new(type, nothing, NULL);
+    Py_XDECREF(nothing);
+    return self;
+}
+
 PyObject *
 pyr_stream_new(core_state *st, PyTypeObject *type, const pyr_stream_kind *kind,
                int overrides)
 {
-    StreamConnection *self =
-        overrides < 0 ? NULL : (StreamConnection *)type->tp_alloc(type, 0);
+    StreamConnection *self = overrides < 0 ? NULL : (StreamConnection *)make_object(type);
     if (self == NULL) {
         return NULL;
     }

@@ -39,8 +39,16 @@ typedef struct {
     bool write_stops_reading;
 } pyr_stream_kind;
 
+/* The first flags lie where the head leaves room. */
 struct StreamConnection {
     PYR_SELECTABLE_HEAD;
+    char class_overrides; /* OWN_*: what the class replaces */
+    char overrides;       /* OWN_*: what the class or the instance replaces */
+    char connected;
+    char disconnected;
+    char disconnecting;
+    char streaming_producer;
+    char producer_paused;
     const pyr_stream_kind *kind;
     PyObject *reactor;
     PyObject *protocol;
@@ -56,13 +64,6 @@ struct StreamConnection {
     long session;        /* sessionno: the number of the connection on its port */
     int fd;              /* -1 when there is none */
     short family;
-    char class_overrides; /* OWN_*: what the class replaces */
-    char overrides;       /* OWN_*: what the class or the instance replaces */
-    char connected;
-    char disconnected;
-    char disconnecting;
-    char streaming_producer;
-    char producer_paused;
     char write_disconnecting;
     char write_disconnected;
     char tls;

@@ -1,0 +1,52 @@
+"""Transports as Python objects: what an instance is made of, and which classes have any."""
+
+from __future__ import annotations
+
+import abc
+import gc
+import sys
+from typing import Any
+
+import pytest
+from twisted.internet import tcp
+
+from pyreactor._transport.tcp import Server
+from pyreactor.reactor import PyReactor
+from tests.loop.test_reactor import Pair, reactor, spin
+
+__all__ = ["reactor"]  # a fixture
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there each instance has a dict")
+def test_an_accepted_connection_that_echoes_has_no_dict(reactor: PyReactor) -> None:
+    pair = Pair(reactor)
+    transport: Any = pair.server.transport
+    pair.client.transport.write(b"x")
+    spin(reactor, lambda: pair.server.received)
+    transport.write(b"x")
+    spin(reactor, lambda: pair.client.received)
+    assert not [held for held in gc.get_referents(transport) if type(held) is dict]
+    attributes = vars(transport)
+    assert {"server", "client"} <= attributes.keys()
+    attributes["own"] = transport
+    assert transport.own is transport
+    transport.loseConnection()
+    spin(reactor, lambda: pair.client.lost and pair.server.lost)
+    assert transport.own is attributes.pop("own")
+    assert not hasattr(transport, "own")
+
+
+def refusal(base: type) -> str:
+    """Why a class that derives from `base` and is abstract has no instances."""
+
+    class Abstract(base, metaclass=abc.ABCMeta):  # type: ignore[misc]
+        @abc.abstractmethod
+        def promised(self) -> None: ...
+
+    with pytest.raises(TypeError) as found:
+        Abstract(None, None, ("127.0.0.1", 1), None, 0, None)
+    return str(found.value)
+
+
+def test_an_abstract_class_has_no_instances() -> None:
+    assert refusal(Server) == refusal(tcp.Server)
