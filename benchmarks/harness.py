@@ -71,7 +71,10 @@ class Side:
         """The reason why this side cannot run here, or None."""
         if not self.argv:
             return tool_problem("uv_echo")
-        ran = run_python(self.probe, self.env)
+        try:
+            ran = run_python(self.probe, self.env, self.argv[0])
+        except FileNotFoundError as error:
+            return str(error)
         if ran.returncode == 0:
             return None
         return last_line(ran.stderr) or f"exit code {ran.returncode}"
@@ -139,10 +142,12 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
     return env
 
 
-def run_python(code: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def run_python(
+    code: str, env: Mapping[str, str], python: str = sys.executable
+) -> subprocess.CompletedProcess[str]:
     """Run a few lines of Python where the samples run."""
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [python, "-c", code],
         check=False,
         capture_output=True,
         text=True,
