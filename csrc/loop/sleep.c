@@ -31,7 +31,8 @@ sleep_precisely(Loop *self, double delay)
     struct pollfd queue = {.fd = pyr_queue_descriptor(&self->engine->queue),
                            .events = POLLIN};
 #ifdef __linux__
-    struct timespec limit = {.tv_nsec = (long)(delay * 1e9)};
+    struct timespec limit = {.tv_sec = (time_t)delay};
+    limit.tv_nsec = (long)((delay - (double)limit.tv_sec) * 1e9);
     (void)ppoll(&queue, 1, &limit, NULL);
 #else
     (void)poll(&queue, 1, (int)ceil(delay * 1000.0));
@@ -69,6 +70,15 @@ sleep_up_to(Loop *self, double delay)
     self->wake.asleep = self->wake.sent = false;
 }
 
+/* Another thread waits already, and takes what is found: wait without looking. */
+static void
+sleep_beside(Loop *self, double delay)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    sleep_precisely(self, fmin(delay, PYR_LONGEST_SLEEP));
+    PyEval_RestoreThread(thread);
+}
+
 /* Have an engine that is whole, and tell the kernel of what changed. */
 static int
 be_prepared(Loop *self, double delay)
@@ -93,10 +103,11 @@ be_prepared(Loop *self, double delay)
 int
 pyr_sleep_until_ready(Loop *self, double delay)
 {
-    if (be_prepared(self, delay) < 0) {
+    if (self->wake.asleep && self->engine != NULL) {
+        sleep_beside(self, delay);
+    } else if (be_prepared(self, delay) < 0) {
         return -1;
-    }
-    if (!pyr_watches_any(self)) {
+    } else if (!pyr_watches_any(self)) {
         sleep_up_to(self, delay);
     }
     /* Without this, Ctrl-C would wait for the next Python line. */
@@ -110,6 +121,9 @@ int
 pyr_sleep_by_host(Loop *self)
 {
     if (self->watches.changed_head == NULL && !self->engine_lost) {
+        if (self->engine != NULL) {
+            pyr_queue_flush(&self->engine->queue);
+        }
         return 0;
     }
     if (pyr_whole_make(self) < 0) {

@@ -266,11 +266,18 @@ pyr_watch_close(pyr_watch *self)
 
 /* ---- what was found ---- */
 
+/* A thread that waits, without the GIL, has for itself what is found. */
+static bool
+found_is_free(const Loop *loop)
+{
+    return loop->engine != NULL && !loop->wake.asleep;
+}
+
 bool
 pyr_watches_any(const Loop *loop)
 {
     return loop->watches.refused != NULL ||
-           (loop->engine != NULL && pyr_queue_has_found(&loop->engine->queue));
+           (found_is_free(loop) && pyr_queue_has_found(&loop->engine->queue));
 }
 
 static pyr_watch *
@@ -303,7 +310,7 @@ pyr_watches_take(Loop *loop, int *events)
         *events = 0;
         return take_refused(&loop->watches);
     }
-    while (watch == NULL && loop->engine != NULL && !loop->forked &&
+    while (watch == NULL && found_is_free(loop) && !loop->forked &&
            pyr_engine_take(loop->engine, &found)) {
         watch = find_by_token(loop, found.token);
     }

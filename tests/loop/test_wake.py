@@ -43,6 +43,29 @@ def test_wake_up_while_the_loop_falls_asleep() -> None:
     assert output == "30\n"
 
 
+@pytest.mark.parametrize("side", [STOCK, PYREACTOR])
+def test_a_thread_iterates_while_the_loop_sleeps(side: tuple[str, ...]) -> None:
+    """The sleeper is woken all the same by what comes after that."""
+    output = check(
+        """if True:
+        import threading, time
+        from twisted.internet import reactor
+
+        def work():
+            time.sleep(0.2)
+            reactor.iterate(0)
+            time.sleep(0.2)
+            reactor.callFromThread(reactor.stop)
+
+        reactor.callWhenRunning(threading.Thread(target=work).start)
+        reactor.run()
+        print("ended")
+        """,
+        runner=side,
+    )
+    assert output == "ended\n"
+
+
 FORGIVEN_BY_STOCK = [
     (("write",), "write b'hello'"),
     (("write", "unix"), "write b'hello'"),
