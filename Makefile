@@ -9,7 +9,7 @@ LEAKS ?= 1000000
 export MINUTES LEAKS
 # bash has a variable of its own of that name.
 export FUZZ_SECONDS := $(SECONDS)
-# release or debug
+# release, debug or plain (what Linux does not use of csrc/loop/queue.c)
 BUILD ?= release
 PY := .venv/bin/python
 

@@ -130,6 +130,8 @@ EDGES = ["-fsanitize-coverage=trace-pc"]
 BUILDS = {
     "release": (OPTIMIZED, [*OPTIMIZED, *warnings, *hardened_linking()]),
     "debug": (UNOPTIMIZED, hardened_linking()),
+    # A debug build that has on Linux what csrc/loop/queue.c has for other systems.
+    "plain": ([*UNOPTIMIZED, "-DPYREACTOR_PLAIN_QUEUE"], hardened_linking()),
     "coverage": ([*UNOPTIMIZED, "--coverage", "-fprofile-abs-path"], ["--coverage"]),
     # What they add to each frame is their own.
     "asan": ([*CHECKED, *MEMORY, "-Wno-frame-larger-than"], MEMORY),

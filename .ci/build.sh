@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# build.sh VENV [release|debug|coverage]: installs the checkout there, in editable form; warnings
+# build.sh VENV [release|debug|plain|coverage]: installs the checkout there, in editable form; warnings
 # are errors.  release is optimized; debug is not, and has C's assertions on; coverage is a debug
-# build that counts for gcov which lines ran.
+# build that counts for gcov which lines ran; plain is one that has, on Linux, the kernel's queue by
+# libuv, as other systems have it.
 source "$(dirname "$0")/common.sh"
 
 venv=$1

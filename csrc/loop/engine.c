@@ -137,7 +137,9 @@ close_wake(const int ends[2])
 static int
 watch_wake(pyr_engine *self)
 {
-    return pyr_queue_watch(&self->queue, self->wake_fd, WAKE_TOKEN, 0, PYR_READ);
+    int error = pyr_queue_watch(&self->queue, self->wake_fd, WAKE_TOKEN, 0, PYR_READ);
+    pyr_queue_flush(&self->queue);
+    return error;
 }
 
 void

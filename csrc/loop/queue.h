@@ -15,6 +15,7 @@
 #include <Python.h>
 
 #include <stdbool.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #if defined(__linux__) && !defined(PYREACTOR_PLAIN_QUEUE)
@@ -32,7 +33,7 @@ enum {
     PYR_HANG_UP_OF_READER = 8,
 };
 
-#define PYR_MOST_FOUND 1024 /* events that are taken at once */
+#define PYR_MOST_FOUND 1024 /* events that are taken at once from epoll */
 
 typedef struct {
     uv_loop_t uv;
@@ -40,10 +41,10 @@ typedef struct {
 #if PYR_QUEUE_IS_EPOLL
     struct epoll_event found[PYR_MOST_FOUND];
 #else
-    struct pyr_poll **polls; /* by descriptor */
-    int capacity;
-    struct pyr_poll *found[PYR_MOST_FOUND];
-    bool told; /* libuv was told of something and has not run since */
+    struct pyr_poll **polls, **found; /* `polls` by descriptor */
+    int capacity;                     /* of each */
+    struct pyr_poll *pending;         /* that libuv is to be told of */
+    ino_t inode;                      /* of the queue */
 #endif
 } pyr_queue;
 
@@ -84,8 +85,8 @@ pyr_queue_flush(pyr_queue *Py_UNUSED(self))
 void pyr_queue_flush(pyr_queue *self);
 #endif
 
-/* May another thread watch descriptors while one waits? */
-#define PYR_QUEUE_IS_SHARED PYR_QUEUE_IS_EPOLL
+/* Does the kernel know at once, and by any thread, also while another one waits? */
+#define PYR_QUEUE_IS_DIRECT PYR_QUEUE_IS_EPOLL
 
 /* Wait so many milliseconds (-1: without a limit) until there are events, and find them.
  * To be called when all that was found was taken.  A signal ends the wait. */

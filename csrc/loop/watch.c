@@ -89,7 +89,7 @@ static bool
 queue_is_free(const Loop *loop)
 {
     return loop->engine != NULL && !loop->forked &&
-           (PYR_QUEUE_IS_SHARED || !loop->wake.asleep);
+           (PYR_QUEUE_IS_DIRECT || !loop->wake.asleep);
 }
 
 /* Have the kernel watch for exactly these events; 0 or its errno. */
@@ -106,7 +106,7 @@ tell(pyr_watch *self, unsigned asked)
     return error;
 }
 
-/* Would the kernel watch it?  It is told in any case. */
+/* Would the kernel watch it?  It is told in any case: now, or when the loop waits. */
 static int
 tell_first(pyr_watch *self)
 {
@@ -115,7 +115,13 @@ tell_first(pyr_watch *self)
         return 0;
     }
     int error = tell(self, self->asked != 0 ? self->asked : PYR_READ);
-    return error != 0 ? error : tell(self, self->asked);
+    if (error == 0) {
+        error = tell(self, self->asked);
+    }
+    if (error == 0 && self->asked != 0 && !PYR_QUEUE_IS_DIRECT) {
+        mark_changed(self);
+    }
+    return error;
 }
 
 static void
