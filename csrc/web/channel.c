@@ -2,6 +2,7 @@
 #include "web/channel.h"
 
 #include "web/headers.h"
+#include "web/instance.h"
 #include "web/objects.h"
 #include "web/request.h"
 #include "web/timeout.h"
@@ -137,7 +138,7 @@ pyr_channel_end_headers(core_state *st, PyObject *self, PyObject *request,
             pyr_web_call(self, st->names.checkPersistence, request, version)) < 0) {
         return -1;
     }
-    PyObject *length = PyObject_GetAttr(self, st->names.length);
+    PyObject *length = pyr_instance_get(st, self, st->names.length);
     int status =
         length == NULL ? -1 : pyr_call_dropping(request, st->names.gotLength, length);
     Py_XDECREF(length);
@@ -268,18 +269,19 @@ static int
 suspend_timeout(core_state *st, PyObject *self, bool whole)
 {
     PyObject *const arguments[] = {self, Py_None};
-    int limited = pyr_attribute_true(self, st->names.timeOut);
-    return limited <= 0 ? limited
-                        : pyr_web_set_new(self, st->names._savedTimeOut,
-                                          pyr_web_do(st, whole, pyr_timeout_set,
-                                                     st->names.setTimeout, arguments, 2));
+    int limited = pyr_instance_true(st, self, st->names.timeOut);
+    return limited <= 0
+               ? limited
+               : pyr_instance_set_new(st, self, st->names._savedTimeOut,
+                                      pyr_web_do(st, whole, pyr_timeout_set,
+                                                 st->names.setTimeout, arguments, 2));
 }
 
 int
 pyr_channel_hand_over(core_state *st, PyObject *self, PyObject *const *line, bool noted)
 {
     if (reset_channel(st, self, noted) < 0 || suspend_timeout(st, self, false) < 0 ||
-        PyObject_SetAttr(self, st->names._handlingRequest, Py_True) < 0 ||
+        pyr_instance_set(st, self, st->names._handlingRequest, Py_True) < 0 ||
         pyr_call_dropping(self, st->names.setRawMode, NULL) < 0) {
         return -1;
     }
@@ -331,7 +333,7 @@ pyr_channel_end_whole(core_state *st, PyObject *self, PyObject *request,
     if (some < 0 || settle_persistence(st, self, request, version, fields) < 0) {
         return -1;
     }
-    PyObject *length = PyObject_GetAttr(self, st->names.length);
+    PyObject *length = pyr_instance_get(st, self, st->names.length);
     int made = length == NULL ? -1 : pyr_request_give_content(st, request, length);
     Py_XDECREF(length);
     int asks = made < 0 ? -1 : PyDict_Contains(fields, st->web->name_expect);
@@ -357,8 +359,8 @@ pyr_channel_hand_over_whole(core_state *st, PyObject *self, PyObject *request,
                      : reset_channel(st, self, false);
     Py_XDECREF(dict);
     return status < 0 || suspend_timeout(st, self, true) < 0 ||
-                   PyObject_SetAttr(self, st->names._handlingRequest, Py_True) < 0 ||
-                   PyObject_SetAttr(self, st->names.line_mode, st->web->zero) < 0
+                   pyr_instance_set(st, self, st->names._handlingRequest, Py_True) < 0 ||
+                   pyr_instance_set(st, self, st->names.line_mode, st->web->zero) < 0
                ? -1
                : pyr_request_take(st, request, line);
 }
@@ -389,7 +391,7 @@ pyr_channel_all_content_received(core_state *st, PyObject *const *args,
 static int
 dequeue(core_state *st, PyObject *self, PyObject *request)
 {
-    PyObject *requests = PyObject_GetAttr(self, st->names.requests);
+    PyObject *requests = pyr_instance_get(st, self, st->names.requests);
     PyObject *first = requests == NULL ? NULL : PySequence_GetItem(requests, 0);
     int differs = first == NULL      ? -1
                   : first == request ? 0
@@ -409,11 +411,11 @@ dequeue(core_state *st, PyObject *self, PyObject *request)
 static int
 resume_network(core_state *st, PyObject *self)
 {
-    int waits = pyr_attribute_true(self, st->names._waitingForTransport);
+    int waits = pyr_instance_true(st, self, st->names._waitingForTransport);
     if (waits != 0) {
         return waits < 0 ? -1 : 0;
     }
-    PyObject *network = PyObject_GetAttr(self, st->names._networkProducer);
+    PyObject *network = pyr_instance_get(st, self, st->names._networkProducer);
     int status = network == NULL
                      ? -1
                      : pyr_call_dropping(network, st->names.resumeProducing, NULL);
@@ -425,7 +427,7 @@ resume_network(core_state *st, PyObject *self)
 static PyObject *
 take_kept(core_state *st, PyObject *self)
 {
-    PyObject *pieces = PyObject_GetAttr(self, st->names._dataBuffer);
+    PyObject *pieces = pyr_instance_get(st, self, st->names._dataBuffer);
     if (pieces == NULL) {
         return NULL;
     }
@@ -433,7 +435,8 @@ take_kept(core_state *st, PyObject *self)
                          ? Py_NewRef(st->web->empty)
                          : pyr_call_named(st->web->empty, st->names.join, pieces);
     Py_DECREF(pieces);
-    if (data != NULL && pyr_web_set_new(self, st->names._dataBuffer, PyList_New(0)) < 0) {
+    if (data != NULL &&
+        pyr_instance_set_new(st, self, st->names._dataBuffer, PyList_New(0)) < 0) {
         Py_CLEAR(data);
     }
     return data;
@@ -443,10 +446,10 @@ take_kept(core_state *st, PyObject *self)
 static int
 await_next(core_state *st, PyObject *self)
 {
-    if (PyObject_SetAttr(self, st->names._handlingRequest, Py_False) < 0) {
+    if (pyr_instance_set(st, self, st->names._handlingRequest, Py_False) < 0) {
         return -1;
     }
-    PyObject *period = PyObject_GetAttr(self, st->names._savedTimeOut);
+    PyObject *period = pyr_instance_get(st, self, st->names._savedTimeOut);
     int limited = period == NULL ? -1 : pyr_truth(period);
     int status =
         limited > 0 ? pyr_call_dropping(self, st->names.setTimeout, period) : limited;
@@ -467,7 +470,7 @@ pyr_channel_request_done(core_state *st, PyObject *const *args,
     if (dequeue(st, args[0], args[1]) < 0 || resume_network(st, args[0]) < 0) {
         return NULL;
     }
-    int persistent = pyr_attribute_true(args[0], st->names.persistent);
+    int persistent = pyr_instance_true(st, args[0], st->names.persistent);
     return persistent < 0
                ? NULL
                : pyr_web_none(persistent ? await_next(st, args[0])
@@ -481,13 +484,14 @@ PyObject *
 pyr_channel_set_raw_mode(core_state *st, PyObject *const *args,
                          Py_ssize_t Py_UNUSED(nargs))
 {
-    return pyr_web_none(PyObject_SetAttr(args[0], st->names.line_mode, st->web->zero));
+    return pyr_web_none(
+        pyr_instance_set(st, args[0], st->names.line_mode, st->web->zero));
 }
 
 PyObject *
 pyr_channel_set_line_mode(core_state *st, PyObject *const *args, Py_ssize_t nargs)
 {
-    if (PyObject_SetAttr(args[0], st->names.line_mode, st->web->one) < 0) {
+    if (pyr_instance_set(st, args[0], st->names.line_mode, st->web->one) < 0) {
         return NULL;
     }
     int more = nargs < 2 ? 0 : pyr_truth(args[1]);

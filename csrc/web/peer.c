@@ -3,6 +3,7 @@
 
 #include "core/class_watch.h"
 #include "core/override.h"
+#include "web/instance.h"
 #include "web/objects.h"
 
 /* The addresses of a connected socket do not change, so they are made once, for
@@ -69,7 +70,7 @@ ask_once(core_state *st, PyObject *transport, PyObject *method, PyObject *kept)
 static PyObject *
 ask(core_state *st, PyObject *channel, PyObject *method, PyObject *kept)
 {
-    PyObject *transport = PyObject_GetAttr(channel, st->names.transport);
+    PyObject *transport = pyr_instance_get(st, channel, st->names.transport);
     PyObject *address = transport == NULL ? NULL : ask_once(st, transport, method, kept);
     Py_XDECREF(transport);
     return address;
@@ -87,4 +88,56 @@ pyr_peer_get_host(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(na
 {
     PyObject *address = ask(st, args[0], st->names.getHost, st->names._keptHost);
     return pyr_web_given(st, address);
+}
+
+/* The address in the dict under the name `kept`, a new reference, which is the one of
+ * this client; NULL without an exception if there is none. */
+static PyObject *
+kept_address(PyObject *dict, PyObject *kept, PyObject *client)
+{
+    PyObject *pair, *address = NULL;
+    if (PyDict_GetItemRef(dict, kept, &pair) > 0 && PyTuple_CheckExact(pair) &&
+        PyTuple_GET_ITEM(pair, 0) == client) {
+        address = Py_NewRef(PyTuple_GET_ITEM(pair, 1));
+    }
+    Py_XDECREF(pair);
+    return address;
+}
+
+/* Both addresses of a connected transport with Twisted's methods for them. */
+static int
+find_kept(core_state *st, PyObject *transport, PyObject *addresses[2])
+{
+    PyObject *dict = PyObject_GenericGetDict(transport, NULL);
+    int own = dict == NULL ? -1 : PyDict_Contains(dict, st->names.getPeer);
+    if (own == 0) {
+        own = PyDict_Contains(dict, st->names.getHost);
+    }
+    int found = own != 0 ? (own < 0 ? -1 : 0)
+                         : pyr_attribute_true(transport, st->names.connected);
+    PyObject *client = found > 0 ? PyObject_GetAttr(transport, st->names.client) : NULL;
+    if (client != NULL) {
+        addresses[0] = kept_address(dict, st->names._keptPeer, client);
+        addresses[1] = kept_address(dict, st->names._keptHost, client);
+        Py_DECREF(client);
+    }
+    Py_XDECREF(dict);
+    return PyErr_Occurred() ? -1 : addresses[0] != NULL && addresses[1] != NULL;
+}
+
+int
+pyr_peer_find_both(core_state *st, PyObject *channel, PyObject *addresses[2])
+{
+    addresses[0] = addresses[1] = NULL;
+    PyObject *transport = pyr_instance_get(st, channel, st->names.transport);
+    int found = transport == NULL ? -1
+                : has_own_addresses(st, Py_TYPE(transport))
+                    ? find_kept(st, transport, addresses)
+                    : 0;
+    Py_XDECREF(transport);
+    if (found <= 0) {
+        Py_CLEAR(addresses[0]);
+        Py_CLEAR(addresses[1]);
+    }
+    return found;
 }

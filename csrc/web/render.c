@@ -3,6 +3,7 @@
 
 #include "web/date.h"
 #include "web/headers.h"
+#include "web/instance.h"
 #include "web/objects.h"
 
 /* ---- which resource ---- */
@@ -459,7 +460,8 @@ int
 pyr_render_run(core_state *st, PyObject *self, bool whole)
 {
     PyObject *channel = PyObject_GetAttr(self, st->names.channel);
-    PyObject *site = channel == NULL ? NULL : PyObject_GetAttr(channel, st->names.site);
+    PyObject *site =
+        channel == NULL ? NULL : pyr_instance_get(st, channel, st->names.site);
     Py_XDECREF(channel);
     int status = pyr_web_set_new(self, st->names.site, site);
     if (status == 0) {

@@ -3,6 +3,7 @@
 
 #include "core/override.h"
 #include "web/headers.h"
+#include "web/instance.h"
 #include "web/objects.h"
 #include "web/peer.h"
 #include "web/render.h"
@@ -80,11 +81,36 @@ pyr_request_is_plain(core_state *st, PyObject *factory)
 static PyObject *
 parses_forms(core_state *st, PyObject *channel)
 {
-    PyObject *site = PyObject_GetAttr(channel, st->names.site);
+    PyObject *site = pyr_instance_get(st, channel, st->names.site);
     PyObject *result =
         site == NULL ? NULL : PyObject_GetAttr(site, st->names._parsePOSTFormSubmission);
     Py_XDECREF(site);
     return result;
+}
+
+/* self.client and self.host; `whole`: the channel is so (whole.h). */
+static int
+set_addresses(core_state *st, PyObject *self, PyObject *channel, bool whole)
+{
+    const pyr_names *names = &st->names;
+    PyObject *both[2] = {NULL, NULL};
+    int known = whole ? pyr_peer_find_both(st, channel, both) : 0;
+    if (known > 0) {
+        int status = pyr_web_set_new(self, names->client, both[0]);
+        if (status == 0) {
+            status = PyObject_SetAttr(self, names->host, both[1]);
+        }
+        Py_DECREF(both[1]);
+        return status;
+    }
+    if (known < 0 || pyr_web_set_new(self, names->client,
+                                     pyr_web_do(st, whole, pyr_peer_get_peer,
+                                                names->getPeer, &channel, 1)) < 0) {
+        return -1;
+    }
+    return pyr_web_set_new(
+        self, names->host,
+        pyr_web_do(st, whole, pyr_peer_get_host, names->getHost, &channel, 1));
 }
 
 /* The attributes, in the order in which Twisted's __init__ sets them. */
@@ -95,12 +121,7 @@ initialize(core_state *st, PyObject *self, PyObject *channel, PyObject *queued,
     const pyr_names *names = &st->names;
     if (pyr_web_set_new(self, names->notifications, PyList_New(0)) < 0 ||
         PyObject_SetAttr(self, names->channel, channel) < 0 ||
-        pyr_web_set_new(
-            self, names->client,
-            pyr_web_do(st, whole, pyr_peer_get_peer, names->getPeer, &channel, 1)) < 0 ||
-        pyr_web_set_new(
-            self, names->host,
-            pyr_web_do(st, whole, pyr_peer_get_host, names->getHost, &channel, 1)) < 0 ||
+        set_addresses(st, self, channel, whole) < 0 ||
         pyr_web_set_new(self, names->requestHeaders, pyr_headers_new(st)) < 0 ||
         pyr_web_set_new(self, names->received_cookies, PyDict_New()) < 0 ||
         pyr_web_set_new(self, names->responseHeaders, pyr_headers_new(st)) < 0 ||
@@ -108,7 +129,7 @@ initialize(core_state *st, PyObject *self, PyObject *channel, PyObject *queued,
         return -1;
     }
     return pyr_web_set_new(self, names->transport,
-                           PyObject_GetAttr(channel, names->transport)) < 0 ||
+                           pyr_instance_get(st, channel, names->transport)) < 0 ||
                    PyObject_SetAttr(self, names->queued, queued) < 0
                ? -1
                : PyObject_SetAttr(self, names->_parsePOSTFormSubmission, parses);

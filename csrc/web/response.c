@@ -4,6 +4,7 @@
 #include "core/override.h"
 #include "web/date.h"
 #include "web/headers.h"
+#include "web/instance.h"
 #include "web/objects.h"
 #include "web/whole.h"
 
@@ -180,7 +181,7 @@ pyr_response_write_headers(core_state *st, PyObject *const *args,
 {
     PyObject *dict = pyr_headers_dict(st, args[4]);
     PyObject *transport =
-        dict == NULL ? NULL : PyObject_GetAttr(args[0], st->names.transport);
+        dict == NULL ? NULL : pyr_instance_get(st, args[0], st->names.transport);
     PyObject *list = transport == NULL ? NULL : head_for(st, transport, args + 1, dict);
     PyObject *result =
         list == NULL ? NULL : pyr_call_named(transport, st->names.writeSequence, list);
@@ -197,7 +198,7 @@ pyr_response_write_headers(core_state *st, PyObject *const *args,
 static PyObject *
 call_transport(core_state *st, PyObject *self, PyObject *name, PyObject *argument)
 {
-    PyObject *transport = PyObject_GetAttr(self, st->names.transport);
+    PyObject *transport = pyr_instance_get(st, self, st->names.transport);
     int status = transport == NULL ? -1 : pyr_call_dropping(transport, name, argument);
     Py_XDECREF(transport);
     return pyr_web_none(status);

@@ -5,6 +5,7 @@
 #include "web/channel.h"
 #include "web/head.h"
 #include "web/headers.h"
+#include "web/instance.h"
 #include "web/objects.h"
 #include "web/request.h"
 #include "web/whole.h"
@@ -90,11 +91,11 @@ module_is_plain(core_state *st, const pyr_head *head)
                             st->web->identityDecoder);
 }
 
-/* An attribute that is an int of moderate size, into *value; 0: it is none, -1: error */
+/* What an attribute is (stolen), if that is an int of moderate size, into *value; 0: it
+ * is none, -1: error */
 static int
-small_int(PyObject *object, PyObject *name, long *value)
+small_int(PyObject *found, long *value)
 {
-    PyObject *found = PyObject_GetAttr(object, name);
     int overflow = 0;
     int is_int = found != NULL && PyLong_Check(found);
     *value = is_int ? PyLong_AsLongAndOverflow(found, &overflow) : 0;
@@ -113,16 +114,19 @@ read_room(core_state *st, PyObject *channel, room *left)
     const struct {
         PyObject *name;
         long *value;
+        bool of_class; /* that is where Twisted has it */
     } all[] = {
-        {st->names.firstLine, &left->first_line},
-        {st->names._receivedHeaderCount, &left->count},
-        {st->names._receivedHeaderSize, &left->size},
-        {st->names.maxHeaders, &left->most_count},
-        {st->names.totalHeadersSize, &left->most_size},
+        {st->names.firstLine, &left->first_line, false},
+        {st->names._receivedHeaderCount, &left->count, false},
+        {st->names._receivedHeaderSize, &left->size, false},
+        {st->names.maxHeaders, &left->most_count, true},
+        {st->names.totalHeadersSize, &left->most_size, true},
     };
     int plain = 1;
     for (size_t i = 0; plain > 0 && i < sizeof(all) / sizeof(all[0]); i++) {
-        plain = small_int(channel, all[i].name, all[i].value);
+        plain = small_int(all[i].of_class ? PyObject_GetAttr(channel, all[i].name)
+                                          : pyr_instance_get(st, channel, all[i].name),
+                          all[i].value);
     }
     return plain;
 }
@@ -132,13 +136,15 @@ read_room(core_state *st, PyObject *channel, room *left)
 static int
 is_at_rest(core_state *st, PyObject *channel, bool first_line)
 {
-    PyObject *header = PyObject_GetAttr(channel, st->names.pendingHeader);
+    PyObject *header = pyr_instance_get(st, channel, st->names.pendingHeader);
     int rests = header == NULL ? -1 : pyr_web_equals(header, st->web->empty);
     Py_XDECREF(header);
     if (rests > 0) {
-        rests = pyr_web_is(channel, st->names._transferDecoder, Py_None);
+        PyObject *decoder = pyr_instance_get(st, channel, st->names._transferDecoder);
+        rests = decoder == NULL ? -1 : decoder == Py_None;
+        Py_XDECREF(decoder);
     }
-    return rests > 0 && first_line ? pyr_attribute_true(channel, st->names.persistent)
+    return rests > 0 && first_line ? pyr_instance_true(st, channel, st->names.persistent)
                                    : rests;
 }
 
@@ -154,7 +160,7 @@ set_int(PyObject *channel, PyObject *name, long value)
 static PyObject *
 begin_request(core_state *st, PyObject *channel, PyObject *factory, bool whole)
 {
-    PyObject *requests = PyObject_GetAttr(channel, st->names.requests);
+    PyObject *requests = pyr_instance_get(st, channel, st->names.requests);
     Py_ssize_t count = requests == NULL ? -1 : PyObject_Size(requests);
     PyObject *queued = count < 0 ? NULL : PyLong_FromSsize_t(count);
     st->web->asked = !whole;
@@ -163,7 +169,7 @@ begin_request(core_state *st, PyObject *channel, PyObject *factory, bool whole)
                                                          channel, queued, whole);
     if (request != NULL && st->web->asked) {
         /* getPeer and getHost may have changed the channel */
-        Py_SETREF(requests, PyObject_GetAttr(channel, st->names.requests));
+        Py_SETREF(requests, pyr_instance_get(st, channel, st->names.requests));
     }
     int status = request == NULL || requests == NULL ? -1
                  : PyList_CheckExact(requests)
@@ -346,7 +352,7 @@ end_head(core_state *st, PyObject *channel)
         pyr_call_dropping(channel, st->names.allHeadersReceived, NULL) < 0) {
         return -1;
     }
-    PyObject *length = PyObject_GetAttr(channel, st->names.length);
+    PyObject *length = pyr_instance_get(st, channel, st->names.length);
     int is_zero =
         length == NULL ? -1 : PyObject_RichCompareBool(length, st->web->zero, Py_EQ);
     Py_XDECREF(length);
@@ -509,7 +515,7 @@ receive_fields(core_state *st, PyObject *channel, const pyr_head *head,
 static PyObject *
 plain_factory(core_state *st, PyObject *channel)
 {
-    PyObject *factory = PyObject_GetAttr(channel, st->names.requestFactory);
+    PyObject *factory = pyr_instance_get(st, channel, st->names.requestFactory);
     if (factory != NULL && !pyr_request_is_plain(st, factory)) {
         Py_CLEAR(factory);
     }

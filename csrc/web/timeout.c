@@ -1,16 +1,17 @@
 /* TimeoutMixin of twisted.protocols.policies; see timeout.h. */
 #include "web/timeout.h"
 
+#include "web/instance.h"
 #include "web/objects.h"
 
 PyObject *
 pyr_timeout_reset(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
-    PyObject *call = PyObject_GetAttr(args[0], st->names.timeoutCall);
+    PyObject *call = pyr_instance_get(st, args[0], st->names.timeoutCall);
     if (call == NULL || call == Py_None) {
         return call;
     }
-    PyObject *period = PyObject_GetAttr(args[0], st->names.timeOut);
+    PyObject *period = pyr_instance_get(st, args[0], st->names.timeOut);
     int status = period == NULL      ? -1
                  : period == Py_None ? 0
                                      : pyr_call_dropping(call, st->names.reset, period);
@@ -30,7 +31,7 @@ cancel(core_state *st, PyObject *self, PyObject *call)
         }
         PyErr_Clear();
     }
-    return PyObject_SetAttr(self, st->names.timeoutCall, Py_None);
+    return pyr_instance_set(st, self, st->names.timeoutCall, Py_None);
 }
 
 /* self.callLater(period, self.__timedOut) becomes the call. */
@@ -43,13 +44,13 @@ schedule(core_state *st, PyObject *self, PyObject *period)
     }
     PyObject *call = pyr_web_call(self, st->names.callLater, period, function);
     Py_DECREF(function);
-    return pyr_web_set_new(self, st->names.timeoutCall, call);
+    return pyr_instance_set_new(st, self, st->names.timeoutCall, call);
 }
 
 static int
 change(core_state *st, PyObject *self, PyObject *period)
 {
-    PyObject *call = PyObject_GetAttr(self, st->names.timeoutCall);
+    PyObject *call = pyr_instance_get(st, self, st->names.timeoutCall);
     if (call == NULL) {
         return -1;
     }
@@ -67,8 +68,8 @@ change(core_state *st, PyObject *self, PyObject *period)
 PyObject *
 pyr_timeout_set(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
-    PyObject *before = PyObject_GetAttr(args[0], st->names.timeOut);
-    if (before == NULL || PyObject_SetAttr(args[0], st->names.timeOut, args[1]) < 0 ||
+    PyObject *before = pyr_instance_get(st, args[0], st->names.timeOut);
+    if (before == NULL || pyr_instance_set(st, args[0], st->names.timeOut, args[1]) < 0 ||
         change(st, args[0], args[1]) < 0) {
         Py_CLEAR(before);
     }

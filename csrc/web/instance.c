@@ -1,0 +1,118 @@
+/* Attributes of a channel; see instance.h. */
+#include "web/instance.h"
+
+#include "core/objects.h"
+#include "core/override.h"
+#include "web/state.h"
+
+static const size_t of_channel_dict[] = {
+    PYR_NAME(_dataBuffer),
+    PYR_NAME(_handlingRequest),
+    PYR_NAME(_networkProducer),
+    PYR_NAME(_receivedHeaderCount),
+    PYR_NAME(_receivedHeaderSize),
+    PYR_NAME(_savedTimeOut),
+    PYR_NAME(_transferDecoder),
+    PYR_NAME(_waitingForTransport),
+    PYR_NAME(firstLine),
+    PYR_NAME(length),
+    PYR_NAME(line_mode),
+    PYR_NAME(pendingHeader),
+    PYR_NAME(persistent),
+    PYR_NAME(requestFactory),
+    PYR_NAME(requests),
+    PYR_NAME(site),
+    PYR_NAME(timeOut),
+    PYR_NAME(timeoutCall),
+    PYR_NAME(transport),
+};
+
+/* Has the class under this name nothing that could take part in an instance's access?
+ * What a program's own classes make might get a __set__ at any time. */
+static bool
+takes_no_part(PyTypeObject *type, PyObject *name)
+{
+    PyObject *found = pyr_class_find(type, name);
+    bool none =
+        found == NULL || (Py_TYPE(found)->tp_descr_set == NULL &&
+                          !PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_HEAPTYPE));
+    Py_XDECREF(found);
+    return none;
+}
+
+static bool
+keeps_in_dict(core_state *st, PyTypeObject *type)
+{
+    bool keeps = type->tp_getattro == PyObject_GenericGetAttr &&
+                 type->tp_setattro == PyObject_GenericSetAttr;
+    size_t count = sizeof(of_channel_dict) / sizeof(of_channel_dict[0]);
+    for (size_t i = 0; keeps && i < count; i++) {
+        keeps = takes_no_part(type, pyr_name_at(st, of_channel_dict[i]));
+    }
+    return keeps;
+}
+
+/* The channel's dict, a new reference, if its attributes are there; NULL without an
+ * exception if they have to be asked for. */
+static PyObject *
+channel_dict(core_state *st, PyObject *channel)
+{
+    PyTypeObject *type = Py_TYPE(channel);
+    pyr_web_class *known = &st->web->dict_class;
+    if (!pyr_class_is_as_seen(&known->seen, type)) {
+        if (!PyType_IsSubtype(type, st->web->HTTPChannel)) {
+            return NULL;
+        }
+        pyr_class_see(st, &known->seen, type);
+        known->overrides = keeps_in_dict(st, type) ? 0 : 1;
+    }
+    if (known->overrides != 0) {
+        return NULL;
+    }
+    PyObject *dict = PyObject_GenericGetDict(channel, NULL);
+    if (dict == NULL) {
+        PyErr_Clear(); /* there is no memory: access to the attribute says so again */
+    }
+    return dict;
+}
+
+PyObject *
+pyr_instance_get(core_state *st, PyObject *channel, PyObject *name)
+{
+    PyObject *dict = channel_dict(st, channel);
+    if (dict != NULL) {
+        PyObject *found;
+        int status = PyDict_GetItemRef(dict, name, &found);
+        Py_DECREF(dict);
+        if (status != 0) {
+            return found;
+        }
+    }
+    return PyObject_GetAttr(channel, name);
+}
+
+int
+pyr_instance_set(core_state *st, PyObject *channel, PyObject *name, PyObject *value)
+{
+    PyObject *dict = channel_dict(st, channel);
+    if (dict == NULL) {
+        return PyObject_SetAttr(channel, name, value);
+    }
+    int status = PyDict_SetItem(dict, name, value);
+    Py_DECREF(dict);
+    return status;
+}
+
+int
+pyr_instance_set_new(core_state *st, PyObject *channel, PyObject *name, PyObject *value)
+{
+    int status = value == NULL ? -1 : pyr_instance_set(st, channel, name, value);
+    Py_XDECREF(value);
+    return status;
+}
+
+int
+pyr_instance_true(core_state *st, PyObject *channel, PyObject *name)
+{
+    return pyr_drop_for_truth(pyr_instance_get(st, channel, name));
+}
