@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from twisted.web import http
 
+from tests.both import check_same_on_both
 from tests.web.sides import stock
 from tests.web.test_server import Connection, Page
 from tests.web.test_whole import state
@@ -110,26 +111,18 @@ def test_a_property_that_comes_is_asked(name: str) -> None:
         assert found[1:] == expected[1:]
 
 
-def test_a_descriptor_that_becomes_a_property_is_asked() -> None:
+def test_a_descriptor_that_becomes_a_property_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     class Descriptor:
         def __get__(self, owner: Any, kind: object = None) -> Any:
             return 60
 
-    seen = []
+    seen: list[Any] = []
     connection = Connection(timeOut=60)
-    before = vars(http.HTTPChannel).get("timeOut")
-    http.HTTPChannel.timeOut = Descriptor()  # type: ignore[assignment]
-    try:
-        assert b"page" in connection.get()
-        assert b"page" in connection.get()
-        Descriptor.__set__ = lambda self, owner, value: seen.append(value)  # type: ignore[attr-defined]
-        assert b"page" in connection.get()
-    finally:
-        if before is None and "timeOut" not in vars(http.HTTPChannel):
-            raise AssertionError("nothing was put in")
-        del http.HTTPChannel.timeOut
-        if before is not None:
-            http.HTTPChannel.timeOut = before
+    monkeypatch.setattr(http.HTTPChannel, "timeOut", Descriptor())
+    assert b"page" in connection.get()
+    assert b"page" in connection.get()
+    Descriptor.__set__ = lambda self, owner, value: seen.append(value)  # type: ignore[attr-defined]
+    assert b"page" in connection.get()
     assert seen == [None, 60]
 
 
@@ -215,3 +208,7 @@ def test_a_channel_that_changes(change: Any, when: str, timeout: object) -> None
     assert found[0] == expected[0]
     assert found[2:] == expected[2:]
     assert expected[1]
+
+
+def test_addresses_that_a_program_changes() -> None:
+    check_same_on_both("web_addresses.py", (), "all steps were taken")
