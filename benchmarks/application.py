@@ -18,6 +18,7 @@ from functools import partial
 
 from benchmarks import harness
 from benchmarks.harness import SAMPLES, Comparison, Sample, Side, Work
+from pyreactor._bench.sides import last_line
 
 SIDES = ("stock", "pyreactor")
 CONNECTIONS = {"tls": 10, "web": 32}
@@ -77,7 +78,7 @@ def wrk(*command: str) -> tuple[float, int]:
     count = re.search(r"(\d+) requests in ", ran.stdout)
     wrong = re.search(r"Socket errors.*|Non-2xx.*", ran.stdout)
     if ran.returncode != 0 or rate is None or count is None or wrong is not None:
-        detail = wrong[0] if wrong else harness.last_line(ran.stderr or ran.stdout)
+        detail = wrong[0] if wrong else last_line(ran.stderr or ran.stdout)
         raise harness.BenchmarkError(f"wrk: {detail}")
     return float(rate[1]), int(count[1])
 

@@ -20,7 +20,6 @@ import platform
 import resource
 import select
 import shlex
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pyreactor._bench.results import Spread
+from pyreactor._bench.sides import last_line
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -160,12 +162,6 @@ def run_python(
 def program(name: str) -> str:
     """The path of a program of `SHARED`, or the name itself, which is one in `SERVERS`."""
     return str(SHARED / name) if (SHARED / name).exists() else name
-
-
-def last_line(text: str) -> str:
-    """The line that tells what went wrong, of a traceback or an error message."""
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else ""
 
 
 # -- tools in C -------------------------------------------------------------------------------
@@ -367,22 +363,6 @@ class Work:
     unit: str
     at_least: Mapping[str, float] = field(default_factory=dict, hash=False)
     less_is_better: bool = False
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Median and extremes of some numbers."""
-
-    median: float
-    least: float
-    most: float
-
-    @classmethod
-    def of(cls, numbers: Sequence[float]) -> Spread | None:
-        """The spread of the numbers, or None if there are none."""
-        if not numbers:
-            return None
-        return cls(statistics.median(numbers), min(numbers), max(numbers))
 
 
 @dataclass

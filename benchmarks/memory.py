@@ -18,6 +18,7 @@ from functools import partial
 
 from benchmarks import harness
 from benchmarks.harness import BIN, BenchmarkError, Comparison, Sample, Side, Work
+from pyreactor._bench.sides import last_line
 
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "stock": ("twisted_echo.py",),
@@ -44,7 +45,7 @@ def idle(connections: int, target: str) -> Iterator[None]:
         assert process.stdout is not None and process.stderr is not None
         line = process.stdout.readline()
         if not line:
-            raise BenchmarkError(harness.last_line(process.stderr.read()))
+            raise BenchmarkError(last_line(process.stderr.read()))
         assert json.loads(line)["connections"] == connections
         yield
     finally:

@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks import harness, interrupt, readme
 from benchmarks.__main__ import ALL
+from pyreactor._bench import results
 from tests.support import CHECKOUT
 
 STOCK = harness.ALL_SIDES["stock"]
@@ -278,8 +279,8 @@ def test_ratio_is_the_median_of_the_ratios_round_by_round() -> None:
     for work in (more, less):
         comparison.samples[work.name, "pyreactor"] = [{"value": v} for v in (10.0, 40.0, 90.0)]
         comparison.samples[work.name, "stock"] = [{"value": v} for v in (10.0, 20.0, 10.0)]
-    assert comparison.ratio(more, "stock") == harness.Spread(2.0, 1.0, 9.0)
-    assert comparison.ratio(less, "stock") == harness.Spread(0.5, 1 / 9, 1.0)
+    assert comparison.ratio(more, "stock") == results.Spread(2.0, 1.0, 9.0)
+    assert comparison.ratio(less, "stock") == results.Spread(0.5, 1 / 9, 1.0)
     assert comparison.verdict(more, "stock") == "≥ 2 pass"
     assert comparison.verdict(less, "stock") == "≥ 2 MISSED"
     assert not comparison.reached()
@@ -291,7 +292,7 @@ def test_ratio_leaves_out_rounds_in_which_one_of_the_two_failed() -> None:
     comparison = harness.Comparison("t", [work], [], lambda work, side: {}, 2)
     comparison.samples["more", "pyreactor"] = [None, {"value": 30.0}]
     comparison.samples["more", "stock"] = [{"value": 1.0}, {"value": 10.0}]
-    assert comparison.ratio(work, "stock") == harness.Spread(3.0, 3.0, 3.0)
+    assert comparison.ratio(work, "stock") == results.Spread(3.0, 3.0, 3.0)
 
 
 def run_of(python: str, **sides: Sequence[Mapping[str, float]]) -> dict[str, Any]:
