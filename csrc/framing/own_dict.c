@@ -109,8 +109,9 @@ pyr_own_dict_see(pyr_own_seen *seen, PyObject *dict, int watcher)
 
 #if PY_VERSION_HEX < 0x030C0000
 
-bool
-pyr_own_dict_has_names(pyr_own_seen *seen, PyObject *dict)
+/* The same, where a `false` may leave `end` and `size` further on than what was seen. */
+static bool
+has_names(pyr_own_seen *seen, PyObject *dict)
 {
     PyObject *key;
     if (seen->keys != pyr_dict_keys(dict) || pyr_dict_shares_keys(dict)) {
@@ -128,6 +129,16 @@ pyr_own_dict_has_names(pyr_own_seen *seen, PyObject *dict)
     }
     seen->stamp = pyr_dict_stamp(dict);
     return true;
+}
+
+bool
+pyr_own_dict_has_names(pyr_own_seen *seen, PyObject *dict)
+{
+    bool has = has_names(seen, dict);
+    if (!has) {
+        seen->dict = NULL; /* nor will it be when asked again */
+    }
+    return has;
 }
 
 #endif

@@ -412,3 +412,23 @@ def test_a_name_that_goes_in_the_first_data_makes_room_for_no_other() -> None:
         protocol = connected(Plain)
         protocol.dataReceived(b"names\nb\nown\nc\nd\n")
         assert protocol.lines == [b"names", b"b", b"own", b"own c", b"own d"]
+
+
+def test_a_name_that_comes_as_another_goes_is_noticed_by_who_asks_first() -> None:
+    class Plain(Lines):
+        def lineReceived(self, line: bytes) -> None:
+            super().lineReceived(line)
+            if line == b"less":
+                self.MAX_LENGTH = 1
+
+        def lineLengthExceeded(self, line: bytes) -> None:
+            del self.MAX_LENGTH
+            self.line_mode = 1
+
+    for others in range(12):
+        protocol = connected(Plain)
+        for number in range(others):
+            setattr(protocol, f"name{number}", number)
+        for data in (b"less\r\n", b"more\r\n", b"y\r\nlonger\r\n"):
+            protocol.dataReceived(data)
+        assert protocol.lines == [b"less", b"y", b"longer"]
