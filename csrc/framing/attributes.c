@@ -535,6 +535,7 @@ pyr_attributes_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self
     if (method->kind->declared && read_declaration(method, b, self) < 0) {
         return -1;
     }
+    b->quiet = 0;
     view->own_seen.dict = NULL;
     view->fits = view->attached = view->unchecked = false;
     view->handler = NULL;

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import pytest
 from twisted.internet.testing import StringTransport
+from twisted.protocols import basic as stock
 
 from pyreactor import basic
 from tests.support import CHECKOUT, PROGRAMS
@@ -432,3 +433,26 @@ def test_a_name_that_comes_as_another_goes_is_noticed_by_who_asks_first() -> Non
         for data in (b"less\r\n", b"more\r\n", b"y\r\nlonger\r\n"):
             protocol.dataReceived(data)
         assert protocol.lines == [b"less", b"y", b"longer"]
+
+
+@pytest.mark.parametrize("base", [basic.Int8StringReceiver, stock.Int8StringReceiver])
+def test_a_limit_set_after_data_within_data_holds_for_more_of_it(base: Any) -> None:
+    class Strings(base):  # type: ignore[misc]
+        def connectionMade(self) -> None:
+            self.got: list[Any] = []
+
+        def stringReceived(self, string: bytes) -> None:
+            self.got.append(string)
+            if string == b"1" and self.got.count(b"1") == 1:
+                self.dataReceived(b"abc")
+            elif self.got.count(b"2") == 2 and string == b"2":
+                self.MAX_LENGTH = 5
+            elif self.got.count(b"3") == 2:
+                self.dataReceived(b"d")
+
+        def lengthLimitExceeded(self, length: int) -> None:
+            self.got.append(length)
+
+    protocol = connected(Strings)
+    protocol.dataReceived(b"\x011\x012\x013")
+    assert protocol.got == [b"1", b"1", b"2", b"3", b"2", b"3", 97]
