@@ -75,8 +75,8 @@ class Side:
             return tool_problem("uv_echo")
         try:
             ran = run_python(self.probe, self.env, self.argv[0])
-        except FileNotFoundError as error:
-            return str(error)
+        except OSError as error:
+            return f"{self.argv[0]}: {error.strerror}"
         if ran.returncode == 0:
             return None
         return last_line(ran.stderr) or f"exit code {ran.returncode}"
@@ -145,11 +145,11 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 def run_python(
-    code: str, env: Mapping[str, str], python: str = sys.executable
+    code: str, env: Mapping[str, str], executable: str = sys.executable
 ) -> subprocess.CompletedProcess[str]:
     """Run a few lines of Python where the samples run."""
     return subprocess.run(
-        [python, "-c", code],
+        [executable, "-c", code],
         check=False,
         capture_output=True,
         text=True,
