@@ -86,9 +86,12 @@ def summary(document: Document) -> list[str]:
     verdicts: dict[str, list[str]] = {}
     for row in document["rows"]:
         verdicts.setdefault(verdict(row), []).append(row["name"])
-    measured = len(document["rows"]) - len(verdicts.get(NOTHING, []))
+    # A row of one round is neither won nor lost.
+    told = sum(len(rows) for kind, rows in verdicts.items() if kind not in (NOTHING, ONCE))
     faster = len(verdicts.get(FASTER, []))
-    lines = [f"{SUBJECT} takes less CPU time than {BASE} in {faster} of {measured} rows."]
+    lines = []
+    if told or not verdicts.get(ONCE):
+        lines.append(f"{SUBJECT} takes less CPU time than {BASE} in {faster} of {told} rows.")
     for kind, words in ((SLOWER, "It takes more"), (NOISY, "Noisy"), (NOTHING, "Not measured")):
         if kind in verdicts:
             lines.append(f"{words} in {len(verdicts[kind])}: {'; '.join(verdicts[kind])}.")

@@ -96,6 +96,17 @@ def test_the_summary_tells_losses() -> None:
     ]
 
 
+def test_the_summary_of_one_round_counts_nothing() -> None:
+    """Neither as won nor as not won."""
+    once = row("once", stock=[2.0], pyreactor=[1.0])
+    words = "One round tells nothing of how certain a number is: take --rounds 3 or more."
+    assert results.summary(document(once)) == [words]
+    assert results.summary(document(once, WON)) == [
+        "pyreactor takes less CPU time than stock in 1 of 1 rows.",
+        words,
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
