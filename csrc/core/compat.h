@@ -3,7 +3,6 @@
 #define PYREACTOR_COMPAT_H
 
 #include <Python.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #if PY_VERSION_HEX < 0x030A0000
@@ -175,24 +174,21 @@ pyr_dict_stamp(PyObject *dict)
 }
 
 #if PY_VERSION_HEX < 0x030C0000
-/* The table of a dict's keys, to the end of which new ones are added: compared only. */
+/*
+ * The table of a dict's keys, to the end of which new ones are added: compared only.
+ * NULL: other dicts use it, too.  CPython 3.11 leaves it so when an item is deleted, and
+ * then what comes after that has another place; before, a deletion gives it keys of its
+ * own.
+ */
 static inline const void *
 pyr_dict_keys(PyObject *dict)
 {
-    return ((PyDictObject *)dict)->ma_keys;
-}
-
-/* Are its keys those of other dicts, too?  CPython 3.11 leaves it so when an item is
- * deleted, and then what comes after that has another place. */
-static inline bool
-pyr_dict_shares_keys(PyObject *dict)
-{
 #if PY_VERSION_HEX >= 0x030B0000
-    return ((PyDictObject *)dict)->ma_values != NULL;
-#else
-    (void)dict; /* a deletion gives it keys of its own */
-    return false;
+    if (((PyDictObject *)dict)->ma_values != NULL) {
+        return NULL;
+    }
 #endif
+    return ((PyDictObject *)dict)->ma_keys;
 }
 #endif
 

@@ -114,7 +114,8 @@ static bool
 has_names(pyr_own_seen *seen, PyObject *dict)
 {
     PyObject *key;
-    if (seen->keys != pyr_dict_keys(dict) || pyr_dict_shares_keys(dict)) {
+    const void *keys = pyr_dict_keys(dict);
+    if (keys == NULL || keys != seen->keys) {
         return false;
     }
     while (PyDict_Next(dict, &seen->end, &key, NULL)) {
