@@ -26,10 +26,9 @@ is_alone(void)
 
 /* Sleep on the kernel's queue with nanosecond resolution, ended also by a signal. */
 static void
-sleep_precisely(Loop *self, double delay)
+sleep_precisely(int descriptor, double delay)
 {
-    struct pollfd queue = {.fd = pyr_queue_descriptor(&self->engine->queue),
-                           .events = POLLIN};
+    struct pollfd queue = {.fd = descriptor, .events = POLLIN};
 #ifdef __linux__
     struct timespec limit = {.tv_sec = (time_t)delay};
     limit.tv_nsec = (long)((delay - (double)limit.tv_sec) * 1e9);
@@ -50,7 +49,7 @@ wait_up_to(Loop *self, double delay)
         return;
     }
     if (delay > 0) {
-        sleep_precisely(self, delay);
+        sleep_precisely(pyr_queue_descriptor(&self->engine->queue), delay);
     }
     pyr_engine_wait(self->engine, 0);
 }
@@ -70,12 +69,14 @@ sleep_up_to(Loop *self, double delay)
     self->wake.asleep = self->wake.sent = false;
 }
 
-/* Another thread waits already, and takes what is found: wait without looking. */
+/* Another thread waits already, and takes what is found: wait without looking.  Once the
+ * GIL is given up that thread may close the engine. */
 static void
 sleep_beside(Loop *self, double delay)
 {
+    int descriptor = pyr_queue_descriptor(&self->engine->queue);
     PyThreadState *thread = PyEval_SaveThread();
-    sleep_precisely(self, fmin(delay, PYR_LONGEST_SLEEP));
+    sleep_precisely(descriptor, fmin(delay, PYR_LONGEST_SLEEP));
     PyEval_RestoreThread(thread);
 }
 
