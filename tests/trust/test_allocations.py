@@ -15,7 +15,7 @@ from tests.support import CHECKOUT, PYREACTOR, python
 #: Paths, and how many allocations each makes at least.
 PATHS = {
     "deferred": 15,
-    "deferred_cancelled": 10,
+    "deferred_cancelled": 5,
     "generator": 10,
     "coroutine": 1,
     "lists": 15,
