@@ -330,7 +330,9 @@ stream_traverse(StreamConnection *self, visitproc visit, void *arg)
 static int
 stream_clear(StreamConnection *self)
 {
-    pyr_stream_close_descriptor(self);
+    if (self->kind != NULL) { /* NULL: there was no memory for its attributes */
+        pyr_stream_close_descriptor(self);
+    }
     pyr_given_clear(stream_objects, self);
     self->offset = self->temp_length = 0;
     return 0;
