@@ -3,6 +3,7 @@
 #define PYREACTOR_COMPAT_H
 
 #include <Python.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #if PY_VERSION_HEX < 0x030A0000
@@ -170,6 +171,21 @@ pyr_dict_stamp(PyObject *dict)
 #else
     (void)dict;
     return 0;
+#endif
+}
+
+/*
+ * Are the values of this __dict__ in its instance?  Then CPython 3.13.0 sets attributes
+ * without telling the dict's watchers.
+ */
+static inline bool
+pyr_dict_changes_unseen(PyObject *dict)
+{
+#if PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000
+    return ((PyDictObject *)dict)->ma_values != NULL;
+#else
+    (void)dict;
+    return false;
 #endif
 }
 

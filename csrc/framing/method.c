@@ -183,10 +183,11 @@ begin_view(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool holds
     b->quiet = 0;
     b->view.unchecked = true;
     if (!b->has_keys) {
-        /* Not at once: a protocol that receives once only does better without. */
-        b->has_keys = b->received;
+        PyObject *dict = pyr_instance_dict(self);
+        /* Else not at once: a protocol that receives once only does better without. */
+        b->has_keys = b->received || (dict != NULL && pyr_dict_changes_unseen(dict));
         holds = false;
-        if (b->received && pyr_own_dict_unshare(self, method->st->names.popitem) < 0) {
+        if (b->has_keys && pyr_own_dict_unshare(self, method->st->names.popitem) < 0) {
             return -1;
         }
         b->received = true;

@@ -94,7 +94,8 @@ void
 pyr_own_dict_see(pyr_own_seen *seen, PyObject *dict, int watcher)
 {
 #if PY_VERSION_HEX >= 0x030C0000
-    bool told = watcher >= 0 && PyDict_Watch(watcher, dict) == 0;
+    bool told = watcher >= 0 && !pyr_dict_changes_unseen(dict) &&
+                PyDict_Watch(watcher, dict) == 0;
     seen->dict = told ? dict : NULL;
     PyErr_Clear();
 #else

@@ -37,11 +37,11 @@ bool pyr_own_name_counts(PyObject *key);
 
 /*
  * CPython 3.12 and later tell of each change before it is made (PyDict_Watch), and then
- * the dict is forgotten.  Earlier versions number each state of a dict: the same number
- * says that nothing has changed.  After another one the names are the same if the table
- * of keys is, to the end of which new ones are added; and the values are looked at.  A
- * table that other dicts use, too, says nothing: after another number they are not as
- * seen.
+ * the dict is forgotten; one whose changes 3.13 hides is never as seen.  Earlier versions
+ * number each state of a dict: the same number says that nothing has changed.  After
+ * another one the names are the same if the table of keys is, to the end of which new
+ * ones are added; and the values are looked at.  A table that other dicts use, too, says
+ * nothing: after another number they are not as seen.
  *
  * Only while a value that the interpreter replaces is freed, the new one is there and the
  * number the old.  Who is called then by that value's finalizer begins by looking at the
