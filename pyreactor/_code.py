@@ -14,20 +14,22 @@ from types import CodeType, FunctionType, ModuleType
 before: dict[FunctionType, CodeType] = {}
 
 
-def give(function: FunctionType, own: FunctionType, names: ModuleType) -> FunctionType:
+def give(
+    function: FunctionType, own: FunctionType, names: ModuleType, name: str = "_pyreactor"
+) -> FunctionType:
     """
     Have a function of Twisted's run the code of another function.
 
     :param function: Twisted's.
     :param own: what it is to do; a function with the same parameters.
-    :param names: what that finds under the name ``_pyreactor``.
+    :param names: what that finds under `name`, as does all that is given to that module so.
     :return: a function that does what the first did.
     """
     stock = FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__
     )
     before.setdefault(function, function.__code__)
-    function.__globals__["_pyreactor"] = names
+    function.__globals__[name] = names
     function.__code__ = own.__code__.replace(co_name=function.__name__)
     return stock
 

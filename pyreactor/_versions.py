@@ -38,6 +38,14 @@ def function_of(owner: Any, path: str) -> FunctionType:
     return found
 
 
+def is_given(owner: Any, path: str) -> bool:
+    """Whether a function (see `function_of`) is there, and runs other code than Twisted's."""
+    try:
+        return _code.is_given(function_of(owner, path))
+    except Unknown:
+        return False
+
+
 def _plain(found: Any) -> Any:
     """The function in a C method that stands in for it, in a property, or in a static method."""
     if isinstance(found, StandIn):

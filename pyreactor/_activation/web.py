@@ -38,6 +38,8 @@ def status() -> tuple[bool, str]:
         return False, "not activated"
     server = [name for name in SERVER if name in imported]
     left: dict[str, str] = client.stock_functions()
+    if server:
+        left.update(setup.forms.stock_functions())
     if SERVER[-1] in imported:
         left.update(setup.files.stock_functions())
     for target in server:

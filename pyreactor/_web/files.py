@@ -242,10 +242,6 @@ def stock_functions() -> dict[str, str]:
     left = {}
     for name, entries in FUNCTIONS.items():
         for path in entries:
-            try:
-                given = _code.is_given(_versions.function_of(sys.modules[name], path))
-            except _versions.Unknown:
-                given = False
-            if not given:
+            if not _versions.is_given(sys.modules[name], path):
                 left[path] = reasons.get(path, f"{path} was replaced")
     return left

@@ -1,13 +1,83 @@
-"""The body of a POST, if it is a form, as ``Request.requestReceived`` reads it."""
+"""
+Queries and forms: ``parse_qs``, and the body of a POST, as ``Request.requestReceived`` reads it.
+
+`parse_qs` is not called here: Twisted's function is given its code (see `pyreactor._code`).
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pyreactor import _code, _versions
+from pyreactor._web.known import KNOWN
+
+if TYPE_CHECKING:
+    # What parse_qs finds in Twisted's module.
+    unquote: Any = None
+    _pyreactor_forms: Any = None
+
+#: What ``parse_qs`` was before it was given other code, by that name.
+stock: dict[str, Callable[..., Any]] = {}
+
+#: What it leaves out, where nobody has put something else.
+known: dict[str, Any] = {}
+
+#: Why it is Twisted's own, by its name.
+reasons: dict[str, str] = {}
 
 #: Of the values whose meaning is kept, the longest, in bytes.
 _LONGEST = 128
+
+
+def parse_qs(qs: Any, keep_blank_values: Any = 0, strict_parsing: Any = 0) -> Any:
+    """Mirrors twisted.web.http.parse_qs."""
+    if type(qs) is not bytes or unquote is not _pyreactor_forms.known["unquote"]:
+        return _pyreactor_forms.stock["parse_qs"](qs, keep_blank_values, strict_parsing)
+    d: dict[bytes, list[bytes]] = {}
+    for item in qs.replace(b";", b"&").split(b"&"):
+        k, equals, v = item.partition(b"=")
+        if not equals:
+            if strict_parsing:
+                k, v = item.split(b"=", 1)  # which raises
+            continue
+        if v or keep_blank_values:
+            if b"%" in k or b"+" in k:
+                k = unquote(k.replace(b"+", b" "))
+            if b"%" in v or b"+" in v:
+                v = unquote(v.replace(b"+", b" "))
+            if k in d:
+                d[k].append(v)
+            else:
+                d[k] = [v]
+    return d
+
+
+def install(http: ModuleType) -> None:
+    """
+    Give other code to ``parse_qs``.
+
+    :param http: the module ``twisted.web.http``.
+    """
+    from urllib.parse import unquote_to_bytes
+
+    known["unquote"] = unquote_to_bytes
+    function = KNOWN[http.__name__]["parse_qs"]
+    found, why = _versions.examine(http, {"parse_qs": function})
+    reasons.update(why)
+    for name, each in found.items():
+        own: Any = parse_qs
+        # The module's _pyreactor is the log's.
+        stock[name] = _code.give(each, own, sys.modules[__name__], "_pyreactor_forms")
+
+
+def stock_functions() -> dict[str, str]:
+    """``parse_qs``, if that is Twisted's own, and why; once it was installed."""
+    given = _versions.is_given(sys.modules["twisted.web.http"], "parse_qs")
+    return {} if given else {"parse_qs": reasons.get("parse_qs", "parse_qs was replaced")}
 
 
 class Forms:

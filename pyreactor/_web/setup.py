@@ -14,7 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from pyreactor import _core, _versions
-from pyreactor._web import files
+from pyreactor._web import files, forms
 from pyreactor._web.known import KNOWN, METHODS, NEEDS
 
 #: Functions that C does the work of without calling them: their names there, by module and path.
@@ -103,8 +103,6 @@ def _configure_http(http: Any) -> None:
     from twisted.python import components
     from twisted.web import _abnf, http_headers, iweb
 
-    from pyreactor._web.forms import Forms
-
     for module in (_abnf, http_headers, tcp, components, http):
         _examine(module.__name__)
     _called.update(
@@ -134,7 +132,7 @@ def _configure_http(http: Any) -> None:
         isToken=_called["_istoken"],
         nameEncoder=_called["_nameEncoder"],
         noBodyCodes=http.NO_BODY_CODES,
-        readForm=Forms(http).read,
+        readForm=forms.Forms(http).read,
         Headers=http_headers.Headers,
         HTTPChannel=http.HTTPChannel,
         LineReceiver=basic.LineReceiver,
@@ -142,6 +140,7 @@ def _configure_http(http: Any) -> None:
         Componentized=components.Componentized,
         http=vars(http),
     )
+    forms.install(http)
 
 
 def _configure_server(server: Any) -> None:
@@ -250,6 +249,6 @@ def stock(name: str) -> dict[str, str]:
     left = {}
     for path in METHODS[name]:
         owner, attribute = _owner(sys.modules[name], path)
-        if not isinstance(vars(owner).get(attribute), _core.StandIn):
+        if not isinstance(getattr(owner, "__dict__", {}).get(attribute), _core.StandIn):
             left[path] = _reasons.get(name, {}).get(path, f"{path} was replaced")
     return left
