@@ -16,6 +16,17 @@ typedef struct {
     PyObject *(*write)(PyObject *transport, PyObject *data);
     /* transport.disconnecting */
     bool (*disconnecting)(PyObject *transport);
+    /*
+     * Send what is queued and, behind it, `most` bytes of a file from the offset on, as
+     * far as the socket takes them at once: how many of the file's it took, or -1 with an
+     * exception.  0 where it takes none, and after an error, which the next write meets,
+     * too.
+     */
+    Py_ssize_t (*send_file)(PyObject *transport, int file, long long offset,
+                            Py_ssize_t most);
+    /* Pause the producer until the socket has room.  1: done, 0: there is none, -1: error
+     */
+    int (*await_room)(PyObject *transport);
 } pyr_transport_ops;
 
 /*

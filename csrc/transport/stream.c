@@ -384,9 +384,23 @@ ops_disconnecting(PyObject *transport)
     return ((StreamConnection *)transport)->disconnecting;
 }
 
+static Py_ssize_t
+ops_send_file(PyObject *transport, int file, long long offset, Py_ssize_t most)
+{
+    return pyr_stream_send_file((StreamConnection *)transport, file, offset, most);
+}
+
+static int
+ops_await_room(PyObject *transport)
+{
+    return pyr_stream_await_room((StreamConnection *)transport);
+}
+
 static const pyr_transport_ops transport_ops = {
     .write = ops_write,
     .disconnecting = ops_disconnecting,
+    .send_file = ops_send_file,
+    .await_room = ops_await_room,
 };
 
 int

@@ -249,6 +249,13 @@ enum pyr_send_result pyr_stream_send_pending(StreamConnection *self);
 PyObject *pyr_stream_after_send(StreamConnection *self, enum pyr_send_result result);
 PyObject *pyr_stream_do_write(StreamConnection *self);
 
+/* ---- stream_sendfile.c ---- */
+
+/* What core/transport_ops.h says of send_file and await_room. */
+Py_ssize_t pyr_stream_send_file(StreamConnection *self, int file, long long offset,
+                                Py_ssize_t most);
+int pyr_stream_await_room(StreamConnection *self);
+
 /* ---- stream_overrides.c ---- */
 
 extern const pyr_override pyr_stream_socket_overrides[], pyr_stream_file_overrides[];

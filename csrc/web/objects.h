@@ -5,7 +5,17 @@
 
 #include "core/core.h"
 #include "core/objects.h"
+#include "core/override.h"
 #include "web/state.h"
+
+/* An entry of a table of pyr_override: under the name, a method is that function of
+ * Twisted's in the room's struct. */
+#define PYR_WEB_METHOD(name, function, bit)                                         \
+    {                                                                               \
+        PYR_NAME(name),                                                             \
+            {offsetof(pyr_web_state, function), offsetof(pyr_web_state, function)}, \
+            (bit)                                                                   \
+    }
 
 /* None after a success (0), else NULL: the exception is set. */
 static inline PyObject *
@@ -39,6 +49,18 @@ pyr_web_is(PyObject *object, PyObject *name, PyObject *expected)
     PyObject *value = PyObject_GetAttr(object, name);
     int result = value == NULL ? -1 : value == expected;
     Py_XDECREF(value);
+    return result;
+}
+
+/* Is object.<name> this function of Twisted's, bound to the object?  What the class has,
+ * and the instance, is asked for without the instance's __dict__, which would be made.
+ * -1 with an exception. */
+static inline int
+pyr_web_has_method(core_state *st, PyObject *object, PyObject *name, PyObject *expected)
+{
+    PyObject *found = PyObject_GetAttr(object, name);
+    int result = found == NULL ? -1 : pyr_is_bound(st, found, object, expected);
+    Py_XDECREF(found);
     return result;
 }
 

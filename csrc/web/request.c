@@ -14,15 +14,8 @@
 enum { OF_SERVER = 1, OF_HTTP = 2, CODE = 4 };
 
 static const pyr_override making[] = {
-#define METHOD(function, bit)                                                       \
-    {                                                                               \
-        PYR_NAME(dunder_init),                                                      \
-            {offsetof(pyr_web_state, function), offsetof(pyr_web_state, function)}, \
-            (bit)                                                                   \
-    }
-    METHOD(ServerRequest___init__, OF_SERVER),
-    METHOD(Request___init__, OF_HTTP),
-#undef METHOD
+    PYR_WEB_METHOD(dunder_init, ServerRequest___init__, OF_SERVER),
+    PYR_WEB_METHOD(dunder_init, Request___init__, OF_HTTP),
     {0},
 };
 

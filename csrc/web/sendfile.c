@@ -1,34 +1,24 @@
 /*
  * Files by sendfile(2); see sendfile.h.
  *
- * Nothing of the producer's steps is changed: where nothing waits in the connection's
- * queue, a part of the file goes to the socket first, and the file stands behind it. Then
- * Twisted's own step reads on and writes, which ends at the file's end, or fills the
- * queue, so that the connection asks again when the socket takes more.
+ * In a step of the producer, a part of the file goes to the socket, behind what is
+ * queued, and the file stands behind it.  If there is more of it, the producer is paused,
+ * as by a write that fills the queue.  The end of the file, and whatever is not sent so,
+ * is for Twisted's own step.
  */
 #include "web/sendfile.h"
 
-#include <errno.h>
 #include <sys/stat.h>
-#if defined(__linux__)
-#include <sys/sendfile.h>
-#endif
 
 #include "core/override.h"
 #include "web/objects.h"
 
 /* So much of a file goes out in one step, at most, for others to have their turn. */
-#define MOST_AT_ONCE (1 << 20)
+#define MOST_AT_ONCE (1 << 22)
 
-/* Is object.<name> this function of Twisted's, bound to the object? */
-static int
-has_method(core_state *st, PyObject *object, PyObject *name, PyObject *expected)
-{
-    PyObject *found = PyObject_GetAttr(object, name);
-    int result = found == NULL ? -1 : pyr_is_bound(st, found, object, expected);
-    Py_XDECREF(found);
-    return result;
-}
+/* What Twisted's step reads, and writes in one piece with the response's head: no less is
+ * sent in the place of the first. */
+#define ONE_STEP (1 << 16)
 
 /* Is the attribute's truth this? */
 static int
@@ -38,85 +28,29 @@ is_truth(PyObject *object, PyObject *name, int truth)
     return found < 0 ? -1 : found == truth;
 }
 
-/* ---- where it goes ---- */
-
-/* Is it of TCP, and sends as Twisted's class does? */
-static bool
-has_own_sending(core_state *st, PyTypeObject *type)
+/* Is it a connection of ours, whose write() is neither the class's nor the object's own?
+ */
+static int
+is_own_transport(core_state *st, PyObject *transport)
 {
-    PyObject *kind = pyr_class_find(type, st->names._kind);
-    PyObject *sends = pyr_class_find(type, st->names.writeSomeData);
-    PyObject *stock = pyr_class_find(type, st->names._stockWriteSomeData);
-    bool own = kind != NULL && PyUnicode_Check(kind) &&
-               PyUnicode_CompareWithASCIIString(kind, "TCP") == 0 &&
-               pyr_is_expected(st, sends, stock);
-    Py_XDECREF(kind);
-    Py_XDECREF(sends);
-    Py_XDECREF(stock);
+    if (st->transport_type == NULL ||
+        !PyObject_TypeCheck(transport, st->transport_type)) {
+        return 0;
+    }
+    PyObject *write = pyr_class_find(st->transport_type, st->names.write);
+    int own = pyr_web_has_method(st, transport, st->names.write, write);
+    Py_XDECREF(write);
     return own;
 }
 
-/* Has this class of ours the writing of our own type? */
-static bool
-has_own_write(core_state *st, PyTypeObject *type)
-{
-    pyr_web_class *known = &st->web->sending_class;
-    if (st->transport_type == NULL || !PyType_IsSubtype(type, st->transport_type)) {
-        return false;
-    }
-    if (!pyr_class_is_as_seen(&known->seen, type)) {
-        pyr_class_see(st, &known->seen, type);
-        PyObject *ours = (PyObject *)st->transport_type;
-        known->overrides = pyr_class_has(st, type, st->names.write, ours) &&
-                                   pyr_class_has(st, type, st->names.fileno, ours) &&
-                                   pyr_class_has(st, type, st->names.doWrite, ours) &&
-                                   has_own_sending(st, type)
-                               ? 0
-                               : 1;
-    }
-    return known->overrides == 0;
-}
-
-/* Has the instance none of its own of these? */
-static int
-has_none_of_its_own(core_state *st, PyObject *transport)
-{
-    PyObject *dict = PyObject_GenericGetDict(transport, NULL);
-    int own = dict == NULL ? -1 : PyDict_Contains(dict, st->names.write);
-    if (own == 0) {
-        own = PyDict_Contains(dict, st->names.fileno);
-    }
-    if (own == 0) {
-        own = PyDict_Contains(dict, st->names.doWrite);
-    }
-    if (own == 0) {
-        own = PyDict_Contains(dict, st->names.writeSomeData);
-    }
-    Py_XDECREF(dict);
-    return own < 0 ? -1 : !own;
-}
-
-/* Is it a plain TCP connection that would send at once what is written? */
-static int
-is_idle(core_state *st, PyObject *transport)
-{
-    const struct {
-        PyObject *name;
-        int truth;
-    } all[] = {
-        {st->names.connected, 1},     {st->names.TLS, 0},
-        {st->names.disconnecting, 0}, {st->names._writeDisconnecting, 0},
-        {st->names.dataBuffer, 0},    {st->names._tempDataLen, 0},
-    };
-    int idle =
-        has_own_write(st, Py_TYPE(transport)) ? has_none_of_its_own(st, transport) : 0;
-    for (size_t i = 0; idle > 0 && i < sizeof(all) / sizeof(all[0]); i++) {
-        idle = is_truth(transport, all[i].name, all[i].truth);
-    }
-    return idle;
-}
-
 /* ---- the file ---- */
+
+/* A part of a file: its descriptor, where it begins, and how many bytes that there are
+ * from there on may be sent. */
+typedef struct {
+    int file;
+    long long offset, size;
+} file_part;
 
 /* The int that object.<name>() gives, -1: none, or an error, which is dropped: Twisted's
  * step will meet it. */
@@ -131,42 +65,6 @@ ask_number(PyObject *object, PyObject *name)
         return -1;
     }
     return value;
-}
-
-/* How much may go out now, but for `spared` bytes at the end of the file. */
-static long long
-most_to_send(int from, long long offset, long long spared)
-{
-    struct stat status;
-    if (fstat(from, &status) < 0 || !S_ISREG(status.st_mode)) {
-        return 0;
-    }
-    long long most = (long long)status.st_size - offset - spared;
-    return most < MOST_AT_ONCE ? most : MOST_AT_ONCE;
-}
-
-/* What the kernel takes of the file now; nothing after an error, which Twisted's step
- * will meet, too. */
-static Py_ssize_t
-send_part(int to, int from, long long offset, long long spared)
-{
-    Py_ssize_t sent = 0;
-#if defined(__linux__)
-    long long most = most_to_send(from, offset, spared);
-    off_t at = (off_t)offset;
-    Py_BEGIN_ALLOW_THREADS while (sent < most)
-    {
-        ssize_t size = sendfile(to, from, &at, (size_t)(most - sent));
-        if (size <= 0 && !(size < 0 && errno == EINTR)) {
-            break;
-        }
-        sent += size > 0 ? size : 0;
-    }
-    Py_END_ALLOW_THREADS
-#else
-    (void)to, (void)from, (void)offset, (void)spared;
-#endif
-        return sent;
 }
 
 /* Is it one that open(path, "rb") gives, which reads the descriptor's own bytes from
@@ -187,23 +85,48 @@ is_plain_file(core_state *st, PyObject *file)
     return is_file;
 }
 
-/* Send from where the file stands, and put it behind what was sent: *sent bytes. */
-static int
-send_from(core_state *st, PyObject *transport, PyObject *file, long long spared,
-          Py_ssize_t *sent)
+/* What of it is to be sent, but for `spared` bytes at its end; false: nothing. */
+static bool
+find_part(core_state *st, PyObject *file, long long spared, file_part *part)
 {
-    long long to = ask_number(transport, st->names.fileno);
-    long long from = ask_number(file, st->names.fileno);
-    long long offset = from < 0 ? -1 : ask_number(file, st->names.tell);
-    *sent = to < 0 || offset < 0 ? 0 : send_part((int)to, (int)from, offset, spared);
-    if (*sent == 0) {
-        return 0;
+    struct stat status;
+    if (!is_plain_file(st, file)) {
+        return false;
     }
-    PyObject *position = PyLong_FromLongLong(offset + *sent);
+    part->file = (int)ask_number(file, st->names.fileno);
+    part->offset = part->file < 0 ? -1 : ask_number(file, st->names.tell);
+    if (part->offset < 0 || fstat(part->file, &status) < 0 || !S_ISREG(status.st_mode)) {
+        return false;
+    }
+    part->size = (long long)status.st_size - part->offset - spared;
+    return part->size > 0;
+}
+
+/* Send from where the file stands, and put it behind what was sent: how many bytes; -1
+ * with an exception. */
+static Py_ssize_t
+send_part(core_state *st, PyObject *transport, PyObject *file, const file_part *part)
+{
+    Py_ssize_t most = (Py_ssize_t)(part->size < MOST_AT_ONCE ? part->size : MOST_AT_ONCE);
+    Py_ssize_t sent =
+        st->transport_ops->send_file(transport, part->file, part->offset, most);
+    if (sent <= 0) {
+        return sent;
+    }
+    PyObject *position = PyLong_FromLongLong(part->offset + sent);
     int status =
         position == NULL ? -1 : pyr_call_dropping(file, st->names.seek, position);
     Py_XDECREF(position);
-    return status;
+    return status < 0 ? -1 : sent;
+}
+
+/* Was that the step?  Then None; else NotImplemented, and the step is Twisted's. */
+static PyObject *
+end_step(core_state *st, PyObject *transport, const file_part *part, Py_ssize_t sent)
+{
+    bool more = sent > 0 && sent < part->size;
+    int waits = more ? st->transport_ops->await_room(transport) : 0;
+    return waits < 0 ? NULL : Py_NewRef(waits ? Py_None : Py_NotImplemented);
 }
 
 /* ---- the producers ---- */
@@ -212,9 +135,11 @@ send_from(core_state *st, PyObject *transport, PyObject *file, long long spared,
 static int
 writes_through(core_state *st, PyObject *request, PyObject *channel)
 {
-    int plain = has_method(st, request, st->names.write, st->web->ServerRequest_write);
+    int plain =
+        pyr_web_has_method(st, request, st->names.write, st->web->ServerRequest_write);
     if (plain > 0) {
-        plain = has_method(st, channel, st->names.write, st->web->HTTPChannel_write);
+        plain =
+            pyr_web_has_method(st, channel, st->names.write, st->web->HTTPChannel_write);
     }
     if (plain > 0) {
         plain =
@@ -231,9 +156,8 @@ sends_bare(core_state *st, PyObject *request)
         PyObject *name;
         int truth;
     } all[] = {
-        {st->names.startedWriting, 1}, {st->names.chunked, 0},
-        {st->names._encoder, 0},       {st->names._inFakeHead, 0},
-        {st->names.finished, 0},       {st->names._disconnected, 0},
+        {st->names.chunked, 0},  {st->names._encoder, 0},      {st->names._inFakeHead, 0},
+        {st->names.finished, 0}, {st->names._disconnected, 0},
     };
     int bare = 1;
     for (size_t i = 0; bare > 0 && i < sizeof(all) / sizeof(all[0]); i++) {
@@ -247,17 +171,37 @@ sends_bare(core_state *st, PyObject *request)
 static PyObject *
 transport_of(core_state *st, PyObject *request)
 {
-    int bare =
-        PyObject_TypeCheck(request, st->web->Request) ? sends_bare(st, request) : 0;
-    PyObject *channel = bare > 0 ? PyObject_GetAttr(request, st->names.channel) : NULL;
+    PyObject *channel =
+        sends_bare(st, request) > 0 ? PyObject_GetAttr(request, st->names.channel) : NULL;
     int plain = channel == NULL ? 0 : writes_through(st, request, channel);
     PyObject *transport =
         plain > 0 ? PyObject_GetAttr(channel, st->names.transport) : NULL;
     Py_XDECREF(channel);
-    if (transport != NULL && is_idle(st, transport) <= 0) {
+    if (transport != NULL && is_own_transport(st, transport) <= 0) {
         Py_CLEAR(transport);
     }
     return transport;
+}
+
+/* The same, after the response's head: how the body goes out is known only then. */
+static PyObject *
+begun_transport_of(core_state *st, PyObject *request, const file_part *part)
+{
+    if (!PyObject_TypeCheck(request, st->web->Request)) {
+        return NULL;
+    }
+    int begun = pyr_attribute_true(request, st->names.startedWriting);
+    if (begun < 0 || (!begun && part->size <= ONE_STEP)) {
+        return NULL;
+    }
+    PyObject *transport = transport_of(st, request);
+    if (begun || transport == NULL) {
+        return transport;
+    }
+    Py_DECREF(transport);
+    return pyr_call_dropping(request, st->names.write, st->web->empty) < 0
+               ? NULL
+               : transport_of(st, request);
 }
 
 /* request.sentLength += sent */
@@ -272,11 +216,23 @@ count_sent(core_state *st, PyObject *request, Py_ssize_t sent)
     return pyr_web_set_new(request, st->names.sentLength, after);
 }
 
-/* The next step is Twisted's; NULL with an exception. */
+/* A step of the producer of a whole file. */
 static PyObject *
-go_on(int status)
+step_of_static(core_state *st, PyObject *request, PyObject *file)
 {
-    return status < 0 || PyErr_Occurred() ? NULL : Py_NewRef(Py_NotImplemented);
+    file_part part;
+    PyObject *transport = request != Py_None && find_part(st, file, 0, &part)
+                              ? begun_transport_of(st, request, &part)
+                              : NULL;
+    if (transport == NULL) {
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_NotImplemented);
+    }
+    Py_ssize_t sent = send_part(st, transport, file, &part);
+    PyObject *result = sent < 0 || (sent > 0 && count_sent(st, request, sent) < 0)
+                           ? NULL
+                           : end_step(st, transport, &part, sent);
+    Py_DECREF(transport);
+    return result;
 }
 
 PyObject *
@@ -285,21 +241,10 @@ pyr_sendfile_static(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(
     PyObject *request = PyObject_GetAttr(args[0], st->names.request);
     PyObject *file =
         request == NULL ? NULL : PyObject_GetAttr(args[0], st->names.fileObject);
-    PyObject *transport = file == NULL || request == Py_None || !is_plain_file(st, file)
-                              ? NULL
-                              : transport_of(st, request);
-    int status = file == NULL ? -1 : 0;
-    Py_ssize_t sent = 0;
-    if (transport != NULL) {
-        status = send_from(st, transport, file, 0, &sent);
-    }
-    if (status == 0 && sent > 0) {
-        status = count_sent(st, request, sent);
-    }
+    PyObject *result = file == NULL ? NULL : step_of_static(st, request, file);
     Py_XDECREF(request);
     Py_XDECREF(file);
-    Py_XDECREF(transport);
-    return go_on(status);
+    return result;
 }
 
 /* The file of a FileSender, if its bytes go to its consumer as they are. */
@@ -307,33 +252,60 @@ static PyObject *
 untransformed(core_state *st, PyObject *self)
 {
     int bare = is_truth(self, st->names.transform, 0);
-    PyObject *file = bare > 0 ? PyObject_GetAttr(self, st->names.file) : NULL;
-    if (file != NULL && !is_plain_file(st, file)) {
-        Py_CLEAR(file);
+    return bare > 0 ? PyObject_GetAttr(self, st->names.file) : NULL;
+}
+
+/* What a FileSender sends to: a transport that a file can go to, or NULL, with an
+ * exception or not. */
+static PyObject *
+consumer_of(core_state *st, PyObject *self)
+{
+    PyObject *consumer = PyObject_GetAttr(self, st->names.consumer);
+    if (consumer != NULL && is_own_transport(st, consumer) <= 0) {
+        Py_CLEAR(consumer);
     }
-    return file;
+    return consumer;
+}
+
+/* self.CHUNK_SIZE, if that is a positive int; else 0, or -1 with an exception */
+static long long
+chunk_size(core_state *st, PyObject *self)
+{
+    PyObject *size = PyObject_GetAttr(self, st->names.CHUNK_SIZE);
+    int overflow = 0;
+    long long chunk = size != NULL && PyLong_CheckExact(size)
+                          ? PyLong_AsLongLongAndOverflow(size, &overflow)
+                          : 0;
+    Py_XDECREF(size);
+    return size == NULL ? -1 : chunk > 0 ? chunk : 0;
+}
+
+/* A step of a FileSender.  The last chunk is for Twisted's step, which tells its last
+ * byte. */
+static PyObject *
+step_of_sender(core_state *st, PyObject *self, PyObject *file)
+{
+    file_part part;
+    PyObject *consumer = consumer_of(st, self);
+    long long chunk = consumer == NULL ? 0 : chunk_size(st, self);
+    if (chunk <= 0 || !find_part(st, file, chunk, &part)) {
+        Py_XDECREF(consumer);
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_NotImplemented);
+    }
+    Py_ssize_t sent = send_part(st, consumer, file, &part);
+    PyObject *result = sent < 0 ? NULL : end_step(st, consumer, &part, sent);
+    Py_DECREF(consumer);
+    return result;
 }
 
 PyObject *
 pyr_sendfile_sender(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
     PyObject *file = untransformed(st, args[0]);
-    PyObject *consumer =
-        file == NULL ? NULL : PyObject_GetAttr(args[0], st->names.consumer);
-    long long chunk = 0;
-    int idle = consumer == NULL ? 0 : is_idle(st, consumer);
-    if (idle > 0) {
-        PyObject *size = PyObject_GetAttr(args[0], st->names.CHUNK_SIZE);
-        chunk = size != NULL && PyLong_CheckExact(size) ? PyLong_AsLongLong(size) : -1;
-        Py_XDECREF(size);
+    if (file == NULL) {
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_NotImplemented);
     }
-    int status = 0;
-    if (chunk > 0) {
-        /* The last chunk is for Twisted's step, which tells its last byte. */
-        Py_ssize_t sent;
-        status = send_from(st, consumer, file, chunk, &sent);
-    }
-    Py_XDECREF(file);
-    Py_XDECREF(consumer);
-    return go_on(status);
+    PyObject *result = step_of_sender(st, args[0], file);
+    Py_DECREF(file);
+    return result;
 }

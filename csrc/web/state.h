@@ -155,8 +155,7 @@ typedef struct pyr_web_state {
     PyCFunction gmtime_code; /* what the object gmtime calls */
     pyr_spelling spellings[PYR_WEB_SPELLINGS];
     pyr_web_class headers_class, channel_class, request_class, transport_class,
-        addresses_class, sending_class, whole_class, base_class, whole_channel_class,
-        dict_class;
+        whole_class, base_class, whole_channel_class, dict_class;
     bool asked; /* for an address, by a method that may be a program's */
 } pyr_web_state;
 

@@ -14,18 +14,11 @@
 enum { PARSING = 1, ENDING = 2 };
 
 static const pyr_override parsing[] = {
-#define METHOD(name, function, bit)                                                 \
-    {                                                                               \
-        PYR_NAME(name),                                                             \
-            {offsetof(pyr_web_state, function), offsetof(pyr_web_state, function)}, \
-            (bit)                                                                   \
-    }
-    METHOD(lineReceived, HTTPChannel_lineReceived, PARSING),
-    METHOD(headerReceived, HTTPChannel_headerReceived, PARSING),
-    METHOD(maybeChooseDecoder, HTTPChannel__maybeChooseTransferDecoder, PARSING),
-    METHOD(allHeadersReceived, HTTPChannel_allHeadersReceived, ENDING),
-    METHOD(allContentReceived, HTTPChannel_allContentReceived, ENDING),
-#undef METHOD
+    PYR_WEB_METHOD(lineReceived, HTTPChannel_lineReceived, PARSING),
+    PYR_WEB_METHOD(headerReceived, HTTPChannel_headerReceived, PARSING),
+    PYR_WEB_METHOD(maybeChooseDecoder, HTTPChannel__maybeChooseTransferDecoder, PARSING),
+    PYR_WEB_METHOD(allHeadersReceived, HTTPChannel_allHeadersReceived, ENDING),
+    PYR_WEB_METHOD(allContentReceived, HTTPChannel_allContentReceived, ENDING),
     {0},
 };
 

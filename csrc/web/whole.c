@@ -1,38 +1,30 @@
 /* Requests and channels with Twisted's own methods; see whole.h. */
 #include "web/whole.h"
 
-#include "core/override.h"
-#include "web/state.h"
-
-#define METHOD(name, function, bit)                                                 \
-    {                                                                               \
-        PYR_NAME(name),                                                             \
-            {offsetof(pyr_web_state, function), offsetof(pyr_web_state, function)}, \
-            (bit)                                                                   \
-    }
+#include "web/objects.h"
 
 static const pyr_override of_request[] = {
-    METHOD(parseCookies, Request_parseCookies, 1),
-    METHOD(gotLength, ServerRequest_gotLength, 1),
-    METHOD(requestReceived, Request_requestReceived, 1),
-    METHOD(process, ServerRequest_process, 1),
-    METHOD(setHeader, Request_setHeader, 1),
+    PYR_WEB_METHOD(parseCookies, Request_parseCookies, 1),
+    PYR_WEB_METHOD(gotLength, ServerRequest_gotLength, 1),
+    PYR_WEB_METHOD(requestReceived, Request_requestReceived, 1),
+    PYR_WEB_METHOD(process, ServerRequest_process, 1),
+    PYR_WEB_METHOD(setHeader, Request_setHeader, 1),
     {0},
 };
 
 static const pyr_override of_base[] = {
-    METHOD(gotLength, Request_gotLength, PYR_BASE_LENGTH),
-    METHOD(write, Request_write, PYR_BASE_WRITE),
-    METHOD(finish, Request_finish, PYR_BASE_FINISH),
+    PYR_WEB_METHOD(gotLength, Request_gotLength, PYR_BASE_LENGTH),
+    PYR_WEB_METHOD(write, Request_write, PYR_BASE_WRITE),
+    PYR_WEB_METHOD(finish, Request_finish, PYR_BASE_FINISH),
     {0},
 };
 
 static const pyr_override of_channel[] = {
-    METHOD(getPeer, HTTPChannel_getPeer, 1),
-    METHOD(getHost, HTTPChannel_getHost, 1),
-    METHOD(checkPersistence, HTTPChannel_checkPersistence, 1),
-    METHOD(setRawMode, LineReceiver_setRawMode, 1),
-    METHOD(setTimeout, TimeoutMixin_setTimeout, 1),
+    PYR_WEB_METHOD(getPeer, HTTPChannel_getPeer, 1),
+    PYR_WEB_METHOD(getHost, HTTPChannel_getHost, 1),
+    PYR_WEB_METHOD(checkPersistence, HTTPChannel_checkPersistence, 1),
+    PYR_WEB_METHOD(setRawMode, LineReceiver_setRawMode, 1),
+    PYR_WEB_METHOD(setTimeout, TimeoutMixin_setTimeout, 1),
     {0},
 };
 

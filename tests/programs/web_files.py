@@ -17,7 +17,7 @@ from typing import Any
 from twisted.internet import defer, protocol, reactor, task
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
 from twisted.protocols.basic import FileSender
-from twisted.web import server, static
+from twisted.web import resource, server, static
 
 SIZES = {"empty": 0, "one": 1, "small": 1000, "chunk": 65536, "more": 65537, "large": 5_000_000}
 BYTES = random.Random(1).randbytes(max(SIZES.values()))
@@ -113,6 +113,89 @@ def files(folder: str) -> Any:
     yield listening.stopListening()
 
 
+class Counting(server.Request):
+    """Has a ``write`` of its own."""
+
+    written = 0
+
+    def write(self, data: bytes) -> None:
+        self.written += len(data)
+        super().write(data)
+
+    def finish(self) -> None:
+        print("written through a request", self.written)
+        super().finish()
+
+
+class Unsized(static.File):
+    """Does not say how long a file is: it goes in chunks."""
+
+    def _setContentHeaders(self, request: Any, size: Any = None) -> None:
+        request.setHeader(b"content-type", b"text/plain")
+
+
+class Watched(static.File):
+    """Files go through a ``write`` of the connection's own."""
+
+    def render_GET(self, request: Any) -> Any:
+        transport, seen = request.transport, []
+
+        def write(data: bytes) -> None:
+            seen.append(len(data))
+            type(transport).write(transport, data)
+
+        def show(result: Any) -> None:
+            print("written through a connection", sum(seen))
+            del transport.write
+
+        transport.write = write
+        request.notifyFinish().addBoth(show)
+        return super().render_GET(request)
+
+
+class Changing(static.File):
+    """Requests have a ``write`` of their own for the first piece."""
+
+    def render_GET(self, request: Any) -> Any:
+        def write(data: bytes) -> None:
+            del request.write
+            print("first", len(data))
+            request.write(data)
+
+        request.write = write
+        return super().render_GET(request)
+
+
+@defer.inlineCallbacks
+def unusual(folder: str) -> Any:
+    top = resource.Resource()
+    for cls in (Unsized, Watched, Changing):
+        top.putChild(cls.__name__.encode(), cls(folder))
+    large = static.File(os.path.join(folder, "large"))
+    top.putChild(b"packed", resource.EncodingResourceWrapper(large, [server.GzipEncoderFactory()]))
+    site: Any = server.Site(top)
+    counting: Any = server.Site(static.File(folder), requestFactory=Counting)
+    names = ["Unsized/more", "Unsized/large", "Watched/more", "Watched/large", "Changing/large"]
+    for each, paths in (
+        (site, [*names, "packed"]),
+        (counting, ["small", "more", "large"]),
+    ):
+        each.log = lambda request: print("logged", request.code, request.sentLength)
+        listening = yield TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(each)
+        for path in paths:
+            for how in ("HTTP/1.1", "HTTP/1.0"):
+                lines = (
+                    f"GET /{path} {how}",
+                    "Host: x",
+                    "Accept-Encoding: gzip",
+                    "Connection: close",
+                )
+                client = Client("\r\n".join([*lines, "", ""]).encode(), pauses=3)
+                yield transfer(listening.getHost().port, client)
+                print(path, how, client.shown())
+        yield listening.stopListening()
+
+
 @defer.inlineCallbacks
 def senders(folder: str) -> Any:
     for name in SIZES:
@@ -132,6 +215,7 @@ def main(folder: str) -> Any:
         with open(os.path.join(folder, name), "wb") as file:
             file.write(BYTES[:size])
     yield files(folder)
+    yield unusual(folder)
     yield senders(folder)
     print("all files went out")
 
