@@ -12,9 +12,13 @@ struct core_state;
 
 /* Keep sorted.  X(identifier, "spelling") */
 #define PYR_NAMES(X)                                              \
+    X(BODY, "BODY")                                               \
     X(BytesIO, "BytesIO")                                         \
+    X(CHUNK_LENGTH, "CHUNK_LENGTH")                               \
     X(CHUNK_SIZE, "CHUNK_SIZE")                                   \
+    X(CRLF, "CRLF")                                               \
     X(CancelledError, "CancelledError")                           \
+    X(FINISHED, "FINISHED")                                       \
     X(Headers, "Headers")                                         \
     X(MAX_LENGTH, "MAX_LENGTH")                                   \
     X(NOT_DONE_YET, "NOT_DONE_YET")                               \
@@ -49,6 +53,7 @@ struct core_state;
     X(_handle_bio_errors, "_handle_bio_errors")                   \
     X(_handlingRequest, "_handlingRequest")                       \
     X(_handshakeDone, "_handshakeDone")                           \
+    X(_hexint, "_hexint")                                         \
     X(_inFakeHead, "_inFakeHead")                                 \
     X(_into_ssl, "_into_ssl")                                     \
     X(_isSendBufferFull, "_isSendBufferFull")                     \
@@ -233,6 +238,7 @@ struct core_state;
     X(logstr, "logstr")                                           \
     X(loseConnection, "loseConnection")                           \
     X(lower, "lower")                                             \
+    X(maxChunkSizeLineLength, "maxChunkSizeLineLength")           \
     X(maxHeaders, "maxHeaders")                                   \
     X(maxPacketSize, "maxPacketSize")                             \
     X(maxThroughput, "maxThroughput")                             \
@@ -270,7 +276,11 @@ struct core_state;
     X(raw, "raw")                                                 \
     X(rawDataReceived, "rawDataReceived")                         \
     X(readConnectionLost, "readConnectionLost")                   \
+    X(received_body, "_dataReceived_BODY")                        \
+    X(received_chunk_length, "_dataReceived_CHUNK_LENGTH")        \
     X(received_cookies, "received_cookies")                       \
+    X(received_crlf, "_dataReceived_CRLF")                        \
+    X(received_trailer, "_dataReceived_TRAILER")                  \
     X(recv, "recv")                                               \
     X(recvd, "recvd")                                             \
     X(release, "release")                                         \
@@ -316,6 +326,7 @@ struct core_state;
     X(startReading, "startReading")                               \
     X(startWriting, "startWriting")                               \
     X(startedWriting, "startedWriting")                           \
+    X(state, "state")                                             \
     X(stopReading, "stopReading")                                 \
     X(stopWriting, "stopWriting")                                 \
     X(stringReceived, "stringReceived")                           \

@@ -39,6 +39,11 @@
     X(toChunk)                                 \
     X(getContentFile)                          \
     X(HTTPChannel_write)                       \
+    X(Chunked_dataReceived)                    \
+    X(Chunked_CHUNK_LENGTH)                    \
+    X(Chunked_BODY)                            \
+    X(Chunked_CRLF)                            \
+    X(Chunked_TRAILER)                         \
     X(HTTPChannel_checkPersistence)            \
     X(HTTPChannel_getPeer)                     \
     X(HTTPChannel_getHost)                     \
@@ -66,6 +71,7 @@
     X(chunkedDecoder)   /* twisted.web.http._ChunkedTransferDecoder */     \
     X(parseRequestLine) /* twisted.web.http._parseRequestLine */           \
     X(isToken)          /* twisted.web.http._istoken */                    \
+    X(hexint)           /* twisted.web.http._hexint */                     \
     X(nameEncoder)      /* twisted.web.http._nameEncoder */                \
     X(noBodyCodes)      /* twisted.web.http.NO_BODY_CODES */               \
     X(readForm)         /* of pyreactor/_web/forms.py */
@@ -155,7 +161,7 @@ typedef struct pyr_web_state {
     PyCFunction gmtime_code; /* what the object gmtime calls */
     pyr_spelling spellings[PYR_WEB_SPELLINGS];
     pyr_web_class headers_class, channel_class, request_class, transport_class,
-        whole_class, base_class, whole_channel_class, dict_class;
+        whole_class, base_class, whole_channel_class, dict_class, decoder_class;
     bool asked; /* for an address, by a method that may be a program's */
 } pyr_web_state;
 

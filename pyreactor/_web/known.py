@@ -11,6 +11,8 @@ from __future__ import annotations
 KNOWN: dict[str, dict[str, str]] = {
     "twisted.web._abnf": {
         "_istoken": "5b5627a38d98",
+        "_hexint": "fb3821d4f7c7 c56e67b88050:25.5",
+        "_ishexdigits": "0228a4c52637 cd52a41e2895:25.5",
     },
     "twisted.web.http_headers": {
         "_sanitizeLinearWhitespace": "53a8fbc9bb59",
@@ -61,6 +63,11 @@ KNOWN: dict[str, dict[str, str]] = {
         "HTTPChannel.getPeer": "fb2cbb316e1e",
         "HTTPChannel.getHost": "bb7ca2340f54",
         "_IdentityTransferDecoder.dataReceived": "6d4f85fb3f71",
+        "_ChunkedTransferDecoder.dataReceived": "41249e0f6f89",
+        "_ChunkedTransferDecoder._dataReceived_CHUNK_LENGTH": "ab22df6b1698",
+        "_ChunkedTransferDecoder._dataReceived_BODY": "f161fe1d6c4b",
+        "_ChunkedTransferDecoder._dataReceived_CRLF": "3578443094ca",
+        "_ChunkedTransferDecoder._dataReceived_TRAILER": "63b7e4fe283e",
         "Request.__init__": "35dd98e67f16 2ba3517a579b:25.5",
         "Request.parseCookies": "714ff08681c8",
         "Request.gotLength": "2700f7f93c51",
@@ -124,6 +131,7 @@ METHODS: dict[str, dict[str, str]] = {
         "HTTPChannel.getPeer": "HTTPChannel_getPeer",
         "HTTPChannel.getHost": "HTTPChannel_getHost",
         "_IdentityTransferDecoder.dataReceived": "Identity_dataReceived",
+        "_ChunkedTransferDecoder.dataReceived": "Chunked_dataReceived",
         "Request.parseCookies": "Request_parseCookies",
         "Request.gotLength": "Request_gotLength",
         "Request.handleContentChunk": "Request_handleContentChunk",
@@ -162,6 +170,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "_NameEncoder.encode",
         "Headers.addRawHeader",
     ),
+    "_ChunkedTransferDecoder.dataReceived": ("_hexint", "_ishexdigits"),
     "Headers.setRawHeaders": ("_sanitizeLinearWhitespace", "_NameEncoder.encode"),
     "Headers.addRawHeader": ("_sanitizeLinearWhitespace", "_NameEncoder.encode"),
     "Headers.getRawHeaders": ("_NameEncoder.encode",),
