@@ -2,62 +2,6 @@
 #include "core/call.h"
 
 int
-pyr_pack_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-                   PyObject **packed_args, PyObject **packed_kwargs)
-{
-    PyObject *tuple = NULL, *dict = NULL;
-    if (nargs > 0) {
-        tuple = PyTuple_New(nargs);
-        if (tuple == NULL) {
-            return -1;
-        }
-        for (Py_ssize_t i = 0; i < nargs; i++) {
-            PyTuple_SET_ITEM(tuple, i, Py_NewRef(args[i]));
-        }
-    }
-    if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0) {
-        dict = PyDict_New();
-        if (dict == NULL) {
-            goto error;
-        }
-        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
-            if (PyDict_SetItem(dict, PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0) {
-                goto error;
-            }
-        }
-    }
-    *packed_args = tuple;
-    *packed_kwargs = dict;
-    return 0;
-error:
-    Py_XDECREF(tuple);
-    Py_XDECREF(dict);
-    return -1;
-}
-
-PyObject *
-pyr_call_packed(PyObject *func, PyObject *args, PyObject *kwargs)
-{
-    if (kwargs == NULL) {
-        if (args == NULL) {
-            return PyObject_CallNoArgs(func);
-        }
-        return PyObject_Vectorcall(func, &PyTuple_GET_ITEM(args, 0),
-                                   (size_t)PyTuple_GET_SIZE(args), NULL);
-    }
-    if (args != NULL) {
-        return PyObject_Call(func, args, kwargs);
-    }
-    PyObject *none = PyTuple_New(0);
-    if (none == NULL) {
-        return NULL;
-    }
-    PyObject *result = PyObject_Call(func, none, kwargs);
-    Py_DECREF(none);
-    return result;
-}
-
-int
 pyr_keep_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                    PyObject **packed)
 {
@@ -70,6 +14,42 @@ pyr_keep_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
         PyTuple_SET_ITEM(*packed, i, Py_NewRef(args[i]));
     }
     return 0;
+}
+
+/* The dict of the keywords of a call, whose values are given. */
+static PyObject *
+pack_keywords(PyObject *kwnames, PyObject *const *values)
+{
+    PyObject *dict = PyDict_New();
+    for (Py_ssize_t i = 0; dict != NULL && i < PyTuple_GET_SIZE(kwnames); i++) {
+        if (PyDict_SetItem(dict, PyTuple_GET_ITEM(kwnames, i), values[i]) < 0) {
+            Py_CLEAR(dict);
+        }
+    }
+    return dict;
+}
+
+int
+pyr_pack_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                   PyObject **packed_args, PyObject **packed_kwargs)
+{
+    bool named = kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0;
+    PyObject *dict = named ? pack_keywords(kwnames, args + nargs) : NULL;
+    if ((named && dict == NULL) ||
+        pyr_keep_arguments(args, nargs, NULL, packed_args) < 0) {
+        Py_XDECREF(dict);
+        return -1;
+    }
+    *packed_kwargs = dict;
+    return 0;
+}
+
+PyObject *
+pyr_call_packed(PyObject *func, PyObject *args, PyObject *kwargs)
+{
+    return args == NULL ? PyObject_VectorcallDict(func, NULL, 0, kwargs)
+                        : PyObject_VectorcallDict(func, &PyTuple_GET_ITEM(args, 0),
+                                                  (size_t)PyTuple_GET_SIZE(args), kwargs);
 }
 
 #define SMALL_CALL 2

@@ -5,14 +5,13 @@
 #include <Python.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #if PY_VERSION_HEX < 0x030A0000
 #error "pyreactor needs CPython 3.10 or newer"
 #endif
 
 #if PY_VERSION_HEX < 0x030D0000
-#define Py_HashPointer _Py_HashPointer
-
 static inline int
 PyDict_GetItemRef(PyObject *dict, PyObject *key, PyObject **result)
 {
@@ -82,10 +81,6 @@ PyErr_SetRaisedException(PyObject *exc)
 {
     PyErr_Restore(Py_NewRef(Py_TYPE(exc)), exc, PyException_GetTraceback(exc));
 }
-#endif
-
-#if PY_VERSION_HEX < 0x030C0000
-#include <stdint.h>
 
 /* For class_watch.h.  CPython 3.10 and 3.11, whose layouts are settled, number each state
  * of a class; 0: it has no number now. */
@@ -111,17 +106,6 @@ pyr_class_is_told_of(PyTypeObject *type)
 {
     return PyUnstable_Type_AssignVersionTag(type) == 1;
 }
-#endif
-
-/* Around the use of a field that newer headers mark as deprecated. */
-#if defined(__GNUC__)
-#define PYR_IGNORE_DEPRECATED_BEGIN \
-    _Pragma("GCC diagnostic push")  \
-        _Pragma("GCC diagnostic ignored \"-Wdeprecated-declarations\"")
-#define PYR_IGNORE_DEPRECATED_END _Pragma("GCC diagnostic pop")
-#else
-#define PYR_IGNORE_DEPRECATED_BEGIN
-#define PYR_IGNORE_DEPRECATED_END
 #endif
 
 /* Give an object that is being deallocated one reference again. */
