@@ -134,7 +134,6 @@ struct core_state;
     X(close, "close")                                             \
     X(code, "code")                                               \
     X(code_message, "code_message")                               \
-    X(compatibilityOffset, "_compatibilityOffset")                \
     X(connected, "connected")                                     \
     X(connectionLost, "connectionLost")                           \
     X(connectionRefused, "connectionRefused")                     \

@@ -116,27 +116,15 @@ parse_truth(PyObject *value, bool *result, bool *lasting)
 static bool
 parse_max_length(pyr_view *view, PyObject *value)
 {
-    if (value == NULL || !PyLong_Check(value) ||
-        !(PyLong_CheckExact(value) || PyBool_Check(value))) {
+    if (value == NULL || !(PyLong_CheckExact(value) || PyBool_Check(value))) {
         return false;
     }
-    if (value == view->max_length_from) {
-        return true;
+    if (value != view->max_length_from) {
+        view->max_length = PyNumber_AsSsize_t(value, NULL); /* the nearest that fits */
+        view->max_length_huge = view->max_length == PY_SSIZE_T_MAX;
+        view->max_length_digits = 0;
+        Py_XSETREF(view->max_length_from, Py_NewRef(value));
     }
-    int overflow;
-    long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
-    if (overflow != 0) {
-        number = overflow > 0 ? PY_SSIZE_T_MAX : -PY_SSIZE_T_MAX;
-    }
-    if (number > PY_SSIZE_T_MAX) {
-        number = PY_SSIZE_T_MAX;
-    } else if (number < -PY_SSIZE_T_MAX) {
-        number = -PY_SSIZE_T_MAX;
-    }
-    view->max_length = (Py_ssize_t)number;
-    view->max_length_huge = overflow > 0;
-    view->max_length_digits = 0;
-    Py_XSETREF(view->max_length_from, Py_NewRef(value));
     return true;
 }
 
@@ -246,6 +234,9 @@ static const size_t slot_names[SLOT_COUNT] = {
     [SLOT_LIST_STACK] = PYR_NAME(listStack),
     [SLOT_GOT_ITEM] = PYR_NAME(gotItem),
     [SLOT_HEADER] = PYR_NAME(header),
+    [SLOT_PREFIX_LIMIT] = PYR_NAME(prefixLimit),
+    [SLOT_DIALECT] = PYR_NAME(currentDialect),
+    [SLOT_WORDS] = PYR_NAME(incomingVocabulary),
     [SLOT_DATA_RECEIVED] = PYR_NAME(dataReceived),
 };
 
@@ -456,28 +447,16 @@ read_slot(pyr_buffer *b, pyr_slot slot, PyObject *own, PyObject *value, bool *la
         return true;
     case SLOT_MAX_LENGTH:
         return parse_max_length(view, value);
-    case SLOT_TRANSPORT:
-        view->transport = value;
-        return true;
     case SLOT_PAUSED:
         return parse_truth(value, &view->paused, lasting);
     case SLOT_DELIMITER:
         return parse_delimiter(view, b, value);
     case SLOT_LINE_MODE:
         return parse_truth(value, &view->line_mode, lasting);
-    case SLOT_RECVD:
-        view->has_recvd = own != NULL;
-        return true;
-    case SLOT_LIST_STACK:
-        view->list_stack = own;
-        return true;
-    case SLOT_GOT_ITEM:
-        view->has_got_item = own != NULL;
-        return true;
     case SLOT_HEADER:
         return value != NULL && value == view->header_from;
     default:
-        return true; /* the size of a prefix is parsed with its format */
+        return true; /* of any kind; the size of a prefix is parsed with its format */
     }
 }
 
@@ -487,11 +466,12 @@ read_slots(pyr_framing_method *method, pyr_buffer *b, const own_values *own)
     pyr_view *view = &b->view;
     bool lasting = true;
     bool fits = view->class_fits && view->attached;
-    PyObject *value = NULL, *before;
+    PyObject *value = NULL;
     for (int i = 0; i < method->kind->slot_count; i++) {
         pyr_slot slot = method->kind->slots[i];
-        before = value;
+        PyObject *before = value;
         value = own->value[i] != NULL ? own->value[i] : view->class_value[i];
+        view->value[i] = value;
         bool suits = slot == SLOT_STRUCT_FORMAT
                          ? parse_prefix(view, value, before)
                          : read_slot(b, slot, own->value[i], value, &lasting);
@@ -537,7 +517,7 @@ pyr_attributes_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self
     }
     b->quiet = 0;
     view->own_seen.dict = NULL;
-    view->fits = view->attached = view->unchecked = false;
+    view->fits = view->attached = false;
     view->handler = NULL;
     PyObject *dict = pyr_own_dict(self);
     if (dict == NULL) {
@@ -548,7 +528,7 @@ pyr_attributes_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self
         read_class(method, view, Py_TYPE(self));
     }
     own_values own = {{NULL}};
-    pyr_own_dict_see(&view->own_seen, dict, method->st->framing->watcher);
+    pyr_own_dict_see(&view->own_seen, self, dict, method->st->framing->watcher);
     if (find_own(method, b, dict, &own)) {
         read_slots(method, b, &own);
     } else {

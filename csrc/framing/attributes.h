@@ -25,27 +25,9 @@ static inline bool
 pyr_attributes_holds(const pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     pyr_view *view = &b->view;
-    if (view->method != method ||
-        !pyr_class_is_as_seen(&view->class_seen, Py_TYPE(self))) {
-        return false;
-    }
-    PyObject *dict = pyr_instance_dict(self);
-    return dict != NULL && pyr_own_dict_is_as_seen(&view->own_seen, dict);
-}
-
-/* Are the values of a view that holds as they were, too?  Asked once in a call, before
- * one is used that may have had a finalizer: transport, listStack (see own_dict.h). */
-static inline bool
-pyr_attributes_holds_values(pyr_buffer *b)
-{
-#if PY_VERSION_HEX < 0x030C0000
-    bool unchecked = b->view.unchecked;
-    b->view.unchecked = false;
-    return !unchecked || pyr_own_dict_has_values(&b->view.own_seen);
-#else
-    (void)b;
-    return true;
-#endif
+    return view->method == method &&
+           pyr_class_is_as_seen(&view->class_seen, Py_TYPE(self)) &&
+           pyr_own_dict_is_as_seen(&view->own_seen);
 }
 
 /* Bring b->view up to date.  1: it can be used; 0: it does not fit; -1: exception. */

@@ -20,9 +20,9 @@ typedef struct {
     const pyr_framing_method *method;
     pyr_class_seen class_seen;
     pyr_own_seen own_seen;
-    /* Borrowed from the class; valid as long as that is as seen. */
-    PyObject *class_value[PYR_MOST_SLOTS]; /* in the order of the kind's slots */
-    PyObject *transport;                   /* borrowed, as long as the view holds */
+    /* In the order of the slots; borrowed, and valid as long as all is as seen. */
+    PyObject *class_value[PYR_MOST_SLOTS];
+    PyObject *value[PYR_MOST_SLOTS]; /* the same with those of the instance */
     PyObject *handler; /* to call with (self, message); NULL: self.<its name>(message) */
     /* Parsed values, each with the object it was parsed from (owned). */
     PyObject *max_length_from;
@@ -33,19 +33,15 @@ typedef struct {
     Py_ssize_t delimiter_size;
     PyObject *format_from;
     PyObject *prefix_from;
-    bool max_length_huge;    /* more than max_length, which is the most there is */
+    bool max_length_huge;    /* max_length, which is the most there is, or more */
     bool delimiter_overlaps; /* two matches of it can overlap */
     bool prefix_little;
     bool paused;
     bool line_mode;
-    bool has_recvd;
-    bool has_got_item; /* a method gotItem of the instance's own */
-    bool class_fits;   /* the class leaves attribute access and FramingAttributes alone */
-    bool attached;     /* the protocol's __dict__ still holds this buffer */
-    bool fits;         /* and all attributes have a kind of value that C handles */
-    bool replaced;     /* the instance has a dataReceived of its own */
-    bool unchecked;    /* values are to be looked at before one is used, see own_dict.h */
-    PyObject *list_stack;  /* the instance's own; borrowed, as long as the view holds */
+    bool class_fits; /* the class leaves attribute access and FramingAttributes alone */
+    bool attached;   /* the protocol's __dict__ still holds this buffer */
+    bool fits;       /* and all attributes have a kind of value that C handles */
+    bool replaced;   /* the instance has a dataReceived of its own */
     PyObject *header_from; /* (format size, length index, counts header, unpack) */
 } pyr_view;
 

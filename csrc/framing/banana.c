@@ -58,7 +58,7 @@ static int
 has_same_stack(banana_run *run)
 {
     int fits = look(run);
-    return fits <= 0 ? fits : run->b->view.list_stack == run->stack;
+    return fits <= 0 ? fits : run->b->view.value[AT_LIST_STACK] == run->stack;
 }
 
 static bool
@@ -169,6 +169,15 @@ plain_number(PyObject *value, long long most)
     return overflow < 0 || number < 0 ? -1 : number;
 }
 
+int
+pyr_banana_is_pb(core_state *st, PyObject *dialect)
+{
+    if (dialect == NULL || !PyBytes_CheckExact(dialect)) {
+        return dialect == Py_None ? 0 : -1;
+    }
+    return PyObject_RichCompareBool(dialect, st->framing->banana_pb, Py_EQ);
+}
+
 long long
 pyr_banana_size_limit(pyr_framing_method *method)
 {
@@ -178,30 +187,20 @@ pyr_banana_size_limit(pyr_framing_method *method)
     return value == NULL ? -1 : plain_number(value, LLONG_MAX);
 }
 
-static int
-read_prefix_limit(banana_run *run)
-{
-    int fits = look(run);
-    if (fits <= 0) { /* perhaps a property now */
-        run->prefix_limit = -1;
-        return fits;
-    }
-    PyObject *limit = pyr_banana_attribute(run->self, run->method->st->names.prefixLimit);
-    if (limit == NULL) {
-        return -1;
-    }
-    run->prefix_limit = (Py_ssize_t)plain_number(limit, PY_SSIZE_T_MAX);
-    Py_DECREF(limit);
-    return 0;
-}
-
+/* Read the limits, once until Python code runs.  -1: exception. */
 static int
 read_limits(banana_run *run)
 {
     if (!run->has_limits) {
-        if (read_prefix_limit(run) < 0) {
+        /* The view is asked itself: a garbage collection may have run since look(). */
+        int fits = pyr_attributes_ready(run->method, run->b, run->self);
+        if (fits < 0) {
             return -1;
         }
+        /* Where it does not fit, the limit is a property perhaps. */
+        PyObject *limit = fits ? run->b->view.value[AT_PREFIX_LIMIT] : NULL;
+        run->prefix_limit =
+            limit == NULL ? -1 : (Py_ssize_t)plain_number(limit, PY_SSIZE_T_MAX);
         run->size_limit = pyr_banana_size_limit(run->method);
         run->has_limits = true;
     }
@@ -318,6 +317,53 @@ end_lists(banana_run *run)
     return 0;
 }
 
+/* ---- numbers ----------------------------------------------------------------- */
+
+enum { SMALL_DIGITS = 9 }; /* of seven bits, which fit a long long */
+
+/* The number whose digits these are, the last first; -1: it has too many. */
+static long long
+small_number(const unsigned char *digits, Py_ssize_t count)
+{
+    unsigned long long number = 0;
+    while (count > 0 && digits[count - 1] == 0) {
+        count--; /* adds nothing */
+    }
+    if (count > SMALL_DIGITS) {
+        return -1;
+    }
+    while (count-- > 0) {
+        number = number << 7 | digits[count];
+    }
+    return (long long)number;
+}
+
+/* The same as an int, whatever its size (new reference). */
+static PyObject *
+make_number(banana_run *run, const unsigned char *digits, Py_ssize_t count, bool negative)
+{
+    long long small = small_number(digits, count);
+    if (small >= 0) {
+        return PyLong_FromLongLong(negative ? -small : small);
+    }
+    PyObject *number = ask_python(run, "large_number", "(Oy#)", globals_of(run),
+                                  (const char *)digits, count);
+    if (number != NULL && negative) {
+        Py_SETREF(number, PyNumber_Negative(number));
+    }
+    return number;
+}
+
+static PyObject *
+make_float(const char *bytes)
+{
+    double number;
+    char ordered[BANANA_FLOAT_SIZE];
+    pyr_banana_order(bytes, ordered);
+    memcpy(&number, ordered, sizeof(number));
+    return PyFloat_FromDouble(number);
+}
+
 /* ---- parsing ----------------------------------------------------------------- */
 
 /* The length that stands at the beginning of an item; -1: longer than any memory. */
@@ -325,12 +371,11 @@ static pyr_step
 read_length(banana_run *run, const unsigned char *digits, Py_ssize_t size,
             const char *error, long long *length)
 {
-    Py_ssize_t count = pyr_banana_count_digits(digits, size);
-    *length = count <= BANANA_SMALL_DIGITS ? pyr_banana_small_number(digits, count) : -1;
+    *length = small_number(digits, size);
     if (*length >= 0 && *length <= run->size_limit) {
         return STEP_ON;
     }
-    PyObject *number = pyr_banana_number(digits, size, false);
+    PyObject *number = make_number(run, digits, size, false);
     pyr_step next = number == NULL ? STEP_FAILED
                                    : checked(ask_python(run, "check_length", "(OOs)",
                                                         globals_of(run), number, error));
@@ -347,7 +392,7 @@ parse_list(banana_run *run, const unsigned char *digits, Py_ssize_t size)
     if (next != STEP_ON) {
         return next;
     }
-    PyObject *number = pyr_banana_number(digits, size, false);
+    PyObject *number = make_number(run, digits, size, false);
     return begin_list(run, number) < 0 ? STEP_FAILED : STEP_ON;
 }
 
@@ -394,7 +439,7 @@ parse_float(banana_run *run)
     }
     const char *bytes = run->frame.data + run->next;
     run->next += BANANA_FLOAT_SIZE;
-    return got_item(run, pyr_banana_float(bytes)) < 0 ? STEP_FAILED : STEP_ON;
+    return got_item(run, make_float(bytes)) < 0 ? STEP_FAILED : STEP_ON;
 }
 
 /*
@@ -404,39 +449,28 @@ parse_float(banana_run *run)
 static PyObject *
 find_word(banana_run *run, PyObject *number)
 {
-    pyr_framing_state *framing = run->method->st->framing;
-    const pyr_names *names = &run->method->st->names;
-    if (look(run) <= 0 || Py_TYPE(run->self)->tp_getattro != PyObject_GenericGetAttr) {
+    const pyr_view *view = &run->b->view;
+    int fits = pyr_attributes_ready(run->method, run->b, run->self);
+    PyObject *words = fits <= 0 ? NULL : pyr_attributes_borrowed(view->value[AT_WORDS]);
+    if (words == NULL || !PyDict_CheckExact(words) ||
+        pyr_banana_is_pb(run->method->st, view->value[AT_DIALECT]) <= 0) {
         return NULL;
     }
-    PyObject *words = PyObject_GetAttr(run->self, names->incomingVocabulary);
-    PyObject *dialect =
-        words == NULL ? NULL : pyr_banana_attribute(run->self, names->currentDialect);
-    PyObject *word = NULL;
-    if (dialect != NULL && PyDict_CheckExact(words) && PyBytes_CheckExact(dialect) &&
-        PyObject_RichCompareBool(dialect, framing->banana_pb, Py_EQ) == 1) {
-        word = Py_XNewRef(PyDict_GetItemWithError(words, number));
-    }
-    Py_XDECREF(dialect);
-    Py_XDECREF(words);
+    Py_INCREF(words);
+    PyObject *word = Py_XNewRef(PyDict_GetItemWithError(words, number));
+    Py_DECREF(words);
     PyErr_Clear(); /* it will be raised again */
     return word;
-}
-
-static PyObject *
-look_up_word(banana_run *run, PyObject *number)
-{
-    PyObject *word = find_word(run, number);
-    return word != NULL || PyErr_Occurred()
-               ? word
-               : ask_python(run, "look_up_word", "(OO)", run->self, number);
 }
 
 static pyr_step
 parse_word(banana_run *run, const unsigned char *digits, Py_ssize_t size)
 {
-    PyObject *number = pyr_banana_number(digits, size, false);
-    PyObject *word = number == NULL ? NULL : look_up_word(run, number);
+    PyObject *number = make_number(run, digits, size, false);
+    PyObject *word = number == NULL ? NULL : find_word(run, number);
+    if (word == NULL && number != NULL && !PyErr_Occurred()) {
+        word = ask_python(run, "look_up_word", "(OO)", run->self, number);
+    }
     Py_XDECREF(number);
     return got_item(run, word) < 0 ? STEP_FAILED : STEP_ON;
 }
@@ -455,6 +489,7 @@ invalid_type(const char *byte)
 static pyr_step
 parse_item(banana_run *run, const unsigned char *data, Py_ssize_t size)
 {
+    PyObject *number;
     run->next = run->start + size + 1;
     switch (data[size]) {
     case BANANA_LIST:
@@ -463,12 +498,11 @@ parse_item(banana_run *run, const unsigned char *data, Py_ssize_t size)
         return parse_string(run, data, size);
     case BANANA_INT:
     case BANANA_LONGINT:
-        return got_item(run, pyr_banana_number(data, size, false)) < 0 ? STEP_FAILED
-                                                                       : STEP_ON;
     case BANANA_NEG:
     case BANANA_LONGNEG:
-        return got_item(run, pyr_banana_number(data, size, true)) < 0 ? STEP_FAILED
-                                                                      : STEP_ON;
+        number = make_number(run, data, size,
+                             data[size] == BANANA_NEG || data[size] == BANANA_LONGNEG);
+        return got_item(run, number) < 0 ? STEP_FAILED : STEP_ON;
     case BANANA_VOCAB:
         return parse_word(run, data, size);
     case BANANA_FLOAT:
@@ -568,17 +602,17 @@ static PyObject *
 banana_feed(pyr_framing_method *method, PyObject *self, pyr_buffer *b, int fits,
             const char *data, Py_ssize_t size, PyObject *lender)
 {
-    if (!pyr_attributes_holds_values(b)) {
+    if (!pyr_own_dict_is_checked(&b->view.own_seen)) {
         fits = pyr_attributes_refresh(method, b, self);
         if (fits < 0) {
             return NULL;
         }
     }
-    PyObject *stack = b->view.list_stack;
+    PyObject *stack = b->view.value[AT_LIST_STACK];
     PyObject *got_item =
         PyDict_GetItemWithError(method->needed, method->st->names.gotItem);
-    if (!fits || (size == 0 && b->size > 0) || b->view.has_got_item || got_item == NULL ||
-        stack == NULL || !PyList_CheckExact(stack)) {
+    if (!fits || (size == 0 && b->size > 0) || b->view.value[AT_GOT_ITEM] != NULL ||
+        got_item == NULL || stack == NULL || !PyList_CheckExact(stack)) {
         return pyr_call_stock(method, self, data, size, lender);
     }
     banana_run run = {.method = method,
@@ -599,6 +633,7 @@ const pyr_framing_kind pyr_banana_kind = {
     .feed = banana_feed,
     .key = PYR_NAME(bananaBuffer),
     .handler = PYR_NAME(callExpressionReceived),
-    .slot_count = 3,
-    .slots = {SLOT_HANDLER, SLOT_LIST_STACK, SLOT_GOT_ITEM},
+    .slot_count = 6,
+    .slots = {SLOT_HANDLER, SLOT_LIST_STACK, SLOT_GOT_ITEM, SLOT_PREFIX_LIMIT,
+              SLOT_DIALECT, SLOT_WORDS},
 };

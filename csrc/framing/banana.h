@@ -16,7 +16,7 @@ enum {
     BANANA_VOCAB
 };
 
-enum { BANANA_FLOAT_SIZE = 8, BANANA_SMALL_DIGITS = 9 /* which fit a long long */ };
+enum { BANANA_FLOAT_SIZE = 8 };
 
 /* To the order of the network, and from it. */
 static inline void
@@ -27,26 +27,9 @@ pyr_banana_order(const char *from, char *to)
     }
 }
 
-/* self.name, where the class has no descriptor under that name (new reference). */
-static inline PyObject *
-pyr_banana_attribute(PyObject *self, PyObject *name)
-{
-    PyObject *dict = pyr_instance_dict(self);
-    PyObject *value = dict == NULL ? NULL : PyDict_GetItemWithError(dict, name);
-    return value != NULL || PyErr_Occurred() ? Py_XNewRef(value)
-                                             : PyObject_GetAttr(self, name);
-}
-
 /* The module's SIZE_LIMIT; -1: nothing that C can compare with; no exception. */
 long long pyr_banana_size_limit(pyr_framing_method *method);
-
-/* Without the digits (of seven bits, the last first) that add nothing. */
-Py_ssize_t pyr_banana_count_digits(const unsigned char *digits, Py_ssize_t size);
-/* The number of up to BANANA_SMALL_DIGITS digits. */
-long long pyr_banana_small_number(const unsigned char *digits, Py_ssize_t count);
-/* The number of any digits; new reference. */
-PyObject *pyr_banana_number(const unsigned char *digits, Py_ssize_t size, bool negative);
-/* The float in BANANA_FLOAT_SIZE bytes; new reference. */
-PyObject *pyr_banana_float(const char *bytes);
+/* Is it b"pb", the dialect that has a vocabulary?  -1: C cannot say. */
+int pyr_banana_is_pb(core_state *st, PyObject *dialect);
 
 #endif

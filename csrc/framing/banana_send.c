@@ -3,22 +3,15 @@
 #include "framing/framing.h"
 
 /*
- * Stock's _encode calls itself for each element.  Here one loop encodes, over a stack of
- * the lists that it is in.  Where an element is not exactly a list, tuple, int, float or
- * bytes, or cannot be sent, or the lists are nested more deeply, stock's sendEncoded does
- * all of it: nothing was done yet that could be seen.
+ * Where an element is not exactly a list, tuple, int, float or bytes, or cannot be sent,
+ * or the lists are nested deeply, stock's sendEncoded does all of it: nothing was done
+ * yet that could be seen.
  */
 
-enum { FEW_BYTES = 512, MOST_LEVELS = 200, MOST_DIGITS = 10 };
+enum { FEW_BYTES = 512, MOST_LEVELS = 100, MOST_DIGITS = 10 };
 
 /* What becomes of an element. */
 typedef enum { ENCODING_FAILED = -1, ENCODED, BY_STOCK } encoded;
-
-/* A list or tuple, and which of its elements comes next. */
-typedef struct {
-    PyObject *sequence;
-    Py_ssize_t next;
-} level;
 
 typedef struct {
     bool plain; /* the values below are all plain numbers */
@@ -32,27 +25,13 @@ typedef struct {
     char *data;
     Py_ssize_t size, room;
     char few_bytes[FEW_BYTES];
-    /* The lists that are being encoded, the innermost last. */
-    Py_ssize_t depth;
-    level levels[MOST_LEVELS];
+    int depth; /* in so many lists it is */
     /* What was read of the protocol. */
     long long size_limit; /* -1: not a plain number */
     bool has_limits, has_dialect;
     int_limits limits;
     PyObject *symbols; /* in the dialect that has them: a dict */
 } encoding;
-
-static void
-end(encoding *e)
-{
-    while (e->depth > 0) {
-        Py_DECREF(e->levels[--e->depth].sequence);
-    }
-    if (e->data != e->few_bytes) {
-        PyMem_Free(e->data);
-    }
-    Py_CLEAR(e->symbols);
-}
 
 /* ---- what is written ----------------------------------------------------------- */
 
@@ -107,11 +86,21 @@ append_prefix(encoding *e, unsigned long long number, unsigned char type)
 
 /* ---- numbers ------------------------------------------------------------------- */
 
+/* self.name, where the class has no descriptor under that name (new reference). */
+static PyObject *
+attribute_of(PyObject *self, PyObject *name)
+{
+    PyObject *dict = pyr_instance_dict(self);
+    PyObject *value = dict == NULL ? NULL : PyDict_GetItemWithError(dict, name);
+    return value != NULL || PyErr_Occurred() ? Py_XNewRef(value)
+                                             : PyObject_GetAttr(self, name);
+}
+
 /* An attribute that is a plain int.  False: it is another thing; no exception. */
 static bool
 read_limit(encoding *e, PyObject *name, long long *limit)
 {
-    PyObject *value = pyr_banana_attribute(e->self, name);
+    PyObject *value = attribute_of(e->self, name);
     if (value == NULL) {
         PyErr_Clear(); /* stock's code will come upon it */
         return false;
@@ -180,17 +169,11 @@ static int
 read_dialect(encoding *e)
 {
     const pyr_names *names = &e->method->st->names;
-    PyObject *pb = e->method->st->framing->banana_pb;
-    PyObject *dialect = pyr_banana_attribute(e->self, names->currentDialect);
-    int found = -1;
-    if (dialect == Py_None) {
-        found = 0;
-    } else if (dialect != NULL && PyBytes_CheckExact(dialect)) {
-        found = PyObject_RichCompareBool(dialect, pb, Py_EQ);
-    }
+    PyObject *dialect = attribute_of(e->self, names->currentDialect);
+    int found = pyr_banana_is_pb(e->method->st, dialect);
     Py_XDECREF(dialect);
     if (found > 0) {
-        e->symbols = pyr_banana_attribute(e->self, names->outgoingSymbols);
+        e->symbols = attribute_of(e->self, names->outgoingSymbols);
         found = e->symbols != NULL && PyDict_CheckExact(e->symbols) ? 1 : -1;
     }
     PyErr_Clear(); /* stock's code will come upon it */
@@ -241,34 +224,27 @@ encode_bytes(encoding *e, PyObject *element)
 
 /* ---- lists --------------------------------------------------------------------- */
 
+static encoded encode_element(encoding *e, PyObject *element);
+
 static encoded
-encode_sequence(encoding *e, PyObject *element)
+encode_sequence(encoding *e, PyObject *sequence)
 {
-    Py_ssize_t size = Py_SIZE(element);
+    Py_ssize_t size = Py_SIZE(sequence);
     if (size > e->size_limit || e->depth == MOST_LEVELS) {
         return BY_STOCK;
     }
-    e->levels[e->depth++] = (level){.sequence = Py_NewRef(element)};
-    return append_prefix(e, (unsigned long long)size, BANANA_LIST);
-}
-
-/* The next element (new reference), which may be of a list further out; NULL: no more. */
-static PyObject *
-next_element(encoding *e)
-{
-    while (e->depth > 0) {
-        level *inner = &e->levels[e->depth - 1];
-        if (inner->next < Py_SIZE(inner->sequence)) {
-            PyObject *sequence = inner->sequence;
-            Py_ssize_t at = inner->next++;
-            return Py_NewRef(PyList_CheckExact(sequence)
-                                 ? PyList_GET_ITEM(sequence, at)
-                                 : PyTuple_GET_ITEM(sequence, at));
-        }
-        e->depth--;
-        Py_DECREF(inner->sequence);
+    encoded result = append_prefix(e, (unsigned long long)size, BANANA_LIST);
+    e->depth++;
+    for (Py_ssize_t i = 0; result == ENCODED && i < Py_SIZE(sequence); i++) {
+        /* A key of the vocabulary may have an __eq__, which may change the list. */
+        PyObject *element =
+            Py_NewRef(PyList_CheckExact(sequence) ? PyList_GET_ITEM(sequence, i)
+                                                  : PyTuple_GET_ITEM(sequence, i));
+        result = encode_element(e, element);
+        Py_DECREF(element);
     }
-    return NULL;
+    e->depth--;
+    return result;
 }
 
 static encoded
@@ -287,19 +263,6 @@ encode_element(encoding *e, PyObject *element)
         return encode_float(e, element);
     }
     return BY_STOCK;
-}
-
-static encoded
-encode(encoding *e, PyObject *expression)
-{
-    encoded result = ENCODED;
-    PyObject *element = Py_NewRef(expression);
-    while (result == ENCODED && element != NULL) {
-        result = encode_element(e, element);
-        Py_DECREF(element);
-        element = result == ENCODED ? next_element(e) : NULL;
-    }
-    return result;
 }
 
 /* ---- sendEncoded --------------------------------------------------------------- */
@@ -353,11 +316,14 @@ encode_all(pyr_framing_method *method, PyObject *self, PyObject *expression)
     e.has_limits = e.has_dialect = false;
     e.symbols = NULL;
     e.size_limit = pyr_banana_size_limit(method);
-    encoded result = encode(&e, expression);
+    encoded result = encode_element(&e, expression);
     PyObject *value = result == ENCODED    ? PyBytes_FromStringAndSize(e.data, e.size)
                       : result == BY_STOCK ? Py_NewRef(Py_NotImplemented)
                                            : NULL;
-    end(&e);
+    if (e.data != e.few_bytes) {
+        PyMem_Free(e.data);
+    }
+    Py_CLEAR(e.symbols);
     return value;
 }
 

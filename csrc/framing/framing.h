@@ -12,7 +12,7 @@
  * attributes.c: what is known of the protocol's attributes.  In transport.c: what is
  * asked of the transport.  In buffer.c: received bytes.  In line.c, intn.c, netstring.c
  * and header.c: one framing each, with its batch form, whose loop is in batch.c.  In
- * banana.c, banana_values.c and banana_send.c: Banana, in both directions.
+ * banana.c and banana_send.c: Banana, in both directions.
  */
 #ifndef PYREACTOR_FRAMING_H
 #define PYREACTOR_FRAMING_H
@@ -41,6 +41,9 @@ typedef enum {
     SLOT_PREFIX_LENGTH,
     SLOT_STRUCT_FORMAT,
     SLOT_HEADER,
+    SLOT_PREFIX_LIMIT,
+    SLOT_DIALECT,
+    SLOT_WORDS,
     /* Only what the instance itself has of these. */
     SLOT_RECVD,
     SLOT_LIST_STACK,
@@ -51,13 +54,22 @@ typedef enum {
 
 enum { PYR_MOST_SLOTS = 6 }; /* that one framing reads */
 
+/* Where the slots of each framing that has it have this one. */
+enum {
+    AT_TRANSPORT = 2,
+    AT_RECVD = 5,
+    AT_LIST_STACK = 1,
+    AT_GOT_ITEM,
+    AT_PREFIX_LIMIT,
+    AT_DIALECT,
+    AT_WORDS
+};
+
 /* What the class of the transport seen last has unchanged from StreamConnection. */
 typedef struct {
     pyr_class_seen seen;
     bool write;
     bool disconnecting;
-    bool quiet;       /* to read `disconnecting` runs no Python code */
-    bool always_true; /* it has no truth value of its own */
 } pyr_transport_class;
 
 typedef struct pyr_framing_state {
@@ -67,7 +79,8 @@ typedef struct pyr_framing_state {
      * state as stock's attributes, and leave(protocol, key). */
     PyTypeObject *FramingAttribute;
     PyObject *leave;
-    PyObject *banana; /* the module pyreactor/_framing/banana.py */
+    PyObject *continue_strings; /* of pyreactor/_framing/strings.py */
+    PyObject *banana;           /* the module pyreactor/_framing/banana.py */
     int watcher; /* what CPython knows the module by to tell of changes of dicts; or -1 */
     PyObject *empty_bytes;
     PyObject *banana_pb; /* the dialect that has a vocabulary */

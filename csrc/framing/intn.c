@@ -91,69 +91,54 @@ show_frame(intn_run *run)
     return true;
 }
 
-static int
-is_paused(intn_run *run, int fits)
-{
-    return fits ? run->b->view.paused
-                : pyr_attribute_true(run->self, run->method->st->names.paused);
-}
-
-static int
-length_exceeds(intn_run *run, uint64_t length, int fits)
-{
-    if (fits && !run->b->view.max_length_huge) {
-        return exceeds(length, run->b->view.max_length);
-    }
-    return pyr_exceeds_limit(run->method, run->self, length);
-}
-
-/* self._compatibilityOffset = offset */
-static int
-set_offset(intn_run *run, Py_ssize_t offset)
-{
-    run->b->compatibility_offset = offset;
-    if (!run->b->left) {
-        return 0;
-    }
-    PyObject *number = PyLong_FromSsize_t(offset);
-    PyObject *name = run->method->st->names.compatibilityOffset;
-    int result = number == NULL ? -1 : PyObject_SetAttr(run->self, name, number);
-    Py_XDECREF(number);
-    return result;
-}
-
-/* self._unprocessed = alldata */
-static int
-set_unprocessed(intn_run *run)
-{
-    if (!show_frame(run)) {
-        return -1;
-    }
-    if (run->b->view.attached) {
-        return 0;
-    }
-    PyObject *all = pyr_buffer_bytes(run->b);
-    PyObject *name = run->method->st->names.unprocessed;
-    int result = all == NULL ? -1 : PyObject_SetAttr(run->self, name, all);
-    Py_XDECREF(all);
-    return result;
-}
-
 static pyr_step
 length_limit_exceeded(intn_run *run, uint64_t length)
 {
-    if (set_unprocessed(run) < 0 || set_offset(run, run->before + run->offset) < 0) {
+    if (!show_frame(run)) { /* self._unprocessed = alldata */
         return STEP_FAILED;
     }
+    run->b->compatibility_offset = run->before + run->offset;
     PyObject *number = PyLong_FromUnsignedLongLong(length);
-    if (number == NULL) {
-        return STEP_FAILED;
-    }
     PyObject *name = run->method->st->names.lengthLimitExceeded;
-    PyObject *result = pyr_call_named(run->self, name, number);
-    Py_DECREF(number);
-    Py_XDECREF(result);
-    return result == NULL ? STEP_FAILED : STEP_STOP;
+    int result = number == NULL ? -1 : pyr_call_dropping(run->self, name, number);
+    Py_XDECREF(number);
+    return result < 0 ? STEP_FAILED : STEP_STOP;
+}
+
+/* Stock's alldata. */
+static PyObject *
+all_data(const intn_run *run)
+{
+    Py_ssize_t lead = run->lead_size;
+    Py_ssize_t handed = run->delivered == NULL ? 0 : PyBytes_GET_SIZE(run->delivered);
+    PyObject *all = PyBytes_FromStringAndSize(NULL, lead + handed + run->frame.size);
+    if (all != NULL) {
+        char *place = PyBytes_AS_STRING(all);
+        memcpy(place, run->lead, (size_t)lead);
+        if (handed > 0) {
+            memcpy(place + lead, PyBytes_AS_STRING(run->delivered), (size_t)handed);
+        }
+        if (run->frame.size > 0) {
+            memcpy(place + lead + handed, run->frame.data, (size_t)run->frame.size);
+        }
+    }
+    return all;
+}
+
+/* All that is left is received in Python.  `received`: right after a string. */
+static pyr_step
+continue_strings(intn_run *run, bool received)
+{
+    const char layout[] = {run->little ? '<' : '>', "?BHxIxxxQ"[run->prefix], '\0'};
+    PyObject *all = all_data(run);
+    PyObject *result =
+        all == NULL
+            ? NULL
+            : PyObject_CallFunction(run->method->st->framing->continue_strings, "OOnsiO",
+                                    run->self, all, run->before + run->offset, layout,
+                                    run->prefix, received ? Py_True : Py_False);
+    Py_XDECREF(all);
+    return pyr_drop(result) < 0 ? STEP_FAILED : STEP_STOP;
 }
 
 /*
@@ -197,83 +182,26 @@ deliver_string(intn_run *run, Py_ssize_t size)
     if (string == NULL) {
         return STEP_FAILED;
     }
-    if (set_offset(run, run->before + run->offset) < 0) {
-        Py_DECREF(string);
-        return STEP_FAILED;
-    }
-    PyObject *result = pyr_call_handler(run->method, run->b, run->self, string);
+    run->b->compatibility_offset = run->before + run->offset;
+    int result = pyr_drop(pyr_call_handler(run->method, run->b, run->self, string));
     Py_DECREF(string);
-    Py_XDECREF(result);
-    return result == NULL ? STEP_FAILED : STEP_ON;
+    return result < 0 ? STEP_FAILED : STEP_ON;
 }
 
-/* del self.recvd; self._unprocessed = its value, a new reference; NULL without an
- * exception: there is none. */
-static PyObject *
-take_recvd(intn_run *run)
-{
-    const pyr_names *names = &run->method->st->names;
-    PyObject *dict = pyr_own_dict(run->self);
-    PyObject *value = NULL;
-    if (dict != NULL && PyDict_GetItemRef(dict, names->recvd, &value) > 0 &&
-        (PyDict_DelItem(dict, names->recvd) < 0 ||
-         PyObject_SetAttr(run->self, names->unprocessed, value) < 0)) {
-        Py_CLEAR(value);
-    }
-    Py_XDECREF(dict);
-    return value;
-}
-
-/* The callback set self.recvd: that replaces what is left. */
+/* One string.  The view fits, and does so for the next if the loop goes on. */
 static pyr_step
-switch_to_recvd(intn_run *run)
+intn_step(intn_run *run)
 {
-    pyr_buffer *b = run->b;
-    PyObject *value = take_recvd(run);
-    if (value == NULL) {
-        return PyErr_Occurred() ? STEP_FAILED : STEP_ON;
-    }
-    if (set_offset(run, 0) < 0) {
-        Py_DECREF(value);
-        return STEP_FAILED;
-    }
-    int more = PyObject_IsTrue(value);
-    bool bytes = PyBytes_CheckExact(value) && b->view.attached;
-    Py_DECREF(value);
-    if (more <= 0) {
-        return more < 0 ? STEP_FAILED : STEP_STOP;
-    }
-    if (!bytes) {
-        PyObject *result = pyr_call_stock(run->method, run->self, NULL, 0,
-                                          run->method->st->framing->empty_bytes);
-        Py_XDECREF(result);
-        return result == NULL ? STEP_FAILED : STEP_STOP;
-    }
-    if (pyr_frame_end(&run->frame, b) < 0) {
-        return STEP_FAILED;
-    }
-    pyr_frame_begin(&run->frame, b);
-    Py_CLEAR(run->delivered);
-    run->lead_size = 0;
-    run->before = 0;
-    run->offset = 0;
-    return STEP_ON;
-}
-
-/* One string.  `fits` tells whether the view holds, also of the next. */
-static pyr_step
-intn_step(intn_run *run, int *fits)
-{
-    int paused = is_paused(run, *fits);
-    if (paused != 0) {
-        return paused < 0 ? STEP_FAILED : STEP_WAIT;
+    const pyr_view *view = &run->b->view;
+    if (view->paused) {
+        return STEP_WAIT;
     }
     Py_ssize_t start = run->offset + run->prefix;
     const char *prefix = run->offset < 0 ? run->lead : run->frame.data + run->offset;
     uint64_t length = decode((const unsigned char *)prefix, run->prefix, run->little);
-    int over = length_exceeds(run, length, *fits);
-    if (over != 0) {
-        return over < 0 ? STEP_FAILED : length_limit_exceeded(run, length);
+    if (exceeds(length, view->max_length)) {
+        return view->max_length_huge ? continue_strings(run, false)
+                                     : length_limit_exceeded(run, length);
     }
     if (length > (uint64_t)(run->frame.size - start)) {
         return STEP_WAIT;
@@ -282,15 +210,11 @@ intn_step(intn_run *run, int *fits)
     if (next != STEP_ON) {
         return next;
     }
-    *fits = pyr_attributes_ready(run->method, run->b, run->self);
-    if (*fits <= 0 || run->b->view.has_recvd) {
-        next = *fits < 0 ? STEP_FAILED : switch_to_recvd(run);
-        if (next == STEP_ON) {
-            *fits = pyr_attributes_ready(run->method, run->b, run->self);
-            next = *fits < 0 ? STEP_FAILED : STEP_ON;
-        }
+    int fits = pyr_attributes_ready(run->method, run->b, run->self);
+    if (fits > 0 && view->value[AT_RECVD] == NULL) {
+        return STEP_ON;
     }
-    return next;
+    return fits < 0 ? STEP_FAILED : continue_strings(run, true);
 }
 
 /* The length that the content begins with; false: its prefix is not there yet. */
@@ -329,36 +253,11 @@ await_string(pyr_buffer *b)
     pyr_buffer_await(b, before + (Py_ssize_t)length);
 }
 
-static PyObject *
-rest_bytes(const intn_run *run)
-{
-    Py_ssize_t from = run->offset < 0 ? 0 : run->offset;
-    int lead_size = run->offset < 0 ? run->lead_size : 0;
-    Py_ssize_t size = run->frame.size - from;
-    PyObject *rest = PyBytes_FromStringAndSize(NULL, lead_size + size);
-    if (rest != NULL) {
-        memcpy(PyBytes_AS_STRING(rest), run->lead, (size_t)lead_size);
-        if (size > 0) {
-            memcpy(PyBytes_AS_STRING(rest) + lead_size, run->frame.data + from,
-                   (size_t)size);
-        }
-    }
-    return rest;
-}
-
 /* self._unprocessed = alldata[currentOffset:] */
 static int
 keep_rest(intn_run *run)
 {
     pyr_buffer *b = run->b;
-    if (!b->view.attached) {
-        /* The callback replaced self.__dict__. */
-        PyObject *rest = rest_bytes(run);
-        PyObject *name = run->method->st->names.unprocessed;
-        int result = rest == NULL ? -1 : PyObject_SetAttr(run->self, name, rest);
-        Py_XDECREF(rest);
-        return result < 0 ? -1 : set_offset(run, 0);
-    }
     if (!show_frame(run)) {
         return -1;
     }
@@ -377,9 +276,8 @@ static pyr_step
 intn_loop(intn_run *run)
 {
     pyr_step next = STEP_ON;
-    int fits = 1; /* as it was found before */
     while (next == STEP_ON && run->frame.size - run->offset >= run->prefix) {
-        next = intn_step(run, &fits);
+        next = intn_step(run);
     }
     return next == STEP_ON ? STEP_WAIT : next;
 }
@@ -432,27 +330,38 @@ const pyr_framing_kind pyr_intn_kind = {
 
 /* ---- BatchIntNStringReceiver ----------------------------------------------- */
 
-/* The size of the whole string, without its prefix, that begins the data; else -1. */
+/* The size of the string that begins the buffer; -1: it is not whole, or too long. */
 static inline Py_ssize_t
-whole_string(const pyr_view *view, const char *data, Py_ssize_t size)
+whole_string(const pyr_buffer *b)
 {
-    if (size < view->prefix_size) {
-        return -1;
-    }
-    uint64_t length =
-        decode((const unsigned char *)data, view->prefix_size, view->prefix_little);
-    if ((exceeds(length, view->max_length) && !view->max_length_huge) ||
-        length > (uint64_t)(size - view->prefix_size)) {
-        return -1;
-    }
-    return (Py_ssize_t)length;
+    const pyr_view *view = &b->view;
+    uint64_t length;
+    Py_ssize_t before = b->lead_size > 0 ? 0 : view->prefix_size;
+    bool whole = peek_length(b, &length) &&
+                 (!exceeds(length, view->max_length) || view->max_length_huge) &&
+                 length <= (uint64_t)(b->size - before);
+    return whole ? (Py_ssize_t)length : -1;
 }
 
-/* The string of `size` bytes that begins the buffer, consumed. */
+/* The same, consumed.  NULL without an exception: there is none. */
 static inline PyObject *
-cut_string(pyr_buffer *b, Py_ssize_t size)
+next_whole_string(pyr_buffer *b)
 {
-    Py_ssize_t prefix = b->view.prefix_size;
+    int lead = b->lead_size;
+    int prefix = b->view.prefix_size;
+    if (lead > 0 && lead != prefix && pyr_buffer_join(b) < 0) {
+        return NULL; /* the prefix has another size by now */
+    }
+    Py_ssize_t size = whole_string(b);
+    if (size < 0) {
+        return NULL;
+    }
+    if (b->lead_size > 0) {
+        b->lead_size = 0;
+        PyObject *string = pyr_buffer_cut(b, size, size);
+        b->lead_size = string == NULL && b->size > 0 ? lead : 0;
+        return string;
+    }
     PyObject *string = pyr_new_message(b->data + prefix, size);
     if (string != NULL) {
         pyr_buffer_consume(b, prefix + size);
@@ -460,48 +369,10 @@ cut_string(pyr_buffer *b, Py_ssize_t size)
     return string;
 }
 
-/* The string whose prefix is held apart, consumed; NULL without an exception: it is not
- * whole, or there is none. */
-static PyObject *
-cut_held_string(pyr_buffer *b)
-{
-    uint64_t length;
-    if (b->lead_size == 0 || !peek_length(b, &length) ||
-        (exceeds(length, b->view.max_length) && !b->view.max_length_huge) ||
-        length > (uint64_t)b->size) {
-        return NULL;
-    }
-    char lead[PYR_MOST_LEAD];
-    int lead_size = b->lead_size;
-    memcpy(lead, b->lead, sizeof(lead));
-    b->lead_size = 0;
-    PyObject *string = pyr_buffer_cut(b, (Py_ssize_t)length, (Py_ssize_t)length);
-    if (string == NULL && b->size > 0) {
-        memcpy(b->lead, lead, sizeof(lead));
-        b->lead_size = lead_size;
-    }
-    return string;
-}
-
-static inline PyObject *
-next_whole_string(pyr_buffer *b)
-{
-    if (b->lead_size > 0) {
-        if (b->lead_size == b->view.prefix_size) {
-            return cut_held_string(b);
-        }
-        if (pyr_buffer_join(b) < 0) { /* the prefix has another size by now */
-            return NULL;
-        }
-    }
-    Py_ssize_t size = whole_string(&b->view, b->data, b->size);
-    return size < 0 ? NULL : cut_string(b, size);
-}
-
 static PyObject *
 take_strings(pyr_buffer *b)
 {
-    Py_ssize_t size = b->lead_size > 0 ? -1 : whole_string(&b->view, b->data, b->size);
+    Py_ssize_t size = b->lead_size > 0 ? -1 : whole_string(b);
     return pyr_batch_take(b, size < 0 ? 0 : b->size / (size + b->view.prefix_size),
                           next_whole_string);
 }

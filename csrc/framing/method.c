@@ -114,8 +114,11 @@ static inline pyr_buffer *
 recall(pyr_framing_method *method, PyObject *self)
 {
     pyr_buffer *b = method->st->framing->recent;
-    return b != NULL && b->owner == self && pyr_attributes_holds(method, b, self) ? b
-                                                                                  : NULL;
+    if (b == NULL || b->owner != self) {
+        return NULL;
+    }
+    pyr_own_dict_begin(&b->view.own_seen);
+    return pyr_attributes_holds(method, b, self) ? b : NULL;
 }
 
 /* Copy unless the byte is among it; what was written then is nothing. */
@@ -181,7 +184,6 @@ static inline int
 begin_view(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool holds)
 {
     b->quiet = 0;
-    b->view.unchecked = true;
     if (!b->has_keys) {
         PyObject *dict = pyr_instance_dict(self);
         /* Else not at once: a protocol that receives once only does better without. */
@@ -192,7 +194,11 @@ begin_view(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool holds
         }
         b->received = true;
     }
-    return holds ? b->view.fits : pyr_attributes_ready(method, b, self);
+    if (holds) {
+        return b->view.fits;
+    }
+    pyr_own_dict_begin(&b->view.own_seen);
+    return pyr_attributes_ready(method, b, self);
 }
 
 static PyObject *
@@ -207,14 +213,9 @@ feed_buffer(pyr_framing_method *method, PyObject *self, pyr_buffer *known,
         }
         return pyr_call_stock(method, self, data, size, lender);
     }
-    PyObject *result = NULL;
     int fits = begin_view(method, b, self, known != NULL);
-    /* What receives a message may hand on more data, and so on. */
-    core_state *st = method->st;
-    if (fits >= 0 && pyr_descend(&st->depth, " while receiving data") == 0) {
-        result = method->kind->feed(method, self, b, fits, data, size, lender);
-        pyr_ascend(&st->depth);
-    }
+    PyObject *result =
+        fits < 0 ? NULL : method->kind->feed(method, self, b, fits, data, size, lender);
     Py_DECREF(b);
     return result;
 }
@@ -299,8 +300,13 @@ deliver(core_state *st, PyObject *protocol, const char *data, Py_ssize_t size,
         Py_DECREF(method);
         return false;
     }
+    *result = NULL;
     Py_INCREF(protocol);
-    *result = feed_known(method, protocol, known, data, size, NULL);
+    /* What receives a message may hand on more data, and so on. */
+    if (pyr_descend(&st->depth, " while receiving data") == 0) {
+        *result = feed_known(method, protocol, known, data, size, NULL);
+        pyr_ascend(&st->depth);
+    }
     Py_DECREF(protocol);
     Py_DECREF(method);
     return true;
@@ -515,6 +521,7 @@ const pyr_given pyr_framing_objects[] = {
     PYR_MADE(pyr_framing_state, method_type),
     PYR_GIVEN_AS(pyr_framing_state, FramingAttribute, &PyType_Type),
     PYR_GIVEN(pyr_framing_state, leave),
+    PYR_GIVEN(pyr_framing_state, continue_strings),
     PYR_GIVEN_AS(pyr_framing_state, banana, &PyModule_Type),
     PYR_MADE(pyr_framing_state, receiver_method),
     PYR_MADE(pyr_framing_state, empty_bytes),

@@ -68,93 +68,35 @@ length_digits(pyr_view *view)
     return view->max_length_digits;
 }
 
-static Py_ssize_t
-count_length_digits(const char *data, Py_ssize_t size)
+/*
+ * The size of the length and the colon that the buffer begins with; 0: STEP_WAIT, -1:
+ * STEP_STOP.
+ */
+static inline Py_ssize_t
+read_length_prefix(pyr_buffer *b, Py_ssize_t *length)
 {
-    Py_ssize_t count = 0;
-    while (count < size && data[count] >= '0' && data[count] <= '9') {
-        count++;
+    enum { FEW_DIGITS = 18 }; /* any number of so many fits */
+    const char *data = b->data;
+    Py_ssize_t size = b->size, digits = 0, number = 0;
+    while (digits < size && data[digits] >= '0' && data[digits] <= '9') {
+        int unit = data[digits] - '0';
+        number = digits < FEW_DIGITS || number <= (PY_SSIZE_T_MAX - unit) / 10
+                     ? number * 10 + unit
+                     : PY_SSIZE_T_MAX;
+        digits++;
         if (data[0] == '0') {
             break; /* no leading zeros: a zero is the whole number */
         }
     }
-    return count;
-}
-
-/* The length in `digits` bytes, or -1 if it is more than MAX_LENGTH. */
-static Py_ssize_t
-parse_length(pyr_view *view, const char *data, Py_ssize_t digits)
-{
-    if (digits > length_digits(view)) {
+    bool colon = digits < size && data[digits] == ':';
+    /* A newline may follow a length that is not complete: stock's pattern ends in "$". */
+    bool partial = digits == size || (digits == size - 1 && data[digits] == '\n');
+    if (digits == 0 || !(colon || partial) || number > b->view.max_length ||
+        digits > length_digits(&b->view)) {
         return -1;
     }
-    Py_ssize_t length = 0;
-    for (Py_ssize_t i = 0; i < digits; i++) {
-        int unit = data[i] - '0';
-        if (length > (PY_SSIZE_T_MAX - unit) / 10) {
-            return -1;
-        }
-        length = length * 10 + unit;
-    }
-    return length > view->max_length ? -1 : length;
-}
-
-static void
-begin_payload(pyr_buffer *b, Py_ssize_t length, Py_ssize_t prefix_size)
-{
-    b->expected = length + 1;
-    b->moved = 0;
-    b->netstring_state = NETSTRING_PAYLOAD;
-    pyr_buffer_consume(b, prefix_size);
-}
-
-/* The common case: a short number, a colon.  Their size, or 0: look closely. */
-static inline Py_ssize_t
-short_prefix(pyr_buffer *b, Py_ssize_t *length)
-{
-    enum { MOST_DIGITS = 9 };
-    const char *data = b->data;
-    Py_ssize_t most = b->size - 1 < MOST_DIGITS ? b->size - 1 : MOST_DIGITS;
-    Py_ssize_t number = 0;
-    Py_ssize_t digits = 0;
-    for (; digits < most && data[digits] >= '0' && data[digits] <= '9'; digits++) {
-        number = number * 10 + (data[digits] - '0');
-    }
-    if (digits == 0 || data[digits] != ':' || data[0] == '0' ||
-        number > b->view.max_length || digits > length_digits(&b->view)) {
-        return 0;
-    }
     *length = number;
-    return digits + 1;
-}
-
-/* Consume the length and the colon. */
-static pyr_step
-parse_length_prefix(pyr_buffer *b)
-{
-    Py_ssize_t number;
-    Py_ssize_t prefix = short_prefix(b, &number);
-    if (prefix > 0) {
-        begin_payload(b, number, prefix);
-        return STEP_ON;
-    }
-    Py_ssize_t digits = count_length_digits(b->data, b->size);
-    bool colon = digits < b->size && b->data[digits] == ':';
-    /* A newline may follow a length that is not complete: stock's pattern ends in "$". */
-    bool partial =
-        digits == b->size || (digits == b->size - 1 && b->data[digits] == '\n');
-    if (digits == 0 || !(colon || partial)) {
-        return STEP_STOP;
-    }
-    Py_ssize_t length = parse_length(&b->view, b->data, digits);
-    if (length < 0) {
-        return STEP_STOP;
-    }
-    if (!colon) {
-        return STEP_WAIT;
-    }
-    begin_payload(b, length, digits + 1);
-    return STEP_ON;
+    return colon ? digits + 1 : 0;
 }
 
 /* Look at what the buffer begins with.  The view must be ready. */
@@ -162,13 +104,14 @@ static pyr_step
 parse(pyr_buffer *b)
 {
     if (b->netstring_state == NETSTRING_LENGTH) {
-        if (b->size == 0) {
-            return STEP_WAIT;
+        Py_ssize_t length = 0;
+        Py_ssize_t prefix = b->size == 0 ? 0 : read_length_prefix(b, &length);
+        if (prefix <= 0) {
+            return prefix == 0 ? STEP_WAIT : STEP_STOP;
         }
-        pyr_step prefix = parse_length_prefix(b);
-        if (prefix != STEP_ON) {
-            return prefix;
-        }
+        pyr_buffer_consume(b, prefix);
+        b->expected = length + 1;
+        b->netstring_state = NETSTRING_PAYLOAD;
     }
     b->moved = b->size < b->expected ? b->size : b->expected;
     if (b->moved < b->expected) {
@@ -312,7 +255,7 @@ next_whole_netstring(pyr_buffer *b)
 {
     Py_ssize_t length = 0;
     Py_ssize_t prefix =
-        b->netstring_state == NETSTRING_LENGTH ? short_prefix(b, &length) : 0;
+        b->netstring_state == NETSTRING_LENGTH ? read_length_prefix(b, &length) : 0;
     if (prefix > 0 && length < b->size - prefix && length < PYR_IDLE_CAPACITY &&
         b->data[prefix + length] == ',') {
         PyObject *string = PyBytes_FromStringAndSize(b->data + prefix, length);

@@ -1,8 +1,6 @@
 /* The __dict__ of an instance; see own_dict.h. */
 #include "framing/own_dict.h"
 
-#include <assert.h>
-
 /*
  * While CPython 3.11 makes a __dict__ of an instance's values, a garbage collection may
  * come, whose code asks for the same: then two of them would own the values.
@@ -55,56 +53,51 @@ pyr_own_dict_unshare(PyObject *self, PyObject *popitem)
 
 /* ---- has it changed? ------------------------------------------------------- */
 
-/* The hashes of the names that count: those of equal strings are equal, in whatever
- * interpreter they are. */
-static struct {
-    uint64_t some; /* by their last bits: which there may be */
-    int count;
-    Py_hash_t hashes[32];
-} names;
+/* The hashes of the names that count, each at the first free place from its last bits on:
+ * those of equal strings are equal, in whatever interpreter they are. */
+enum { NAME_PLACES = 64 };
+static Py_hash_t names[NAME_PLACES];
+
+static inline Py_hash_t *
+place_of(PyObject *name)
+{
+    Py_hash_t hash = PyObject_Hash(name);
+    size_t place = (size_t)hash % NAME_PLACES;
+    while (names[place] != hash && names[place] != 0) {
+        place = (place + 1) % NAME_PLACES;
+    }
+    return &names[place];
+}
 
 void
 pyr_own_name_add(PyObject *name)
 {
-    if (!pyr_own_name_counts(name)) {
-        Py_hash_t hash = PyObject_Hash(name);
-        assert(names.count < 32);
-        names.some |= (uint64_t)1 << (hash & 63);
-        names.hashes[names.count++] = hash;
-    }
+    *place_of(name) = PyObject_Hash(name);
 }
 
 bool
 pyr_own_name_counts(PyObject *key)
 {
-    if (!PyUnicode_CheckExact(key)) {
-        return true;
-    }
-    Py_hash_t hash = PyObject_Hash(key);
-    bool counts = false;
-    if ((names.some >> (hash & 63) & 1) != 0) {
-        for (int i = 0; i < names.count && !counts; i++) {
-            counts = names.hashes[i] == hash;
-        }
-    }
-    return counts;
+    return !PyUnicode_CheckExact(key) || *place_of(key) != 0;
 }
 
 void
-pyr_own_dict_see(pyr_own_seen *seen, PyObject *dict, int watcher)
+pyr_own_dict_see(pyr_own_seen *seen, PyObject *self, PyObject *dict, int watcher)
 {
+    seen->place = _PyObject_GetDictPtr(self);
+    seen->dict = seen->place != NULL ? dict : NULL;
 #if PY_VERSION_HEX >= 0x030C0000
-    bool told = watcher >= 0 && !pyr_dict_changes_unseen(dict) &&
-                PyDict_Watch(watcher, dict) == 0;
-    seen->dict = told ? dict : NULL;
+    if (watcher < 0 || pyr_dict_changes_unseen(dict) || PyDict_Watch(watcher, dict) < 0) {
+        seen->dict = NULL;
+    }
     PyErr_Clear();
 #else
     (void)watcher;
-    seen->dict = dict;
     seen->stamp = pyr_dict_stamp(dict);
     seen->keys = pyr_dict_keys(dict);
     seen->size = PyDict_GET_SIZE(dict);
     seen->count = 0;
+    seen->unchecked = false;
 #endif
 }
 
@@ -130,13 +123,14 @@ has_names(pyr_own_seen *seen, PyObject *dict)
         return false;
     }
     seen->stamp = pyr_dict_stamp(dict);
+    seen->unchecked = false;
     return true;
 }
 
 bool
-pyr_own_dict_has_names(pyr_own_seen *seen, PyObject *dict)
+pyr_own_dict_has_names(pyr_own_seen *seen)
 {
-    bool has = has_names(seen, dict);
+    bool has = has_names(seen, *seen->place);
     if (!has) {
         seen->dict = NULL; /* nor will it be when asked again */
     }

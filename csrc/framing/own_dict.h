@@ -57,6 +57,7 @@ typedef struct {
 
 typedef struct {
     const PyObject *dict; /* compared only; NULL: it is not as seen */
+    PyObject **place;     /* where the instance has it */
 #if PY_VERSION_HEX < 0x030C0000
     uint64_t stamp;
     const void *keys;
@@ -64,6 +65,7 @@ typedef struct {
     pyr_own_item buffer;  /* must be there for the names to be as seen */
     int count;
     pyr_own_item items[PYR_MOST_SLOTS]; /* of the slots */
+    bool unchecked; /* values are to be looked at before one is used, see above */
 #endif
 } pyr_own_seen;
 
@@ -72,7 +74,7 @@ typedef struct {
  * module by; -1: it does not tell it of changes.  Before CPython 3.12 the caller goes
  * through it now, and fills in `end` and the items.
  */
-void pyr_own_dict_see(pyr_own_seen *seen, PyObject *dict, int watcher);
+void pyr_own_dict_see(pyr_own_seen *seen, PyObject *self, PyObject *dict, int watcher);
 
 #if PY_VERSION_HEX < 0x030C0000
 static inline bool
@@ -96,18 +98,47 @@ pyr_own_dict_has_values(const pyr_own_seen *seen)
 }
 
 /* Are names and values as seen, after its number is another one? */
-bool pyr_own_dict_has_names(pyr_own_seen *seen, PyObject *dict);
+bool pyr_own_dict_has_names(pyr_own_seen *seen);
 #endif
 
-/* Is this dict, as to the names that count, as it was when it was seen? */
+/* Has the instance that it was seen of the same dict, which as to the names that count is
+ * as it was when it was seen? */
 static inline bool
-pyr_own_dict_is_as_seen(pyr_own_seen *seen, PyObject *dict)
+pyr_own_dict_is_as_seen(pyr_own_seen *seen)
+{
+    if (seen->dict == NULL || *seen->place != seen->dict) {
+        return false;
+    }
+#if PY_VERSION_HEX < 0x030C0000
+    return pyr_dict_stamp(*seen->place) == seen->stamp || pyr_own_dict_has_names(seen);
+#else
+    return true;
+#endif
+}
+
+/* A call begins. */
+static inline void
+pyr_own_dict_begin(pyr_own_seen *seen)
 {
 #if PY_VERSION_HEX < 0x030C0000
-    return dict == seen->dict &&
-           (pyr_dict_stamp(dict) == seen->stamp || pyr_own_dict_has_names(seen, dict));
+    seen->unchecked = true;
 #else
-    return dict == seen->dict;
+    (void)seen;
+#endif
+}
+
+/* Are the values of one that is as seen as they were, too?  To be asked before one is
+ * used that may have had a finalizer: transport, listStack. */
+static inline bool
+pyr_own_dict_is_checked(pyr_own_seen *seen)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    bool unchecked = seen->unchecked;
+    seen->unchecked = false;
+    return !unchecked || pyr_own_dict_has_values(seen);
+#else
+    (void)seen;
+    return true;
 #endif
 }
 

@@ -22,26 +22,6 @@ is_of_transport(core_state *st, PyTypeObject *type, PyObject *name, PyTypeObject
     return result;
 }
 
-/* Are instances true, whatever they are? */
-static bool
-is_always_true(const PyTypeObject *type)
-{
-    return (type->tp_as_number == NULL || type->tp_as_number->nb_bool == NULL) &&
-           (type->tp_as_mapping == NULL || type->tp_as_mapping->mp_length == NULL) &&
-           (type->tp_as_sequence == NULL || type->tp_as_sequence->sq_length == NULL);
-}
-
-/* Does reading the attribute of an instance run no Python code? */
-static bool
-reads_quietly(PyTypeObject *type, PyObject *name)
-{
-    PyObject *found = pyr_class_find(type, name);
-    bool quiet = type->tp_getattro == PyObject_GenericGetAttr &&
-                 (found == NULL || Py_TYPE(found)->tp_descr_get == NULL);
-    Py_XDECREF(found);
-    return quiet;
-}
-
 /* What a class of transports has unchanged from the module's type. */
 static const pyr_transport_class *
 look_at_transport(core_state *st, PyTypeObject *type)
@@ -57,8 +37,6 @@ look_at_transport(core_state *st, PyTypeObject *type)
         known->disconnecting =
             is_of_transport(st, type, disconnecting, &PyGetSetDescr_Type);
     }
-    known->quiet = known->disconnecting || reads_quietly(type, disconnecting);
-    known->always_true = is_always_true(type);
     return known;
 }
 
@@ -71,53 +49,40 @@ transport_class(core_state *st, PyTypeObject *type)
 }
 
 /* Truth of transport.disconnecting or, if `checked`, of "transport and
- * transport.disconnecting"; -1: exception.  *quiet: no Python code has run. */
+ * transport.disconnecting"; -1: exception. */
 static int
-ask_transport(core_state *st, PyObject *transport, bool checked, bool *quiet)
+ask_transport(core_state *st, PyObject *transport, bool checked)
 {
-    const pyr_transport_class known = *transport_class(st, Py_TYPE(transport));
-    *quiet = known.quiet;
-    if (checked && !known.always_true) {
-        int truth = PyObject_IsTrue(transport);
-        *quiet = *quiet && transport == Py_None;
-        if (truth <= 0) {
-            return truth;
-        }
+    int truth = checked ? PyObject_IsTrue(transport) : 1;
+    if (truth <= 0) {
+        return truth;
     }
-    if (known.disconnecting) {
-        return st->transport_ops->disconnecting(transport);
-    }
-    PyObject *value = PyObject_GetAttr(transport, st->names.disconnecting);
-    if (value == NULL) {
-        return -1;
-    }
-    *quiet = *quiet && (PyBool_Check(value) || PyLong_CheckExact(value));
-    int truth = pyr_truth(value);
-    Py_DECREF(value);
-    return truth;
+    return transport_class(st, Py_TYPE(transport))->disconnecting
+               ? st->transport_ops->disconnecting(transport)
+               : pyr_attribute_true(transport, st->names.disconnecting);
 }
 
 int
 pyr_closing(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool checked,
             int *fits)
 {
-    *fits = pyr_attributes_holds(method, b, self) && pyr_attributes_holds_values(b)
+    *fits = pyr_attributes_holds(method, b, self) &&
+                    pyr_own_dict_is_checked(&b->view.own_seen)
                 ? b->view.fits
                 : pyr_attributes_refresh(method, b, self);
     if (*fits < 0) {
         return -1;
     }
-    PyObject *known = *fits ? pyr_attributes_borrowed(b->view.transport) : NULL;
+    PyObject *known = *fits ? pyr_attributes_borrowed(b->view.value[AT_TRANSPORT]) : NULL;
     PyObject *transport = known != NULL
                               ? Py_NewRef(known)
                               : PyObject_GetAttr(self, method->st->names.transport);
     if (transport == NULL) {
         return -1;
     }
-    bool quiet;
-    int closing = ask_transport(method->st, transport, checked, &quiet);
+    int closing = ask_transport(method->st, transport, checked);
     Py_DECREF(transport);
-    if (closing == 0 && (!quiet || !*fits)) {
+    if (closing == 0) {
         *fits = pyr_attributes_ready(method, b, self);
     }
     return *fits < 0 ? -1 : closing;

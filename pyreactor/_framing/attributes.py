@@ -9,6 +9,7 @@ from typing import Any
 
 from pyreactor._core import FramingBuffer, _own_dict, configure_framing
 from pyreactor._framing import banana
+from pyreactor._framing.strings import continue_strings
 
 _Reader = Callable[[FramingBuffer], Any]
 
@@ -184,4 +185,9 @@ for _name, _function in vars(_Bytes).items():
     if callable(_function):
         setattr(FramingBuffer, _name, _function)
 
-configure_framing(FramingAttribute=FramingAttribute, leave=leave, banana=banana)
+configure_framing(
+    FramingAttribute=FramingAttribute,
+    leave=leave,
+    banana=banana,
+    continue_strings=continue_strings,
+)

@@ -20,6 +20,11 @@ def check_prefix(protocol: Any, names: dict[str, Any], size: int, text: str) -> 
         raise _named(names, "BananaError")(text % (protocol.prefixLimit,))
 
 
+def large_number(names: dict[str, Any], digits: bytes) -> Any:
+    """What Twisted makes of digits for which C has no room."""
+    return _named(names, "b1282int")(digits)
+
+
 def check_length(names: dict[str, Any], length: int, text: str) -> None:
     """Raise BananaError if a list or string is too long."""
     if length > _named(names, "SIZE_LIMIT"):

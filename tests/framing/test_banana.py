@@ -113,6 +113,21 @@ def test_there_and_back(side: Any, dialect: bytes) -> None:
 
 
 @SIDES
+@pytest.mark.parametrize("depth", [1, 98, 99, 100, 101, 150])
+def test_lists_within_lists_are_sent(side: Any, depth: int) -> None:
+    """However many: C leaves very deep ones to Twisted's code."""
+    expression: list[Any] = [1]
+    for _ in range(depth):
+        expression = [expression, b"message"]
+    protocol = connect(side)
+    protocol.sendEncoded(expression)
+    data = protocol.transport.value()
+    assert data == encoded(expression)
+    protocol.dataReceived(data)
+    assert protocol.got == [expression]
+
+
+@SIDES
 def test_cut_at_each_byte(side: Any) -> None:
     data = encoded([1, [2**40, b"string", -7], 2.5, [], b"None"])
     for at in range(1, len(data)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import resource
+import struct
 import sys
 import weakref
 from typing import Any, ClassVar
@@ -319,6 +320,32 @@ def test_user_defined_formats(side: Any, form: str, size: int) -> None:
     for string in (b"", b"a", b"x" * 100):
         protocol.dataReceived(struct.pack(form, len(string)) + string)
     assert protocol.got == [b"", b"a", b"x" * 100]
+
+
+@SIDES
+@pytest.mark.parametrize("limit", [2**63 - 2, 2**63 - 1, 2**63, 2**63 + 5])
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_limit_as_large_as_sizes_are(side: Any, limit: int, beyond: int) -> None:
+    """A length is compared with the very number."""
+    exceeded: list[tuple[int, bytes, int]] = []
+
+    class Wide(side.IntNStringReceiver):  # type: ignore[name-defined, misc]
+        structFormat = "!Q"
+        prefixLength = 8
+        MAX_LENGTH = limit
+
+        def stringReceived(self, string: bytes) -> None:
+            assert string == b"one"
+
+        def lengthLimitExceeded(self, length: int) -> None:
+            exceeded.append((length, self._unprocessed, self._compatibilityOffset))
+
+    protocol = Wide()
+    data = struct.pack("!Q", 3) + b"one" + struct.pack("!Q", limit + beyond) + b"some"
+    protocol.dataReceived(data)
+    assert exceeded == ([(limit + 1, data, 11)] if beyond else [])
+    if not beyond:
+        assert protocol._unprocessed == data[11:]
 
 
 @SIDES
