@@ -101,8 +101,11 @@ keep_clock(DelayedCall *call)
 static int
 keep_creator(DelayedCall *call)
 {
-    call->creator = PyObject_CallNoArgs(call->timers->st->loop->format_stack);
-    return call->creator == NULL ? -1 : 0;
+    PyObject *stack = PyObject_CallNoArgs(call->timers->st->loop->format_stack);
+    int status =
+        stack == NULL ? -1 : PyObject_SetAttrString((PyObject *)call, "creator", stack);
+    Py_XDECREF(stack);
+    return status;
 }
 
 PyObject *
@@ -203,11 +206,14 @@ delayed_call_cancel(DelayedCall *self, PyObject *Py_UNUSED(ignored))
     self->timers->stale++;
     pyr_timers_track(self);
     if (debug) {
+        /* Stock's __repr__ looks at it. */
         PyObject *repr = PyObject_Repr((PyObject *)self);
-        if (repr == NULL) {
+        debug =
+            repr == NULL ? -1 : PyObject_SetAttrString((PyObject *)self, "_repr", repr);
+        Py_XDECREF(repr);
+        if (debug < 0) {
             return NULL;
         }
-        Py_XSETREF(self->repr, repr);
     }
     Py_CLEAR(self->func);
     Py_CLEAR(self->args);
@@ -345,10 +351,6 @@ static PyMemberDef delayed_call_members[] = {
      PyDoc_STR("int: 1 once the call was made.")},
     {"cancelled", T_BYTE, offsetof(DelayedCall, cancelled), 0,
      PyDoc_STR("int: 1 once the call was cancelled.")},
-    {"creator", T_OBJECT, offsetof(DelayedCall, creator), 0,
-     PyDoc_STR("list of str in debug mode: the stack that made this call; else None.")},
-    /* Stock's __repr__ looks at it. */
-    {"_repr", T_OBJECT, offsetof(DelayedCall, repr), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(DelayedCall, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(DelayedCall, weakrefs), READONLY, NULL},
     {NULL},
@@ -362,7 +364,7 @@ static PyMethodDef delayed_call_methods[] = {
 };
 
 /* What it owns besides its loop. */
-#define CALL_OBJECTS(X) X(func) X(args) X(kwargs) X(seconds) X(creator) X(repr) X(dict)
+#define CALL_OBJECTS(X) X(func) X(args) X(kwargs) X(seconds) X(dict)
 
 static int
 delayed_call_traverse(DelayedCall *self, visitproc visit, void *arg)

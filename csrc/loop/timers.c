@@ -85,8 +85,7 @@ drop_stale_entries(pyr_timers *self)
 static int
 report_timed_call(DelayedCall *call)
 {
-    PyObject *creator = call->creator != NULL ? call->creator : Py_None;
-    return pyr_report(call->timers->st->loop->timed_call_error, creator);
+    return pyr_report(call->timers->st->loop->timed_call_error, (PyObject *)call);
 }
 
 static int

@@ -42,9 +42,7 @@ typedef struct DelayedCall {
     PyObject *args;  /* tuple, or NULL for none */
     PyObject *kwargs;
     PyObject *seconds; /* the reactor's clock when this was made, which reset() reads */
-    PyObject *creator; /* list of str in debug mode; None or NULL else */
-    PyObject *repr;    /* of a call cancelled in debug mode; None or NULL else */
-    PyObject *dict;
+    PyObject *dict;    /* what a program put in, and debug mode */
     PyObject *weakrefs;
     char called;
     char cancelled;

@@ -8,7 +8,6 @@ words are stock Twisted's, logged in the name of the module that logs them in st
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet import base, posixbase
@@ -40,12 +39,14 @@ def host_event_error(reactor: Any) -> None:
     reactor._log.failure(None)
 
 
-def timed_call_error(creator: Sequence[str] | None) -> None:
+def timed_call_error(call: Any) -> None:
     """
     Log an exception out of a timed call.
 
-    :param creator: in debug mode, the stack that made the call.
+    :param call: in debug mode it has the stack that made it, its ``creator``.  None: it is
+        a call from a thread.
     """
+    creator = getattr(call, "creator", None)
     if creator is None:
         _log.failure("while handling timed call", Failure())
         return
@@ -103,7 +104,7 @@ class OfReactor:
             raise AttributeError(self.name) from None
 
 
-#: What stock keeps in the __dict__ of a timed call, in its order; some may be absent.
+#: What stock has in the __dict__ of a timed call, and C elsewhere, in its order; some may be absent.
 _CALL_STATE = (
     "time",
     "func",
@@ -115,8 +116,6 @@ _CALL_STATE = (
     "cancelled",
     "called",
     "delayed_time",
-    "creator",
-    "_repr",
 )
 
 
@@ -127,9 +126,6 @@ def reduce_delayed_call(call: Any, protocol: Any) -> tuple[Any, ...]:
     Mirrors what ``object.__reduce_ex__`` gives for a ``twisted.internet.base.DelayedCall``.
     """
     state = {name: getattr(call, name) for name in _CALL_STATE if hasattr(call, name)}
-    for name in ("creator", "_repr"):
-        if state[name] is None:
-            del state[name]
     state.update(call.__dict__)
     new: Any = vars(copyreg)["__newobj__"]
     return new, (base.DelayedCall,), state
