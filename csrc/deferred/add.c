@@ -42,7 +42,7 @@ add_one_with(pyr_deferred *self, const pyr_link_kind *kind, PyObject *const *arg
         PyErr_SetString(PyExc_TypeError, "a callable is missing");
         return NULL;
     }
-    pyr_link link = {.kind = kind, .named = kwnames != NULL};
+    pyr_link link = {.kind = &kind[kwnames != NULL]};
     if (pyr_keep_arguments(args + 1, nargs - 1, kwnames, &link.args) < 0) {
         return NULL;
     }
@@ -71,19 +71,19 @@ add_one(pyr_deferred *self, const pyr_link_kind *kind, PyObject *const *args,
 PyObject *
 pyr_add_callback(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    return add_one(SELF, &pyr_link_callback, args, nargs, kwnames);
+    return add_one(SELF, pyr_link_callback, args, nargs, kwnames);
 }
 
 PyObject *
 pyr_add_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    return add_one(SELF, &pyr_link_errback, args, nargs, kwnames);
+    return add_one(SELF, pyr_link_errback, args, nargs, kwnames);
 }
 
 PyObject *
 pyr_add_both(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    return add_one(SELF, &pyr_link_both, args, nargs, kwnames);
+    return add_one(SELF, pyr_link_both, args, nargs, kwnames);
 }
 
 enum {
@@ -138,7 +138,7 @@ pyr_add_callbacks(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         /* Given to the pass-through as well, which may not like them. */
         errback = st->deferred->failthru;
     }
-    pyr_link links[2] = {{.kind = &pyr_link_pair}, {.kind = &pyr_link_errback}};
+    pyr_link links[2] = {{.kind = &pyr_link_pair}, {.kind = pyr_link_errback}};
     fill_side(&links[0], values[ADD_CALLBACK], values[ADD_CB_ARGS], values[ADD_CB_KW]);
     fill_side(&links[1], errback, errback_args, errback_keywords);
     return add_links(SELF, links, 2);
@@ -167,7 +167,7 @@ pyr_add_chained(PyObject *op, PyObject *other)
     }
     /* The link first: what `other` was chained to may run Python code as it goes, and
      * that may have this one listed. */
-    if (pyr_links_add(SELF, &fire_kind, other, 0) < 0) {
+    if (pyr_links_add(SELF, &fire_kind, other, NULL) < 0) {
         return NULL;
     }
     Py_XSETREF(((pyr_deferred *)other)->chained_to, Py_NewRef(op));

@@ -114,16 +114,12 @@ pyr_create_init(pyr_deferred *self, PyObject *canceller)
     return pyr_debug(self) ? note_creator(self) : 0;
 }
 
-/* stock(op, *args, **kwargs) */
-static int
-init_by_stock(PyObject *op, PyObject *args, PyObject *kwargs)
+int
+pyr_create_init_by(PyObject *function, PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    PyObject *self = PyTuple_Pack(1, op);
-    PyObject *all = self == NULL ? NULL : PySequence_Concat(self, args);
-    PyObject *none =
-        all == NULL ? NULL : PyObject_Call(SELF->st->deferred->stock_init, all, kwargs);
-    Py_XDECREF(self);
-    Py_XDECREF(all);
+    PyObject *method = PyMethod_New(function, op);
+    PyObject *none = method == NULL ? NULL : PyObject_Call(method, args, kwargs);
+    Py_XDECREF(method);
     return pyr_drop(none);
 }
 
@@ -138,7 +134,8 @@ pyr_create_tp_init(PyObject *op, PyObject *args, PyObject *kwargs)
         canceller = PyDict_GetItemWithError(kwargs, SELF->st->names.canceller);
     }
     if (count + named > 1 || (named == 1 && canceller == NULL)) {
-        return PyErr_Occurred() ? -1 : init_by_stock(op, args, kwargs);
+        PyObject *stock = SELF->st->deferred->stock_init;
+        return PyErr_Occurred() ? -1 : pyr_create_init_by(stock, op, args, kwargs);
     }
     Py_XINCREF(canceller);
     int result = pyr_create_init(SELF, canceller);
@@ -189,8 +186,7 @@ pyr_create_traverse(pyr_deferred *self, visitproc visit, void *arg)
     Py_VISIT(self->result);
     Py_VISIT(self->canceller);
     Py_VISIT(self->chained_to);
-    Py_VISIT(self->fail_result);
-    Py_VISIT(self->debug_info);
+    Py_VISIT(self->unhandled);
     Py_VISIT(self->listed);
     Py_VISIT(self->dict);
     return pyr_links_traverse(self, visit, arg);
@@ -200,7 +196,7 @@ void
 pyr_create_clear(pyr_deferred *self)
 {
     /* A subclass that got a __del__ of its own later leaves the report to this. */
-    if (self->fail_result != NULL) {
+    if (self->unhandled != NULL) {
         pyr_unhandled_report(self);
     }
     Py_CLEAR(self->listed);
@@ -209,8 +205,7 @@ pyr_create_clear(pyr_deferred *self)
     Py_CLEAR(self->result);
     Py_CLEAR(self->chained_to);
     Py_CLEAR(self->dict);
-    Py_CLEAR(self->debug_info);
-    Py_CLEAR(self->fail_result);
+    Py_CLEAR(self->unhandled);
 }
 
 static void
@@ -223,7 +218,7 @@ destroy(pyr_deferred *self)
     if (self->links != NULL) { /* NULL: tp_new failed half-way */
         pyr_create_clear(self);
         self->called = self->suppress_already_called = false;
-        self->running = self->had_debug_info = false;
+        self->running = self->had_debug_info = self->has_debug_info = false;
         self->paused = 0;
         if (pyr_type_has_module(Py_TYPE(self)) &&
             !PyObject_GC_IsFinalized((PyObject *)self)) {
@@ -239,8 +234,8 @@ is_shallow(pyr_deferred *self)
 {
     return (self->result == NULL || !PyObject_IS_GC(self->result)) &&
            self->head == self->tail && self->canceller == NULL &&
-           self->chained_to == NULL && self->fail_result == NULL &&
-           self->debug_info == NULL && self->listed == NULL && self->dict == NULL;
+           self->chained_to == NULL && self->unhandled == NULL && self->listed == NULL &&
+           self->dict == NULL;
 }
 
 void

@@ -117,22 +117,56 @@ throw_failure(driver *self, PyObject *failure, PyObject **result)
         result);
 }
 
-/* One step of the generator, in its own context. */
-static PySendResult
-step(driver *self, PyObject *value, bool failed, PyObject **result)
+/* Fired, and nothing else to do: its result can be had without adding a link. */
+static inline bool
+is_settled(core_state *st, PyObject *value)
 {
-    *result = NULL;
+    pyr_deferred *deferred = (pyr_deferred *)value;
+    return pyr_is_native(st, value) && deferred->called && deferred->paused == 0 &&
+           !deferred->running && deferred->head == deferred->tail &&
+           deferred->result != NULL;
+}
+
+/* What adding a link to it would come to: its result is taken, and None is left. */
+static PyObject *
+take_settled(pyr_deferred *deferred)
+{
+    PyObject *result = deferred->result;
+    deferred->result = Py_NewRef(Py_None);
+    Py_CLEAR(deferred->chained_to);
+    pyr_forget_failure(deferred);
+    return result;
+}
+
+/* Run the generator in its own context, with `value` and the results of what it yields,
+ * until it ends or what it yields is not settled.  *failed: an error was thrown in last.
+ */
+static PySendResult
+step(driver *self, PyObject *value, bool *failed, PyObject **yielded)
+{
+    core_state *st = self->st;
     PyObject *context = Py_NewRef(self->context);
-    if (PyContext_Enter(context) < 0) {
-        Py_DECREF(context);
-        return PYGEN_ERROR;
+    PyObject *current = Py_NewRef(value);
+    PySendResult outcome = PYGEN_ERROR;
+    *yielded = NULL;
+    *failed = pyr_is_failure(st, current);
+    if (PyContext_Enter(context) == 0) {
+        for (;;) {
+            outcome = *failed ? throw_failure(self, current, yielded)
+                              : send_value(self, current, yielded);
+            if (outcome != PYGEN_NEXT || !is_settled(st, *yielded)) {
+                break;
+            }
+            Py_SETREF(current, take_settled((pyr_deferred *)*yielded));
+            Py_CLEAR(*yielded);
+            *failed = pyr_is_failure(st, current);
+        }
+        if (PyContext_Exit(context) < 0) {
+            Py_CLEAR(*yielded);
+            outcome = PYGEN_ERROR;
+        }
     }
-    PySendResult outcome =
-        failed ? throw_failure(self, value, result) : send_value(self, value, result);
-    if (PyContext_Exit(context) < 0) {
-        Py_CLEAR(*result);
-        outcome = PYGEN_ERROR;
-    }
+    Py_DECREF(current);
     Py_DECREF(context);
     return outcome;
 }
@@ -162,19 +196,10 @@ trace_end(core_state *st, bool errback)
 static PyObject *
 take_returned_value(driver *self, bool failed)
 {
-    core_state *st = self->st;
     PyObject *exc = PyErr_GetRaisedException();
-    PyObject *value = PyObject_GetAttrString(exc, "value");
-    PyObject *none = NULL;
-    if (value != NULL) {
-        none = PyObject_CallFunctionObjArgs(st->deferred->misplaced_return, exc,
-                                            failed ? Py_True : Py_False, NULL);
-    }
+    PyObject *value = PyObject_CallFunctionObjArgs(
+        self->st->deferred->returned_value, exc, failed ? Py_True : Py_False, NULL);
     Py_DECREF(exc);
-    if (none == NULL) {
-        Py_CLEAR(value);
-    }
-    Py_XDECREF(none);
     return value;
 }
 
@@ -216,21 +241,11 @@ is_coroutine(core_state *st, PyObject *value)
         Py_TYPE(value) == st->deferred->awaiter_type) {
         return 1;
     }
-    if (value == Py_None || PyLong_CheckExact(value) || PyUnicode_CheckExact(value) ||
-        PyBytes_CheckExact(value) || PyList_CheckExact(value) ||
-        PyTuple_CheckExact(value) || PyDict_CheckExact(value) || PyBool_Check(value) ||
-        PyFloat_CheckExact(value)) {
-        return 0;
+    PyTypeObject *type = Py_TYPE(value);
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && type->tp_as_async == NULL) {
+        return 0; /* None, a number, a string: it has no __await__ */
     }
     return pyr_drop_for_truth(PyObject_CallOneArg(st->deferred->is_coroutine, value));
-}
-
-/* Fired, and nothing else to do: its result can be had without adding a link. */
-static inline bool
-is_settled(pyr_deferred *deferred)
-{
-    return deferred->called && deferred->paused == 0 && !deferred->running &&
-           deferred->head == deferred->tail && deferred->result != NULL;
 }
 
 static const pyr_link_kind resume_kind;
@@ -253,28 +268,16 @@ add_link(core_state *st, PyObject *deferred, driver *self)
         return add_by_name(st, deferred, self);
     }
     pyr_deferred *own = (pyr_deferred *)deferred;
-    if (pyr_links_add(own, &resume_kind, (PyObject *)self, 0) < 0) {
-        return -1;
-    }
-    return own->called ? pyr_run(own) : 0;
+    int added = pyr_links_add(own, &resume_kind, (PyObject *)self, NULL);
+    return added == 0 && own->called ? pyr_run(own) : added;
 }
 
 /* 1: *result is there already; 0: the driver will be resumed; -1: error */
 static int
 await_deferred(driver *self, PyObject *deferred, PyObject **result)
 {
-    core_state *st = self->st;
-    pyr_deferred *own = (pyr_deferred *)deferred;
-    if (pyr_is_native(st, deferred) && is_settled(own)) {
-        /* What adding a link would come to: it takes the result and leaves None. */
-        *result = own->result;
-        own->result = Py_NewRef(Py_None);
-        Py_CLEAR(own->chained_to);
-        pyr_forget_failure(own);
-        return 1;
-    }
     self->adding = true;
-    if (add_link(st, deferred, self) < 0) {
+    if (add_link(self->st, deferred, self) < 0) {
         self->adding = false;
         return -1;
     }
@@ -318,12 +321,11 @@ take_yielded(driver *self, PyObject *yielded, PyObject **result)
 static int
 drive(driver *self, PyObject *value, pyr_firing *firing)
 {
-    core_state *st = self->st;
     PyObject *current = Py_NewRef(value);
     for (;;) {
         PyObject *out;
-        bool failed = pyr_is_failure(st, current);
-        PySendResult outcome = step(self, current, failed, &out);
+        bool failed;
+        PySendResult outcome = step(self, current, &failed, &out);
         Py_DECREF(current);
         if (outcome == PYGEN_RETURN) {
             fire_later(self, out, false, firing);

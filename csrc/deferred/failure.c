@@ -64,7 +64,7 @@ failure_dict(core_state *st, PyObject *value, PyObject *tb)
 static bool
 fast_failure(core_state *st, PyObject *value)
 {
-    if (!st->deferred->fast_failure || !PyExceptionInstance_Check(value) ||
+    if (!PyExceptionInstance_Check(value) ||
         PyType_IsSubtype(Py_TYPE(value), (PyTypeObject *)st->deferred->failure_type)) {
         return false;
     }

@@ -91,7 +91,7 @@ pyr_is_native(core_state *st, PyObject *value)
 static inline void
 pyr_forget_failure(pyr_deferred *self)
 {
-    if (self->fail_result != NULL || self->debug_info != NULL) {
+    if (self->unhandled != NULL) {
         pyr_unhandled_forget(self);
     }
 }

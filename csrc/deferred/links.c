@@ -58,7 +58,7 @@ pyr_links_append(pyr_deferred *self, int count)
 
 int
 pyr_links_add(pyr_deferred *self, const pyr_link_kind *kind, PyObject *target,
-              int32_t index)
+              PyObject *args)
 {
     pyr_link *link = pyr_links_append(self, 1);
     if (link == NULL) {
@@ -66,7 +66,7 @@ pyr_links_add(pyr_deferred *self, const pyr_link_kind *kind, PyObject *target,
     }
     link->kind = kind;
     link->target = Py_NewRef(target);
-    link->index = index;
+    link->args = Py_XNewRef(args);
     return 0;
 }
 
@@ -118,7 +118,7 @@ take_side(pyr_deferred *self, bool failed, pyr_link *taken)
         *taken = other;
         other = callback;
     }
-    taken->kind = &pyr_link_both;
+    taken->kind = pyr_link_both;
     pyr_links_clear_one(&other);
 }
 
@@ -129,20 +129,28 @@ pyr_links_take(pyr_deferred *self, bool failed, pyr_link *taken)
         return false;
     }
     *taken = self->links[self->head++];
-    const pyr_link_kind *kind = taken->kind;
-    if (kind == &pyr_link_pair) {
-        take_side(self, failed, taken);
-    } else if (failed ? kind == &pyr_link_callback : kind == &pyr_link_errback) {
+    if (taken->kind->skips[failed]) {
         pyr_links_clear_one(taken);
+    } else if (taken->kind == &pyr_link_pair) {
+        take_side(self, failed, taken);
     }
     return true;
 }
 
 /* --- calling --------------------------------------------------------------------- */
 
-const pyr_link_kind pyr_link_callback = {.name = "callback"};
-const pyr_link_kind pyr_link_errback = {.name = "errback"};
-const pyr_link_kind pyr_link_both = {.name = "both"};
+#define WITH_NAMED(...)                \
+    {                                  \
+        {__VA_ARGS__},                 \
+        {                              \
+            __VA_ARGS__, .named = true \
+        }                              \
+    }
+const pyr_link_kind pyr_link_callback[] =
+    WITH_NAMED(.name = "callback", .skips = {false, true});
+const pyr_link_kind pyr_link_errback[] =
+    WITH_NAMED(.name = "errback", .skips = {true, false});
+const pyr_link_kind pyr_link_both[] = WITH_NAMED(.name = "both");
 const pyr_link_kind pyr_link_pair = {.name = "pair"};
 const pyr_link_kind pyr_link_continue = {.name = "continue"};
 
@@ -174,10 +182,10 @@ pyr_links_call(core_state *st, const pyr_link *link, PyObject *result)
     }
     bool tuple = link->args == NULL || PyTuple_CheckExact(link->args);
     bool mapping =
-        link->keywords == NULL || link->named || PyDict_CheckExact(link->keywords);
+        link->keywords == NULL || link->kind->named || PyDict_CheckExact(link->keywords);
     if (tuple && mapping) {
         return pyr_call_kept(link->target, result, link->args, link->keywords,
-                             link->named);
+                             link->kind->named);
     }
     return call_by_python(st, link, result);
 }

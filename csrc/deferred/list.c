@@ -21,7 +21,7 @@ typedef struct {
 
 /* A success of a list that fires when all have a result: note it, and fire then. */
 static PyObject *
-collect_plainly(deferred_list *self, PyObject *result, int32_t index)
+collect_plainly(deferred_list *self, PyObject *result, Py_ssize_t index)
 {
     PyObject *pair = PyTuple_Pack(2, Py_True, result);
     /* Dropping what was there may run Python code, which may put in another list. */
@@ -44,37 +44,29 @@ collect_result(const pyr_link *link, PyObject *result, bool failed,
     PyObject *op = link->target;
     if (!failed && SELF->fire_on_one_callback == Py_False && SELF->results != NULL &&
         PyList_CheckExact(SELF->results)) {
-        return collect_plainly(SELF, result, link->index);
+        return collect_plainly(SELF, result, PyLong_AsSsize_t(link->args));
     }
-    core_state *st = SELF->base.st;
-    PyObject *index = PyLong_FromLong(link->index);
-    PyObject *value = NULL;
-    if (index != NULL) {
-        value = PyObject_CallFunctionObjArgs(st->deferred->stock_collect, op, result,
-                                             index, failed ? Py_False : Py_True, NULL);
-        Py_DECREF(index);
-    }
-    return value;
+    return PyObject_CallFunctionObjArgs(SELF->base.st->deferred->stock_collect, op,
+                                        result, link->args, failed ? Py_False : Py_True,
+                                        NULL);
 }
 
-/* Tell the DeferredList `target` about result number `index`. */
+/* Tell the DeferredList `target` about the result whose number (an int) is `args`. */
 static const pyr_link_kind collect_kind = {.name = "collect", .run = collect_result};
 
 /* --- making one ------------------------------------------------------------------ */
 
 static int
-attach(PyObject *op, PyObject *deferred, Py_ssize_t index)
+attach(PyObject *op, PyObject *deferred, PyObject *index)
 {
     core_state *st = SELF->base.st;
-    if (pyr_is_native(st, op) && pyr_is_native(st, deferred) && index < INT32_MAX) {
-        pyr_deferred *own = (pyr_deferred *)deferred;
-        if (pyr_links_add(own, &collect_kind, op, (int32_t)index) < 0) {
-            return -1;
-        }
-        return own->called ? pyr_run(own) : 0;
+    if (!pyr_is_native(st, op) || !pyr_is_native(st, deferred)) {
+        return pyr_drop(PyObject_CallFunctionObjArgs(st->deferred->attach, op, deferred,
+                                                     index, NULL));
     }
-    return pyr_drop(
-        PyObject_CallFunction(st->deferred->attach, "OOn", op, deferred, index));
+    pyr_deferred *own = (pyr_deferred *)deferred;
+    int added = pyr_links_add(own, &collect_kind, op, index);
+    return added == 0 && own->called ? pyr_run(own) : added;
 }
 
 /* [None] * size */
@@ -106,20 +98,12 @@ start(PyObject *op, PyObject *deferreds, PyObject *const *flags)
     int result = 0;
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(deferreds); i++) {
         PyObject *deferred = Py_NewRef(PyList_GET_ITEM(deferreds, i));
-        result = attach(op, deferred, i);
+        PyObject *index = PyLong_FromSsize_t(i);
+        result = index == NULL ? -1 : attach(op, deferred, index);
+        Py_XDECREF(index);
         Py_DECREF(deferred);
     }
     return result;
-}
-
-static int
-init_list_by_stock(PyObject *op, PyObject *args, PyObject *kwargs)
-{
-    PyObject *function = SELF->base.st->deferred->stock_list_init;
-    PyObject *method = PyMethod_New(function, op);
-    PyObject *none = method == NULL ? NULL : PyObject_Call(method, args, kwargs);
-    Py_XDECREF(method);
-    return pyr_drop(none);
 }
 
 static int
@@ -133,7 +117,8 @@ list_init(PyObject *op, PyObject *args, PyObject *kwargs)
         !PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOO:DeferredList", names, &iterable,
                                      &flags[0], &flags[1], &flags[2])) {
         PyErr_Clear(); /* stock's function refuses them in its own words */
-        return init_list_by_stock(op, args, kwargs);
+        return pyr_create_init_by(SELF->base.st->deferred->stock_list_init, op, args,
+                                  kwargs);
     }
     PyObject *deferreds = PySequence_List(iterable);
     if (deferreds == NULL) {
@@ -145,7 +130,10 @@ list_init(PyObject *op, PyObject *args, PyObject *kwargs)
     } else {
         PyObject *again =
             Py_BuildValue("(OOOO)", deferreds, flags[0], flags[1], flags[2]);
-        result = again == NULL ? -1 : init_list_by_stock(op, again, NULL);
+        result = again == NULL
+                     ? -1
+                     : pyr_create_init_by(SELF->base.st->deferred->stock_list_init, op,
+                                          again, NULL);
         Py_XDECREF(again);
     }
     Py_DECREF(deferreds);
@@ -203,29 +191,28 @@ list_traverse(PyObject *op, visitproc visit, void *arg)
 }
 
 static int
-list_clear(PyObject *op)
+clear_list(PyObject *op)
 {
-    pyr_create_clear(&SELF->base);
 #define X(field) Py_CLEAR(SELF->field);
     LIST_OBJECTS(X)
 #undef X
     return 0;
 }
 
+static int
+list_clear(PyObject *op)
+{
+    pyr_create_clear(&SELF->base);
+    return clear_list(op);
+}
+
 static void
 list_dealloc(PyObject *op)
 {
-    PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     Py_TRASHCAN_BEGIN(op, list_dealloc);
-    if (SELF->base.weakrefs != NULL) {
-        PyObject_ClearWeakRefs(op);
-    }
-    if (SELF->base.links != NULL) { /* NULL: tp_new failed half-way */
-        (void)list_clear(op);
-    }
-    type->tp_free(op);
-    Py_DECREF(type);
+    (void)clear_list(op);
+    pyr_create_tp_dealloc(op);
     Py_TRASHCAN_END
 }
 

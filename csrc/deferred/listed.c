@@ -7,15 +7,15 @@
 #include "deferred/inline.h"
 #include "deferred/object.h"
 
-/* A link as append_links takes it: (kind, target, args, keywords, named, index) */
+/* A link as append_links takes it: (kind, target, args, keywords, named) */
 static PyObject *
 link_as_tuple(core_state *st, const pyr_link *link)
 {
-    return Py_BuildValue("(sOOOOi)", link->kind->name,
+    return Py_BuildValue("(sOOOO)", link->kind->name,
                          link->target == NULL ? st->deferred->failthru : link->target,
                          link->args == NULL ? st->deferred->empty_tuple : link->args,
                          link->keywords == NULL ? Py_None : link->keywords,
-                         link->named ? Py_True : Py_False, (int)link->index);
+                         link->kind->named ? Py_True : Py_False);
 }
 
 /* Append the links to the list as stock's pairs. */
@@ -40,22 +40,6 @@ append_links(core_state *st, PyObject *list, const pyr_link *links, int32_t coun
     return pyr_drop(none);
 }
 
-/* Move the links out of the object, into memory of their own; NULL: no memory. */
-static pyr_link *
-move_links_out(pyr_deferred *self, int32_t *count)
-{
-    *count = self->tail - self->head;
-    pyr_link *links = PyMem_Malloc(sizeof(pyr_link) * (size_t)(*count + 1));
-    if (links == NULL) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    memcpy(links, self->links + self->head, sizeof(pyr_link) * (size_t)*count);
-    self->head = self->tail;
-    pyr_links_clear(self);
-    return links;
-}
-
 PyObject *
 pyr_listed_get(pyr_deferred *self)
 {
@@ -64,18 +48,17 @@ pyr_listed_get(pyr_deferred *self)
         Py_XDECREF(list);
         return Py_XNewRef(self->listed);
     }
-    int32_t count;
-    pyr_link *links = move_links_out(self, &count);
-    if (links == NULL) {
-        Py_DECREF(list);
-        return NULL;
-    }
     self->listed = Py_NewRef(list);
-    int result = append_links(self->st, list, links, count);
-    while (count > 0) {
-        pyr_links_clear_one(&links[--count]);
+    int result = 0;
+    while (result == 0 && self->head < self->tail) {
+        pyr_link links[2] = {self->links[self->head++]};
+        int count = 1;
+        if (links[0].kind == &pyr_link_pair) {
+            links[count++] = self->links[self->head++];
+        }
+        result = pyr_listed_add(self, links, count);
     }
-    PyMem_Free(links);
+    pyr_links_clear(self);
     if (result < 0) {
         Py_CLEAR(list);
     }

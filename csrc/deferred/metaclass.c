@@ -11,36 +11,6 @@
 #include "core/objects.h"
 #include "deferred/object.h"
 
-/* The stock class in whose place this one is, or NULL (borrowed). */
-static PyTypeObject *
-stock_counterpart(core_state *st, PyObject *cls)
-{
-    if (cls == (PyObject *)st->deferred->type) {
-        return (PyTypeObject *)st->deferred->stock_deferred;
-    }
-    if (cls == (PyObject *)st->deferred->list_type) {
-        return (PyTypeObject *)st->deferred->stock_deferred_list;
-    }
-    return NULL;
-}
-
-/* Stock's classes, and what derives from them, are subclasses of the C ones to ABCMeta.
- */
-PyObject *
-pyr_metaclass_subclasshook(PyObject *cls, PyObject *other)
-{
-    core_state *st = pyr_state_of_type((PyTypeObject *)cls);
-    if (st == NULL) {
-        return NULL;
-    }
-    PyTypeObject *stock = stock_counterpart(st, cls);
-    if (stock != NULL && PyType_Check(other) &&
-        PyType_IsSubtype((PyTypeObject *)other, stock)) {
-        Py_RETURN_TRUE;
-    }
-    Py_RETURN_NOTIMPLEMENTED;
-}
-
 /* ---- replaced methods ---- */
 
 /* What the class has now; a new dict. */

@@ -204,24 +204,6 @@ deferred_fromCoroutine(PyObject *cls, PyObject *coroutine)
 
 PyDoc_STRVAR(class_getitem_doc, "__class_getitem__(item)\n--\n\nDeferred[int]");
 
-PyDoc_STRVAR(subclasshook_doc, "__subclasshook__(subclass)\n--\n\n"
-                               "Stock's Deferreds are taken for these.");
-
-PyDoc_STRVAR(init_subclass_doc, "__init_subclass__(**kwargs)\n--\n\n"
-                                "Note the subclass where Twisted looks Deferreds up.");
-
-static PyObject *
-deferred_init_subclass(PyObject *cls, PyObject *Py_UNUSED(args),
-                       PyObject *Py_UNUSED(kwargs))
-{
-    core_state *st = pyr_state_of_type((PyTypeObject *)cls);
-    if (st == NULL || pyr_create_ready(st) < 0 ||
-        PyList_Append(st->deferred->subclasses, cls) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
 static PyObject *
 deferred_iter(PyObject *op)
 {
@@ -289,19 +271,23 @@ set_or_none(PyObject *op, PyObject *value, void *attribute)
 static PyObject *
 get_paused(PyObject *op, void *Py_UNUSED(closure))
 {
-    Py_ssize_t paused = SELF->resumed ? 0 : SELF->paused;
+    int32_t paused = SELF->resumed ? 0 : SELF->paused;
     SELF->resumed = false;
-    return PyLong_FromSsize_t(paused);
+    return PyLong_FromLong(paused);
 }
 
 static int
 set_paused(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
-    Py_ssize_t paused = value == NULL ? 0 : PyLong_AsSsize_t(value);
+    long paused = value == NULL ? 0 : PyLong_AsLong(value);
     if (paused == -1 && PyErr_Occurred()) {
         return -1;
     }
-    SELF->paused = paused;
+    if (paused > INT32_MAX || paused < INT32_MIN) {
+        PyErr_SetString(PyExc_OverflowError, "paused too often");
+        return -1;
+    }
+    SELF->paused = (int32_t)paused;
     return 0;
 }
 
@@ -337,8 +323,8 @@ set_debug_info(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
     pyr_unhandled_report(SELF);
     value = value == Py_None ? NULL : value;
-    SELF->had_debug_info = value != NULL;
-    Py_XSETREF(SELF->debug_info, Py_XNewRef(value));
+    SELF->had_debug_info = SELF->has_debug_info = value != NULL;
+    Py_XSETREF(SELF->unhandled, Py_XNewRef(value));
     return 0;
 }
 
@@ -396,10 +382,6 @@ static PyMethodDef deferred_methods[] = {
     {"_runCallbacks", deferred_runCallbacks, METH_NOARGS, runCallbacks_doc},
     {"__await__", deferred_await, METH_NOARGS | METH_COEXIST, await_doc},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, class_getitem_doc},
-    {"__subclasshook__", pyr_metaclass_subclasshook, METH_O | METH_CLASS,
-     subclasshook_doc},
-    {"__init_subclass__", CAST(deferred_init_subclass),
-     METH_VARARGS | METH_KEYWORDS | METH_CLASS, init_subclass_doc},
     {NULL},
 };
 

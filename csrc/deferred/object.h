@@ -2,24 +2,6 @@
  * What the files of the Deferred room share: the object's layout, its links, the room's
  * state, and the functions that one file offers the others.
  *
- *   create.c     making a Deferred and taking it apart
- *   links.c      the queue of links; calling one
- *   listed.c     that queue's shape in Python (`_callbacks`)
- *   fire.c       a Deferred gets its result
- *   run.c        the run loop: gives the result to the links
- *   add.c        addCallbacks and its like, chainDeferred
- *   failure.c    making Failures; the exception that is being handled
- *   traceback.c      traceback entries for Python frames that are not there
- *   unhandled.c  failures that nobody handled
- *   awaiter.c    the iterator behind `await` and `yield from`
- *   driver.c     drives generators and coroutines
- *   internals.c  functions that drive generators, and that a program may replace
- *   list.c       DeferredList
- *   metaclass.c  the classes: isinstance across implementations, replaced methods
- *   object.c     the type: its attributes and methods
- *   functions.c  succeed, maybeDeferred, ensureDeferred, and two that are private
- *   setup.c      the room's life, and what Python code hands over
- *
  * Words used throughout:
  *   stock    Twisted's own code in Python, which does all that is rare
  *   own      a Deferred of the C type or of a subclass of it
@@ -60,12 +42,15 @@ typedef struct {
                      pyr_firing *firing);
     /* An exception came out of that firing: add to its traceback.  Or NULL. */
     void (*refused)(struct core_state *st, bool errback);
+    bool skips[2]; /* whether it is not for a result; for a Failure */
+    bool named;    /* `keywords` are the names of the last of `args`; else a mapping */
 } pyr_link_kind;
 
-/* The links that have a callable for their target, or pass the result on. */
-extern const pyr_link_kind pyr_link_callback; /* target(result) if it is no Failure */
-extern const pyr_link_kind pyr_link_errback;  /* target(failure) if it is one */
-extern const pyr_link_kind pyr_link_both;     /* target(result) in both cases */
+/* The links that have a callable for their target, or pass the result on; after each of
+ * the first three, the same with `named`. */
+extern const pyr_link_kind pyr_link_callback[2]; /* target(result) if it is no Failure */
+extern const pyr_link_kind pyr_link_errback[2];  /* target(failure) if it is one */
+extern const pyr_link_kind pyr_link_both[2];     /* target(result) in both cases */
 extern const pyr_link_kind pyr_link_pair;     /* callback; the next slot is its errback */
 extern const pyr_link_kind pyr_link_continue; /* the Deferred `target` waits for it */
 
@@ -73,9 +58,7 @@ typedef struct pyr_link {
     const pyr_link_kind *kind;
     PyObject *target;   /* NULL in a pair's errback slot: pass the failure through */
     PyObject *args;     /* NULL, a tuple, or whatever addCallbacks was given */
-    PyObject *keywords; /* NULL; names of args' last items if `named`; else a mapping */
-    int32_t index;      /* of a DeferredList's result */
-    bool named;
+    PyObject *keywords; /* or NULL */
 } pyr_link;
 
 #define PYR_INLINE_LINKS 4
@@ -87,14 +70,14 @@ typedef struct pyr_deferred {
     bool suppress_already_called;
     bool running;
     bool had_debug_info; /* stock would have a DebugInfo by now */
+    bool has_debug_info; /* it was asked for, and is `unhandled` */
     bool resumed;        /* who looks at `paused` next sees 0; see run_by_stock */
-    Py_ssize_t paused;
+    int32_t paused;
     int32_t head, tail, capacity;
-    PyObject *canceller;   /* NULL: None */
-    PyObject *chained_to;  /* NULL: None */
-    PyObject *fail_result; /* the Failure to report at collection; see unhandled.c */
-    PyObject *debug_info;  /* Python's view of that, once it was asked for */
-    PyObject *listed;      /* `_callbacks` as an object, once it was asked for */
+    PyObject *canceller;  /* NULL: None */
+    PyObject *chained_to; /* NULL: None */
+    PyObject *unhandled;  /* the Failure to report at collection, or the DebugInfo */
+    PyObject *listed;     /* `_callbacks` as an object, once it was asked for */
     PyObject *dict;
     PyObject *weakrefs;
     pyr_link *links; /* head..tail are waiting to run; in use while listed is NULL */
@@ -146,7 +129,7 @@ typedef struct pyr_deferred {
     X(append_links)                                \
     X(attach)                                      \
     X(call_with)                                   \
-    X(misplaced_return)                            \
+    X(returned_value)                              \
     X(is_coroutine)                                \
     X(cancel_generator)                            \
     X(generator_at)
@@ -169,10 +152,6 @@ typedef enum {
         PYR_TRACE_COUNT
 } pyr_traceback_point;
 
-typedef struct {
-    PyObject *frame, *lasti, *lineno;
-} pyr_traceback_entry;
-
 typedef struct pyr_deferred_state {
     PyTypeObject *type;
     PyTypeObject *list_type;
@@ -182,19 +161,17 @@ typedef struct pyr_deferred_state {
     PyObject *pristine;      /* our Deferred's names, as made; see metaclass.c */
     PyObject *pristine_list; /* DeferredList's */
     PyObject *capture_names; /* ("captureVars",) */
-    PyObject *subclasses;    /* twisted.internet.defer._DEFERRED_SUBCLASSES */
 #define X(name) PyObject *name;
     PYR_DEFERRED_CLASSES(X)
     PYR_DEFERRED_DICTS(X)
     PYR_DEFERRED_GIVEN(X)
 #undef X
-    pyr_traceback_entry trace[PYR_TRACE_COUNT];
+    PyObject *trace[PYR_TRACE_COUNT]; /* (frame, lasti, lineno), or () */
     uint64_t globals_seen;   /* stamp of module_globals when this was found out: */
     bool internals_replaced; /* one of internals is another by now */
     int globals_watcher;     /* from Python 3.12 on */
-    bool ready;              /* _setup_deferred was called */
-    bool fast_failure;   /* Failures may be filled in without calling their __init__ */
-    bool debug;          /* truth of Deferred.debug; ask pyr_class_debug */
+    bool ready;              /* configure_deferred was called */
+    bool debug;              /* truth of Deferred.debug; ask pyr_class_debug */
     bool patched;        /* a program replaced a method on the class; ask pyr_patched */
     pyr_class_seen seen; /* DeferredList, when these two were found out */
     pyr_freelist free_deferreds;
@@ -215,6 +192,9 @@ int pyr_create_ready(struct core_state *st);
 /* Deferred(canceller), or Deferred() for NULL */
 pyr_deferred *pyr_create(struct core_state *st, PyObject *canceller);
 int pyr_create_init(pyr_deferred *self, PyObject *canceller);
+/* function(op, *args, **kwargs) for an __init__ of stock's */
+int pyr_create_init_by(PyObject *function, PyObject *op, PyObject *args,
+                       PyObject *kwargs);
 int pyr_create_traverse(pyr_deferred *self, visitproc visit, void *arg);
 void pyr_create_clear(pyr_deferred *self);
 PyObject *pyr_create_tp_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
@@ -227,9 +207,9 @@ PyObject *pyr_create_vectorcall(PyObject *type, PyObject *const *args, size_t na
 /* Room for `count` more links, zeroed, of a Deferred that is not listed; the caller fills
  * them in before anything else runs. */
 pyr_link *pyr_links_append(pyr_deferred *self, int count);
-/* Append one link for C code's own use. */
+/* Append one link for C code's own use; args may be NULL. */
 int pyr_links_add(pyr_deferred *self, const pyr_link_kind *kind, PyObject *target,
-                  int32_t index);
+                  PyObject *args);
 /* Take the next link for a result that is a Failure or not; false: none is left.  A taken
  * link whose target is NULL passes the result through. */
 bool pyr_links_take(pyr_deferred *self, bool failed, pyr_link *taken);
@@ -293,9 +273,8 @@ PyObject *pyr_traceback_before(struct core_state *st, const pyr_traceback_point 
 /* Put traceback entries before those of the current exception. */
 void pyr_traceback_prepend(struct core_state *st, const pyr_traceback_point *points,
                            int count);
-int pyr_traceback_take(struct core_state *st, PyObject *trace);
-int pyr_traceback_visit(struct core_state *st, visitproc visit, void *arg);
-void pyr_traceback_clear(struct core_state *st);
+/* A function of the module's. */
+PyObject *pyr_traceback_empty_frame(PyObject *module, PyObject *args);
 
 /* unhandled.c */
 void pyr_unhandled_note(pyr_deferred *self, PyObject *failure);
@@ -310,7 +289,6 @@ int pyr_metaclass_adopt(struct core_state *st);
 void pyr_metaclass_look(struct core_state *st);
 /* The truth of self.debug, asked by its name. */
 bool pyr_metaclass_debug(pyr_deferred *self);
-PyObject *pyr_metaclass_subclasshook(PyObject *cls, PyObject *other);
 
 /* awaiter.c */
 int pyr_awaiter_add_type(PyObject *module, struct core_state *st);

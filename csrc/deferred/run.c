@@ -182,8 +182,8 @@ pause_for(pyr_deferred *current, PyObject *other)
         return call_for_nothing(st->deferred->wait_for_stock, (PyObject *)current, other);
     }
     /* The link first, as in pyr_add_chained */
-    if (pyr_links_add((pyr_deferred *)other, &pyr_link_continue, (PyObject *)current, 0) <
-        0) {
+    if (pyr_links_add((pyr_deferred *)other, &pyr_link_continue, (PyObject *)current,
+                      NULL) < 0) {
         return -1;
     }
     current->paused++;
@@ -314,22 +314,6 @@ run_link(run_stack *stack, pyr_deferred *current, const pyr_link *link, bool fai
     return take_returned(current, link, failed, value);
 }
 
-/* pyr_links_take, with the most frequent cases first */
-static inline bool
-take_next(pyr_deferred *current, bool failed, pyr_link *taken)
-{
-    if (current->head == current->tail) {
-        return false;
-    }
-    const pyr_link *next = &current->links[current->head];
-    if (next->kind == &pyr_link_both || (next->kind == &pyr_link_callback && !failed)) {
-        *taken = *next;
-        current->head++;
-        return true;
-    }
-    return pyr_links_take(current, failed, taken);
-}
-
 /* No link is left. */
 static run_outcome
 settle(pyr_deferred *current, bool failed)
@@ -374,7 +358,7 @@ run_links(run_stack *stack, pyr_deferred *current)
         ensure_result(current);
         bool failed = pyr_is_failure(st, current->result);
         pyr_link link;
-        if (!take_next(current, failed, &link)) {
+        if (!pyr_links_take(current, failed, &link)) {
             return settle(current, failed);
         }
         if (current->result == NULL) {
@@ -460,10 +444,19 @@ run_stack_down(run_stack *stack)
     return raised ? -1 : 0;
 }
 
+/* No link waits for the result, which is no Failure. */
+static inline bool
+has_no_work(pyr_deferred *self)
+{
+    return self->head == self->tail && self->listed == NULL && self->chained_to == NULL &&
+           self->unhandled == NULL && self->result != NULL &&
+           !pyr_is_failure(self->st, self->result);
+}
+
 int
 pyr_run(pyr_deferred *self)
 {
-    if (self->running) {
+    if (self->running || has_no_work(self)) {
         return 0;
     }
     /* A link can fire another Deferred by a call, and that one's links the next. */

@@ -11,7 +11,6 @@ const pyr_given pyr_deferred_objects[] = {
     PYR_MADE(pyr_deferred_state, pristine),
     PYR_MADE(pyr_deferred_state, pristine_list),
     PYR_MADE(pyr_deferred_state, capture_names),
-    PYR_GIVEN_AS(pyr_deferred_state, subclasses, &PyList_Type),
 #define X(name) PYR_GIVEN_AS(pyr_deferred_state, name, &PyType_Type),
     PYR_DEFERRED_CLASSES(X)
 #undef X
@@ -21,36 +20,42 @@ const pyr_given pyr_deferred_objects[] = {
 #define X(name) PYR_GIVEN(pyr_deferred_state, name),
             PYR_DEFERRED_GIVEN(X)
 #undef X
-                {NULL},
+#define X(name)                                                                   \
+    {"trace_" #name,                                                              \
+     offsetof(pyr_deferred_state, trace) + sizeof(PyObject *) * PYR_TRACE_##name, \
+     &PyTuple_Type},
+                PYR_TRACE_POINTS(X)
+#undef X
+                    {NULL},
 };
 
-PyDoc_STRVAR(setup_doc,
-             "_setup_deferred(given, trace, fast_failure)\n--\n\n"
-             "Give the C code what it uses of Twisted.\n\n"
-             "given (dict) has objects by name, trace (dict) places in Twisted's code;\n"
-             "fast_failure (bool): a Failure has nothing but plain attributes.\n"
-             "Raises TypeError or KeyError for what is missing or not suitable.");
+PyDoc_STRVAR(configure_doc,
+             "configure_deferred(**objects)\n--\n\n"
+             "Take the objects of Twisted's that Deferreds need.\n\n"
+             "Called once by pyreactor.defer.  Raises TypeError if one is missing.");
+
 static PyObject *
-setup_deferred(PyObject *module, PyObject *args)
+configure_deferred(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
 {
     core_state *st = pyr_module_state(module);
-    PyObject *given, *trace;
-    int fast_failure;
-    if (!PyArg_ParseTuple(args, "O!O!p:_setup_deferred", &PyDict_Type, &given,
-                          &PyDict_Type, &trace, &fast_failure) ||
-        pyr_given_take(pyr_deferred_objects, st->deferred, given, "_setup_deferred") <
+    if (pyr_given_take(pyr_deferred_objects, st->deferred, kwargs, "configure_deferred") <
             0 ||
-        pyr_traceback_take(st, trace) < 0 || pyr_metaclass_note_pristine(st) < 0 ||
-        pyr_internals_begin(st) < 0 || pyr_functions_add(module) < 0) {
+        pyr_metaclass_note_pristine(st) < 0 || pyr_internals_begin(st) < 0 ||
+        pyr_functions_add(module) < 0) {
         return NULL;
     }
-    st->deferred->fast_failure = fast_failure;
     st->deferred->ready = true;
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(empty_frame_doc,
+             "_empty_frame(code, globals, /)\n--\n\n"
+             "A frame in which nothing runs, for entries of tracebacks.");
+
 static PyMethodDef setup_functions[] = {
-    {"_setup_deferred", setup_deferred, METH_VARARGS, setup_doc},
+    {"configure_deferred", (PyCFunction)(void (*)(void))configure_deferred,
+     METH_VARARGS | METH_KEYWORDS, configure_doc},
+    {"_empty_frame", pyr_traceback_empty_frame, METH_VARARGS, empty_frame_doc},
     {NULL},
 };
 
@@ -74,8 +79,7 @@ pyr_deferred_traverse(core_state *st, visitproc visit, void *arg)
     pyr_deferred_state *state = st->deferred;
     int result = pyr_freelist_visit(&state->free_deferreds, visit, arg);
     result = result != 0 ? result : pyr_freelist_visit(&state->free_awaiters, visit, arg);
-    result = result != 0 ? result : pyr_freelist_visit(&state->free_drivers, visit, arg);
-    return result != 0 ? result : pyr_traceback_visit(st, visit, arg);
+    return result != 0 ? result : pyr_freelist_visit(&state->free_drivers, visit, arg);
 }
 
 void
@@ -89,5 +93,4 @@ pyr_deferred_clear(core_state *st)
     pyr_freelist_clear(&state->free_awaiters);
     pyr_freelist_clear(&state->free_drivers);
     pyr_given_clear(pyr_deferred_objects, state);
-    pyr_traceback_clear(st);
 }

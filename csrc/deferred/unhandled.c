@@ -11,24 +11,26 @@ pyr_unhandled_finalize(PyObject *op)
     pyr_unhandled_report(SELF);
 }
 
-/* debug_info.failResult = value; an object that refuses is told about, not obeyed. */
+/* _debugInfo.failResult = value; an object that refuses is told about, not obeyed. */
 static void
 set_fail_result(pyr_deferred *self, PyObject *value)
 {
-    if (PyObject_SetAttr(self->debug_info, self->st->names.failResult, value) < 0) {
-        PyErr_WriteUnraisable(self->debug_info);
+    PyObject *info = Py_NewRef(self->unhandled);
+    if (PyObject_SetAttr(info, self->st->names.failResult, value) < 0) {
+        PyErr_WriteUnraisable(info);
     }
+    Py_DECREF(info);
 }
 
 void
 pyr_unhandled_note(pyr_deferred *self, PyObject *failure)
 {
-    if (self->debug_info != NULL) {
+    if (self->has_debug_info) {
         set_fail_result(self, failure);
         return;
     }
     self->had_debug_info = true;
-    Py_XSETREF(self->fail_result, Py_NewRef(failure));
+    Py_XSETREF(self->unhandled, Py_NewRef(failure));
     if (Py_TYPE(self)->tp_finalize != pyr_unhandled_finalize) {
         /* A subclass has a __del__ of its own: the report needs another finalizer. */
         PyObject *info = pyr_unhandled_info(self);
@@ -42,32 +44,34 @@ pyr_unhandled_note(pyr_deferred *self, PyObject *failure)
 void
 pyr_unhandled_forget(pyr_deferred *self)
 {
-    if (self->debug_info != NULL) {
+    if (self->has_debug_info) {
         set_fail_result(self, Py_None);
-        return;
+    } else {
+        Py_CLEAR(self->unhandled);
     }
-    Py_CLEAR(self->fail_result);
 }
 
 /* `_debugInfo` as Python sees it: a DebugInfo, made now if stock would have one. */
 PyObject *
 pyr_unhandled_info(pyr_deferred *self)
 {
-    if (self->debug_info != NULL || !self->had_debug_info) {
-        return Py_NewRef(self->debug_info == NULL ? Py_None : self->debug_info);
+    if (!self->had_debug_info) {
+        Py_RETURN_NONE;
     }
-    PyObject *info = PyObject_CallNoArgs(self->st->deferred->debug_info_type);
-    if (info == NULL) {
-        return NULL;
+    if (!self->has_debug_info) {
+        PyObject *info = PyObject_CallNoArgs(self->st->deferred->debug_info_type);
+        if (info == NULL) {
+            return NULL;
+        }
+        PyObject *failure = self->unhandled;
+        self->unhandled = info;
+        self->has_debug_info = true;
+        if (failure != NULL) {
+            set_fail_result(self, failure);
+            Py_DECREF(failure);
+        }
     }
-    self->debug_info = Py_NewRef(info);
-    if (self->fail_result != NULL) {
-        PyObject *failure = self->fail_result;
-        self->fail_result = NULL;
-        set_fail_result(self, failure);
-        Py_DECREF(failure);
-    }
-    return info;
+    return Py_NewRef(self->unhandled);
 }
 
 /*
@@ -93,12 +97,12 @@ has_state(PyTypeObject *type)
 void
 pyr_unhandled_report(pyr_deferred *self)
 {
-    PyObject *failure = self->fail_result;
-    if (failure == NULL || !has_state(Py_TYPE(self)) ||
+    PyObject *failure = self->unhandled;
+    if (failure == NULL || self->has_debug_info || !has_state(Py_TYPE(self)) ||
         self->st->deferred->debug_info_type == NULL) {
         return;
     }
-    self->fail_result = NULL;
+    self->unhandled = NULL;
     PyObject *type, *value, *tb;
     PyErr_Fetch(&type, &value, &tb);
     PyObject *info = PyObject_CallNoArgs(self->st->deferred->debug_info_type);

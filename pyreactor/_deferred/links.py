@@ -9,8 +9,8 @@ from twisted.internet import defer
 
 stock: Any = defer
 
-#: (kind, target, args, keywords, named, index), as csrc/deferred/listed.c has it
-Link = tuple[str, Any, Any, Any, bool, int]
+#: (kind, target, args, keywords, named), as csrc/deferred/listed.c has it
+Link = tuple[str, Any, Any, Any, bool]
 Call = tuple[Any, Any, Any]
 
 PASS_ON: Call = (stock.passthru, (), {})
@@ -19,7 +19,7 @@ FAIL_ON: Call = (stock._failthru, (), {})
 
 def _call(link: Link) -> Call:
     """The ``(callable, args, kwargs)`` of a link."""
-    _, target, args, keywords, named, _ = link
+    _, target, args, keywords, named = link
     if named:
         values = args[len(args) - len(keywords) :]
         return target, args[: len(args) - len(keywords)], dict(zip(keywords, values, strict=True))
@@ -32,7 +32,7 @@ def _both(link: Link) -> tuple[Call, Call]:
 
 
 def _collect(link: Link) -> tuple[Call, Call]:
-    method, index = link[1]._cbDeferred, link[5]
+    method, index = link[1]._cbDeferred, link[2]
     return (method, (index, stock.SUCCESS), {}), (method, (index, stock.FAILURE), {})
 
 

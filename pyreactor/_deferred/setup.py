@@ -13,7 +13,7 @@ import traceback
 import warnings
 from asyncio import iscoroutine
 from collections.abc import Callable
-from types import FunctionType
+from types import FunctionType, TracebackType
 from typing import Any
 
 from twisted.internet import defer as stock_module
@@ -41,6 +41,7 @@ BORROWED_METHODS = (
     "_continuation",
     "_startRunCallbacks",
     "__parameters__",
+    "__init_subclass__",
 )
 BORROWED_LIST_METHODS = ("_cbDeferred", "cancel")
 
@@ -78,9 +79,9 @@ def is_coroutine(value: object) -> bool:
     return iscoroutine(value) or inspect.isgenerator(value)
 
 
-def misplaced_return(exc: BaseException, thrown: bool) -> None:
+def returned_value(exc: Any, thrown: bool) -> Any:
     """
-    Warn if ``returnValue`` was not called by the very generator that it ended.
+    What ``returnValue`` was given; warn if it was not called by the very generator that it ended.
 
     The traceback starts at that generator.  Two frames belong to ``returnValue`` (it is
     wrapped by its deprecation), so more than these mean that another function called it.
@@ -89,12 +90,15 @@ def misplaced_return(exc: BaseException, thrown: bool) -> None:
     if thrown and shown[0].tb_frame.f_code.co_name == "throwExceptionIntoGenerator":
         del shown[0]
     caller = len(shown) - 3
-    if caller <= 0:
-        return
-    culprit = shown[caller]
+    if caller > 0:
+        _warn_of_return(shown[caller], shown[0])
+    return exc.value
+
+
+def _warn_of_return(culprit: TracebackType, ended: TracebackType) -> None:
     warnings.warn_explicit(
         f"returnValue() in {culprit.tb_frame.f_code.co_name!r} causing "
-        f"{shown[0].tb_frame.f_code.co_name!r} to exit: returnValue should only be "
+        f"{ended.tb_frame.f_code.co_name!r} to exit: returnValue should only be "
         "invoked by functions decorated with inlineCallbacks",
         DeprecationWarning,
         culprit.tb_frame.f_code.co_filename,
@@ -234,7 +238,7 @@ def given() -> dict[str, Any]:
     return {
         "failure_type": Failure,
         "failure_globals": vars(failure_module),
-        "failure_init": Failure.__init__,
+        "failure_init": Failure.__init__ if failures_are_plain() else None,
         "failure_template": FAILURE_TEMPLATE,
         "debug_info_type": stock.DebugInfo,
         "not_a_coroutine_error": stock.NotACoroutineError,
@@ -242,7 +246,6 @@ def given() -> dict[str, Any]:
         "no_keywords": stock._NONE_KWARGS,
         "passthru": stock.passthru,
         "failthru": stock._failthru,
-        "subclasses": stock._DEFERRED_SUBCLASSES,
         "stock_deferred": StockDeferred,
         "stock_deferred_list": StockDeferredList,
         "stock_init": methods["__init__"],
@@ -269,7 +272,7 @@ def given() -> dict[str, Any]:
         "append_links": append_links,
         "attach": attach,
         "call_with": call_with,
-        "misplaced_return": misplaced_return,
+        "returned_value": returned_value,
         "is_coroutine": is_coroutine,
         "cancel_generator": cancel_generator,
         "generator_at": generator_at,
@@ -330,6 +333,15 @@ def _dir(self: Any) -> list[str]:
     return [name for name in names if name != "result" or hasattr(self, "result")]
 
 
+def _subclasshook(own: type, stocks: type) -> Any:
+    """Have stock's class, and what derives from it, be subclasses of the C one to ABCMeta."""
+
+    def __subclasshook__(cls: type, other: type) -> Any:
+        return (cls is own and stocks in other.__mro__) or NotImplemented
+
+    return classmethod(__subclasshook__)
+
+
 def set_up() -> None:
     """Connect the C classes with Twisted."""
     for name in BORROWED_METHODS:
@@ -352,10 +364,12 @@ def set_up() -> None:
     # Stock code must take the C ones for Deferreds, in both of its ways to ask.
     StockDeferred.register(_core.Deferred)
     StockDeferredList.register(_core.DeferredList)
+    _core.Deferred.__subclasshook__ = _subclasshook(_core.Deferred, StockDeferred)
+    _core.DeferredList.__subclasshook__ = _subclasshook(_core.DeferredList, StockDeferredList)
     for cls in (_core.Deferred, _core.DeferredList):
         if cls not in stock._DEFERRED_SUBCLASSES:
             stock._DEFERRED_SUBCLASSES.append(cls)
-    _core._setup_deferred(given(), trace_points(), failures_are_plain())
+    _core.configure_deferred(**given(), **trace_points())
     namespace.update((name, getattr(_core, name)) for name in FUNCTIONS)
 
 

@@ -7,16 +7,15 @@ Found by running Twisted's own code once, while nothing of it is replaced.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from twisted.internet import defer
 from twisted.python.failure import Failure
 
-stock: Any = defer
+from pyreactor._core import _empty_frame
 
-#: Code, its globals, the place in the code, the line
-TracePoint = tuple[CodeType, dict[str, Any], int, int]
+stock: Any = defer
 
 
 def entries(tb: TracebackType | None) -> Iterator[TracebackType]:
@@ -93,25 +92,30 @@ def _take_failure(deferred: Any) -> Any:
     return failures[0]
 
 
-def _point(failure: Any, name: str) -> TracePoint | None:
-    """Where the function called ``name`` stands in the failure's traceback."""
+def _point(failure: Any, name: str) -> tuple[Any, ...]:
+    """
+    Where the function called ``name`` stands in the failure's traceback.
+
+    :return: an empty frame of it, the place in its code, the line; nothing if it is not there.
+    """
     for entry in entries(failure.getTracebackObject()):
-        frame = entry.tb_frame
-        if frame.f_code.co_name == name:
-            return frame.f_code, frame.f_globals, entry.tb_lasti, entry.tb_lineno
-    return None
+        code = entry.tb_frame.f_code
+        if code.co_name == name:
+            frame = _empty_frame(code, entry.tb_frame.f_globals)
+            return frame, entry.tb_lasti, entry.tb_lineno
+    return ()
 
 
-def trace_points() -> dict[str, TracePoint | None]:
+def trace_points() -> dict[str, tuple[Any, ...]]:
     """The lines of Twisted that tracebacks show where C code runs now."""
     ended = _probe_ended(error=False)
     return {
-        "run_callbacks": _point(_probe_callback(), "_runCallbacks"),
-        "send": _point(_probe_send(), "_inlineCallbacks"),
-        "throw": _point(_probe_throw(), "_inlineCallbacks"),
-        "got_result": _point(ended, "_gotResultInlineCallbacks"),
-        "callback_ended": _point(ended, "_inlineCallbacks"),
-        "errback_ended": _point(_probe_ended(error=True), "_inlineCallbacks"),
-        "cancel": _point(_probe_cancel(), "cancel"),
-        "maybe_deferred": _point(_probe_maybe(), "maybeDeferred"),
+        "trace_run_callbacks": _point(_probe_callback(), "_runCallbacks"),
+        "trace_send": _point(_probe_send(), "_inlineCallbacks"),
+        "trace_throw": _point(_probe_throw(), "_inlineCallbacks"),
+        "trace_got_result": _point(ended, "_gotResultInlineCallbacks"),
+        "trace_callback_ended": _point(ended, "_inlineCallbacks"),
+        "trace_errback_ended": _point(_probe_ended(error=True), "_inlineCallbacks"),
+        "trace_cancel": _point(_probe_cancel(), "cancel"),
+        "trace_maybe_deferred": _point(_probe_maybe(), "maybeDeferred"),
     }

@@ -30,7 +30,7 @@ from tests.misuse.subjects import FOLDER, SUBJECTS
 from tests.misuse.values import VALUES
 
 #: They give the extension what it uses of Twisted, or wait for good.
-LEFT_OUT = ("configure_", "_setup_deferred", "run")
+LEFT_OUT = ("configure_", "run")
 
 
 def generator() -> Iterator[Any]:
