@@ -63,8 +63,7 @@ add_one(pyr_deferred *self, const pyr_link_kind *kind, PyObject *const *args,
     if (room == NULL) {
         return NULL;
     }
-    room->kind = kind;
-    room->target = Py_NewRef(args[0]);
+    *room = (pyr_link){kind, Py_NewRef(args[0]), NULL, NULL};
     return self->called ? added(self) : Py_NewRef(self);
 }
 

@@ -114,13 +114,14 @@ awaiter_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
     PySendResult outcome = PYGEN_RETURN;
     PyObject *value = Py_XNewRef(deferred->result);
     if (value == NULL) {
-        value = PyObject_GetAttr((PyObject *)deferred, self->st->names.result);
-        outcome = value == NULL ? PYGEN_ERROR : PYGEN_RETURN;
+        *result = PyObject_GetAttr((PyObject *)deferred, self->st->names.result);
+        outcome = *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
     } else if (pyr_is_failure(self->st, value)) {
-        Py_CLEAR(value);
-        outcome = raise_failure(self->st, (PyObject *)deferred, &value);
+        Py_DECREF(value);
+        outcome = raise_failure(self->st, (PyObject *)deferred, result);
+    } else {
+        *result = value;
     }
-    *result = value;
     Py_DECREF(deferred);
     return outcome;
 }

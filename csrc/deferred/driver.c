@@ -138,36 +138,35 @@ take_settled(pyr_deferred *deferred)
     return result;
 }
 
-/* Run the generator in its own context, with `value` and the results of what it yields,
- * until it ends or what it yields is not settled.  *failed: an error was thrown in last.
+/*
+ * Run the generator in its own context, with *value and the results of what it yields,
+ * until it ends or what it yields is not settled.  *value becomes what it got last, and
+ * *failed tells whether that was an error, and thrown.
  */
 static PySendResult
-step(driver *self, PyObject *value, bool *failed, PyObject **yielded)
+step(driver *self, PyObject **value, bool *failed, PyObject **yielded)
 {
     core_state *st = self->st;
-    PyObject *context = Py_NewRef(self->context);
-    PyObject *current = Py_NewRef(value);
     PySendResult outcome = PYGEN_ERROR;
     *yielded = NULL;
-    *failed = pyr_is_failure(st, current);
-    if (PyContext_Enter(context) == 0) {
-        for (;;) {
-            outcome = *failed ? throw_failure(self, current, yielded)
-                              : send_value(self, current, yielded);
-            if (outcome != PYGEN_NEXT || !is_settled(st, *yielded)) {
-                break;
-            }
-            Py_SETREF(current, take_settled((pyr_deferred *)*yielded));
-            Py_CLEAR(*yielded);
-            *failed = pyr_is_failure(st, current);
-        }
-        if (PyContext_Exit(context) < 0) {
-            Py_CLEAR(*yielded);
-            outcome = PYGEN_ERROR;
-        }
+    *failed = pyr_is_failure(st, *value);
+    if (PyContext_Enter(self->context) < 0) {
+        return PYGEN_ERROR;
     }
-    Py_DECREF(current);
-    Py_DECREF(context);
+    for (;;) {
+        outcome = *failed ? throw_failure(self, *value, yielded)
+                          : send_value(self, *value, yielded);
+        if (outcome != PYGEN_NEXT || !is_settled(st, *yielded)) {
+            break;
+        }
+        Py_SETREF(*value, take_settled((pyr_deferred *)*yielded));
+        Py_CLEAR(*yielded);
+        *failed = pyr_is_failure(st, *value);
+    }
+    if (PyContext_Exit(self->context) < 0) {
+        Py_CLEAR(*yielded);
+        outcome = PYGEN_ERROR;
+    }
     return outcome;
 }
 
@@ -261,34 +260,33 @@ add_by_name(core_state *st, PyObject *deferred, driver *self)
     return status;
 }
 
-static int
-add_link(core_state *st, PyObject *deferred, driver *self)
-{
-    if (!pyr_is_native(st, deferred)) {
-        return add_by_name(st, deferred, self);
-    }
-    pyr_deferred *own = (pyr_deferred *)deferred;
-    int added = pyr_links_add(own, &resume_kind, (PyObject *)self, NULL);
-    return added == 0 && own->called ? pyr_run(own) : added;
-}
-
 /* 1: *result is there already; 0: the driver will be resumed; -1: error */
 static int
 await_deferred(driver *self, PyObject *deferred, PyObject **result)
 {
-    self->adding = true;
-    if (add_link(self->st, deferred, self) < 0) {
-        self->adding = false;
-        return -1;
-    }
-    if (!self->adding) {
-        *result = self->sync_result;
-        self->sync_result = NULL;
-        return 1;
+    core_state *st = self->st;
+    int status;
+    if (pyr_is_native(st, deferred)) {
+        pyr_deferred *own = (pyr_deferred *)deferred;
+        status = pyr_links_add(own, &resume_kind, (PyObject *)self, NULL);
+        self->adding = own->called;
+        status = status == 0 && own->called ? pyr_run(own) : status;
+    } else {
+        self->adding = true;
+        status = add_by_name(st, deferred, self);
     }
     self->adding = false;
-    Py_XSETREF(self->waiting_on, Py_NewRef(deferred));
-    return 0;
+    *result = self->sync_result;
+    self->sync_result = NULL;
+    if (status < 0) {
+        Py_CLEAR(*result);
+        return -1;
+    }
+    if (*result == NULL) {
+        Py_XSETREF(self->waiting_on, Py_NewRef(deferred));
+        return 0;
+    }
+    return 1;
 }
 
 static PyObject *start_by_name(core_state *st, PyObject *generator);
@@ -325,7 +323,7 @@ drive(driver *self, PyObject *value, pyr_firing *firing)
     for (;;) {
         PyObject *out;
         bool failed;
-        PySendResult outcome = step(self, current, &failed, &out);
+        PySendResult outcome = step(self, &current, &failed, &out);
         Py_DECREF(current);
         if (outcome == PYGEN_RETURN) {
             fire_later(self, out, false, firing);

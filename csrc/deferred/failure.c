@@ -60,6 +60,21 @@ failure_dict(core_state *st, PyObject *value, PyObject *tb)
     return dict;
 }
 
+/* Has Failure the __init__ that it had?  twisted.python.failure.startDebugMode replaces
+ * it. */
+static inline bool
+has_known_init(core_state *st)
+{
+    pyr_deferred_state *state = st->deferred;
+    PyTypeObject *type = (PyTypeObject *)state->failure_type;
+    if (!pyr_class_is_as_seen(&state->failure_seen, type)) {
+        pyr_class_see(st, &state->failure_seen, type);
+        state->fast_failure =
+            pyr_class_has(st, type, st->names.dunder_init, state->failure_init);
+    }
+    return state->fast_failure;
+}
+
 /* May we fill a Failure for `value` in by ourselves? */
 static bool
 fast_failure(core_state *st, PyObject *value)
@@ -68,9 +83,7 @@ fast_failure(core_state *st, PyObject *value)
         PyType_IsSubtype(Py_TYPE(value), (PyTypeObject *)st->deferred->failure_type)) {
         return false;
     }
-    /* twisted.python.failure.startDebugMode replaces it. */
-    return pyr_class_has(st, (PyTypeObject *)st->deferred->failure_type,
-                         st->names.dunder_init, st->deferred->failure_init);
+    return has_known_init(st);
 }
 
 /* A Failure without its __init__ having run; args is what Failure(...) would be called

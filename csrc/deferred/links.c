@@ -50,23 +50,20 @@ pyr_links_append(pyr_deferred *self, int count)
     if (self->tail + count > self->capacity && grow_links(self, count) < 0) {
         return NULL;
     }
-    pyr_link *link = &self->links[self->tail];
-    memset(link, 0, sizeof(pyr_link) * count);
+    pyr_link *room = &self->links[self->tail];
     self->tail += count;
-    return link;
+    return room;
 }
 
 int
 pyr_links_add(pyr_deferred *self, const pyr_link_kind *kind, PyObject *target,
               PyObject *args)
 {
-    pyr_link *link = pyr_links_append(self, 1);
-    if (link == NULL) {
+    pyr_link *room = pyr_links_append(self, 1);
+    if (room == NULL) {
         return -1;
     }
-    link->kind = kind;
-    link->target = Py_NewRef(target);
-    link->args = Py_XNewRef(args);
+    *room = (pyr_link){kind, Py_NewRef(target), Py_XNewRef(args), NULL};
     return 0;
 }
 
@@ -165,20 +162,12 @@ call_by_python(core_state *st, const pyr_link *link, PyObject *result)
                                link->keywords == NULL ? 3 : 4, NULL);
 }
 
-static PYR_NO_INLINE PyObject *
-call_plainly(PyObject *target, PyObject *result)
-{
-    PyObject *stack[] = {NULL, result};
-    return PyObject_Vectorcall(target, stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                               NULL);
-}
-
 /* target(result, *args, **keywords); calls that come last, to leave the stack to them. */
 PyObject *
 pyr_links_call(core_state *st, const pyr_link *link, PyObject *result)
 {
     if (link->args == NULL && link->keywords == NULL) {
-        return call_plainly(link->target, result);
+        return PyObject_CallOneArg(link->target, result);
     }
     bool tuple = link->args == NULL || PyTuple_CheckExact(link->args);
     bool mapping =

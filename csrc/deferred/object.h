@@ -174,6 +174,8 @@ typedef struct pyr_deferred_state {
     bool debug;              /* truth of Deferred.debug; ask pyr_class_debug */
     bool patched;        /* a program replaced a method on the class; ask pyr_patched */
     pyr_class_seen seen; /* DeferredList, when these two were found out */
+    bool fast_failure;   /* Failures may be filled in without calling their __init__ */
+    pyr_class_seen failure_seen; /* Failure, when that was found out */
     pyr_freelist free_deferreds;
     pyr_freelist free_awaiters;
     pyr_freelist free_drivers;
@@ -204,8 +206,8 @@ PyObject *pyr_create_vectorcall(PyObject *type, PyObject *const *args, size_t na
                                 PyObject *kwnames);
 
 /* links.c */
-/* Room for `count` more links, zeroed, of a Deferred that is not listed; the caller fills
- * them in before anything else runs. */
+/* Room for `count` more links of a Deferred that is not listed; the caller fills them in
+ * before anything else runs. */
 pyr_link *pyr_links_append(pyr_deferred *self, int count);
 /* Append one link for C code's own use; args may be NULL. */
 int pyr_links_add(pyr_deferred *self, const pyr_link_kind *kind, PyObject *target,
