@@ -108,6 +108,20 @@ pyr_headers_is_plain(core_state *st, PyTypeObject *type)
     return type == st->web->Headers && (overrides(st) & USE) == 0;
 }
 
+/* A Headers of Twisted's own with this dict, whose reference is stolen; NULL: it was not
+ * made. */
+static PyObject *
+headers_with(core_state *st, PyObject *dict)
+{
+    PyTypeObject *type = st->web->Headers;
+    PyObject *headers = dict == NULL ? NULL : type->tp_new(type, st->web->no_args, NULL);
+    if (headers != NULL && PyObject_SetAttr(headers, st->names._rawHeaders, dict) < 0) {
+        Py_CLEAR(headers);
+    }
+    Py_XDECREF(dict);
+    return headers;
+}
+
 PyObject *
 pyr_headers_new(core_state *st)
 {
@@ -124,13 +138,7 @@ pyr_headers_new(core_state *st)
         Py_DECREF(named);
         return made;
     }
-    PyObject *headers = type->tp_new(type, st->web->no_args, NULL);
-    PyObject *dict = headers == NULL ? NULL : PyDict_New();
-    if (dict == NULL || PyObject_SetAttr(headers, st->names._rawHeaders, dict) < 0) {
-        Py_CLEAR(headers);
-    }
-    Py_XDECREF(dict);
-    return headers;
+    return headers_with(st, PyDict_New());
 }
 
 PyObject *
@@ -341,6 +349,34 @@ pyr_headers_has(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(narg
     Py_DECREF(name);
     Py_DECREF(dict);
     return found < 0 ? NULL : PyBool_FromLong(found);
+}
+
+/* Names and lists of values of a dict, stored in another as setRawHeaders does; NULL
+ * without an exception: some of them are Twisted's to encode. */
+static PyObject *
+copy_dict(core_state *st, PyObject *dict)
+{
+    PyObject *items = PyDict_Items(dict); /* as an encoder may run code of a program's */
+    PyObject *copy = items == NULL ? NULL : PyDict_New();
+    for (Py_ssize_t i = 0; copy != NULL && i < PyList_GET_SIZE(items); i++) {
+        PyObject *item = PyList_GET_ITEM(items, i);
+        PyObject *values = plain_values(PyTuple_GET_ITEM(item, 1));
+        if (values == NULL || store(st, copy, PyTuple_GET_ITEM(item, 0), values) < 0) {
+            Py_CLEAR(copy);
+        }
+    }
+    Py_XDECREF(items);
+    return copy;
+}
+
+PyObject *
+pyr_headers_copy(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+{
+    bool plain = pyr_headers_is_plain(st, Py_TYPE(args[0])) && (overrides(st) & NEW) == 0;
+    PyObject *dict = plain ? raw_dict(st, args[0]) : NULL;
+    PyObject *copy = dict == NULL ? NULL : copy_dict(st, dict);
+    Py_XDECREF(dict);
+    return copy == NULL ? otherwise() : headers_with(st, copy);
 }
 
 void

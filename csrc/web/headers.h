@@ -35,6 +35,7 @@ PyObject *pyr_headers_set_raw(core_state *st, PyObject *const *args, Py_ssize_t 
 PyObject *pyr_headers_get_raw(core_state *st, PyObject *const *args, Py_ssize_t nargs);
 PyObject *pyr_headers_add_raw(core_state *st, PyObject *const *args, Py_ssize_t nargs);
 PyObject *pyr_headers_has(core_state *st, PyObject *const *args, Py_ssize_t nargs);
+PyObject *pyr_headers_copy(core_state *st, PyObject *const *args, Py_ssize_t nargs);
 
 void pyr_headers_clear(core_state *st);
 

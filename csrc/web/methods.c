@@ -21,6 +21,7 @@
     X(Headers_getRawHeaders, pyr_headers_get_raw, 2, 3)                       \
     X(Headers_addRawHeader, pyr_headers_add_raw, 3, 3)                        \
     X(Headers_hasHeader, pyr_headers_has, 2, 2)                               \
+    X(Headers_copy, pyr_headers_copy, 1, 1)                                   \
     X(TimeoutMixin_setTimeout, pyr_timeout_set, 2, 2)                         \
     X(TimeoutMixin_resetTimeout, pyr_timeout_reset, 1, 1)                     \
     X(LineReceiver_setRawMode, pyr_channel_set_raw_mode, 1, 1)                \

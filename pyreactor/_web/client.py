@@ -13,10 +13,12 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from importlib import import_module
+from operator import attrgetter
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pyreactor import _code, _core, _versions
+from pyreactor._web import proxies, urls
 
 if TYPE_CHECKING:
     # What the functions below find in Twisted's modules.
@@ -33,13 +35,12 @@ if TYPE_CHECKING:
     _istoken: Callable[[Any], bool] = bool
     reflect: Any = None
     inspect: Any = None
-    idna_encode: Any = None
-    _encode_userinfo_part: Callable[[str], str] = str
-    _encode_path_parts: Any = None
-    _encode_query_key: Any = None
-    _encode_query_value: Any = None
-    _encode_fragment_part: Any = None
     _ensureValidURI: Callable[[bytes], bytes] = bytes
+    Headers: Any = None
+    networkString: Callable[[str], bytes] = str.encode
+    _FakeStdlibRequest: Any = None
+    _FakeStdlibResponse: Any = None
+    _FakeUrllibResponseInfo: Any = None
     _pyreactor: Any = None
 
 #: What a function of Twisted's was before it was given other code, by the name here.
@@ -267,6 +268,7 @@ def _writeHeaders(self: Any, transport: Any, TEorCL: bytes | None) -> None:
 
 #: Methods that `parse_head` does the work of.
 _PARSER_METHODS = ("lineReceived", "headerReceived", "isConnectionControlHeader")
+_methods_of_parser = attrgetter(*_PARSER_METHODS)
 
 
 def parse_head(parser: Any, data: bytes) -> bytes:
@@ -308,10 +310,10 @@ def dataReceived(self: Any, data: bytes) -> None:
 
 def has_own_methods() -> bool:
     """Whether the methods that `parse_head` leaves out are Twisted's."""
-    for cls, name, function in known["methods"]:  # noqa: SIM110 (all() takes longer)
-        if getattr(cls, name) is not function:
-            return False
-    return True
+    cls, base = known["HTTPClientParser"], known["HTTPParser"]
+    # The last is called by HTTPClientParser's.
+    found = (*_methods_of_parser(cls), base.isConnectionControlHeader)
+    return bool(found == known["methods of parsers"])
 
 
 # ---- failures ----
@@ -336,52 +338,118 @@ def check(self: Any, *errorTypes: Any) -> Any:
     return None
 
 
-# ---- addresses of hyperlink ----
+# ---- cookies ----
 
-#: Names of hosts by idna's encoder.
-_encoded: dict[str, str] = {}
-
-
-def host_of_uri(host: str) -> str:
-    """What idna makes of the name of a host, made once."""
-    found = _encoded.get(host)
-    if found is None:
-        if len(_encoded) >= MOST:
-            _encoded.clear()
-        found = known["idna_encode"](host, uts46=True).decode("ascii")
-        _encoded[host] = found
-    return found
+#: What http.cookiejar is told of the addresses of requests.
+_cookie_requests: dict[bytes, tuple[str, str, str, str]] = {}
 
 
-def to_uri(self: Any) -> Any:
-    """Mirrors hyperlink.URL.to_uri."""
-    userinfo = ":".join([_encode_userinfo_part(part) for part in self.userinfo.split(":", 1)])
-    path = _encode_path_parts(self.path, has_scheme=bool(self.scheme), rooted=False, maximal=True)
-    host = self.host
-    if host:
-        if (
-            type(host) is str
-            and len(host) < _pyreactor.LONGEST
-            and idna_encode is _pyreactor.known["idna_encode"]
-        ):
-            host = _pyreactor.host_of_uri(host)
-        else:
-            host = idna_encode(host, uts46=True).decode("ascii")
-    return self.replace(
-        userinfo=userinfo,
-        host=host,
-        path=path,
-        query=tuple(
-            [
-                (
-                    _encode_query_key(key, maximal=True),
-                    None if value is None else _encode_query_value(value, maximal=True),
-                )
-                for key, value in self.query
-            ]
-        ),
-        fragment=_encode_fragment_part(self.fragment, maximal=True),
+def cookieRequest(self: Any, uri: Any) -> Any:
+    """Mirrors twisted.web.client._FakeStdlibRequest.__init__."""
+    if (
+        type(uri) is not bytes
+        or type(self) is not _pyreactor.known["_FakeStdlibRequest"]
+        or not _pyreactor.reads_addresses()
+    ):
+        return _pyreactor.stock["cookieRequest"](self, uri)
+    names = _pyreactor._cookie_requests.get(uri)
+    if names is None:
+        _pyreactor.stock["cookieRequest"](self, uri)
+        return _pyreactor.note_cookie_request(self, uri)
+    self.uri, self._twistedHeaders = names[0], Headers()
+    self.type, self.host, self.origin_req_host = names[1:]
+    self.unverifiable = False
+    return None
+
+
+def note_cookie_request(request: Any, uri: bytes) -> None:
+    """Note what a ``_FakeStdlibRequest`` consists of, which was made just now."""
+    if len(uri) > LONGEST:
+        return
+    if len(_cookie_requests) >= MOST:
+        _cookie_requests.clear()
+    names = request.uri, request.type, request.host, request.origin_req_host
+    _cookie_requests[uri] = names
+
+
+def reads_addresses() -> bool:
+    """Whether nobody has replaced what finds the parts of an address."""
+    names, cls = known["client names"], known["URI"]
+    return (
+        names["URI"] is cls
+        and cls.__init__ is known["URI.__init__"]
+        and vars(cls)["fromBytes"] is known["URI.fromBytes"]
+        and names["nativeString"] is known["nativeString"]
+        and names["http"] is known["http"]
+        and known["http_names"]["urlparse"] is known["urlparse"]
     )
+
+
+def requestWithCookies(
+    self: Any, method: Any, uri: Any, headers: Any = None, bodyProducer: Any = None
+) -> Any:
+    """Mirrors twisted.web.client.CookieAgent.request."""
+    actualHeaders = headers if headers is not None else Headers()
+    lastRequest = _FakeStdlibRequest(uri)
+    if not actualHeaders.hasHeader(b"Cookie"):
+        jar = self.cookieJar
+        if (
+            _pyreactor.is_plain(jar)
+            and not jar._cookies
+            and type(lastRequest) is _pyreactor.known["_FakeStdlibRequest"]
+        ):
+            _pyreactor.note_time(jar)
+        else:
+            jar.add_cookie_header(lastRequest)
+            cookieHeader = lastRequest.get_header("Cookie", None)
+            if cookieHeader is not None:
+                actualHeaders = actualHeaders.copy()
+                actualHeaders.addRawHeader(b"Cookie", networkString(cookieHeader))
+
+    return self._agent.request(method, uri, actualHeaders, bodyProducer).addCallback(
+        self._extractCookies, lastRequest
+    )
+
+
+def _extractCookies(self: Any, response: Any, request: Any) -> Any:
+    """Mirrors twisted.web.client.CookieAgent._extractCookies."""
+    jar, headers = self.cookieJar, response.headers
+    if (
+        type(headers) is _pyreactor.known["Headers"]
+        and _FakeStdlibResponse is _pyreactor.known["_FakeStdlibResponse"]
+        and _FakeUrllibResponseInfo is _pyreactor.known["_FakeUrllibResponseInfo"]
+        and _pyreactor.is_plain(jar)
+        and not headers.hasHeader(b"Set-Cookie")
+        and not headers.hasHeader(b"Set-Cookie2")
+    ):
+        _pyreactor.note_time(jar)
+    else:
+        jar.extract_cookies(_FakeStdlibResponse(response), request)
+    return response
+
+
+#: What a jar does that has no cookies, or is told of none.
+_JAR_METHODS = (
+    *("add_cookie_header", "extract_cookies", "make_cookies", "_cookies_for_request"),
+    *("_cookie_attrs", "clear_expired_cookies", "__iter__"),
+)
+_methods_of_jar = attrgetter(*_JAR_METHODS)
+
+
+def is_plain(jar: Any) -> bool:
+    """Whether a jar does with no cookies what the standard library's does, which is nothing."""
+    return (
+        isinstance(jar, known["CookieJar"])
+        and _methods_of_jar(type(jar)) == known["methods of jars"]
+        and type(jar._policy) is known["DefaultCookiePolicy"]
+        and vars(jar).keys().isdisjoint(_JAR_METHODS)
+        and not known["cookiejar"].debug
+    )
+
+
+def note_time(jar: Any) -> None:
+    """Have a jar and its policy note the time, as they do for each request and response."""
+    jar._policy._now = jar._now = int(known["cookiejar"].time.time())
 
 
 # ---- putting them in place ----
@@ -396,6 +464,9 @@ FUNCTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "URI.fromBytes": ("fromBytes", "b583d6c690c9"),
         "URI.originForm": ("originForm", "684c6e736b85"),
         "_AgentBase._computeHostValue": ("_computeHostValue", "9f767871997e"),
+        "_FakeStdlibRequest.__init__": ("cookieRequest", "f56829f78f74"),
+        "CookieAgent.request": ("requestWithCookies", "4413aba20252 845d3898a8df:25.5"),
+        "CookieAgent._extractCookies": ("_extractCookies", "dc2c85e3f181"),
         "_StandardEndpointFactory.endpointForURI": ("endpointForURI", "dc7880a4058d"),
     },
     "twisted.web._newclient": {
@@ -406,14 +477,27 @@ FUNCTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "twisted.python.failure": {
         "Failure.check": ("check", "575e01ddb0b2"),
     },
+    "twisted.python.deprecate": {
+        "_ModuleProxy.__getattribute__": ("getattribute", "c8f23a7dfff0"),
+    },
     "hyperlink._url": {
+        "URL.from_text": ("from_text", "5de24ea0e487"),
+        "URL.to_text": ("to_text", "b7781978ea2e"),
         "URL.to_uri": ("to_uri", "9a4985009c48"),
     },
 }
 
-#: Those of the modules that many programs import, by the one of the client's after which they are
-#: changed: what is asked at a body's end, and the addresses that treq takes.
+#: The modules of the functions that are not in this one, by the modules that get them.
+OWNERS: dict[str, ModuleType] = {
+    "hyperlink._url": urls,
+    "twisted.python.deprecate": proxies,
+}
+
+#: Those of the modules that many programs import, by the one of twisted.web's after which they are
+#: changed: what is asked at a body's end, the addresses that treq takes, and names of modules that
+#: warn of some, as ``twisted.web.http`` does.
 BELOW = {
+    "twisted.python.deprecate": "twisted.web.http",
     "twisted.python.failure": "twisted.web._newclient",
     "hyperlink._url": "twisted.web.client",
 }
@@ -437,8 +521,65 @@ _LEAVES_OUT: dict[str, dict[str, dict[str, str]]] = {
             "HostnameEndpoint._hostAsBytesAndText": "16e32ef7dc52",
         },
     },
+    "_ModuleProxy.__getattribute__": {
+        "twisted.python.deprecate": {
+            "_InternalState.__init__": "fe23440916fd",
+            "_InternalState.__getattribute__": "073d6feca337",
+            "_InternalState.__setattr__": "d69e8358c0a3",
+        },
+    },
     "Failure.check": {"twisted.python.failure": {"Failure.parents": "6e43f8173d12"}},
     "_ensureValidMethod": {"twisted.web._abnf": {"_istoken": "5b5627a38d98"}},
+    "_FakeStdlibRequest.__init__": {
+        "twisted.web.client": {"URI.__init__": "809c89402259", "URI.fromBytes": "b583d6c690c9"},
+        "twisted.web.http": {"urlparse": "bad98bf52546"},
+        "twisted.python.compat": {"nativeString": "2641ad46c07d"},
+    },
+    "CookieAgent.request": {
+        "twisted.web.client": {"_FakeStdlibRequest.get_header": "d9538f565857"},
+    },
+    "CookieAgent._extractCookies": {
+        "twisted.web.client": {
+            "_FakeStdlibResponse.__init__": "86caee2189c8",
+            "_FakeStdlibResponse.info": "366b3255244a",
+            "_FakeUrllibResponseInfo.get_all": "8136091ed37c",
+        },
+    },
+    "URL.from_text": {
+        "hyperlink._url": {
+            "URL.__init__": "46d243e42701",
+            "parse_host": "cba659d3731b",
+            "iter_pairs": "6bb2be7bfc7d",
+            "_textcheck": "b46ebf5ecc39",
+            "_typecheck": "09e9f343e1f4",
+        },
+    },
+    "URL.to_uri": {
+        "hyperlink._url": {
+            "URL.__init__": "46d243e42701",
+            "URL.replace": "57e5dd754377",
+            "parse_host": "cba659d3731b",
+            "iter_pairs": "6bb2be7bfc7d",
+            "_textcheck": "b46ebf5ecc39",
+            "_typecheck": "09e9f343e1f4",
+            "_optional": "f1332157d56f",
+            "_encode_userinfo_part": "4b7396fdc7f5",
+            "_encode_path_parts": "4a0bf262cdb0",
+            "_encode_path_part": "000405895ae8",
+            "_encode_query_key": "75e3a4052b18",
+            "_encode_query_value": "ad29931c237c",
+            "_encode_fragment_part": "efff359bcbbf",
+        },
+    },
+    "URL.to_text": {
+        "hyperlink._url": {
+            "URL.authority": "21687cc51a13",
+            "_encode_path_parts": "4a0bf262cdb0",
+            "_encode_path_part": "000405895ae8",
+            "_encode_query_key": "75e3a4052b18",
+            "_encode_query_value": "ad29931c237c",
+        },
+    },
     "HTTPClientParser.dataReceived": {
         "twisted.web._newclient": {
             "HTTPParser.lineReceived": "07997e1ec67b",
@@ -459,9 +600,7 @@ def install(module: ModuleType) -> None:
 
     :param module: one of those in `FUNCTIONS`.
     """
-    for name, after in BELOW.items():
-        if after == module.__name__:
-            install(import_module(name))
+    install_below(module)
     entries = {
         path: entry
         for path, entry in FUNCTIONS[module.__name__].items()
@@ -472,9 +611,16 @@ def install(module: ModuleType) -> None:
     _note(module)
     for path, function in found.items():
         if _knows_what_is_left_out(path):
-            name = entries[path][0]
-            own: FunctionType = globals()[name]
-            stock[name] = _code.give(function, own, sys.modules[__name__])
+            name, owner = entries[path][0], OWNERS.get(module.__name__, sys.modules[__name__])
+            own: FunctionType = vars(owner)[name]
+            vars(owner)["stock"][name] = _code.give(function, own, owner)
+
+
+def install_below(module: ModuleType) -> None:
+    """Give other code to functions of the modules that are changed after a module."""
+    for name, after in BELOW.items():
+        if after == module.__name__:
+            install(import_module(name))
 
 
 def _found(module: ModuleType, path: str) -> object:
@@ -495,17 +641,16 @@ def _knows_what_is_left_out(path: str) -> bool:
 
 def _note(module: Any) -> None:
     """Note what a module has now."""
+    if module.__name__ == "twisted.python.deprecate":
+        return  # nothing of it is asked for later
     if module.__name__ == "hyperlink._url":
-        known["idna_encode"] = module.idna_encode
+        urls.note_module(module)
     elif module.__name__ == "twisted.python.failure":
         known.update(Failure=module.Failure, parents=vars(module.Failure)["parents"])
     elif module.__name__ == "twisted.web._newclient":
-        cls = module.HTTPClientParser
-        known["HTTPClientParser"] = cls
-        known["_istoken"] = module._istoken
-        found = [(cls, name) for name in _PARSER_METHODS]
-        found.append((module.HTTPParser, "isConnectionControlHeader"))  # which cls calls
-        known["methods"] = [(owner, name, getattr(owner, name)) for owner, name in found]
+        cls, base = module.HTTPClientParser, module.HTTPParser
+        known.update(HTTPClientParser=cls, HTTPParser=base, _istoken=module._istoken)
+        known["methods of parsers"] = (*_methods_of_parser(cls), base.isConnectionControlHeader)
     elif module.__name__ == "twisted.internet.endpoints":
         from twisted.internet import _idna, abstract
 
@@ -516,14 +661,26 @@ def _note(module: Any) -> None:
             normalize=unicodedata.normalize,
         )
     else:
+        from http import cookiejar
+
         from twisted.internet import abstract, endpoints
         from twisted.web import http
 
         cls = endpoints.HostnameEndpoint
+        known["client names"] = vars(module)
+        known["methods of jars"] = _methods_of_jar(cookiejar.CookieJar)
         known["means of endpoints"] = cls.__init__, cls._hostAsBytesAndText
         known.update(
-            {"URI.__init__": module.URI.__init__},
+            {"URI.__init__": module.URI.__init__, "URI.fromBytes": vars(module.URI)["fromBytes"]},
             URI=module.URI,
+            nativeString=module.nativeString,
+            Headers=module.Headers,
+            _FakeStdlibRequest=module._FakeStdlibRequest,
+            _FakeStdlibResponse=module._FakeStdlibResponse,
+            _FakeUrllibResponseInfo=module._FakeUrllibResponseInfo,
+            cookiejar=cookiejar,
+            CookieJar=cookiejar.CookieJar,
+            DefaultCookiePolicy=cookiejar.DefaultCookiePolicy,
             urlparse=http.urlparse,
             http=module.http,
             http_names=http.urlparse.__globals__,

@@ -114,22 +114,6 @@ def splits_plainly(module: Any) -> bool:
     )
 
 
-# ---- modules that warn of some of their names ----
-
-
-def __getattribute__(self: Any, name: str) -> Any:  # type: ignore[misc]
-    """Mirrors twisted.python.deprecate._ModuleProxy.__getattribute__."""
-    get = object.__getattribute__
-    wasPath = get(self, "_lastWasPath")
-    deprecated = None if wasPath else get(self, "_deprecatedAttributes").get(name)
-    value = deprecated.get() if deprecated is not None else getattr(get(self, "_module"), name)
-    isPath = name == "__path__"
-    # What warns may have asked for a __path__ meanwhile.
-    if isPath or wasPath is not False or deprecated is not None:
-        object.__setattr__(self, "_lastWasPath", isPath)
-    return value
-
-
 # ---- pulling ----
 
 
@@ -172,9 +156,6 @@ FUNCTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "twisted.web.static": {
         "getTypeAndEncoding": ("getTypeAndEncoding", "86218a1511ef"),
-    },
-    "twisted.python.deprecate": {
-        "_ModuleProxy.__getattribute__": ("__getattribute__", "c8f23a7dfff0"),
     },
     "twisted.internet._producer_helpers": {
         "_PullToPush._pull": ("_pull", "1d666cef55ad"),

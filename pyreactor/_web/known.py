@@ -23,6 +23,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "Headers.getRawHeaders": "8624a162458e ddd08fc108c5:25.5",
         "Headers.hasHeader": "4bd2f09d2beb",
         "Headers.getAllRawHeaders": "fb645c66b775 68e05f0879aa:25.5",
+        "Headers.copy": "541aae6a2003",
     },
     "twisted.protocols.policies": {
         "TimeoutMixin.setTimeout": "e229e8ba2629",
@@ -106,6 +107,7 @@ METHODS: dict[str, dict[str, str]] = {
         "Headers.addRawHeader": "Headers_addRawHeader",
         "Headers.getRawHeaders": "Headers_getRawHeaders",
         "Headers.hasHeader": "Headers_hasHeader",
+        "Headers.copy": "Headers_copy",
     },
     "twisted.protocols.policies": {
         "TimeoutMixin.setTimeout": "TimeoutMixin_setTimeout",
@@ -175,5 +177,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "Headers.addRawHeader": ("_sanitizeLinearWhitespace", "_NameEncoder.encode"),
     "Headers.getRawHeaders": ("_NameEncoder.encode",),
     "Headers.hasHeader": ("_NameEncoder.encode",),
+    "Headers.copy": (
+        "_sanitizeLinearWhitespace",
+        "_NameEncoder.encode",
+        "Headers.__init__",
+        "Headers.setRawHeaders",
+    ),
     "Request.__init__": ("Componentized.__init__",),
 }

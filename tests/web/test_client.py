@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from http import cookiejar
 from textwrap import dedent
+from types import SimpleNamespace
 from typing import Any
 
-import hyperlink
 import pytest
-from hyperlink import _url
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from twisted.internet import endpoints, protocol
+from twisted.internet import defer, endpoints, protocol
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
@@ -26,54 +24,15 @@ from pyreactor import _code, _versions
 from pyreactor._web import client as ours
 from tests.support import PYREACTOR
 from tests.support import check as run_program
+from tests.web.client_code import FUNCTIONS, check, outcome
 
 EXAMPLES = int(os.environ.get("PYREACTOR_TEST_EXAMPLES", "300"))
-
-for _name in ours.FUNCTIONS:
-    ours.install(importlib.import_module(_name))
-
-FUNCTIONS = [
-    (function, function.__code__, _code.stocks(function))
-    for name, paths in ours.FUNCTIONS.items()
-    for path in paths
-    for function in [_versions.function_of(importlib.import_module(name), path)]
-]
-
-
-@contextmanager
-def own_code() -> Iterator[None]:
-    """Run with Twisted's own functions."""
-    assert all(function.__code__ is code for function, code, _ in FUNCTIONS)
-    for function, _, stock in FUNCTIONS:
-        function.__code__ = stock
-    try:
-        yield
-    finally:
-        for function, code, _ in FUNCTIONS:
-            function.__code__ = code
-
-
-def check(run: Callable[..., Any], *args: Any) -> Any:
-    """The same outcome on both sides, which is given back; twice, as some of it is kept."""
-    with own_code():
-        stock = outcome(run, *args)
-    assert outcome(run, *args) == stock
-    assert outcome(run, *args) == stock
-    return stock
-
-
-def outcome(run: Callable[..., Any], *args: Any) -> Any:
-    """What a call gives, or raises."""
-    try:
-        return run(*args)
-    except Exception as error:
-        return type(error), str(error)
 
 
 def test_all_functions_are_given_other_code() -> None:
     """And what the tests compare is not Twisted's code on both sides."""
     assert ours.stock_functions() == {}
-    assert len(FUNCTIONS) == 10
+    assert len(FUNCTIONS) == 16
 
 
 # ---- responses ----
@@ -456,23 +415,240 @@ def test_failure_that_tells_other_parents(monkeypatch: pytest.MonkeyPatch) -> No
     assert Failure(ValueError()).check(ValueError) is None
 
 
+# ---- cookies ----
+
+
+class OwnPolicy(cookiejar.DefaultCookiePolicy):
+    """Asks for the newer kind of cookies."""
+
+    def __init__(self) -> None:
+        super().__init__(rfc2965=True, hide_cookie2=False)
+
+
+class Fixed(cookiejar.CookieJar):
+    """Sends the same cookie always, and takes none."""
+
+    def add_cookie_header(self, request: Any) -> None:
+        request.add_unredirected_header("Cookie", "fixed=1")
+
+    def make_cookies(self, response: Any, request: Any) -> list[Any]:
+        assert response.info().get_all("Set-Cookie", []) == []
+        return []
+
+
+class Counting(cookiejar.CookieJar):
+    """Looks at its cookies in a way of its own."""
+
+    looked = 0
+
+    def clear_expired_cookies(self) -> None:
+        self.looked += 1
+        super().clear_expired_cookies()
+
+
+def jar_of(kind: str) -> cookiejar.CookieJar:
+    """A jar, which may have a cookie in it."""
+    if kind == "own policy":
+        return cookiejar.CookieJar(OwnPolicy())
+    jar = {"fixed": Fixed, "counting": Counting}.get(kind, cookiejar.CookieJar)()
+    if kind == "filled":
+        request: Any = client._FakeStdlibRequest(b"http://example.com/")
+        headers = http_headers.Headers({b"set-cookie": [b"old=1; path=/"]})
+        response: Any = client._FakeStdlibResponse(SimpleNamespace(headers=headers))  # type: ignore[arg-type]
+        jar.extract_cookies(response, request)
+    elif kind == "replaced":
+        jar.extract_cookies = lambda response, request: setattr(jar, "told", True)  # type: ignore[method-assign]
+    return jar
+
+
+class Wrapped:
+    """An agent that answers at once, and notes what it is asked."""
+
+    def __init__(self, fields: list[tuple[bytes, bytes]], headers_class: Any) -> None:
+        self.fields, self.headers_class = fields, headers_class
+        self.asked: list[Any] = []
+
+    def request(self, method: bytes, uri: bytes, headers: Any, producer: Any) -> Any:
+        self.asked.append((method, uri, sorted(headers.getAllRawHeaders()), producer))
+        answer: Any = SimpleNamespace(headers=self.headers_class())
+        for name, value in self.fields:
+            answer.headers.addRawHeader(name, value)
+        return defer.succeed(answer)
+
+
+class OwnHeaders(http_headers.Headers):
+    """Tells of a cookie that was not sent."""
+
+    def getRawHeaders(self, name: Any, default: Any = None) -> Any:
+        return ["hidden=1"] if name == b"Set-Cookie" else super().getRawHeaders(name, default)
+
+
+def ask_with_cookies(
+    uri: Any, kind: str, fields: list[tuple[bytes, bytes]], headers: Any, headers_class: Any
+) -> Any:
+    """What is asked, twice, and what the jar has then."""
+    wrapped, jar = Wrapped(fields, headers_class), jar_of(kind)
+    agent: Any = client.CookieAgent(wrapped, jar)  # type: ignore[arg-type]
+    given_headers = http_headers.Headers(headers) if headers is not None else None
+    seen: list[Any] = []
+    for _ in range(2):
+        agent.request(b"GET", uri, given_headers, "body").addBoth(
+            lambda result: seen.append(reason_of(result) if isinstance(result, Failure) else None)
+        )
+    times = [sorted(vars(each)) for each in (jar, jar._policy)]  # type: ignore[attr-defined]
+    cookies = sorted((each.domain, each.name, each.value) for each in jar)
+    own = [getattr(jar, name, None) for name in ("looked", "told")]
+    return wrapped.asked, seen, times, cookies, own
+
+
 @given(
-    st.sampled_from(["http://u:p@{}/a b?c=d&e", "http://{}", "{}", "https://{}:8/\u00fc#\u00e9"]),
-    st.sampled_from(["example.com", "127.0.0.1", "b\u00fccher.example", "[::1]", "a..b", ""]),
+    uris,
+    st.sampled_from(["empty", "filled", "own policy", "fixed", "counting", "replaced"]),
+    st.lists(
+        st.sampled_from(
+            [(b"Set-Cookie", b"a=b; path=/"), (b"set-cookie2", b"c=d; Version=1"), (b"X", b"y")]
+            + [(b"Set-Cookie", b"e=f; path=/; Max-Age=0"), (b"Set-Cookie", b"")]
+        ),
+        max_size=2,
+    ),
+    st.sampled_from([None, {}, {b"cookie": [b"mine=1"]}, {b"x": [b"1"]}]),
+    st.sampled_from([http_headers.Headers, OwnHeaders]),
 )
 @settings(max_examples=EXAMPLES)
-def test_addresses_of_hyperlink(form: str, host: str) -> None:
-    """As treq makes them of what it is given."""
-    check(lambda: hyperlink.URL.from_text(form.format(host)).to_uri().to_text())
+@pytest.mark.filterwarnings("ignore:http.cookiejar bug")
+def test_cookies(uri: bytes, kind: str, fields: Any, headers: Any, headers_class: Any) -> None:
+    """Jars of all sorts, with what responses bring."""
+    check(ask_with_cookies, uri, kind, fields, headers, headers_class)
 
 
-def test_addresses_of_hyperlink_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And another encoder is called."""
+@pytest.mark.parametrize(
+    "uri", ["http://example.com/", b"http://example.com/\xff", None, b"http:x"]
+)
+def test_cookies_of_strange_addresses(uri: Any) -> None:
+    """They are refused in the same way."""
+    check(ask_with_cookies, uri, "empty", [], None, http_headers.Headers)
+
+
+@pytest.mark.parametrize("name", ours._JAR_METHODS)
+def test_replaced_methods_of_jars_are_called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of the standard library's class, that a program has put another method into."""
+    seen: list[str] = []
+    stock = getattr(cookiejar.CookieJar, name)
+
+    def own(self: Any, *args: Any) -> Any:
+        seen.append(name)
+        return stock(self, *args)
+
+    def run() -> Any:
+        seen.clear()
+        agent: Any = client.CookieAgent(
+            Wrapped([], http_headers.Headers),  # type: ignore[arg-type]
+            cookiejar.CookieJar(),
+        )
+        agent.request(b"GET", b"http://example.com/")
+        return len(seen)
+
+    assert check(run) == 0
+    monkeypatch.setattr(cookiejar.CookieJar, name, own)
+    assert check(run) > 0
+
+
+@pytest.mark.parametrize(
+    "name", ["_FakeStdlibRequest", "_FakeStdlibResponse", "_FakeUrllibResponseInfo"]
+)
+def test_replaced_classes_of_cookies_are_asked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a program has put its own in the places of what stands between Twisted and the jar."""
+    seen: list[str] = []
+    stock: Any = getattr(client, name)
+
+    class Own(stock):  # type: ignore[misc]
+        def __getattribute__(self, asked: str) -> Any:
+            if not asked.startswith("_"):
+                seen.append(asked)
+            return super().__getattribute__(asked)
+
+    monkeypatch.setattr(client, name, Own)
+
+    def run() -> Any:
+        seen.clear()
+        ask_with_cookies(b"http://example.com/a", "empty", [], None, http_headers.Headers)
+        return list(seen)
+
+    assert check(run)
+
+
+def test_addresses_of_cookies_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And are not taken for what a program's own parser makes of them."""
     for number in range(2000):
-        hyperlink.URL.from_text(f"http://host{number}.example/").to_uri()
-    assert len(ours._encoded) <= ours.MOST
-    monkeypatch.setattr(_url, "idna_encode", lambda host, uts46: b"replaced")
-    assert hyperlink.URL.from_text("http://host1999.example/").to_uri().host == "replaced"
+        client._FakeStdlibRequest(b"http://example.com/%d" % number)
+    assert 0 < len(ours._cookie_requests) <= ours.MOST
+    made: Any = client._FakeStdlibRequest(b"http://example.com:81/1999")
+    assert (made.host, made.origin_req_host, made.type) == ("example.com:81", "example.com", "http")
+    own = client.URI(b"own", b"", b"host", 1, b"", b"", b"", b"")  # type: ignore[no-untyped-call]
+    monkeypatch.setattr(client.URI, "fromBytes", staticmethod(lambda uri: own))
+    assert vars(client._FakeStdlibRequest(b"http://example.com:81/1999"))["host"] == "host:1"
+
+
+def test_jar_is_told_the_time() -> None:
+    """Its policy looks at it when a program asks that."""
+    jar: Any = jar_of("empty")
+    agent: Any = client.CookieAgent(Wrapped([], http_headers.Headers), jar)  # type: ignore[arg-type]
+    agent.request(b"GET", b"http://example.com/")
+    assert abs(jar._now - time.time()) < 1000
+    assert jar._policy._now == jar._now
+
+
+# ---- headers ----
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"a", b"X-Y", b"etag", "text", b"te"]),
+            st.lists(st.sampled_from([b"1", b"two\r\nlines", "t\u00fc", b""]), max_size=3),
+        ),
+        max_size=4,
+    ),
+    st.sampled_from([b"", b"a\nb", "text"]),
+)
+@settings(max_examples=EXAMPLES)
+def test_copies_of_headers(fields: Any, more: Any) -> None:
+    """Equal, of other lists, and made as Twisted's constructor makes them."""
+    headers: Any = http_headers.Headers()
+    for name, values in fields:
+        headers.setRawHeaders(name, values)
+    for _, values in headers.getAllRawHeaders():
+        values.append(more)  # which are the headers' own lists
+    copy: Any = vars(http_headers.Headers)["copy"]
+    stock, made = outcome(copy.__wrapped__, headers), outcome(headers.copy)
+    if isinstance(stock, tuple):
+        assert made == stock
+        return
+    assert type(made) is http_headers.Headers
+    assert list(made.getAllRawHeaders()) == list(stock.getAllRawHeaders())
+    for _, values in headers.getAllRawHeaders():
+        values.append(b"later")
+    assert list(made.getAllRawHeaders()) == list(stock.getAllRawHeaders())
+
+
+def test_copies_of_other_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a class of the program's, or as it has replaced what makes them."""
+    own: Any = OwnHeaders({b"a": [b"1"]})
+    assert type(own.copy()) is OwnHeaders
+    headers: Any = http_headers.Headers({b"a": [b"1"], b"b": [b"2"]})
+    headers._rawHeaders[b"not a name"] = [b"1"]
+    with pytest.raises(ValueError, match="not a name"):
+        headers.copy()
+    headers._rawHeaders = [(b"a", b"1")]
+    with pytest.raises(AttributeError, match="items"):
+        headers.copy()
+    headers = http_headers.Headers({b"a": [b"1"]})
+    seen: list[Any] = []
+    monkeypatch.setattr(
+        http_headers.Headers, "setRawHeaders", lambda self, name, values: seen.append(name)
+    )
+    assert list(headers.copy().getAllRawHeaders()) == []
+    assert seen == [b"A"]
 
 
 def test_other_release_of_twisted(monkeypatch: pytest.MonkeyPatch) -> None:

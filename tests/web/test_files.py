@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from hypothesis import strategies as st
 from twisted.internet import _producer_helpers, task
 from twisted.internet.testing import StringTransport
 from twisted.logger import Logger, globalLogPublisher
-from twisted.python import deprecate, filepath
-from twisted.web import http, static
+from twisted.python import filepath
+from twisted.web import static
 
 from pyreactor._web import files, setup
 
@@ -108,59 +107,6 @@ def test_what_a_program_put_there_before_this_came_is_used(
     files._note()
     assert filepath.FilePath("/a").path == "/elsewhere"
     assert filepath.FilePath("/a").child("b").path == "/elsewhere"
-
-
-def test_a_deprecated_name_warns_where_it_did() -> None:
-    module = deprecate._ModuleProxy(http)
-    deprecate._deprecateAttribute(
-        module,
-        "OK",
-        deprecate.Version("Twisted", 1, 2, 3),  # type: ignore[attr-defined]
-        "words",
-    )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        assert module.OK == 200 == http.OK
-        with pytest.raises(AttributeError):
-            module.nothing  # noqa: B018
-        assert not hasattr(module, "__path__")
-        module.CREATED  # noqa: B018
-        assert module.OK == 200
-    assert [warning.filename for warning in caught] == [__file__, __file__]
-    assert deprecate._InternalState(module)._lastWasPath is False
-
-
-def test_after_a_path_nothing_is_deprecated() -> None:
-    package: Any = __import__("twisted.web", fromlist=["http"])
-    module = deprecate._ModuleProxy(package)
-    deprecate._deprecateAttribute(
-        module,
-        "http",
-        deprecate.Version("Twisted", 1, 2, 3),  # type: ignore[attr-defined]
-        "words",
-    )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        assert module.__path__ == package.__path__
-        assert module.http is http
-    assert caught == []
-
-
-def test_who_warns_may_ask_for_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    package: Any = __import__("twisted.web", fromlist=["http"])
-    module = deprecate._ModuleProxy(package)
-    deprecate._deprecateAttribute(
-        module,
-        "http",
-        deprecate.Version("Twisted", 1, 2, 3),  # type: ignore[attr-defined]
-        "words",
-    )
-    asked = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        monkeypatch.setattr(warnings, "showwarning", lambda *args: asked.append(module.__path__))
-        assert module.http is module.http is http
-    assert asked == [package.__path__] * 2
 
 
 class Puller:
