@@ -75,17 +75,19 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "twisted.python.log": {
         "FileLogObserver.getTimezoneOffset": "86ed28c2dedc",
         "_safeFormat": "7a48afad2f22 09f191d8e69d:25.5",
+        "textFromEventDict": "43d53fc6a3e2 2cccea0b65a4:25.5",
     },
 }
 
 #: Of which of those modules a text leaves out functions.
-_TEXTS_LEAVE_OUT = {
-    "FileLogObserver.formatTime": "twisted.python.log",
-    "FileLogObserver.emit": "twisted.python.log",
-    "formatTime": "twisted.python._tzhelper",
-    "formatWithCall": "twisted.logger._format",
+_TEXTS_LEAVE_OUT: dict[str, tuple[str, ...]] = {
+    "FileLogObserver.formatTime": ("twisted.python.log",),
+    "FileLogObserver.emit": ("twisted.python.log", "twisted.python.reflect"),
+    "formatTime": ("twisted.python._tzhelper",),
+    "formatWithCall": ("twisted.logger._format",),
 }
-_OF_TEXTS = tuple(_TEXTS_LEAVE_OUT.values())
+#: Those of which nothing but texts leaves out functions.
+_OF_TEXTS = ("twisted.python.log", "twisted.python._tzhelper", "twisted.logger._format")
 
 LEVELS = ("debug", "info", "warn", "error", "critical")
 
@@ -136,10 +138,14 @@ def install_texts(module: ModuleType) -> None:
         _note_util(module)
     found = _examine(module.__name__, {path: digests for path, (_, digests) in entries.items()})
     for path, function in found.items():
-        left_out = _known_left_out(_TEXTS_LEAVE_OUT[path]) if path in _TEXTS_LEAVE_OUT else {}
-        if left_out is not None:
-            texts.known.update(left_out)
+        left_out = [_known_left_out(name) for name in _TEXTS_LEAVE_OUT.get(path, ())]
+        if None not in left_out:
+            for functions in left_out:
+                texts.known.update(functions or {})
             texts.give_code(function, entries[path][0])
+    if module.__name__ == "twisted.web.http":
+        escape = _found(module, "_escape")
+        texts.known["_escape"] = escape if _code.is_given(escape) else None
 
 
 def _found(module: ModuleType, path: str) -> object:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     _safeFormat: Callable[..., str] = str
     textFromEventDict: Callable[..., str | None] = str
     datetime: Any = None
+    reflect: Any = None
     util: Any = None
     address: Any = None
     _XForwardedForAddress: Any = None
@@ -220,13 +221,22 @@ def callLegacy(self: Any, event: dict[str, Any]) -> None:
 
 def legacyEmit(self: Any, eventDict: dict[str, Any]) -> None:
     """Mirrors twisted.python.log.FileLogObserver.emit."""
-    text = textFromEventDict(eventDict)
+    known, message = _pyreactor.known, eventDict.get("message")
+    if (
+        type(message) is tuple
+        and len(message) == 1
+        and type(message[0]) is str
+        and textFromEventDict is known["textFromEventDict"]
+        and reflect.safe_str is known["safe_str"]
+    ):
+        text: str | None = message[0]
+    else:
+        text = textFromEventDict(eventDict)
     if text is None:
         return
 
     timeStr = self.formatTime(eventDict["time"])
     system, text = eventDict["system"], text.replace("\n", "\n\t")
-    known = _pyreactor.known
     if type(system) is str and _safeFormat is known["_safeFormat"]:
         msgStr = f"[{system}] {text}\n"
     else:
@@ -269,6 +279,10 @@ def datetimeToString(msSinceEpoch: Any = None) -> bytes:
 # ---- the web server's log ----
 
 
+def nothing(_: Any) -> None:
+    """What is plain to a program that has put its own `_escape` there."""
+
+
 def _escape(s: Any) -> str:
     """Mirrors twisted.web.http._escape."""
     text: str | None = _pyreactor.plainText(s)
@@ -282,11 +296,16 @@ def combinedLogFormatter(timestamp: Any, request: Any) -> str:
         ip = clientAddr.host
     else:
         ip = b"-"
-    referrer = _escape(request.getHeader(b"referer") or b"-")
-    agent = _escape(request.getHeader(b"user-agent") or b"-")
-    escaped = _escape(ip)
-    method, uri = _escape(request.method), _escape(request.uri)
-    protocol, code = _escape(request.clientproto), request.code
+    # What is left is what has to be escaped, and an empty text.
+    plain = _pyreactor.plainText if _escape is _pyreactor.known["_escape"] else _pyreactor.nothing
+    value = request.getHeader(b"referer") or b"-"
+    referrer = plain(value) or _escape(value)
+    value = request.getHeader(b"user-agent") or b"-"
+    agent = plain(value) or _escape(value)
+    escaped = plain(ip) or _escape(ip)
+    method = plain(request.method) or _escape(request.method)
+    uri = plain(request.uri) or _escape(request.uri)
+    protocol, code = plain(request.clientproto) or _escape(request.clientproto), request.code
     length = request.sentLength or "-"
     if type(code) is not int:  # or it is refused, by its name
         code = "%(code)d" % {"code": code}  # noqa: UP031

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.logger import _format
-from twisted.python import log, threadable, util
+from twisted.python import log, reflect, threadable, util
 from twisted.web import http
 from twisted.web.http_headers import Headers
 
@@ -305,6 +305,43 @@ def test_what_writes_legacy_lines_can_be_replaced(
         return file.getvalue(), list(calls)
 
     assert check(write)[1]
+
+
+@given(
+    st.one_of(
+        st.none(),
+        st.lists(st.sampled_from(["a text", "", "two\nlines", b"bytes", None, 5]), max_size=2).map(
+            tuple
+        ),
+        st.sampled_from(["a text", ["list"]]),
+    ),
+    st.sampled_from([None, "%(message)s"]),
+)
+@settings(max_examples=EXAMPLES)
+def test_lines_of_legacy_events(message: Any, form: Any) -> None:
+    """Messages of any sort, and none."""
+    event = {"time": 0, "system": "-", "isError": 0}
+    event.update({} if message is None else {"message": message})
+    event.update({} if form is None else {"format": form})
+
+    def write() -> str:
+        file = io.StringIO()
+        log.FileLogObserver(file).emit(dict(event))
+        return file.getvalue()
+
+    check(write)
+
+
+def test_replaced_safe_str_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By textFromEventDict, which finds it in its module."""
+    monkeypatch.setattr(reflect, "safe_str", lambda value: f"<{value}>")
+
+    def write() -> str:
+        file = io.StringIO()
+        log.FileLogObserver(file).emit({"message": ("a",), "time": 0, "system": "-", "isError": 0})
+        return file.getvalue()
+
+    assert check(write).endswith("[-] <a>\n")
 
 
 def test_locks_are_the_interpreters_own() -> None:
