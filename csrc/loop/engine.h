@@ -28,7 +28,7 @@ pyr_engine *pyr_engine_open(int *error);
 bool pyr_engine_is_whole(pyr_engine *self);
 
 /* In a forked child: a kernel queue and a wake-up of its own, which watches nothing else
- * yet.  0, or an errno: then it can only be abandoned. */
+ * yet.  0, or an errno: then it can only be closed. */
 int pyr_engine_fork(pyr_engine *self);
 
 /* End the wait; from any thread. */

@@ -42,7 +42,8 @@ control(pyr_queue *self, int operation, int fd, uint64_t token, unsigned asked)
 bool
 pyr_queue_has(pyr_queue *self, int fd, uint64_t token)
 {
-    return control(self, EPOLL_CTL_MOD, fd, token, PYR_READ) == 0;
+    int error = control(self, EPOLL_CTL_MOD, fd, token, PYR_READ);
+    return error == 0 || error == ENOMEM; /* the kernel had found both by then */
 }
 
 int
@@ -191,7 +192,9 @@ void
 pyr_queue_close(pyr_queue *self)
 {
     drop_all(self);
-    while (uv_run(&self->uv, UV_RUN_NOWAIT) != 0) {
+    /* A forked child that got no queue has none to look into: what libuv has not freed
+     * yet stays. */
+    while (pyr_queue_descriptor(self) >= 0 && uv_run(&self->uv, UV_RUN_NOWAIT) != 0) {
     }
     (void)uv_loop_close(&self->uv);
     PyMem_RawFree(self->polls);

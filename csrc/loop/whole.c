@@ -32,11 +32,25 @@ engine_is_whole(Loop *self)
     return !self->engine_lost && pyr_engine_is_whole(self->engine);
 }
 
+/* The engine is whole but for what a failed pyr_engine_fork has left out: its descriptors
+ * are this process's own, and go with it. */
+static void
+drop_engine(Loop *self)
+{
+    pyr_engine *engine = self->engine;
+    abandon_engine(self);
+    pyr_engine_close(engine);
+}
+
 static int
 fork_engine(Loop *self)
 {
-    if (!engine_is_whole(self) || pyr_engine_fork(self->engine) != 0) {
+    if (!engine_is_whole(self)) {
         abandon_engine(self);
+        return open_engine(self);
+    }
+    if (pyr_engine_fork(self->engine) != 0) {
+        drop_engine(self);
         return open_engine(self);
     }
     self->forked = self->guest.engine_told = false;

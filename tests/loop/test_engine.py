@@ -167,6 +167,46 @@ def test_what_was_to_be_stopped_when_the_process_forked() -> None:
     assert check(READER + code, runner=PYREACTOR) == "sleeps\n"
 
 
+def test_a_child_that_has_no_descriptor_left() -> None:
+    """
+    With any number of them: the loop keeps none of those that it cannot use.
+
+    It closes its parent's, and makes do with these; where it gets none at all it says so, and
+    goes on once it does.
+    """
+    code = """
+    import errno, resource
+    reactor.callLater(1000, int)
+    reactor.iterate(0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def opened():
+        return {fd for fd in range(100) if os.path.exists(f"/proc/self/fd/{fd}")}
+
+    before = opened()
+    for limit in (3, *(max(before) + more for more in range(1, 9))):
+        if os.fork():
+            assert os.wait()[1] == 0
+            continue
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        failed = None
+        try:
+            reactor.doIteration(0)
+        except OSError as error:
+            failed = error.errno
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        called = []
+        reactor.callLater(0, called.append, 1)
+        while not called:
+            reactor.iterate(0.01)
+        more = len(opened()) - len(before)
+        print(limit == 3, failed == errno.EMFILE, more, len(queues()), flush=True)
+        os._exit(0)
+    """
+    told = check(READER + code, runner=PYREACTOR).splitlines()
+    assert told == ["True True 0 1", *["False False 0 1"] * 8]
+
+
 def test_an_error_of_the_kernels_does_not_wait_for_an_event() -> None:
     """Of one queue below too many others, libuv hears that only when it is to poll."""
     code = """

@@ -106,6 +106,24 @@ def test_a_descriptor_that_the_kernel_gives_up_later(shim: dict[str, str]) -> No
     assert (result.stdout, result.stderr) == ("lost OSError ENOMEM\nFalse\n", "")
 
 
+def test_a_look_at_the_queue_for_which_there_is_no_memory(shim: dict[str, str]) -> None:
+    """The queue is the loop's all the same: no other one is made, which would cost descriptors."""
+    code = """if True:
+        import ctypes, errno, os
+        from twisted.internet import reactor
+
+        reactor.iterate(0)
+        before = os.listdir("/proc/self/fd")
+        for _ in range(3):
+            reactor.callLater(0.01, int)
+            ctypes.CDLL(None).fault_arm(b"epoll_ctl", errno.ENOMEM, 1, 0)
+            reactor.iterate(1)
+            print(ctypes.CDLL(None).fault_disarm(), os.listdir("/proc/self/fd") == before)
+    """
+    result = python("-c", code, runner=PYREACTOR, env=shim)
+    assert (result.stdout, result.stderr) == ("1 True\n" * 3, "")
+
+
 def test_datagrams(shim: dict[str, str]) -> None:
     """Ports receive again after each error."""
     assert len(heard(shim, "udp", ["receive"])) > 15
