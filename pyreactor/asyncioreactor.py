@@ -26,6 +26,9 @@ from pyreactor.reactor import PyReactor
 
 _reactors: weakref.WeakSet[AsyncioReactor] = weakref.WeakSet()
 
+#: Seconds until an event loop that did not take our descriptor is asked again.
+_AGAIN = 0.1
+
 
 def _tellForked() -> None:
     for reactor in list(_reactors):
@@ -110,10 +113,19 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
         """Have asyncio watch our kernel queue, which may be another one than before."""
         host = self._asyncioEventloop
         descriptor = self._loop.enter(_readyOf(host), type(host), _runsOf(host))
-        before, self._descriptor = self._descriptor, descriptor
+        before, self._descriptor = self._descriptor, None
         if before is not None:
             host.remove_reader(before)
         host.add_reader(descriptor, self._ready)
+        self._descriptor = descriptor
+
+    def _enterAnew(self) -> None:
+        """Tell asyncio of another kernel queue; where it does not take that, in a moment again."""
+        try:
+            self._enter()
+        except BaseException:
+            self._asyncioEventloop.call_later(_AGAIN, self._goOn)
+            raise
 
     def _ready(self) -> None:
         try:
@@ -151,7 +163,7 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
         """
         if delay == 0:
             if not self._loop.engine_told:
-                self._enter()
+                self._enterAnew()
             self._asyncioEventloop.call_soon(self._goOn)
             return
         if self._timerHandle is not None:

@@ -210,6 +210,7 @@ void
 pyr_guest_ask_anew(Loop *self)
 {
     self->guest.alarm = INFINITY;
+    self->guest.engine_told = false;
     self->wake.sent = false;
     pyr_wake_up(&self->wake);
 }

@@ -368,7 +368,8 @@ PyDoc_STRVAR(
     ask_anew_doc,
     "ask_anew($self)\n--\n\n"
     "What turn() or ring() returned may not have come to the host, as something was\n"
-    "raised: the descriptor becomes readable, and turn(True) returns it again.");
+    "raised: the descriptor becomes readable, and turn(True) returns it again, and\n"
+    "has the host told of the descriptor once more.");
 
 static PyObject *
 loop_ask_anew(Loop *self, PyObject *Py_UNUSED(ignored))

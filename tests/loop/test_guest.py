@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import errno
 import gc
 import os
 import socket
@@ -431,6 +432,40 @@ def test_a_forked_child_goes_on_with_a_queue_of_its_own() -> None:
     assert os.waitpid(child, 0)[1] == 0
     loop.run_until_complete(wait())
     assert (seen, reactor._descriptor) == (["waited", "waited"], before)
+    loop.close()
+
+
+def test_a_queue_that_asyncio_does_not_take_at_once() -> None:
+    """As when the kernel has no memory for it in a forked child: asked again, until it does."""
+
+    class Full(asyncio.SelectorEventLoop):
+        refuses = 0
+
+        def add_reader(self, fd: Any, callback: Any, *args: Any) -> Any:
+            if self.refuses:
+                self.refuses -= 1
+                raise OSError(errno.ENOMEM, "no memory")
+            return super().add_reader(fd, callback, *args)
+
+    loop = Full()
+    reactor = AsyncioReactor(loop)
+    client = Keeping(5, lambda: reactor.callLater(0, loop.stop))
+    told: list[Any] = []
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+    child = os.fork()
+    if child == 0:
+        status = 2
+        try:
+            loop.refuses = 3
+            connected(reactor, client)
+            client.connectionMade = lambda: client.transport.write(b"hello")
+            loop.call_later(60, os._exit, 3)
+            loop.run_forever()
+            fine = client.received == b"hello" and loop.refuses == 0
+            status = 0 if fine and [each.errno for each in told] == [errno.ENOMEM] * 3 else 1
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     loop.close()
 
 
