@@ -88,3 +88,10 @@ pyr_call_kept(PyObject *func, PyObject *first, PyObject *args, PyObject *keyword
     }
     return returned;
 }
+
+PyObject *
+pyr_call_refused(Py_ssize_t expected, Py_ssize_t nargs)
+{
+    return PyErr_Format(PyExc_TypeError, "%zd arguments expected, got %zd", expected,
+                        nargs);
+}

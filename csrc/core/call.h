@@ -27,4 +27,7 @@ int pyr_keep_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwname
 PyObject *pyr_call_kept(PyObject *func, PyObject *first, PyObject *args,
                         PyObject *keywords, bool named);
 
+/* NULL with the TypeError of a call of C that has another number of arguments. */
+PyObject *pyr_call_refused(Py_ssize_t expected, Py_ssize_t nargs);
+
 #endif

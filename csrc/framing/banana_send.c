@@ -1,4 +1,5 @@
 /* Banana, the framing of Perspective Broker: sendEncoded; see framing.h. */
+#include "core/call.h"
 #include "framing/banana.h"
 #include "framing/framing.h"
 
@@ -328,8 +329,11 @@ encode_all(pyr_framing_method *method, PyObject *self, PyObject *expression)
 }
 
 PyObject *
-pyr_banana_send(PyObject *op, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+pyr_banana_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
+    if (nargs != 2) {
+        return pyr_call_refused(2, nargs);
+    }
     pyr_framing_method *method = (pyr_framing_method *)op;
     PyObject *self = args[0];
     int as_stock = encodes_as_stock(method, self);

@@ -1,4 +1,5 @@
 /* FramingMethod: finding the buffer of a protocol, and calling its framing. */
+#include "core/call.h"
 #include "core/override.h"
 #include "framing/framing.h"
 #include "framing/attributes.h"
@@ -332,8 +333,11 @@ receive_any(pyr_framing_method *method, PyObject *self, PyObject *data)
 
 /* dataReceived(self, data) */
 static PyObject *
-receive(PyObject *op, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+receive(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
+    if (nargs != 2) {
+        return pyr_call_refused(2, nargs);
+    }
     pyr_framing_method *method = (pyr_framing_method *)op;
     PyObject *data = args[1];
     return PyBytes_CheckExact(data) ? feed(method, args[0], PyBytes_AS_STRING(data),

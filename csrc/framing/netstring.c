@@ -1,4 +1,5 @@
 /* NetstringReceiver and the batch form; see framing.h. */
+#include "core/call.h"
 #include "framing/batch.h"
 #include "framing/framing.h"
 
@@ -40,6 +41,9 @@ begin_netstring(pyr_framing_method *method, PyObject *self, PyObject *dict)
 PyObject *
 pyr_netstring_connect(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
+    if (nargs != 2) {
+        return pyr_call_refused(2, nargs);
+    }
     pyr_framing_method *method = (pyr_framing_method *)op;
     PyObject *result = PyObject_Vectorcall(method->stock, args, (size_t)nargs, NULL);
     if (result == NULL || !pyr_attributes_class_has(method, Py_TYPE(args[0]))) {

@@ -3,6 +3,7 @@
  * those of the module's own types, whose class leaves these as they are, without
  * attribute access.
  */
+#include "core/call.h"
 #include "core/override.h"
 #include "core/transport_ops.h"
 #include "framing/framing.h"
@@ -154,7 +155,8 @@ send_line(core_state *st, PyObject *self, PyObject *line)
 }
 
 PyObject *
-pyr_send_line(PyObject *module, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+pyr_send_line(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    return send_line(pyr_module_state(module), args[0], args[1]);
+    return nargs != 2 ? pyr_call_refused(2, nargs)
+                      : send_line(pyr_module_state(module), args[0], args[1]);
 }

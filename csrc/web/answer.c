@@ -157,11 +157,23 @@ PyDoc_STRVAR(
     "parts: its tuple; control: names of the fields that go into the second Headers,\n"
     "and not into the first.  Raises what their addRawHeader does.");
 
+static bool
+are_fields(PyObject *tuple)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
+        if (!PyBytes_CheckExact(PyTuple_GET_ITEM(tuple, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static PyObject *
 add_fields(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    if (nargs != 4 || !PyTuple_CheckExact(args[0])) {
-        return PyErr_Format(PyExc_TypeError, "a tuple, a set and two Headers are wanted");
+    if (nargs != 4 || !PyTuple_CheckExact(args[0]) || !are_fields(args[0])) {
+        return PyErr_Format(PyExc_TypeError,
+                            "a tuple of bytes, a set and two Headers are wanted");
     }
     core_state *st = pyr_module_state(module);
     for (Py_ssize_t i = 1; i + 1 < PyTuple_GET_SIZE(args[0]); i += 2) {

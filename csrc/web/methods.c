@@ -50,17 +50,20 @@
     X(Request_write, pyr_response_write, 2, 2)                                \
     X(Request_finish, pyr_response_finish, 1, 1)                              \
     X(Request__cleanup, pyr_response_cleanup, 1, 1)                           \
-    X(ServerRequest_gotLength, pyr_request_server_got_length, 2, 2)           \
-    X(ServerRequest_process, pyr_render_process, 1, 1)                        \
-    X(ServerRequest_render, pyr_render_render, 2, 2)                          \
-    X(ServerRequest_write, pyr_response_server_write, 2, 2)                   \
-    X(ServerRequest_finish, pyr_response_server_finish, 1, 1)                 \
-    X(Site_getResourceFor, pyr_render_resource_for, 2, 2)                     \
-    X(getChildForRequest, pyr_render_child_for_request, 2, 2)                 \
-    X(Resource_getChildWithDefault, pyr_render_child_with_default, 3, 3)      \
-    X(Resource_render, pyr_render_resource_render, 2, 2)                      \
     X(NoRangeStaticProducer_resumeProducing, pyr_sendfile_static, 1, 1)       \
     X(FileSender_resumeProducing, pyr_sendfile_sender, 1, 1)
+
+/* The same, once configure_web_server was called. */
+#define SERVERS(X)                                                       \
+    X(ServerRequest_gotLength, pyr_request_server_got_length, 2, 2)      \
+    X(ServerRequest_process, pyr_render_process, 1, 1)                   \
+    X(ServerRequest_render, pyr_render_render, 2, 2)                     \
+    X(ServerRequest_write, pyr_response_server_write, 2, 2)              \
+    X(ServerRequest_finish, pyr_response_server_finish, 1, 1)            \
+    X(Site_getResourceFor, pyr_render_resource_for, 2, 2)                \
+    X(getChildForRequest, pyr_render_child_for_request, 2, 2)            \
+    X(Resource_getChildWithDefault, pyr_render_child_with_default, 3, 3) \
+    X(Resource_render, pyr_render_resource_render, 2, 2)
 
 #define X(name, function, least, most)                                                 \
     static PyObject *name##_method(PyObject *module, PyObject *const *args,            \
@@ -73,6 +76,7 @@
         return function(pyr_module_state(module), args, nargs);                        \
     }
 METHODS(X)
+SERVERS(X)
 #undef X
 
 PyDoc_STRVAR(web_method_doc,
@@ -80,17 +84,21 @@ PyDoc_STRVAR(web_method_doc,
              "Takes what that takes, self first, and returns what it returns, or\n"
              "NotImplemented where Twisted's own code has to do the work.");
 
-static PyMethodDef web_methods[] = {
 #define X(name, function, least, most)                                        \
     {"web_" #name, (PyCFunction)(void (*)(void))name##_method, METH_FASTCALL, \
      web_method_doc},
-    METHODS(X)
+static PyMethodDef web_methods[] = {METHODS(X){NULL}};
+static PyMethodDef server_methods[] = {SERVERS(X){NULL}};
 #undef X
-        {NULL},
-};
 
 int
 pyr_methods_add(PyObject *module)
 {
     return PyModule_AddFunctions(module, web_methods);
+}
+
+int
+pyr_methods_add_servers(PyObject *module)
+{
+    return PyModule_AddFunctions(module, server_methods);
 }

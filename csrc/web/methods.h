@@ -4,7 +4,9 @@
 
 #include <Python.h>
 
-/* Add them to the module. */
+/* Add them to the module, once they can be called: those of twisted.web.server and
+ * twisted.web.resource when what they need is there, too. */
 int pyr_methods_add(PyObject *module);
+int pyr_methods_add_servers(PyObject *module);
 
 #endif

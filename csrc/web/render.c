@@ -104,6 +104,9 @@ pyr_render_resource_for(core_state *st, PyObject *const *args,
                         Py_ssize_t Py_UNUSED(nargs))
 {
     PyObject *site = args[0], *request = args[1];
+    if (PyObject_SetAttr(request, st->names.site, site) < 0) {
+        return NULL;
+    }
     PyObject *before = PyObject_GetAttr(request, st->names.prepath);
     if (before == NULL) {
         return NULL;
@@ -114,8 +117,7 @@ pyr_render_resource_for(core_state *st, PyObject *const *args,
     }
     PyObject *copy = PyList_GetSlice(before, 0, PyList_GET_SIZE(before));
     Py_DECREF(before);
-    if (copy == NULL || PyObject_SetAttr(request, st->names.site, site) < 0) {
-        Py_XDECREF(copy);
+    if (copy == NULL) {
         return NULL;
     }
     PyObject *root = NULL, *function = NULL, *result = NULL;

@@ -48,7 +48,8 @@ static PyObject *
 configure_web(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
 {
     core_state *st = pyr_module_state(module);
-    if (pyr_given_take(pyr_web_objects, st->web, kwargs, "configure_web") < 0) {
+    if (pyr_given_take(pyr_web_objects, st->web, kwargs, "configure_web") < 0 ||
+        pyr_methods_add(module) < 0 || pyr_answer_add(module) < 0) {
         return NULL;
     }
     if (PyCFunction_CheckExact(st->web->gmtime)) {
@@ -67,7 +68,8 @@ static PyObject *
 configure_web_server(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
 {
     core_state *st = pyr_module_state(module);
-    if (pyr_given_take(server_objects, st->web, kwargs, "configure_web_server") < 0) {
+    if (pyr_given_take(server_objects, st->web, kwargs, "configure_web_server") < 0 ||
+        pyr_methods_add_servers(module) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -98,10 +100,8 @@ make_constants(pyr_web_state *web)
 int
 pyr_web_exec(PyObject *module, core_state *st)
 {
-    return make_constants(st->web) < 0 || pyr_methods_add(module) < 0 ||
-                   pyr_answer_add(module) < 0
-               ? -1
-               : PyModule_AddFunctions(module, web_functions);
+    return make_constants(st->web) < 0 ? -1
+                                       : PyModule_AddFunctions(module, web_functions);
 }
 
 void

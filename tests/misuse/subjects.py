@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import os
+import pty
 import socket
 import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet import address, defer, fdesc, process, protocol, reactor, ssl, udp, unix
+from twisted.internet import (
+    address,
+    base,
+    defer,
+    fdesc,
+    process,
+    protocol,
+    reactor,
+    serialport,
+    ssl,
+    stdio,
+    udp,
+    unix,
+)
 from twisted.internet import task as _task
 from twisted.internet.testing import StringTransport
-from twisted.logger import Logger
+from twisted.logger import Logger, LogPublisher
 from twisted.protocols import basic, tls
+from twisted.python import log
 from twisted.spread import banana
-from twisted.web import http, http_headers, resource, server
+from twisted.web import http, http_headers, resource, server, static
 
 from tests.misuse.values import Refused
 
@@ -174,6 +190,34 @@ def end_pipe(made: Any) -> None:
                 os.close(fd)
 
 
+def standard_io() -> Any:
+    """One over two pipes, of which it closes its own ends."""
+    theirs, writing = os.pipe()
+    reading, far = os.pipe()
+    made = stdio.StandardIO(Told(), stdin=reading, stdout=writing, reactor=real)
+    made.ends = (theirs, far)
+    return made
+
+
+def end_standard_io(made: Any) -> None:
+    for end in made.ends:
+        os.close(end)
+    turn()
+
+
+def serial_port() -> Any:
+    master, slave = pty.openpty()
+    made = serialport.SerialPort(Told(), os.ttyname(slave), real)
+    made.ends = (master, slave)
+    return made
+
+
+def end_serial_port(made: Any) -> None:
+    made.connectionLost(failure())
+    for end in made.ends:
+        os.close(end)
+
+
 def end_port(port: Any) -> None:
     try:
         port.stopListening()
@@ -246,13 +290,17 @@ def end_deferred(d: Any) -> None:
 
 # ---- framing ----
 
+#: Methods by which a framing hands on what came.
+RECEIVED = ["lineReceived", "stringReceived", "rawDataReceived", "expressionReceived"]
+RECEIVED += ["linesReceived", "stringsReceived", "packetReceived"]
+
 
 def receiver(kind: Any) -> Callable[[], Any]:
     def make() -> Any:
         made = kind()
-        for name in ("lineReceived", "stringReceived", "rawDataReceived", "expressionReceived"):
+        for name in RECEIVED:
             if hasattr(made, name):
-                setattr(made, name, lambda data: None)
+                setattr(made, name, lambda *data: None)
         made.makeConnection(StringTransport())
         return made
 
@@ -306,8 +354,43 @@ def request() -> Any:
     return made
 
 
+def site() -> Any:
+    return server.Site(resource.Resource(), reactor=_task.Clock())
+
+
+def file_sender() -> Any:
+    made = basic.FileSender()
+    made.beginFileTransfer(io.BytesIO(b"file"), StringTransport()).addErrback(lambda f: None)
+    return made
+
+
+def file_producer() -> Any:
+    return static.NoRangeStaticProducer(request(), io.BytesIO(b"file"))
+
+
+def identity_decoder() -> Any:
+    return http._IdentityTransferDecoder(8, lambda data: None, lambda rest: None)
+
+
+def generic_channel() -> Any:
+    made = http._genericHTTPChannelProtocolFactory(b"")
+    made.factory = http.HTTPFactory(reactor=_task.Clock())
+    made.requestFactory = server.Request
+    made.site = site()
+    made.makeConnection(StringTransport())
+    return made
+
+
 def headers() -> Any:
     return http_headers.Headers({b"one": [b"1", b"2"]})
+
+
+# ---- log ----
+
+
+def log_publisher() -> Any:
+    publisher = LogPublisher()
+    return log.LogPublisher(observerPublisher=publisher, publishPublisher=publisher)
 
 
 # ---- all ----
@@ -400,7 +483,69 @@ SUBJECTS: dict[str, Subject] = {
     "Request": Subject(request),
     "Headers": Subject(headers),
     "Logger": Subject(lambda: Logger("misuse")),
+    "LogPublisher": Subject(log_publisher),
+    "StandardIO": Subject(standard_io, end_standard_io),
+    "SerialPort": Subject(serial_port, end_serial_port),
+    "Site": Subject(site),
+    "Resource": Subject(resource.Resource),
+    "FileSender": Subject(file_sender),
+    "NoRangeStaticProducer": Subject(file_producer),
+    "_IdentityTransferDecoder": Subject(identity_decoder),
+    "_GenericHTTPChannelProtocol": Subject(generic_channel),
 }
+
+
+def own() -> dict[str, Subject]:
+    """What only pyreactor has: the classes of the extension that programs do not make."""
+    from pyreactor import _core
+    from pyreactor import basic as batches
+    from pyreactor.reactor import PyReactor
+
+    def loop() -> Any:
+        made = PyReactor()._loop
+        made.wakeUp()  # so that it does not wait
+        return made
+
+    def stand_in() -> Any:
+        return _core.StandIn(vars(_core.Loop)["callLater"], base.ReactorBase.callLater, "_loop")
+
+    def data_received(self: Any, data: bytes) -> None: ...
+
+    def framing() -> Any:
+        return _core.FramingMethod("line", data_received, {})
+
+    def buffer() -> Any:
+        held = receiver(batches.BatchLineReceiver)()
+        held.dataReceived(b"begun")
+        return next(each for each in vars(held).values() if type(each) is _core.FramingBuffer)
+
+    def driver() -> Any:
+        running = of_generator()
+        return next(
+            each
+            for link in gc.get_referrers(running)
+            for each in (link, *gc.get_referents(link))
+            if type(each) is _core.GeneratorDriver
+        )
+
+    class Headed(batches.HeaderReceiver):
+        headerFormat = "!BB"
+        lengthField = 1
+
+    return {
+        "Loop": Subject(loop),
+        "StandIn": Subject(stand_in),
+        "FramingMethod": Subject(framing),
+        "FramingBuffer": Subject(buffer),
+        "BatchLineReceiver": Subject(receiver(batches.BatchLineReceiver)),
+        "BatchInt16StringReceiver": Subject(receiver(batches.BatchInt16StringReceiver)),
+        "BatchNetstringReceiver": Subject(receiver(batches.BatchNetstringReceiver)),
+        "HeaderReceiver": Subject(receiver(Headed)),
+        "DeferredMeta": Subject(lambda: type("Made", (defer.Deferred,), {})),
+        "DeferredAwaiter": Subject(lambda: iter(defer.Deferred().__await__())),
+        "GeneratorDriver": Subject(driver, end_deferred),
+    }
+
 
 CLASSES: dict[str, Callable[[], type]] = {
     name: (lambda make=subject.make: type(make()))  # type: ignore[misc]

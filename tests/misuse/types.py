@@ -1,10 +1,12 @@
 """
 Makes and calls what the extension has in every way that Python offers, wrongly.
 
-    python -m pyreactor -m tests.misuse.types [--all]
+    python -m pyreactor -m tests.misuse.types
+    python -m tests.misuse.types
 
 Objects of each type without __init__, by object.__new__, copied, pickled, of a subclass; each
 descriptor on a wrong object; each function with each value.  A line is written before each try.
+On stock the extension is imported, and nothing handed over to it: only what it has is tried then.
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ from twisted.logger import globalLogBeginner
 
 from pyreactor import _core
 from tests.misuse.calls import TOO_LONG, outcome, tell
-from tests.misuse.subjects import FOLDER, SUBJECTS
+from tests.misuse.subjects import FOLDER, SUBJECTS, Subject, real
 from tests.misuse.values import VALUES
 
-#: They give the extension what it uses of Twisted, or wait for good.
-LEFT_OUT = ("configure_", "run")
+#: It waits for good.
+LEFT_OUT = ("run",)
 
 
 def generator() -> Iterator[Any]:
@@ -48,10 +50,11 @@ def hidden() -> dict[str, Any]:
 
 def types() -> dict[str, type]:
     found = {name: kind for name, kind in vars(_core).items() if isinstance(kind, type)}
-    for name, subject in SUBJECTS.items():
-        found[name] = type(subject.make())
-    for name, made in hidden().items():
-        found[name] = type(made)
+    if hasattr(real, "_loop"):
+        for name, subject in SUBJECTS.items():
+            found[name] = type(subject.make())
+        for name, made in hidden().items():
+            found[name] = type(made)
     for one in gc.get_objects():
         if isinstance(one, type) and one.__module__ == "pyreactor._core":
             found[one.__name__] = one
@@ -133,25 +136,23 @@ def wrong_selves(kinds: dict[str, type]) -> int:
     return tried
 
 
-def behind_standins() -> list[Any]:
-    """Functions that only a StandIn calls, which looks at how many arguments there are."""
-    return [one.method for one in gc.get_objects() if type(one) is _core.StandIn]
-
-
 def functions() -> int:
+    """Each of the module, also those that are for a StandIn, which looks at the arguments."""
     tried = 0
-    guarded = behind_standins()
-    for name, found in list(vars(_core).items()):
-        if isinstance(found, type) or not callable(found) or name.startswith(LEFT_OUT):
+    given_to_functions = {**{name: Subject(make) for name, make in VALUES.items()}, **SUBJECTS}
+    for name in dir(_core):
+        found = getattr(_core, name)
+        if isinstance(found, type) or not callable(found):
             continue
-        if any(found is one for one in guarded):
-            continue
-        for how, make in [*VALUES.items(), *((n, s.make) for n, s in SUBJECTS.items())]:
+        for how, subject in given_to_functions.items():
             for count in range(5):
                 tell(f"{name}({how} {count} times)\t")
-                given = [make() for _ in range(count)]
+                given = [subject.make() for _ in range(count)]
                 tell(f"{outcome(lambda f=found, g=given: f(*g), None)}\n")
                 tried += 1
+                for one in given:
+                    with contextlib.suppress(Exception):
+                        subject.end(one)
         gc.collect()
     return tried
 
