@@ -20,6 +20,8 @@ from twisted.internet import protocol, reactor
 
 what = sys.argv[1]
 UNIX = "./socket"
+#: Sockets that are closed at the end.
+keep: list[socket.socket] = []
 
 
 def finish(*text: object) -> None:
@@ -43,6 +45,7 @@ class Peer:
     def __init__(self, address: Any) -> None:
         self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         self.socket.connect(address)
+        keep.append(self.socket)
 
     def expect(self, how: str, wanted: bytes) -> None:
         def run() -> None:
@@ -178,7 +181,6 @@ def connect_late() -> None:
     reactor.connectTCP("127.0.0.1", listener.getsockname()[1], clients)
 
 
-keep: list[Any] = []
 closes = {"loseConnection": b"", "abortConnection": b""}
 peer: Peer
 if what in ("write", "writeSequence", "registerProducer", *closes):
@@ -241,4 +243,6 @@ alarm = threading.Timer(150, give_up)
 alarm.daemon = True
 alarm.start()
 reactor.run()
+for each in keep:
+    each.close()
 print("ended", flush=True)
