@@ -50,6 +50,34 @@ pyr_class_has(core_state *st, PyTypeObject *type, PyObject *name, PyObject *expe
     return has;
 }
 
+/* Has the class under this name nothing that could take part in an instance's access?
+ * What a program's own classes make might get a __set__ at any time. */
+static bool
+takes_no_part(PyTypeObject *type, PyObject *name)
+{
+    PyObject *found = pyr_class_find(type, name);
+    bool none =
+        found == NULL || (Py_TYPE(found)->tp_descr_set == NULL &&
+                          !PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_HEAPTYPE));
+    Py_XDECREF(found);
+    return none;
+}
+
+bool
+pyr_class_leaves_to_dict(core_state *st, PyTypeObject *type, const size_t *names,
+                         size_t count)
+{
+    /* __getattr__ is asked for names that are missing only. */
+    bool leaves =
+        type->tp_setattro == PyObject_GenericSetAttr &&
+        (type->tp_getattro == PyObject_GenericGetAttr ||
+         pyr_class_has(st, type, st->names.getattribute, (PyObject *)&PyBaseObject_Type));
+    for (size_t i = 0; leaves && i < count; i++) {
+        leaves = takes_no_part(type, pyr_name_at(st, names[i]));
+    }
+    return leaves;
+}
+
 /* Is this what a C method's descriptor gives for an instance? */
 static bool
 is_made_by(PyObject *attribute, PyObject *descriptor)

@@ -41,6 +41,13 @@ bool pyr_class_has(core_state *st, PyTypeObject *type, PyObject *name,
                    PyObject *expected);
 
 /*
+ * Do instances of the class have what is in their dict under these names (PYR_NAME), as
+ * nothing of the class takes part in reading and setting them?
+ */
+bool pyr_class_leaves_to_dict(core_state *st, PyTypeObject *type, const size_t *names,
+                              size_t count);
+
+/*
  * Is `attribute`, got from `object` as Python gets it, the expected method, bound to it?
  * This sees what the class and what the instance has, and __getattr__.
  */

@@ -25,7 +25,8 @@ typedef struct core_state {
     /* The type whose instances these are for, and its subtypes; set by that room. */
     PyTypeObject *transport_type;
     const pyr_transport_ops *transport_ops;
-    pyr_deliver_func deliver; /* set by the framings */
+    pyr_deliver_func deliver;         /* set by the framings */
+    pyr_deliver_func deliver_records; /* set by TLS once it is used */
     pyr_take_lines take_lines;
     struct pyr_framing_state *framing;
     struct pyr_loop_state *loop;

@@ -30,7 +30,7 @@ typedef struct {
 } pyr_transport_ops;
 
 /*
- * protocol.dataReceived(data) without making an object of the data, if a framing is
+ * protocol.dataReceived(data) without making an object of the data, if a C method is
  * behind it: then true, and *result is what it returned (a new reference) or NULL with an
  * exception set.  False: nothing was done.  The memory must stay valid and unchanged
  * until this returns, whatever Python code runs meanwhile.

@@ -4,9 +4,9 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "core/class_watch.h"
 #include "core/objects.h"
 #include "core/override.h"
+#include "tls/look.h"
 #include "tls/state.h"
 
 /* What Twisted asks for at once: 2**15. */
@@ -36,36 +36,28 @@ static const pyr_override connection_methods[] = {
 
 static const pyr_override helper_methods[] = {METHOD(raise_if_problem), {0}};
 
-/* Whether the class has pyOpenSSL's methods. */
-static inline bool
-has_methods(core_state *st, pyr_tls_class *known, PyTypeObject *type,
-            const pyr_override *methods)
-{
-    if (!pyr_class_is_as_seen(&known->seen, type)) {
-        pyr_class_see(st, &known->seen, type);
-        known->has_methods = pyr_class_overrides(st, type, methods, st->tls) == 0;
-    }
-    return known->has_methods;
-}
+/* What an object may replace, of those and of these. */
+static const pyr_look_names connection_names = {
+    6,
+    {PYR_NAME(recv), PYR_NAME(send), PYR_NAME(bio_read), PYR_NAME(bio_write),
+     PYR_NAME(_raise_ssl_error), PYR_NAME(_handle_bio_errors)}};
+static const pyr_look_names helper_names = {1, {PYR_NAME(raise_if_problem)}};
 
-/* The attributes that the object has itself: its __dict__, borrowed, or NULL without an
- * exception. */
-static inline PyObject *
-own_attributes(PyObject *object)
+/* The attributes that a direct connection has itself, a new reference.  NULL without an
+ * exception: it is not direct, call its methods. */
+static PyObject *
+direct_attributes(core_state *st, PyObject *connection)
 {
-    PyObject **dict = _PyObject_GetDictPtr(object);
-    return dict == NULL ? NULL : *dict;
-}
-
-/* An entry of a dict; borrowed, or NULL without an exception. */
-static inline PyObject *
-entry_of(PyObject *dict, PyObject *name)
-{
-    PyObject *value = PyDict_GetItemWithError(dict, name);
-    if (value == NULL && PyErr_Occurred()) {
-        PyErr_Clear();
+    if (!Py_IS_TYPE(connection, st->tls->Connection) ||
+        !pyr_look_has_methods(st, &st->tls->connection_class, st->tls->Connection,
+                              connection_methods)) {
+        return NULL;
     }
-    return value;
+    PyObject *dict = pyr_look_dict(connection);
+    if (dict != NULL && !pyr_look_has_none(st, dict, &connection_names)) {
+        Py_CLEAR(dict);
+    }
+    return dict;
 }
 
 /* What a method works on: a C object of OpenSSL's, and the Python object around it. */
@@ -74,85 +66,77 @@ typedef struct {
     void *pointer;
 } handle;
 
-/* Find it in the attribute `name` of a direct connection, whose method (`method`) and
- * the one that raises its errors (`raiser`) are not its own either.  False without an
- * exception: call the method. */
+/* Find it in an attribute of a direct connection.  False without an exception: call the
+ * method. */
 static bool
-find_handle(core_state *st, PyObject *connection, PyObject *method, PyObject *raiser,
-            PyObject *name, PyObject *type, handle *found)
+find_handle(core_state *st, PyObject *connection, PyObject *name, Py_ssize_t *place,
+            PyObject *type, handle *found)
 {
-    if (!Py_IS_TYPE(connection, st->tls->Connection) ||
-        !has_methods(st, &st->tls->connection_class, st->tls->Connection,
-                     connection_methods)) {
+    PyObject *dict = direct_attributes(st, connection);
+    found->owner = dict == NULL ? NULL : pyr_look_find(dict, name, place);
+    Py_XDECREF(dict);
+    if (found->owner == NULL || found->owner == Py_None) {
+        Py_CLEAR(found->owner);
         return false;
     }
-    PyObject *dict = own_attributes(connection);
-    if (dict == NULL || entry_of(dict, method) != NULL ||
-        entry_of(dict, raiser) != NULL) {
-        return false;
-    }
-    PyObject *owner = entry_of(dict, name);
-    if (owner == NULL || owner == Py_None) {
-        return false;
-    }
-    found->pointer = st->tls->to_pointer(owner, type);
+    found->pointer = st->tls->to_pointer(found->owner, type);
     if (found->pointer == NULL) {
         PyErr_Clear();
-        return false;
+        Py_CLEAR(found->owner);
     }
-    found->owner = Py_NewRef(owner);
-    return true;
+    return found->pointer != NULL;
 }
 
 static inline bool
-find_ssl(core_state *st, PyObject *connection, PyObject *method, handle *found)
+find_ssl(core_state *st, PyObject *connection, handle *found)
 {
-    return find_handle(st, connection, method, st->names._raise_ssl_error, st->names._ssl,
+    return find_handle(st, connection, st->names._ssl, &st->tls->places._ssl,
                        st->tls->ssl_type, found);
 }
 
-static inline bool
-find_bio(core_state *st, PyObject *connection, PyObject *method, PyObject *name,
-         handle *found)
-{
-    return find_handle(st, connection, method, st->names._handle_bio_errors, name,
-                       st->tls->bio_type, found);
-}
+#define FIND_BIO(st, connection, name, found)                              \
+    find_handle(st, connection, (st)->names.name, &(st)->tls->places.name, \
+                (st)->tls->bio_type, found)
 
 /* ---- what follows a call ---- */
 
 /*
- * Whether one of the context's helpers, which call the application back for OpenSSL,
- * keeps no exception of that.  `context` has the context's own attributes.
+ * Whether one of the context's helpers (a reference that is taken; None: there is none),
+ * which call the application back for OpenSSL, keeps no exception of that.
  */
 static bool
-has_no_problem(core_state *st, PyObject *context, PyObject *name, pyr_tls_class *known)
+has_no_problem(core_state *st, PyObject *helper, pyr_tls_class *known)
 {
-    PyObject *helper = entry_of(context, name);
-    if (helper == NULL || helper == Py_None) {
-        return helper != NULL;
+    bool none = helper == Py_None;
+    if (helper != NULL && helper != Py_None) {
+        PyObject *dict = pyr_look_dict(helper);
+        PyObject *problems = dict == NULL ? NULL : PYR_LOOK(st, dict, _problems);
+        none = problems != NULL && PyList_CheckExact(problems) &&
+               PyList_GET_SIZE(problems) == 0 &&
+               pyr_look_has_none(st, dict, &helper_names) &&
+               pyr_look_has_methods(st, known, Py_TYPE(helper), helper_methods);
+        Py_XDECREF(problems);
+        Py_XDECREF(dict);
     }
-    PyObject *dict = own_attributes(helper);
-    PyObject *problems = dict == NULL ? NULL : entry_of(dict, st->names._problems);
-    return problems != NULL && PyList_CheckExact(problems) &&
-           PyList_GET_SIZE(problems) == 0 &&
-           entry_of(dict, st->names.raise_if_problem) == NULL &&
-           has_methods(st, known, Py_TYPE(helper), helper_methods);
+    Py_XDECREF(helper);
+    return none;
 }
 
 static bool
 has_no_problems(core_state *st, PyObject *connection)
 {
-    const size_t helpers[PYR_TLS_HELPERS] = {
-        PYR_NAME(_verify_helper), PYR_NAME(_alpn_select_helper), PYR_NAME(_ocsp_helper)};
-    PyObject *dict = own_attributes(connection);
-    PyObject *context = dict == NULL ? NULL : entry_of(dict, st->names._context);
-    PyObject *attributes = context == NULL ? NULL : own_attributes(context);
-    bool none = attributes != NULL;
-    for (int i = 0; none && i < PYR_TLS_HELPERS; i++) {
-        none = has_no_problem(st, attributes, pyr_name_at(st, helpers[i]),
-                              &st->tls->helper_classes[i]);
-    }
+    pyr_tls_class *known = st->tls->helper_classes;
+    PyObject *dict = pyr_look_dict(connection);
+    PyObject *context = dict == NULL ? NULL : PYR_LOOK(st, dict, _context);
+    PyObject *attributes = context == NULL ? NULL : pyr_look_dict(context);
+    bool none =
+        attributes != NULL &&
+        has_no_problem(st, PYR_LOOK(st, attributes, _verify_helper), &known[0]) &&
+        has_no_problem(st, PYR_LOOK(st, attributes, _alpn_select_helper), &known[1]) &&
+        has_no_problem(st, PYR_LOOK(st, attributes, _ocsp_helper), &known[2]);
+    Py_XDECREF(attributes);
+    Py_XDECREF(context);
+    Py_XDECREF(dict);
     return none;
 }
 
@@ -279,7 +263,7 @@ pyr_tls_outcome
 pyr_openssl_recv(core_state *st, PyObject *connection, PyObject **data)
 {
     handle ssl;
-    if (!find_ssl(st, connection, st->names.recv, &ssl)) {
+    if (!find_ssl(st, connection, &ssl)) {
         return read_by_method(st, connection, st->names.recv, data);
     }
     return read_directly(st, connection, ssl, st->tls->SSL_read, after_ssl, data);
@@ -289,31 +273,29 @@ pyr_tls_outcome
 pyr_openssl_bio_read(core_state *st, PyObject *connection, PyObject **data)
 {
     handle bio;
-    if (!find_bio(st, connection, st->names.bio_read, st->names._from_ssl, &bio)) {
+    if (!FIND_BIO(st, connection, _from_ssl, &bio)) {
         return read_by_method(st, connection, st->names.bio_read, data);
     }
     return read_directly(st, connection, bio, st->tls->BIO_read, after_bio, data);
 }
 
-int
-pyr_openssl_bio_write(core_state *st, PyObject *connection, PyObject *data)
+pyr_tls_outcome
+pyr_openssl_put(core_state *st, PyObject *connection, const char *data, Py_ssize_t size)
 {
     pyr_tls_state *tls = st->tls;
     handle bio;
-    if (!PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) > INT_MAX ||
-        !find_bio(st, connection, st->names.bio_write, st->names._into_ssl, &bio)) {
-        return pyr_call_dropping(connection, st->names.bio_write, data);
+    if (size > INT_MAX || !FIND_BIO(st, connection, _into_ssl, &bio)) {
+        return PYR_TLS_INDIRECT;
     }
     tls->restore_errno();
-    int result =
-        tls->BIO_write(bio.pointer, PyBytes_AS_STRING(data), (int)PyBytes_GET_SIZE(data));
+    int result = tls->BIO_write(bio.pointer, (void *)(uintptr_t)data, (int)size);
     tls->save_errno();
     pyr_tls_outcome outcome = PYR_TLS_DONE;
     if (result <= 0) {
         outcome = let_raise(connection, st->names._handle_bio_errors, bio.owner, result);
     }
     Py_DECREF(bio.owner);
-    return outcome == PYR_TLS_RAISED ? -1 : 0;
+    return outcome;
 }
 
 /* SSL_write; `bulk` says that more will follow at once, and other threads get a chance.
@@ -337,7 +319,7 @@ pyr_openssl_send(core_state *st, PyObject *connection, PyObject *bytes, Py_ssize
 {
     pyr_tls_state *tls = st->tls;
     handle ssl;
-    if (!find_ssl(st, connection, st->names.send, &ssl)) {
+    if (!find_ssl(st, connection, &ssl)) {
         return PYR_TLS_INDIRECT;
     }
     bool bulk = offset + size < PyBytes_GET_SIZE(bytes);

@@ -23,8 +23,9 @@ pyr_tls_outcome pyr_openssl_recv(core_state *st, PyObject *connection, PyObject 
 /* connection.bio_read(2**15) */
 pyr_tls_outcome pyr_openssl_bio_read(core_state *st, PyObject *connection,
                                      PyObject **data);
-/* connection.bio_write(data).  -1 with an exception set. */
-int pyr_openssl_bio_write(core_state *st, PyObject *connection, PyObject *data);
+/* connection.bio_write(data) with the bytes at `data`; of a direct one only. */
+pyr_tls_outcome pyr_openssl_put(core_state *st, PyObject *connection, const char *data,
+                                Py_ssize_t size);
 /* connection.send(bytes[offset:offset + size]), which gives `sent`; of a direct one only.
  */
 pyr_tls_outcome pyr_openssl_send(core_state *st, PyObject *connection, PyObject *bytes,

@@ -3,6 +3,7 @@
 
 #include "core/objects.h"
 #include "core/override.h"
+#include "tls/look.h"
 #include "tls/openssl.h"
 #include "tls/state.h"
 
@@ -30,33 +31,199 @@ run_except_clauses(PyObject *handler, PyObject *self)
     return truth;
 }
 
+/* ---- is the protocol plain? ---- */
+
+#define METHOD(name)                                                         \
+    {PYR_NAME(name),                                                         \
+     {offsetof(pyr_tls_state, c_##name), offsetof(pyr_tls_state, c_##name)}, \
+     1},
+static const pyr_override c_methods[] = {PYR_TLS_METHODS(METHOD){0}};
+#undef METHOD
+
+/* What a plain protocol has not itself: of its class, the methods are C's, and the truth
+ * of the rest is false. */
+#define FIRST_OF_CLASS 4
+static const pyr_look_names of_class = {
+    7,
+    {PYR_NAME(dataReceived), PYR_NAME(_flushReceiveBIO), PYR_NAME(_flushSendBIO),
+     PYR_NAME(_write), PYR_NAME(_aborted), PYR_NAME(_lostTLSConnection),
+     PYR_NAME(disconnecting)}};
+
+/* What it has itself, past its class. */
+static const size_t of_protocol_dict[] = {
+    PYR_NAME(_appSendBuffer), PYR_NAME(_handshakeDone), PYR_NAME(_tlsConnection),
+    PYR_NAME(transport), PYR_NAME(wrappedProtocol)};
+
+static bool
+class_fits(core_state *st, PyTypeObject *type)
+{
+    bool fits = pyr_class_overrides(st, type, c_methods, st->tls) == 0 &&
+                pyr_class_leaves_to_dict(st, type, of_protocol_dict, 5);
+    for (int i = FIRST_OF_CLASS; fits && i < of_class.count; i++) {
+        PyObject *found = pyr_class_find(type, pyr_name_at(st, of_class.names[i]));
+        fits = found == Py_False ||
+               (found != NULL && PyLong_CheckExact(found) && !PyObject_IsTrue(found));
+        Py_XDECREF(found);
+    }
+    return fits;
+}
+
+/*
+ * The protocol's dict, a new reference, if it is plain; NULL without an exception if its
+ * attributes have to be asked for, and its methods to be called.  Good until Python code
+ * runs, which it may in any function of OpenSSL's that works on records.
+ */
+static PyObject *
+dict_if_plain(core_state *st, PyObject *self)
+{
+    pyr_tls_class *known = &st->tls->protocol_class;
+    if (!pyr_class_is_as_seen(&known->seen, Py_TYPE(self))) {
+        pyr_class_see(st, &known->seen, Py_TYPE(self));
+        known->fits = class_fits(st, Py_TYPE(self));
+    }
+    PyObject *dict = known->fits ? pyr_look_dict(self) : NULL;
+    if (dict != NULL && !pyr_look_has_none(st, dict, &of_class)) {
+        Py_CLEAR(dict);
+    }
+    return dict;
+}
+
+/* self.<name>, a new reference.  `dict` is as dict_if_plain has said. */
+static PyObject *
+find_value(PyObject *self, PyObject *dict, PyObject *name, Py_ssize_t *place)
+{
+    PyObject *value = dict == NULL ? NULL : pyr_look_find(dict, name, place);
+    return value != NULL ? value : PyObject_GetAttr(self, name);
+}
+
+#define VALUE(name) find_value(self, dict, st->names.name, &st->tls->places.name)
+
+/* The truth of one that a plain protocol's class has; -1 with an exception set. */
+static inline int
+is_set(PyObject *self, PyObject *dict, PyObject *name)
+{
+    return dict != NULL ? 0 : pyr_attribute_true(self, name);
+}
+
+/* ---- what is to be sent ---- */
+
+/* self.transport.write(records) */
+static int
+write_below(core_state *st, PyObject *self, PyObject *records)
+{
+    PyObject *dict = dict_if_plain(st, self);
+    PyObject *transport = VALUE(transport);
+    Py_XDECREF(dict);
+    int status =
+        transport == NULL ? -1 : pyr_call_dropping(transport, st->names.write, records);
+    Py_XDECREF(transport);
+    return status;
+}
+
+/* Send what OpenSSL has for the peer. */
+static int
+flush_sent(core_state *st, PyObject *self, PyObject *dict)
+{
+    PyObject *connection = VALUE(_tlsConnection);
+    if (connection == NULL) {
+        return -1;
+    }
+    PyObject *records;
+    pyr_tls_outcome outcome = pyr_openssl_bio_read(st, connection, &records);
+    Py_DECREF(connection);
+    if (outcome == PYR_TLS_RAISED) {
+        if (!PyErr_ExceptionMatches(st->tls->WantReadError)) {
+            return -1;
+        }
+        PyErr_Clear();
+    }
+    if (outcome != PYR_TLS_DONE) {
+        return 0;
+    }
+    int status = write_below(st, self, records);
+    Py_DECREF(records);
+    return status;
+}
+
+static PyObject *
+flush_send_bio(core_state *st, PyObject *self, PyObject *Py_UNUSED(data))
+{
+    return pyr_none_or_error(flush_sent(st, self, NULL));
+}
+
+/* self._flushSendBIO() */
+static int
+call_flush_send(core_state *st, PyObject *self)
+{
+    PyObject *dict = dict_if_plain(st, self);
+    int status = dict != NULL ? flush_sent(st, self, dict)
+                              : pyr_call_dropping(self, st->names._flushSendBIO, NULL);
+    Py_XDECREF(dict);
+    return status;
+}
+
 /* ---- receiving ---- */
+
+static const pyr_override wrapper_methods[] = {
+    {PYR_NAME(dataReceived),
+     {offsetof(pyr_tls_state, wrapper_deliver), offsetof(pyr_tls_state, wrapper_deliver)},
+     1},
+    {0},
+};
 
 /* ProtocolWrapper.dataReceived(self, data) */
 static int
-deliver_to_wrapped(core_state *st, PyObject *self, PyObject *data)
+deliver_to_wrapped(core_state *st, PyObject *self, PyObject *dict, PyObject *data)
 {
-    PyObject *target = NULL, *result = NULL;
-    PyObject *method = PyObject_GetAttr(st->tls->ProtocolWrapper, st->names.dataReceived);
-    if (method != NULL && pyr_is_expected(st, method, st->tls->wrapper_deliver)) {
-        target = PyObject_GetAttr(self, st->names.wrappedProtocol);
-        result =
-            target == NULL ? NULL : pyr_call_named(target, st->names.dataReceived, data);
-    } else if (method != NULL) {
-        result = PyObject_CallFunctionObjArgs(method, self, data, NULL);
+    pyr_tls_state *tls = st->tls;
+    if (!pyr_look_has_methods(st, &tls->wrapper_class, tls->ProtocolWrapper,
+                              wrapper_methods)) {
+        PyObject *method =
+            PyObject_GetAttr((PyObject *)tls->ProtocolWrapper, st->names.dataReceived);
+        PyObject *result = method == NULL
+                               ? NULL
+                               : PyObject_CallFunctionObjArgs(method, self, data, NULL);
+        Py_XDECREF(method);
+        return pyr_drop(result);
     }
-    Py_XDECREF(method);
+    PyObject *target = VALUE(wrappedProtocol);
+    int status =
+        target == NULL ? -1 : pyr_call_dropping(target, st->names.dataReceived, data);
     Py_XDECREF(target);
-    return pyr_drop(result);
+    return status;
+}
+
+/* self._aborted or ProtocolWrapper.dataReceived(self, data) */
+static int
+deliver_unless_aborted(core_state *st, PyObject *self, PyObject *data)
+{
+    PyObject *dict = dict_if_plain(st, self);
+    int status = is_set(self, dict, st->names._aborted);
+    if (status == 0) {
+        status = deliver_to_wrapped(st, self, dict, data);
+    }
+    Py_XDECREF(dict);
+    return status;
+}
+
+/* self._tlsConnection, or NULL: without an exception if that is lost. */
+static PyObject *
+connection_unless_lost(core_state *st, PyObject *self)
+{
+    PyObject *dict = dict_if_plain(st, self);
+    int lost = is_set(self, dict, st->names._lostTLSConnection);
+    PyObject *connection = lost != 0 ? NULL : VALUE(_tlsConnection);
+    Py_XDECREF(dict);
+    return connection;
 }
 
 /* One round of the loop in _flushReceiveBIO. */
 static step
 receive_once(core_state *st, PyObject *self)
 {
-    PyObject *connection = PyObject_GetAttr(self, st->names._tlsConnection);
+    PyObject *connection = connection_unless_lost(st, self);
     if (connection == NULL) {
-        return STEP_FAILED;
+        return PyErr_Occurred() ? STEP_FAILED : STEP_LAST;
     }
     PyObject *data;
     pyr_tls_outcome outcome = pyr_openssl_recv(st, connection, &data);
@@ -68,10 +235,7 @@ receive_once(core_state *st, PyObject *self)
         int goes_on = run_except_clauses(st->tls->receiving_failed, self);
         return goes_on < 0 ? STEP_FAILED : goes_on ? STEP_MORE : STEP_LAST;
     }
-    int status = pyr_attribute_true(self, st->names._aborted);
-    if (status == 0) {
-        status = deliver_to_wrapped(st, self, data);
-    }
+    int status = deliver_unless_aborted(st, self, data);
     Py_DECREF(data);
     return status < 0 ? STEP_FAILED : STEP_MORE;
 }
@@ -81,80 +245,103 @@ flush_receive_bio(core_state *st, PyObject *self, PyObject *Py_UNUSED(data))
 {
     step next = STEP_MORE;
     while (next == STEP_MORE) {
-        int lost = pyr_attribute_true(self, st->names._lostTLSConnection);
-        if (lost < 0) {
-            return NULL;
-        }
-        next = lost ? STEP_LAST : receive_once(st, self);
+        next = receive_once(st, self);
     }
-    return next == STEP_FAILED ? NULL
-                               : pyr_none_or_error(pyr_call_dropping(
-                                     self, st->names._flushSendBIO, NULL));
+    return next == STEP_FAILED ? NULL : pyr_none_or_error(call_flush_send(st, self));
 }
 
-/* Whether the handshake is done; it goes on, if it is not.  -1 with an exception set. */
+/* Go on with the handshake; whether it is done then.  -1 with an exception set. */
 static int
-handshake(core_state *st, PyObject *self)
+go_on_with_handshake(core_state *st, PyObject *self)
 {
-    int done = pyr_attribute_true(self, st->names._handshakeDone);
-    if (done != 0) {
-        return done;
-    }
     return pyr_call_dropping(self, st->names._checkHandshakeStatus, NULL) < 0
                ? -1
                : pyr_attribute_true(self, st->names._handshakeDone);
 }
 
+/* self._flushReceiveBIO() */
+static PyObject *
+call_flush_receive(core_state *st, PyObject *self)
+{
+    PyObject *dict = dict_if_plain(st, self);
+    bool plain = dict != NULL;
+    Py_XDECREF(dict);
+    return plain ? flush_receive_bio(st, self, NULL)
+                 : pyr_none_or_error(
+                       pyr_call_dropping(self, st->names._flushReceiveBIO, NULL));
+}
+
+/* What dataReceived does once OpenSSL has the bytes.  The reference to the dict (see
+ * dict_if_plain) is taken. */
+static PyObject *
+after_input(core_state *st, PyObject *self, PyObject *dict)
+{
+    int done = pyr_drop_for_truth(VALUE(_handshakeDone));
+    if (done == 0) {
+        Py_CLEAR(dict);
+        done = go_on_with_handshake(st, self);
+    }
+    int waiting = done <= 0 ? 0 : pyr_drop_for_truth(VALUE(_appSendBuffer));
+    Py_XDECREF(dict);
+    if (waiting > 0) {
+        waiting = pyr_call_dropping(self, st->names._unbufferPendingWrites, NULL);
+    }
+    if (done <= 0 || waiting < 0) {
+        return pyr_none_or_error(done < 0 ? done : waiting);
+    }
+    return call_flush_receive(st, self);
+}
+
 static PyObject *
 data_received(core_state *st, PyObject *self, PyObject *data)
 {
-    PyObject *connection = PyObject_GetAttr(self, st->names._tlsConnection);
-    if (connection == NULL) {
+    PyObject *dict = dict_if_plain(st, self);
+    PyObject *connection = VALUE(_tlsConnection);
+    pyr_tls_outcome outcome = PYR_TLS_RAISED;
+    if (connection != NULL) {
+        outcome = PyBytes_CheckExact(data)
+                      ? pyr_openssl_put(st, connection, PyBytes_AS_STRING(data),
+                                        PyBytes_GET_SIZE(data))
+                      : PYR_TLS_INDIRECT;
+    }
+    if (outcome == PYR_TLS_INDIRECT) {
+        Py_CLEAR(dict);
+        outcome = pyr_call_dropping(connection, st->names.bio_write, data) < 0
+                      ? PYR_TLS_RAISED
+                      : PYR_TLS_DONE;
+    }
+    Py_XDECREF(connection);
+    if (outcome == PYR_TLS_RAISED) {
+        Py_XDECREF(dict);
         return NULL;
     }
-    int status = pyr_openssl_bio_write(st, connection, data);
-    Py_DECREF(connection);
-    int done = status < 0 ? -1 : handshake(st, self);
-    if (done <= 0) {
-        return pyr_none_or_error(done);
+    return after_input(st, self, dict);
+}
+
+/* The same without an object of the data, for a plain protocol (see pyr_deliver_func).
+ * Its class is one that was looked at when its dataReceived was called. */
+static bool
+deliver_records(core_state *st, PyObject *self, const char *data, Py_ssize_t size,
+                PyObject **result)
+{
+    const pyr_tls_class *known = &st->tls->protocol_class;
+    PyObject *dict = known->fits && pyr_class_is_as_seen(&known->seen, Py_TYPE(self))
+                         ? dict_if_plain(st, self)
+                         : NULL;
+    PyObject *connection = dict == NULL ? NULL : PYR_LOOK(st, dict, _tlsConnection);
+    pyr_tls_outcome outcome = connection == NULL
+                                  ? PYR_TLS_INDIRECT
+                                  : pyr_openssl_put(st, connection, data, size);
+    Py_XDECREF(connection);
+    if (outcome == PYR_TLS_DONE) {
+        *result = after_input(st, self, dict);
+    } else {
+        Py_XDECREF(dict);
     }
-    int waiting = pyr_attribute_true(self, st->names._appSendBuffer);
-    if (waiting < 0 ||
-        (waiting &&
-         pyr_call_dropping(self, st->names._unbufferPendingWrites, NULL) < 0)) {
-        return NULL;
-    }
-    return pyr_none_or_error(pyr_call_dropping(self, st->names._flushReceiveBIO, NULL));
+    return outcome != PYR_TLS_INDIRECT;
 }
 
 /* ---- sending ---- */
-
-static PyObject *
-flush_send_bio(core_state *st, PyObject *self, PyObject *Py_UNUSED(data))
-{
-    PyObject *connection = PyObject_GetAttr(self, st->names._tlsConnection);
-    if (connection == NULL) {
-        return NULL;
-    }
-    PyObject *records;
-    pyr_tls_outcome outcome = pyr_openssl_bio_read(st, connection, &records);
-    Py_DECREF(connection);
-    if (outcome == PYR_TLS_RAISED) {
-        if (!PyErr_ExceptionMatches(st->tls->WantReadError)) {
-            return NULL;
-        }
-        PyErr_Clear();
-    }
-    if (outcome != PYR_TLS_DONE) {
-        Py_RETURN_NONE;
-    }
-    PyObject *transport = PyObject_GetAttr(self, st->names.transport);
-    int status =
-        transport == NULL ? -1 : pyr_call_dropping(transport, st->names.write, records);
-    Py_XDECREF(transport);
-    Py_DECREF(records);
-    return pyr_none_or_error(status);
-}
 
 /* Is write() to drop what it is given?  -1 with an exception set. */
 static int
@@ -167,14 +354,6 @@ drops_writes(core_state *st, PyObject *self)
     PyObject *producer = PyObject_GetAttr(self, st->names._producer);
     Py_XDECREF(producer);
     return producer == NULL ? -1 : producer == Py_None;
-}
-
-static PyObject *
-write_unless_closing(core_state *st, PyObject *self, PyObject *data)
-{
-    int drops = drops_writes(st, self);
-    return pyr_none_or_error(
-        drops != 0 ? drops : pyr_call_dropping(self, st->names._write, data));
 }
 
 /* What could not be sent waits for the peer: self._bufferedWrite(data[offset:]). */
@@ -206,12 +385,13 @@ after_no_send(core_state *st, PyObject *self, PyObject *data, Py_ssize_t offset,
 /* One round of the loop in _write: send the next record.  What `send` gives may lead
  * before the beginning, from where Python's slices go on at the end. */
 static step
-send_once(core_state *st, PyObject *self, PyObject *data, Py_ssize_t *offset)
+send_once(core_state *st, PyObject *self, PyObject *dict, PyObject *data,
+          Py_ssize_t *offset)
 {
     if (*offset < 0) {
         return STEP_OTHERWISE;
     }
-    PyObject *connection = PyObject_GetAttr(self, st->names._tlsConnection);
+    PyObject *connection = VALUE(_tlsConnection);
     if (connection == NULL) {
         return STEP_FAILED;
     }
@@ -232,8 +412,7 @@ send_once(core_state *st, PyObject *self, PyObject *data, Py_ssize_t *offset)
         break;
     }
     *offset += sent;
-    return pyr_call_dropping(self, st->names._flushSendBIO, NULL) < 0 ? STEP_FAILED
-                                                                      : STEP_MORE;
+    return call_flush_send(st, self) < 0 ? STEP_FAILED : STEP_MORE;
 }
 
 /* The connection was direct and is not any more, or so: Python does the rest of _write.
@@ -250,26 +429,51 @@ send_rest(core_state *st, PyObject *self, PyObject *data, Py_ssize_t offset)
     return result;
 }
 
+/* NotImplemented: nothing was done. */
 static PyObject *
 write_records(core_state *st, PyObject *self, PyObject *data)
 {
     if (!PyBytes_CheckExact(data)) {
         Py_RETURN_NOTIMPLEMENTED;
     }
-    int lost = pyr_attribute_true(self, st->names._lostTLSConnection);
-    if (lost != 0) {
-        return pyr_none_or_error(lost);
-    }
+    PyObject *dict = dict_if_plain(st, self);
+    int lost = is_set(self, dict, st->names._lostTLSConnection);
     Py_ssize_t offset = 0;
-    step next = STEP_MORE;
+    step next = lost < 0 ? STEP_FAILED : lost > 0 ? STEP_LAST : STEP_MORE;
     while (next == STEP_MORE && offset < PyBytes_GET_SIZE(data)) {
-        next = send_once(st, self, data, &offset);
+        next = send_once(st, self, dict, data, &offset);
+        Py_CLEAR(dict); /* other code has run: the next record asks again */
     }
+    Py_XDECREF(dict);
     if (next == STEP_OTHERWISE) {
         return offset == 0 ? Py_NewRef(Py_NotImplemented)
                            : send_rest(st, self, data, offset);
     }
     return next == STEP_FAILED ? NULL : Py_NewRef(Py_None);
+}
+
+/* self._write(data) */
+static PyObject *
+call_write_records(core_state *st, PyObject *self, bool plain, PyObject *data)
+{
+    PyObject *result =
+        plain ? write_records(st, self, data) : Py_NewRef(Py_NotImplemented);
+    if (result == Py_NotImplemented) {
+        Py_DECREF(result);
+        result = pyr_none_or_error(pyr_call_dropping(self, st->names._write, data));
+    }
+    return result;
+}
+
+static PyObject *
+write_unless_closing(core_state *st, PyObject *self, PyObject *data)
+{
+    PyObject *dict = dict_if_plain(st, self);
+    bool plain = dict != NULL;
+    Py_XDECREF(dict);
+    int drops = plain ? 0 : drops_writes(st, self);
+    return drops != 0 ? pyr_none_or_error(drops)
+                      : call_write_records(st, self, plain, data);
 }
 
 /* ---- module ---- */
@@ -316,8 +520,12 @@ const pyr_given pyr_tls_objects[] = {
     PYR_TLS_GIVEN(X)
 #undef X
         PYR_GIVEN_AS(pyr_tls_state, Connection, &PyType_Type),
+    PYR_GIVEN_AS(pyr_tls_state, ProtocolWrapper, &PyType_Type),
     PYR_MADE(pyr_tls_state, read_size),
-    {NULL},
+#define X(name) PYR_MADE(pyr_tls_state, c_##name),
+    PYR_TLS_METHODS(X)
+#undef X
+        {NULL},
 };
 
 PyDoc_STRVAR(
@@ -326,15 +534,34 @@ PyDoc_STRVAR(
     "Take what the TLS methods need of Twisted, pyOpenSSL and cffi.\n\n"
     "Called by pyreactor._tls.records.  Raises TypeError if something is missing.");
 
+/* What StandIns are made of from now on; and what is expected may be other methods now.
+ */
+static int
+take_methods(PyObject *module, pyr_tls_state *tls)
+{
+    memset(&tls->protocol_class, 0, sizeof(tls->protocol_class));
+    memset(&tls->wrapper_class, 0, sizeof(tls->wrapper_class));
+#define X(name)                                                              \
+    Py_XSETREF(tls->c_##name, PyObject_GetAttrString(module, "tls_" #name)); \
+    if (tls->c_##name == NULL) {                                             \
+        return -1;                                                           \
+    }
+    PYR_TLS_METHODS(X)
+#undef X
+    return 0;
+}
+
 static PyObject *
 configure_tls(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
 {
     core_state *st = pyr_module_state(module);
     if (pyr_given_take(pyr_tls_objects, st->tls, kwargs, "configure_tls") < 0 ||
         pyr_openssl_configure(st, kwargs) < 0 ||
-        PyModule_AddFunctions(module, tls_methods) < 0) {
+        PyModule_AddFunctions(module, tls_methods) < 0 ||
+        take_methods(module, st->tls) < 0) {
         return NULL;
     }
+    st->deliver_records = deliver_records;
     Py_RETURN_NONE;
 }
 
@@ -353,5 +580,6 @@ pyr_tls_exec(PyObject *module, core_state *st)
 void
 pyr_tls_clear(core_state *st)
 {
+    st->deliver_records = NULL;
     pyr_openssl_clear(st);
 }

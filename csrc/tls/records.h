@@ -3,8 +3,8 @@
  * take the protocol first.  pyreactor/_tls/records.py puts a StandIn for each into the
  * class.
  *
- * Each calls the others by name, as Twisted's do: one that a program replaced, on a class
- * or an instance, is called.
+ * Each calls the others as Twisted's do: one that a program replaced, on a class or an
+ * instance, is called.
  */
 #ifndef PYREACTOR_RECORDS_H
 #define PYREACTOR_RECORDS_H

@@ -1,10 +1,11 @@
 /*
  * What the TLS room keeps in the module state.
  *
- * Terms.  The *protocol* is a TLSMemoryBIOProtocol of Twisted's.  Its *connection* is
- * what it has in _tlsConnection.  A connection is *direct* if it is pyOpenSSL's
- * Connection and both the class and the object have the methods that pyOpenSSL gave
- * them: OpenSSL is called for it without these methods.
+ * Terms.  The *protocol* is a TLSMemoryBIOProtocol of Twisted's.  It is *plain* while the
+ * methods that C calls are C's own, and nothing has ended the connection.  Its
+ * *connection* is what it has in _tlsConnection.  A connection is *direct* if it is
+ * pyOpenSSL's Connection and both the class and the object have the methods that
+ * pyOpenSSL gave them: OpenSSL is called for it without these methods.
  */
 #ifndef PYREACTOR_TLS_STATE_H
 #define PYREACTOR_TLS_STATE_H
@@ -26,8 +27,7 @@
 
 /* Objects that configure_tls must be given, besides those functions. */
 #define PYR_TLS_GIVEN(X)                                             \
-    X(ProtocolWrapper) /* twisted.protocols.policies */              \
-    X(wrapper_deliver) /* its dataReceived */                        \
+    X(wrapper_deliver) /* ProtocolWrapper.dataReceived */            \
     X(WantReadError)   /* OpenSSL.SSL */                             \
     X(recv)            /* Connection's methods: OpenSSL.SSL's own */ \
     X(send)                                                          \
@@ -42,29 +42,71 @@
     X(sending_failed)                                                \
     X(send_rest)
 
+/* The methods that are in C, of those that they call. */
+#define PYR_TLS_METHODS(X) X(dataReceived) X(_flushReceiveBIO) X(_flushSendBIO) X(_write)
+
 /* Helpers of a context's that call the application back: _verify_helper and so on. */
 #define PYR_TLS_HELPERS 3
+
+/* Attributes that are found by way of the object's dict (look.h): of the protocol, its
+ * connection, that one's context, and the helpers. */
+#define PYR_TLS_PLACES(X)  \
+    X(_appSendBuffer)      \
+    X(_handshakeDone)      \
+    X(_tlsConnection)      \
+    X(transport)           \
+    X(wrappedProtocol)     \
+    X(_context)            \
+    X(_from_ssl)           \
+    X(_into_ssl)           \
+    X(_ssl)                \
+    X(_alpn_select_helper) \
+    X(_ocsp_helper)        \
+    X(_verify_helper)      \
+    X(_problems)
 
 /* A class last looked at. */
 typedef struct {
     pyr_class_seen seen;
-    bool has_methods; /* those that pyOpenSSL gave it */
+    bool fits; /* it has the methods, or all, that C expects of it */
 } pyr_tls_class;
+
+/* A dict that has none of some names while it has this stamp, which no other dict and no
+ * other state of it ever has.  A stamp of 0 says nothing. */
+typedef struct {
+    const PyObject *dict; /* compared only */
+    const void *names;
+    uint64_t stamp;
+} pyr_tls_without;
+
+#define PYR_TLS_KNOWN_DICTS 256
 
 typedef struct pyr_tls_state {
 #define X(name) PyObject *name;
     PYR_TLS_GIVEN(X)
 #undef X
-    PyTypeObject *Connection; /* OpenSSL.SSL's */
-    PyObject *read_size;      /* int: what Twisted gives to recv and bio_read */
-    char *read_buffer;        /* has room for that; see openssl.c */
+#define X(name) PyObject *c_##name; /* as a StandIn has it */
+    PYR_TLS_METHODS(X)
+#undef X
+    PyTypeObject *Connection;      /* OpenSSL.SSL's */
+    PyTypeObject *ProtocolWrapper; /* twisted.protocols.policies' */
+    PyObject *read_size;           /* int: what Twisted gives to recv and bio_read */
+    char *read_buffer;             /* has room for that; see openssl.c */
     bool read_buffer_busy;
+    pyr_tls_class protocol_class;
+    pyr_tls_class wrapper_class;
     pyr_tls_class connection_class;
     pyr_tls_class helper_classes[PYR_TLS_HELPERS];
 #define X(name, parameters) int(*name) parameters;
     PYR_OPENSSL_FUNCTIONS(X)
 #undef X
     int want_read; /* SSL_ERROR_WANT_READ */
+    struct {
+#define X(name) Py_ssize_t name;
+        PYR_TLS_PLACES(X)
+#undef X
+    } places;
+    pyr_tls_without without[PYR_TLS_KNOWN_DICTS];
     /* What cffi puts around each call, and how it finds the pointer in an object. */
     void (*restore_errno)(void);
     void (*save_errno)(void);

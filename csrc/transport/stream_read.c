@@ -115,7 +115,17 @@ receive_stream(StreamConnection *self, char *data, Py_ssize_t limit,
                         : pyr_stream_transfer(self, self->kind->receive, &place, 1);
 }
 
-/* protocol.dataReceived(data), or where that is a C framing, what lies at `data` to that.
+/* What lies at `data` to the C method that stands behind protocol.dataReceived. */
+static inline bool
+deliver_in_c(core_state *st, PyObject *protocol, const char *data, Py_ssize_t size,
+             PyObject **result)
+{
+    return st->deliver(st, protocol, data, size, result) ||
+           (st->deliver_records != NULL &&
+            st->deliver_records(st, protocol, data, size, result));
+}
+
+/* protocol.dataReceived(data), or where that is a C method, what lies at `data` to that.
  * `bytes` is the same, or NULL: then a copy is made, and the buffer, if there is one,
  * given back before what gets the copy is called. */
 static int
@@ -124,7 +134,7 @@ deliver_to(StreamConnection *self, PyObject *protocol, const char *data, Py_ssiz
 {
     PyObject *result = NULL;
     Py_INCREF(protocol);
-    if (!self->st->deliver(self->st, protocol, data, size, &result)) {
+    if (!deliver_in_c(self->st, protocol, data, size, &result)) {
         bytes = bytes != NULL ? Py_NewRef(bytes) : PyBytes_FromStringAndSize(data, size);
         if (buffer != NULL) {
             pyr_stream_buffer_give_back(buffer);

@@ -27,31 +27,6 @@ static const size_t of_channel_dict[] = {
     PYR_NAME(transport),
 };
 
-/* Has the class under this name nothing that could take part in an instance's access?
- * What a program's own classes make might get a __set__ at any time. */
-static bool
-takes_no_part(PyTypeObject *type, PyObject *name)
-{
-    PyObject *found = pyr_class_find(type, name);
-    bool none =
-        found == NULL || (Py_TYPE(found)->tp_descr_set == NULL &&
-                          !PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_HEAPTYPE));
-    Py_XDECREF(found);
-    return none;
-}
-
-static bool
-keeps_in_dict(core_state *st, PyTypeObject *type)
-{
-    bool keeps = type->tp_getattro == PyObject_GenericGetAttr &&
-                 type->tp_setattro == PyObject_GenericSetAttr;
-    size_t count = sizeof(of_channel_dict) / sizeof(of_channel_dict[0]);
-    for (size_t i = 0; keeps && i < count; i++) {
-        keeps = takes_no_part(type, pyr_name_at(st, of_channel_dict[i]));
-    }
-    return keeps;
-}
-
 /* The channel's dict, a new reference, if its attributes are there; NULL without an
  * exception if they have to be asked for. */
 static PyObject *
@@ -64,7 +39,9 @@ channel_dict(core_state *st, PyObject *channel)
             return NULL;
         }
         pyr_class_see(st, &known->seen, type);
-        known->overrides = keeps_in_dict(st, type) ? 0 : 1;
+        size_t count = sizeof(of_channel_dict) / sizeof(of_channel_dict[0]);
+        known->overrides =
+            pyr_class_leaves_to_dict(st, type, of_channel_dict, count) ? 0 : 1;
     }
     if (known->overrides != 0) {
         return NULL;

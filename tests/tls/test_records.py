@@ -488,6 +488,131 @@ def test_replaced_method_of_pyopenssl_is_called(
     assert calls() == expected
 
 
+def replace_method(end: Any, name: str, seen: list[Any]) -> None:
+    found = getattr(end, name)
+
+    def replacement(*arguments: Any) -> Any:
+        seen.append((name, *(type(argument).__name__ for argument in arguments)))
+        return found(*arguments)
+
+    setattr(end, name, replacement)
+
+
+def replace_transport(end: Any, seen: list[Any]) -> None:
+    stock = end.transport
+
+    class Below:
+        def __getattr__(self, name: str) -> Any:
+            seen.append(name)
+            return getattr(stock, name)
+
+    end.transport = Below()
+
+
+def replace_wrapped(end: Any, seen: list[Any]) -> None:
+    class Above(protocol.Protocol):
+        def dataReceived(self, data: bytes) -> None:
+            seen.append(len(data))
+
+        def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
+            seen.append("lost")
+
+    end.wrappedProtocol = Above()
+
+
+def replace_class(end: Any, seen: list[Any]) -> None:
+    stock, handshake = type(end), end._handshakeDone
+
+    class Kind(stock):  # type: ignore[misc, valid-type]
+        @property
+        def _handshakeDone(self) -> Any:
+            seen.append("_handshakeDone")
+            return handshake
+
+        def _flushSendBIO(self) -> None:
+            seen.append("_flushSendBIO")
+            super()._flushSendBIO()
+
+    del end._handshakeDone
+    end.__class__ = Kind
+
+
+CHANGES: dict[str, Any] = {
+    **{
+        name: lambda end, seen, name=name: replace_method(end, name, seen)
+        for name in (*METHODS, "_bufferedWrite", "_unbufferPendingWrites")
+    },
+    "recv": lambda end, seen: replace_method(end._tlsConnection, "recv", seen),
+    "send": lambda end, seen: replace_method(end._tlsConnection, "send", seen),
+    "bio_read": lambda end, seen: replace_method(end._tlsConnection, "bio_read", seen),
+    "bio_write": lambda end, seen: replace_method(end._tlsConnection, "bio_write", seen),
+    "transport": replace_transport,
+    "wrappedProtocol": replace_wrapped,
+    "class": replace_class,
+    "lost": lambda end, seen: setattr(end, "_lostTLSConnection", True),
+    "aborted": lambda end, seen: setattr(end, "_aborted", True),
+    "disconnecting": lambda end, seen: setattr(end, "disconnecting", True),
+    "a new dict": lambda end, seen: setattr(
+        end, "__dict__", {**vars(end), "wrappedProtocol": protocol.Protocol()}
+    ),
+    "problem": lambda end, seen: end._tlsConnection._context._verify_helper._problems.append(
+        KeyError("from a callback")
+    ),
+    "connection": lambda end, seen: setattr(
+        end, "_tlsConnection", Double(end._tlsConnection, seen)
+    ),
+    "no connection": lambda end, seen: setattr(end, "_tlsConnection", None),
+    "no ssl": lambda end, seen: setattr(end._tlsConnection, "_ssl", None),
+    "attribute of another name": lambda end, seen: setattr(end, "another", seen),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("when", ["received", "sent"])
+def test_what_a_handler_changes_counts_at_once(change: str, when: str) -> None:
+    """Between two records, and between a record's receipt and the answer."""
+
+    def events() -> list[Any]:
+        pair, seen = connected(kind=tls.TLSMemoryBIOProtocol), []  # type: ignore[var-annotated]
+        end = pair.ends["server"]
+
+        def do() -> None:
+            if do in left:
+                left.remove(do)
+                CHANGES[change](end, seen)
+
+        left = [do]
+        if when == "sent":
+            write = end.transport.write
+
+            def changing_write(data: bytes) -> None:
+                do()
+                write(data)
+
+            end.transport.write = changing_write
+        else:
+            received = end.wrappedProtocol.dataReceived
+
+            def changing_receive(data: bytes) -> None:
+                do()
+                received(data)
+
+            end.wrappedProtocol.dataReceived = changing_receive
+        end.wrappedProtocol.reactions = ["answer"] * 6
+        for size in (10, 40_000, 10):
+            if "client" in pair.ends:
+                pair.attempt("client", pair.ends["client"].write, b"x" * size)
+            pair.settle()
+        for name in list(pair.ends):
+            pair.close(name, ConnectionDone())
+        return [pair.trace, seen, left]
+
+    with own_code():
+        expected = events()
+    assert not expected[-1]
+    assert events() == expected
+
+
 class Double:
     """Stands for a Connection: not one, but works as one."""
 

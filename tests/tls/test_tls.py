@@ -10,6 +10,7 @@ CASES = [
     ("tls_features.py", ("alpn",), "server sees b'client' b'b'"),
     ("tls_features.py", ("endpoint",), "client lost ConnectionDone"),
     ("tls_features.py", ("wrapClientTLS",), "client lost ConnectionDone"),
+    ("tls_replaced.py", (), "client lost ConnectionDone 1"),
     *(
         ("tls_faults.py", (who, fault), point)
         for who in ("client", "server")
