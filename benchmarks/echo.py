@@ -19,6 +19,7 @@ PROGRAMS: dict[str, dict[bool, tuple[str, ...]]] = {
     "stock": {False: ("twisted_echo.py",), True: ("line_echo.py",)},
     "asyncioreactor": {False: ("twisted_echo.py",), True: ("line_echo.py",)},
     "uvloop": {False: ("asyncio_echo.py",), True: ("asyncio_echo.py", "--lines")},
+    "aiofastnet": {False: ("asyncio_echo.py",), True: ("asyncio_echo.py", "--lines")},
     "libuv": {False: (str(BIN / "uv_echo"),), True: (str(BIN / "uv_echo"),)},
     "pyreactor": {False: ("twisted_echo.py",), True: ("line_echo.py",)},
 }

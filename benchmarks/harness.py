@@ -122,6 +122,13 @@ ALL_SIDES = {
             "import pyreactor.asyncioreactor, uvloop",
         ),
         Side("uvloop", (sys.executable,), STOCK_ENV, "uvloop.", "import uvloop"),
+        Side(
+            "aiofastnet",
+            (sys.executable,),
+            {**STOCK_ENV, "BENCH_LOOP": "aiofastnet on uvloop"},
+            "aiofastnet.on.Loop",
+            "import aiofastnet, uvloop",
+        ),
         Side("libuv", (), {}, "libuv-", ""),
         Side(
             "pyreactor",
@@ -550,7 +557,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 VERSIONS = """
 import importlib.metadata, json
 found = {}
-for name in ("twisted", "uvloop", "pyreactor"):
+for name in ("twisted", "uvloop", "aiofastnet", "pyreactor"):
     try:
         found[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -32,6 +32,8 @@ MODULES = {
     "asyncio_calls": "*",
     "asyncio_programs": "*",
     "memory": "*",
+    "idle": "*",
+    "tls": "*",
     "application": "*",
     "twisted_own": "*",
     "web": "*",

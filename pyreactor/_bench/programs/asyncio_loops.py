@@ -1,4 +1,8 @@
-"""The loop that programs of asyncio run on: that named by ``BENCH_LOOP``, uvloop if it is unset."""
+"""
+The loop that programs of asyncio run on: that named by ``BENCH_LOOP``, uvloop if it is unset.
+
+``aiofastnet`` replaces the transports of a loop: of the standard library's, or of uvloop's.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,13 @@ import os
 def new_loop() -> asyncio.AbstractEventLoop:
     """A new loop of the kind asked for, which is the current one from now on."""
     wanted = os.environ.get("BENCH_LOOP", "uvloop")
-    if wanted == "uvloop":
+    if wanted.endswith("uvloop"):
         import uvloop
 
         loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     else:
         loop = asyncio.new_event_loop()
-    if wanted == "aiofastnet":
+    if wanted.startswith("aiofastnet"):
         import aiofastnet
 
         aiofastnet.patch_loop(loop)

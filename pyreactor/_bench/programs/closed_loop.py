@@ -8,6 +8,7 @@ a wrong answer ends it with a line on standard error.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import select
@@ -132,6 +133,19 @@ class Tls(Plain):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         self.socket = context.wrap_socket(self.socket)
+
+
+class TlsVisit(Tls):
+    """The same with a connection for each message."""
+
+    def check(self) -> None:
+        """Say that nothing more comes, close, and connect anew."""
+        super().check()
+        # The server's word that it closes, too, is not waited for.
+        with contextlib.suppress(OSError, ssl.SSLWantReadError):
+            self.socket.unwrap()  # type: ignore[attr-defined]
+        self.socket.close()
+        self.connect()
 
 
 class Datagrams(Plain):
@@ -382,6 +396,7 @@ def parser() -> argparse.ArgumentParser:
 KINDS: dict[str, type[Plain]] = {
     "tcp": Plain,
     "tls": Tls,
+    "tls-visit": TlsVisit,
     "once": Once,
     "udp": Datagrams,
     "http": Http,
