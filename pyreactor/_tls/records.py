@@ -9,6 +9,7 @@ everything stays as it is, and ``pyreactor doctor`` says why.
 
 from __future__ import annotations
 
+import contextlib
 from importlib import import_module
 from types import FunctionType
 from typing import Any
@@ -17,6 +18,7 @@ from OpenSSL import SSL
 from twisted.protocols import tls
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
+from zope.interface import directlyProvides, providedBy
 
 from pyreactor import _core
 from pyreactor._untouched import defined_by
@@ -154,6 +156,51 @@ def _configure() -> None:
     )
 
 
+# ---- connections that begin ----
+
+#: Declarations' resolution orders, by their ids, each with the last interface of it as a tuple.
+_last: dict[int, tuple[Any, tuple[Any, ...]]] = {}
+
+#: How many are remembered.
+MOST = 100
+
+
+def _provided_last(transport: Any) -> tuple[Any, ...]:
+    """
+    What stands in for ``providedBy`` in ``makeConnection``, which declares one interface of its
+    transport's after the other, each in the place of the one before: so all but the last of
+    them come to nothing.
+
+    A declaration has a new resolution order whenever what it consists of changes.
+    """
+    provided = providedBy(transport)
+    order = provided.__sro__
+    known = _last.get(id(order))
+    if known is None:
+        if len(_last) >= MOST:
+            _last.clear()
+        # The order is kept, and so no other comes to have its id.
+        known = _last[id(order)] = (order, tuple(provided)[-1:])
+    return known[1]
+
+
+#: The names that makeConnection uses.
+_BEGINNING = (
+    "Protocol ProtocolWrapper _appSendBuffer _checkHandshakeStatus _connectWrapped"
+    " _creatorCallable _tlsConnection directlyProvides factory makeConnection providedBy"
+    " registerProtocol"
+)
+
+
+def _shorten_beginning() -> None:
+    """Have ``makeConnection`` declare what lasts, if it is the one that is known."""
+    if vars(tls).get("providedBy") is providedBy and vars(tls)["directlyProvides"] is (
+        directlyProvides
+    ):
+        _known_method(tls.TLSMemoryBIOProtocol, "makeConnection", tls.__name__, _BEGINNING)
+        vars(tls)["providedBy"] = _provided_last
+
+
 # ---- what is rare ----
 
 
@@ -231,6 +278,8 @@ def install() -> None:
     except Exception as error:
         _reasons.append(f"{error}" if isinstance(error, _Unknown) else repr(error))
         return
+    with contextlib.suppress(_Unknown):
+        _shorten_beginning()
     for name, names in METHODS.items():
         try:
             stock = _known_method(owner, name, tls.__name__, names)

@@ -31,7 +31,14 @@ from twisted.internet.interfaces import (
 )
 from twisted.protocols import policies, tls
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import (
+    Interface,
+    classImplements,
+    classImplementsOnly,
+    directlyProvides,
+    implementer,
+    providedBy,
+)
 
 import pyreactor.reactor  # noqa: F401  (puts the C methods in)
 from pyreactor import _core
@@ -399,6 +406,59 @@ def test_random_programs_show_the_same(
     with own_code():
         expected = run(version, tickets, shaken, program, what_to_do)
     assert run(version, tickets, shaken, program, what_to_do) == expected
+
+
+# ---- what a connection's transport provides ----
+
+
+class First(Interface):
+    """One of what transports provide."""
+
+
+class Second(Interface):
+    """Another."""
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_the_same_is_provided_as_on_stock(wrapped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each transport, also after its class or the object came to provide more."""
+
+    def provided() -> list[Any]:
+        kind: Any = type("Kind", (Transport,), {})
+        found = []
+
+        def look() -> None:
+            made = [kind("x", [], True) for _ in range(2)]
+            directlyProvides(made[1], First)
+            for transport in made:
+                factory = tls.TLSMemoryBIOFactory(
+                    Creator(context_of("client", SSL.TLS1_3_VERSION, False, [])),
+                    True,
+                    protocol.Factory.forProtocol(protocol.Protocol),
+                    clock=task.Clock(),
+                )
+                application = protocol.Protocol()
+                end = factory.protocol(factory, application, wrapped)  # type: ignore[arg-type]
+                end.makeConnection(transport)
+                found.append([each.__name__ for each in providedBy(end)])
+                found.append([each.__name__ for each in vars(end).get("__provides__", ())])
+
+        look()
+        classImplements(kind, interfaces.ITCPTransport)
+        look()
+        classImplements(kind, First, Second)
+        look()
+        classImplements(Transport, interfaces.ISSLTransport)
+        look()
+        classImplementsOnly(Transport)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tls, "providedBy", providedBy)
+        expected = provided()
+    assert tls.providedBy is not providedBy
+    assert provided() == expected
+    assert any("Second" in names for names in expected)
 
 
 # ---- what somebody replaced ----
