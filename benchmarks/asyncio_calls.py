@@ -10,14 +10,12 @@ import argparse
 import sys
 from functools import partial
 
-from benchmarks import harness
+from benchmarks import asyncio_sides, harness
+from benchmarks.asyncio_sides import STOCK
 from benchmarks.harness import SAMPLES, Comparison, Sample, Side, Work
 
-SUBJECT = "pyreactor on asyncio"
-SIDES = ("stock on asyncio", "asyncioreactor", SUBJECT, "pyreactor on uvloop")
 PROGRAM = str(SAMPLES / "asyncio_calls.py")
 COUNT = 50_000
-STOCK = "stock on asyncio"
 WORKS = {
     Work("callLater(0), hop", "ns CPU", {STOCK: 4.0}, True): "hop",
     Work("callFromThread, own thread", "ns CPU", {STOCK: 7.0}, True): "from_own_thread",
@@ -27,24 +25,16 @@ WORKS = {
 }
 
 
+def measure(what: str, side: Side, options: argparse.Namespace) -> Sample:
+    """One sample of a program that measures itself."""
+    count = int(harness.scaled(options, COUNT, COUNT // 2, 100))
+    return harness.run_sample(side, [PROGRAM, what, str(count)])
+
+
 def compare(options: argparse.Namespace) -> Comparison:
     """The comparison as asked for."""
-    count = int(harness.scaled(options, COUNT, COUNT // 2, 100))
-    samples = {work.name: sample for work, sample in WORKS.items()}
-
-    def measure(work: Work, side: Side) -> Sample:
-        return harness.run_sample(side, [PROGRAM, samples[work.name], str(count)])
-
-    return Comparison(
-        "calls on asyncio",
-        harness.chosen_works(options, list(WORKS)),
-        harness.chosen_sides(options, list(SIDES)),
-        measure,
-        harness.rounds_of(options),
-        SUBJECT if options.subject == "pyreactor" else options.subject,
-        seconds_per_sample=1.5,
-        notes=("asyncioreactor is Twisted's on uvloop; a ratio over 1 means less CPU time",),
-    )
+    measures = {work: partial(measure, what) for work, what in WORKS.items()}
+    return asyncio_sides.comparison(options, "calls on asyncio", measures, 1.5)
 
 
 main = partial(harness.main, compare, __doc__)

@@ -13,14 +13,12 @@ import sys
 from dataclasses import replace
 from functools import partial
 
-from benchmarks import harness
+from benchmarks import asyncio_sides, harness
+from benchmarks.asyncio_sides import STOCK
 from benchmarks.harness import Comparison, Sample, Side, Work
 
-SUBJECT = "pyreactor on asyncio"
-SIDES = ("stock on asyncio", SUBJECT, "asyncioreactor", "pyreactor on uvloop")
-
-DAPHNE = Work("daphne hello, 32 connections", "us of CPU", {"stock on asyncio": 2.0}, True)
-SCRAPY = Work("Scrapy, 2,000 pages", "us of CPU", {"stock on asyncio": 1.06}, True)
+DAPHNE = Work("daphne hello, 32 connections", "us of CPU", {STOCK: 2.0}, True)
+SCRAPY = Work("Scrapy, 2,000 pages", "us of CPU", {STOCK: 1.06}, True)
 NEEDS = {DAPHNE: "daphne", SCRAPY: "scrapy"}
 REQUESTS, PAGES = 10_000, 2_000
 
@@ -50,9 +48,6 @@ def scrapy(side: Side, options: argparse.Namespace) -> Sample:
     return {"value": sample["cpu"] / 1e3, "rate": 1e9 / sample["value"]}
 
 
-MEASURES = {DAPHNE.name: daphne, SCRAPY.name: scrapy}
-
-
 def missing() -> dict[str, str]:
     """Rows that need what is not installed."""
     return {
@@ -64,16 +59,12 @@ def missing() -> dict[str, str]:
 
 def compare(options: argparse.Namespace) -> Comparison:
     """The comparison as asked for."""
-    return Comparison(
+    return asyncio_sides.comparison(
+        options,
         "programs on asyncio",
-        harness.chosen_works(options, list(NEEDS)),
-        harness.chosen_sides(options, list(SIDES)),
-        lambda work, side: MEASURES[work.name](side, options),
-        harness.rounds_of(options),
-        SUBJECT if options.subject == "pyreactor" else options.subject,
-        seconds_per_sample=6.0,
+        {DAPHNE: daphne, SCRAPY: scrapy},
+        6.0,
         columns={"rate": "a second"},
-        notes=("asyncioreactor is Twisted's on uvloop; a ratio over 1 means less CPU time",),
         missing=missing(),
     )
 

@@ -9,16 +9,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from functools import partial
 
-from benchmarks import application, harness
+from benchmarks import application, asyncio_sides, harness
+from benchmarks.asyncio_sides import SIDES, STOCK, Measure
 from benchmarks.harness import Comparison, Sample, Side, Work
-
-SUBJECT = "pyreactor on asyncio"
-SIDES = ("stock on asyncio", "asyncioreactor", SUBJECT, "pyreactor on uvloop", "pyreactor")
-
-Measure = Callable[[Side, argparse.Namespace], Sample]
 
 
 def tcp_echo(connections: int, size: int, side: Side, options: argparse.Namespace) -> Sample:
@@ -46,28 +41,24 @@ def seconds(options: argparse.Namespace) -> str:
     return str(harness.scaled(options, 1.0, 0.5, 0.05))
 
 
-AIMS = {"stock on asyncio": 2.7, "pyreactor": 0.85}
+AIMS = {STOCK: 2.7, "pyreactor": 0.85}
 WORKS: dict[Work, Measure] = {
     Work("TCP echo, 10 x 1 KB", "µs CPU", AIMS, True): partial(tcp_echo, 10, 1024),
     Work("TCP echo, 100 x 100 B", "µs CPU", AIMS, True): partial(tcp_echo, 100, 100),
     Work("TCP echo, 1 x 100 B", "µs CPU", {}, True): partial(tcp_echo, 1, 100),
-    Work("TLS echo, 10 x 1 KB", "µs CPU", {"stock on asyncio": 2.2}, True): tls_echo,
+    Work("TLS echo, 10 x 1 KB", "µs CPU", {STOCK: 2.2}, True): tls_echo,
 }
 
 
 def compare(options: argparse.Namespace) -> Comparison:
     """The comparison as asked for."""
-    measures = {work.name: measure for work, measure in WORKS.items()}
-    return Comparison(
+    return asyncio_sides.comparison(
+        options,
         "servers on asyncio",
-        harness.chosen_works(options, list(WORKS)),
-        harness.chosen_sides(options, list(SIDES)),
-        lambda work, side: measures[work.name](side, options),
-        harness.rounds_of(options),
-        SUBJECT if options.subject == "pyreactor" else options.subject,
-        seconds_per_sample=float(seconds(options)) + 1.0,
+        WORKS,
+        float(seconds(options)) + 1.0,
+        sides=(*SIDES, "pyreactor"),
         columns={"rate": "messages/s"},
-        notes=("asyncioreactor is Twisted's on uvloop; a ratio over 1 means less CPU time",),
     )
 
 

@@ -1,11 +1,8 @@
 """
-Processes per second, or what goes through them.
+What goes through a process each second: ``through.py cat COUNT`` or ``through.py pty CORE COUNT``.
 
-Run as ``spawn.py true|cat COUNT`` or ``spawn.py pty CORE COUNT``.
-
-``true`` starts /bin/true so many times, four at a time, each until ``processEnded``.  ``cat``
-sends so many MiB through one cat and takes them back.  ``pty`` sends so many messages of 1 KiB, one
-after the other, through one cat in a pseudo-terminal, on CORE.
+``cat`` sends so many MiB through one cat and takes them back.  ``pty`` sends so many messages of
+1 KiB, one after the other, through one cat in a pseudo-terminal, on CORE.
 """
 
 from __future__ import annotations
@@ -21,28 +18,14 @@ from twisted.internet import reactor as default_reactor
 
 reactor = cast(Any, default_reactor)
 work, count = sys.argv[1], int(sys.argv[-1])
-AT_ONCE = 4
 PIECE = b"x" * 65536
 
 
-class Ending(protocol.ProcessProtocol):
-    """Fires ``ended`` when the process has ended; with the reason if not well."""
-
-    def __init__(self) -> None:
-        self.ended: defer.Deferred[None] = defer.Deferred()
-
-    def processEnded(self, reason: Any) -> None:
-        if reason.check(error.ProcessDone):
-            self.ended.callback(None)
-        else:
-            self.ended.errback(reason)
-
-
-class Through(Ending):
-    """Keeps one piece under way until all have come back."""
+class Through(protocol.ProcessProtocol):
+    """Keeps one piece under way until all have come back; ``ended`` fires when the process has."""
 
     def __init__(self, pieces: int) -> None:
-        super().__init__()
+        self.ended: defer.Deferred[None] = defer.Deferred()
         self.unsent, self.missing = pieces, pieces * len(PIECE)
 
     def connectionMade(self) -> None:
@@ -64,12 +47,18 @@ class Through(Ending):
             assert self.missing == 0
             self.transport.closeStdin()
 
+    def processEnded(self, reason: Any) -> None:
+        if reason.check(error.ProcessDone):
+            self.ended.callback(None)
+        else:
+            self.ended.errback(reason)
 
-class Terminal(Ending):
-    """Sends a message once the one before has come back."""
+
+class Terminal(protocol.ProcessProtocol):
+    """Sends a message once the one before has come back; ``ended`` fires with the last."""
 
     def __init__(self, messages: int) -> None:
-        super().__init__()
+        self.ended: defer.Deferred[None] = defer.Deferred()
         self.unsent, self.owed = messages, -1
         self.began = self.cpu_began = 0.0
 
@@ -89,21 +78,6 @@ class Terminal(Ending):
 
     def processEnded(self, reason: Any) -> None:
         """It hears of a hang-up."""
-
-
-async def true() -> float:
-    """Processes per second."""
-
-    async def worker(times: int) -> None:
-        for _ in range(times):
-            one = Ending()
-            reactor.spawnProcess(one, "/bin/true", ["true"], env={})
-            await one.ended
-
-    times = -(-count // AT_ONCE)
-    began = perf_counter()
-    await defer.gatherResults([defer.ensureDeferred(worker(times)) for _ in range(AT_ONCE)])
-    return AT_ONCE * times / (perf_counter() - began)
 
 
 async def cat() -> float:
@@ -128,7 +102,7 @@ async def pty() -> dict[str, float]:
 
 async def measure(_: object) -> None:
     """Print what came out."""
-    taken: Any = {"true": true, "cat": cat, "pty": pty}[work]()
+    taken: Any = {"cat": cat, "pty": pty}[work]()
     value = await taken
     name = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
     numbers = value if isinstance(value, dict) else {"value": value}
