@@ -65,6 +65,9 @@ def parser() -> argparse.ArgumentParser:
         "--list", action="store_true", help="only list the rows, and what they lack here"
     )
     options.add_argument("--json", metavar="FILE", help="write all samples there")
+    options.add_argument(
+        "--into", metavar="FILE", help="put the rows among those that --json wrote there"
+    )
     options.add_argument("--html", metavar="FILE", help="write a page with charts there")
     options.add_argument("--markdown", metavar="FILE", help="write a page of Markdown there")
     options.add_argument(
@@ -95,6 +98,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.list:
             _list(options)
             return 0
+        into = _among(options)
         document = _document(options)
     except BenchError as error:
         print(f"pyreactor bench: {error}", file=sys.stderr)
@@ -107,6 +111,8 @@ def main(arguments: Sequence[str]) -> int:
     else:
         _show(document, options.plain)
     wrong = document["failures"] or (document.get("own") and own.differs(document))
+    if into is not None:
+        options.json, document = options.into, results.merged(into, document)
     return _write(document, options) or (1 if wrong else 0)
 
 
@@ -131,6 +137,13 @@ def _lacks(plan: rounds.Plan, work: works.Work) -> str:
     if len(reasons) == len(plan.sides) and len(set(reasons.values())) == 1:
         return f": {next(iter(reasons.values()))}"
     return ": " + "; ".join(f"{side}: {why}" for side, why in reasons.items())
+
+
+def _among(options: argparse.Namespace) -> Document | None:
+    """The rows among which those that are measured are to be put, if --into says so."""
+    if options.into and (options.json or options.program is not None):
+        raise BenchError("--into is for rows of the bench's own, and without --json")
+    return _read(options.into) if options.into else None
 
 
 def _document(options: argparse.Namespace) -> Document:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
 from pyreactor._bench import results
-from pyreactor._bench.remarks import REMARKS
+from pyreactor._bench.remarks import why
 from pyreactor._bench.results import Document, Row
 
 STYLE = """
@@ -44,6 +44,7 @@ GROUPS = {
     "calls": "Remote calls, clients, files",
     "deferred": "Deferreds, generators, coroutines",
     "framing": "Framing, without a network",
+    "log": "Logging",
     "time": "Timed calls, calls from threads",
     "growth": "Growth",
 }
@@ -53,8 +54,10 @@ HOW = (
     " puts load on them on another. What is compared is the CPU time that the program takes for one"
     " operation, by the kernel's clock of the process; a rate depends on the load's own speed, too."
     " A ratio is the median of the rounds' ratios. A row is called noisy where the rounds' ratios"
-    " lie further apart than the sides do."
+    " lie further apart than the sides do. A rate with ≥ is where the load's core was at its limit:"
+    " it tells of the load, and the server had time to spare."
 )
+LOSSES = "What is not faster, or not certain"
 REPRODUCE = """\
 pip install 'pyreactor[bench]'
 pyreactor bench --full --rounds 5 --against stock,uvloop --json run.json
@@ -142,8 +145,8 @@ def _html_rows(document: Document) -> Iterator[str]:
 def _html_side(row: Row, side: str, most: float) -> str:
     found = results.spread(row, side)
     if found is None:
-        why = row["missing"].get(side, "failed")
-        return f'<div class="side"><span>{side}</span><span>{escape(why)}</span></div>'
+        missing = escape(results.why_missing(row, side))
+        return missing and f'<div class="side"><span>{side}</span><span>{missing}</span></div>'
     width = 100 * found.median / most
     return (
         f'<div class="side {side}"><span>{side}</span>'
@@ -154,13 +157,13 @@ def _html_side(row: Row, side: str, most: float) -> str:
 
 def _numbers(row: Row, side: str, found: results.Spread) -> str:
     words = [f"<b>{results.duration(found.median)}</b> ({results.durations(found)})"]
-    for key, shown in (("rate", results.rate), ("peak", results.size)):
-        more = results.spread(row, side, key)
-        if more is not None:
-            words.append(shown(more.median))
+    if rate := results.rates(row, side):
+        words.append(f"<span>{rate}</span>")
+    if peak := results.spread(row, side, "peak"):
+        words.append(f"<span>{results.size(peak.median)}</span>")
     late = results.spread(row, side, "p99")
     if late is not None:
-        words.append(f"99 % within {results.duration(late.median)}")
+        words.append(f"<span>99 % within {results.duration(late.median)}</span>")
     ratio = results.gain(row, side)
     if ratio is not None and side != results.BASE:
         kind = results.verdict(row, side)
@@ -170,29 +173,17 @@ def _numbers(row: Row, side: str, found: results.Spread) -> str:
     return " · ".join(words)
 
 
-def _losses(document: Document) -> list[tuple[str, str, str]]:
-    """Row, what it says, and the reason if one is known, of all that is not a gain."""
-    found = []
-    for row in document["rows"]:
-        ratio, said = results.gain(row), results.verdict(row)
-        if ratio is not None and said in (results.SLOWER, results.NOISY):
-            words = f"{results.factor(ratio)}, {said}"
-            found.append((row["name"], words, REMARKS.get(row["name"], "")))
-    return found
-
-
 def _html_losses(document: Document) -> Iterator[str]:
-    losses = _losses(document)
+    losses = results.losses(document)
     if losses:
-        yield "<h2>What is not faster, or not certain</h2><ul>"
-        for name, words, why in losses:
-            yield f"<li>{escape(name)}: {words}. {escape(why)}</li>"
+        yield f"<h2>{LOSSES}</h2><ul>"
+        for loss in losses:
+            reason = escape(why(loss.row, loss.base))
+            yield f"<li>{escape(loss.row)}: {loss.words()}. {reason}</li>"
         yield "</ul>"
 
 
 # -- Markdown -----------------------------------------------------------------------------------
-
-BEGIN, END = "<!-- from here on by pyreactor bench -->", "<!-- to here -->"
 
 
 def markdown(document: Document) -> str:
@@ -209,27 +200,34 @@ def markdown(document: Document) -> str:
     ]
     lines += [f"- {name}: {value}" for name, value in _facts(document)]
     for title, rows in _groups(document):
-        lines += ["", f"## {title}", "", *_markdown_table(document, rows)]
-    losses = _losses(document)
+        lines += ["", f"## {title}", "", *markdown_table(document["sides"], rows)]
+    losses = results.losses(document)
     if losses:
-        lines += ["", "## What is not faster, or not certain", ""]
-        lines += [f"- {name}: {words}. {why}".rstrip() for name, words, why in losses]
+        lines += ["", f"## {LOSSES}", ""]
+        for loss in losses:
+            lines.append(f"- {loss.row}: {loss.words()}. {why(loss.row, loss.base)}".rstrip())
     lines += ["", "## To measure it yourself", ""]
     lines += [f"    {line}" for line in REPRODUCE.splitlines()]
     return "\n".join(lines) + "\n"
 
 
-def _markdown_table(document: Document, rows: list[Row]) -> Iterator[str]:
-    sides = document["sides"]
-    yield f"| CPU time of | {' | '.join(sides)} | stock / pyreactor |"
-    yield f"|---|{'--:|' * (len(sides) + 1)}"
+def markdown_table(sides: Iterable[str], rows: list[Row]) -> Iterator[str]:
+    """The rows, with columns for those of the sides that have done any."""
+    sides = [side for side in sides if any(row["samples"].get(side) for row in rows)]
+    others = [side for side in sides if side not in (results.SUBJECT, results.WATCHED)]
+    ratios = [f"{side} / {results.SUBJECT}" for side in others]
+    yield f"| CPU time of | {' | '.join([*sides, *ratios])} |"
+    yield f"|---|{'--:|' * (len(sides) + len(ratios))}"
     for row in rows:
         cells: list[Any] = [f"{row['name']}, per {row['operation']}"]
         for side in sides:
             found = results.spread(row, side)
             cells.append("" if found is None else results.duration(found.median))
-        ratio = results.gain(row)
-        said = results.verdict(row)
-        more = f" {said}" if said in (results.NOISY, results.SLOWER) else ""
-        cells.append("" if ratio is None else f"{results.factor(ratio)}{more}")
+        cells += [_markdown_ratio(row, side) for side in others]
         yield f"| {' | '.join(cells)} |"
+
+
+def _markdown_ratio(row: Row, base: str) -> str:
+    ratio, said = results.gain(row, results.SUBJECT, base), results.verdict(row, base=base)
+    more = f" {said}" if said in (results.NOISY, results.SLOWER) else ""
+    return "" if ratio is None else f"{results.factor(ratio)}{more}"

@@ -43,6 +43,12 @@ def spread(row: Row, side: str, key: str = "cpu") -> Spread | None:
     return Spread.of([sample[key] for sample in taken if sample and sample.get(key)])
 
 
+def why_missing(row: Row, side: str) -> str:
+    """Why a side has no samples of a row; nothing if it was not to have any."""
+    missing: str = row["missing"].get(side, "")
+    return missing or ("failed" if side in row["samples"] else "")
+
+
 def gain(row: Row, side: str = SUBJECT, base: str = BASE, key: str = "cpu") -> Spread | None:
     """
     How many times less an operation costs on a side than on another, round by round.
@@ -77,6 +83,64 @@ def verdict(row: Row, side: str = SUBJECT, base: str = BASE, key: str = "cpu") -
     if found.most - found.least >= abs(found.median - 1.0):
         return NOISY
     return FASTER if found.median > 1.0 else SLOWER
+
+
+AT_ITS_LIMIT = 0.9
+"""Of a core: a load that takes more is what a rate tells of, rather than the server."""
+
+
+def rates(row: Row, side: str) -> str:
+    """Operations a second, short; nothing if none were counted.  ``≥``: the load gave no more."""
+    found, load = spread(row, side, "rate"), spread(row, side, "load")
+    if found is None:
+        return ""
+    return ("≥ " if load is not None and load.median > AT_ITS_LIMIT else "") + rate(found.median)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A row that is not won beside a side, or not for certain."""
+
+    row: str
+    base: str
+    ratio: Spread
+    verdict: str
+
+    def words(self) -> str:
+        """``x 0.98 beside stock, noisy``."""
+        return f"{factor(self.ratio)} beside {self.base}, {self.verdict}"
+
+
+def losses(document: Document) -> list[Loss]:
+    """All of them, beside stock first."""
+    found = []
+    for base in document["sides"]:
+        for row in document["rows"] if base not in (SUBJECT, WATCHED) else []:
+            ratio, said = gain(row, SUBJECT, base), verdict(row, SUBJECT, base)
+            if ratio is not None and said in (SLOWER, NOISY):
+                found.append(Loss(row["name"], base, ratio, said))
+    return found
+
+
+def merged(document: Document, more: Document) -> Document:
+    """
+    A document with rows of another one: in the place of those of the same names, or behind them.
+
+    A row has its own number of samples, and nothing to say of the sides of the other document.
+    """
+    sides = [*document["sides"], *(side for side in more["sides"] if side not in document["sides"])]
+    rows = {row["name"]: row for row in [*document["rows"], *more["rows"]]}
+    kept = {key: document[key] for key in ("format", "taken", "machine", "rounds")}
+    return kept | {
+        "sides": sides,
+        "left_out": {
+            side: why
+            for side, why in {**document["left_out"], **more["left_out"]}.items()
+            if side not in sides
+        },
+        "failures": [*document["failures"], *more["failures"]],
+        "rows": list(rows.values()),
+    }
 
 
 def summary(document: Document) -> list[str]:

@@ -73,6 +73,8 @@ def table(row: Row, sides: list[str], layout: text.Layout) -> Table:
     made.add_column(no_wrap=True)
     for side in sides:
         line = text.cells(row, side)
+        if not any(line[1:]):
+            continue
         if line[2]:
             drawn = text.bar(text.share(row, side, sides), layout.bar)
             colour = "blue" if side == results.BASE else COLOURS[results.verdict(row, side)]

@@ -31,15 +31,14 @@ def cells(row: Row, side: str) -> tuple[str, str, str, str, str, str]:
     """Side, CPU time of an operation, its least and most, rate, memory, ratio to stock."""
     found = results.spread(row, side)
     if found is None:
-        why = row["missing"].get(side, "failed")
-        return side, why, "", "", "", ""
-    rate, peak = results.spread(row, side, "rate"), results.spread(row, side, "peak")
+        return side, results.why_missing(row, side), "", "", "", ""
+    peak = results.spread(row, side, "peak")
     ratio = "" if side == results.BASE else _ratio(row, side)
     return (
         side,
         results.duration(found.median),
         results.durations(found),
-        results.rate(rate.median) if rate else "",
+        results.rates(row, side),
         results.size(peak.median) if peak else "",
         ratio,
     )
@@ -107,6 +106,8 @@ def table(document: Document, width: int, ascii_only: bool = False) -> str:
         out.append(f"{row['name']} (per {row['operation']})")
         for side in sides:
             line = cells(row, side)
+            if not any(line[1:]):
+                continue
             if not line[2]:
                 out.append(f"  {side:<{layout.widths[0]}}  {line[1]}")
                 continue

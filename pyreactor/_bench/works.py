@@ -64,7 +64,7 @@ _TLS = ("twisted_tls_echo.py", "asyncio_echo.py --tls")
 _TLS_NEEDS = {TWISTED: ("OpenSSL", "service_identity"), ASYNCIO: ("cryptography",)}
 _UDP = ("twisted_udp_echo.py", "asyncio_udp_echo.py")
 _NETWORK, _WEB, _CALLS, _DEFERRED = "network", "web", "calls", "deferred"
-_FRAMING, _TIME, _GROWTH = "framing", "time", "growth"
+_FRAMING, _LOG, _TIME, _GROWTH = "framing", "log", "time", "growth"
 
 
 def _network() -> list[Work]:
@@ -266,6 +266,18 @@ def _framing() -> list[Work]:
     ]
 
 
+def _log() -> list[Work]:
+    return [
+        _alone(name, "event", f"twisted_logging.py {work} {{count:{count}}}", group=_LOG)
+        for name, work, count in (
+            ("log.msg, nobody hears it", "msg nowhere", 100_000),
+            ("Logger.info, nobody hears it", "info nowhere", 100_000),
+            ("Logger.info, into twistd's file", "info twistd", 20_000),
+            ("an access log's line, into that file", "access twistd", 20_000),
+        )
+    ]
+
+
 def _time() -> list[Work]:
     rows = []
     for name, work, count, selected in (
@@ -334,6 +346,7 @@ WORKS: Sequence[Work] = (
     *_calls(),
     *_deferred(),
     *_framing(),
+    *_log(),
     *_time(),
     *_growth(),
 )

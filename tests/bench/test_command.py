@@ -71,13 +71,26 @@ def test_a_selection_is_measured_shown_and_written(tmp_path: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout == ran.stdout
     assert again.read_text() == html.read_text()
+    more = python(*BENCH, "--quick", "--only", "await; 10 callb", "--into", json_file)
+    assert more.returncode == 0, more.stderr
+    merged = json.loads(json_file.read_text())
+    assert [row["name"] for row in merged["rows"]] == [
+        "TCP echo, 10 x 1 KB",
+        "Deferred, 10 callbacks",
+        "coroutine, unfired await",
+        "coroutine, fired await",
+    ]
+    assert [list(row["samples"]) for row in merged["rows"]] == [
+        ["stock", "pyreactor", "watched", "asyncio"],
+        *[["stock", "pyreactor"]] * 3,
+    ]
 
 
 def test_every_row_works(tmp_path: Path) -> None:
     """Each that differs in more than numbers is measured, or lacks what is not installed."""
     path = tmp_path / "run.json"
     rows = "echo, 1 x*;echo, 10 x 1*B;lines;web;klein;DNS;calls;await;yield;deep;chain of 10 *"
-    rows += ";accept;spawn;daphne;treq;Scrapy;Redis;SFTP;Receiver"
+    rows += ";accept;spawn;daphne;treq;Scrapy;Redis;SFTP;Receiver;nobody hears;into"
     rows += ";Deferred,*;gather;call*own*;call*other*;call*hop;call*scheduling;call* 1,000 *"
     ran = python(*BENCH, "--quick", "--against", "pyreactor", "--only", rows, "--json", path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -108,15 +121,18 @@ def test_the_list_tells_what_rows_lack(tmp_path: Path) -> None:
     )
 
 
-def test_a_side_that_is_not_there_is_named_and_left_out() -> None:
+def test_a_side_that_is_not_there_is_named_and_left_out(tmp_path: Path) -> None:
     """As is a row that a side cannot do."""
+    (tmp_path / "aiofastnet.py").write_text("raise ImportError('not installed')\n")
     ran = python(
         *BENCH,
-        *("--quick", "--only", "unfired yield", "--against", "stock,pypy,asyncio"),
+        *("--quick", "--only", "unfired yield", "--against", "stock,pypy,asyncio,aiofastnet"),
         *("--pypy", "/nonexistent/pypy3"),
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(CHECKOUT)])},
     )
     assert ran.returncode == 0, ran.stderr
     assert "pypy was left out" in ran.stdout
+    assert "aiofastnet was left out: ImportError: not installed" in ran.stdout
     assert "asyncio    nothing like it in asyncio" in ran.stdout
 
 
@@ -126,6 +142,8 @@ def test_a_side_that_is_not_there_is_named_and_left_out() -> None:
         (["--only", "no such row"], "no row has 'no such row' in its name (see --list)"),
         (["--against", "stock,tornado"], "no side is named 'tornado'"),
         (["--rounds", "0"], "--rounds: at least 1"),
+        (["--into", "a.json", "--json", "b.json"], "--into is for rows of the bench's own"),
+        (["--into", "/nonexistent.json"], "/nonexistent.json: No such file or directory"),
         (["--from", "/nonexistent.json"], "/nonexistent.json: No such file or directory"),
     ],
 )

@@ -175,4 +175,44 @@ def test_the_page_of_markdown_has_every_row() -> None:
     made = page.markdown(document(WON, LOST))
     assert "| won, per message | 4.20 µs | 2.00 µs | x 2.10 |" in made
     assert "| lost, per message | 2.00 µs | 4.00 µs | x 0.50 slower |" in made
-    assert "- lost: x 0.50, slower." in made
+    assert "- lost: x 0.50 beside stock, slower." in made
+
+
+BESIDE = row("lost", stock=[4.0, 4.0], pyreactor=[2.0, 2.0], uvloop=[1.0, 1.0])
+
+
+def test_losses_are_told_beside_each_side() -> None:
+    """With a reason where one is known; a watched side is no rival."""
+    watched = row("won", stock=[4.0, 4.0], pyreactor=[2.0, 2.0], watched=[1.0, 1.0])
+    sides = ["stock", "pyreactor", "watched", "uvloop"]
+    assert [each.words() for each in results.losses(document(BESIDE, watched, sides=sides))] == [
+        "x 0.50 beside uvloop, slower"
+    ]
+    known = {**BESIDE, "name": "daphne, 32 connections"}
+    made = page.markdown(document(known, sides=["stock", "pyreactor", "uvloop"]))
+    assert "| 4.00 s | 2.00 s | 1.00 s | x 2.00 | x 0.50 slower |" in made
+    assert "- daphne, 32 connections: x 0.50 beside uvloop, slower. The other side is" in made
+
+
+@pytest.mark.parametrize(("load", "words"), [(0.95, "≥ 2.00/s"), (0.5, "2.00/s")])
+def test_a_rate_at_the_limit_of_the_load_is_marked(load: float, words: str) -> None:
+    """As the server could do more."""
+    of = row(stock=[0.5, 0.5])
+    for sample in of["samples"]["stock"]:
+        sample["load"] = load
+    assert results.rates(of, "stock") == words
+    assert results.rates(of, "pyreactor") == ""
+
+
+def test_rows_of_another_run_take_the_place_of_those_of_the_same_name() -> None:
+    """What only one of the two has stays; a side that had not to do a row is not said to fail."""
+    before = document(WON, LOST, left_out={"watched": "not there", "pypy": "no pypy3"})
+    won = row("won", stock=[6.0, 6.0], pyreactor=[2.0, 2.0], watched=[2.1, 2.1])
+    added = document(won, NOISY, sides=["stock", "pyreactor", "watched"])
+    made = results.merged(before, added)
+    assert [each["name"] for each in made["rows"]] == ["won", "lost", "noisy"]
+    assert made["rows"][0] is won and made["rows"][1] is LOST
+    assert made["sides"] == ["stock", "pyreactor", "watched"]
+    assert made["left_out"] == {"pypy": "no pypy3"}
+    shown = text.report(made, 80)
+    assert shown.count("watched") == 1 and "failed" not in shown

@@ -1,23 +1,20 @@
 """
-One sample of logging: ``logging_twisted.py WORK WHERE COUNT``.
+Nanoseconds for each event that is logged: ``twisted_logging.py WORK WHERE COUNT``.
 
 WORK is msg (log.msg), info (Logger.info with two values), debug (below the level that is asked
 for) or access (a line of an access log).  WHERE is nowhere (no observer is left once logging
 has begun), filter (one that wants warnings only), twistd (the observer and file that twistd
 makes), start (log.startLogging) or begin (before logging has begun).
-
-An ordinary Twisted program; prints nanoseconds of CPU time per operation.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from pathlib import Path
-from time import process_time_ns
 from typing import Any
 
+from measured import Stopwatch, tell
 from twisted.internet import reactor as default_reactor
 from twisted.internet.address import IPv4Address
 from twisted.logger import (
@@ -83,11 +80,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         begin(folder)
         run(count // 20 + 1)
-        began = process_time_ns()
+        watch = Stopwatch()
         run(count)
-        elapsed = process_time_ns() - began
-    name = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
-    print(json.dumps({"value": elapsed / count, "runs_on": name}), flush=True)
+        passed = watch.passed()
+    tell(reactor, count, passed)
 
 
 main()
