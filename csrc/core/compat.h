@@ -3,7 +3,6 @@
 #define PYREACTOR_COMPAT_H
 
 #include <Python.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -158,22 +157,7 @@ pyr_dict_stamp(PyObject *dict)
 #endif
 }
 
-/*
- * Are the values of this __dict__ in its instance?  Then CPython 3.13.0 sets attributes
- * without telling the dict's watchers.
- */
-static inline bool
-pyr_dict_changes_unseen(PyObject *dict)
-{
-#if PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000
-    return ((PyDictObject *)dict)->ma_values != NULL;
-#else
-    (void)dict;
-    return false;
-#endif
-}
-
-#if PY_VERSION_HEX < 0x030C0000
+#if PY_VERSION_HEX < 0x030E0000
 /*
  * The table of a dict's keys, to the end of which new ones are added: compared only.
  * NULL: other dicts use it, too.  CPython 3.11 leaves it so when an item is deleted, and

@@ -188,7 +188,7 @@ begin_view(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool holds
     if (!b->has_keys) {
         PyObject *dict = pyr_instance_dict(self);
         /* Else not at once: a protocol that receives once only does better without. */
-        b->has_keys = b->received || (dict != NULL && pyr_dict_changes_unseen(dict));
+        b->has_keys = b->received || (dict != NULL && pyr_own_dict_changes_unseen(dict));
         holds = false;
         if (b->has_keys && pyr_own_dict_unshare(self, method->st->names.popitem) < 0) {
             return -1;

@@ -87,7 +87,8 @@ pyr_own_dict_see(pyr_own_seen *seen, PyObject *self, PyObject *dict, int watcher
     seen->place = _PyObject_GetDictPtr(self);
     seen->dict = seen->place != NULL ? dict : NULL;
 #if PY_VERSION_HEX >= 0x030C0000
-    if (watcher < 0 || pyr_dict_changes_unseen(dict) || PyDict_Watch(watcher, dict) < 0) {
+    if (watcher < 0 || pyr_own_dict_changes_unseen(dict) ||
+        PyDict_Watch(watcher, dict) < 0) {
         seen->dict = NULL;
     }
     PyErr_Clear();

@@ -105,7 +105,7 @@ read_left(core_state *st, decoding *now)
 
 /* The state that it is in; 0: another, or Twisted's to say; -1: error */
 static int
-read_state(core_state *st, decoding *now)
+read_decoding(core_state *st, decoding *now)
 {
     PyObject *state = PyObject_GetAttr(now->self, st->names.state);
     now->noted_left = -1;
@@ -132,7 +132,7 @@ begin_decoding(core_state *st, decoding *now)
     if (plain > 0) {
         plain = read_module(st, &now->longest);
     }
-    return plain > 0 ? read_state(st, now) : plain;
+    return plain > 0 ? read_decoding(st, now) : plain;
 }
 
 /* ---- lines ---- */
@@ -203,7 +203,7 @@ note_left(core_state *st, decoding *now)
 
 /* self.<name>(what is next), of so many bytes */
 static int
-tell(decoding *now, PyObject *name, Py_ssize_t size)
+tell_decoded(decoding *now, PyObject *name, Py_ssize_t size)
 {
     PyObject *function = PyObject_GetAttr(now->self, name);
     PyObject *data = function == NULL ? NULL : PyBytes_FromStringAndSize(now->at, size);
@@ -231,7 +231,7 @@ take_body(core_state *st, decoding *now)
             return -1;
         }
     }
-    return tell(now, st->names.dataCallback, (Py_ssize_t)size);
+    return tell_decoded(now, st->names.dataCallback, (Py_ssize_t)size);
 }
 
 /* The last line, and the end of the trailers, if there are none. */
@@ -241,7 +241,7 @@ take_end(core_state *st, decoding *now, Py_ssize_t line)
     now->at += line + 2;
     return note_left(st, now) < 0 || note(st, now, st->names.FINISHED) < 0
                ? -1
-               : tell(now, st->names.finishCallback, now->end - now->at);
+               : tell_decoded(now, st->names.finishCallback, now->end - now->at);
 }
 
 /* One step.  1: it goes on, 0: Twisted's code does from here, -1: error */
@@ -275,7 +275,7 @@ take_step(core_state *st, decoding *now)
 
 /* A function raised: what came behind its chunk is the buffer's. */
 static void
-keep_rest(core_state *st, decoding *now)
+keep_undecoded(core_state *st, decoding *now)
 {
     PyObject *error = PyErr_GetRaisedException();
     PyObject *rest = PyBytes_FromStringAndSize(now->at, now->end - now->at);
@@ -324,7 +324,7 @@ pyr_chunked_received(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED
         goes_on = take_step(st, &now);
     }
     if (goes_on < 0) {
-        keep_rest(st, &now);
+        keep_undecoded(st, &now);
         return NULL;
     }
     return goes_on == 0 && now.at == now.begin ? Py_NewRef(Py_NotImplemented)

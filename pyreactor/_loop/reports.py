@@ -104,7 +104,7 @@ class OfReactor:
             raise AttributeError(self.name) from None
 
 
-#: What stock has in the __dict__ of a timed call, and C elsewhere, in its order; some may be absent.
+#: What stock has in the __dict__ of a timed call, and C elsewhere, in its order; some are absent.
 _CALL_STATE = (
     "time",
     "func",
