@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-#include "core/objects.h"
-#include "core/override.h"
-#include "web/state.h"
+#include "web/objects.h"
 
 /* ---- names ---- */
 
@@ -31,21 +29,34 @@ encode_name(core_state *st, PyObject *name)
     return canonical;
 }
 
-/* The two become what is known of this spelling; both references are stolen. */
+/* A spelling has two places, so that two of the same hash do not drive each other out.
+ * The first of them becomes the second; both references are stolen. */
 static void
-keep_spelling(pyr_spelling *known, PyObject *spelled, PyObject *canonical)
+keep_spelling(pyr_spelling *places, PyObject *spelled, PyObject *canonical)
 {
-    Py_XSETREF(known->spelled, spelled);
-    Py_XSETREF(known->canonical, canonical);
+    pyr_spelling last = places[1];
+    places[1] = places[0];
+    places[0] = (pyr_spelling){spelled, canonical};
+    Py_XDECREF(last.spelled);
+    Py_XDECREF(last.canonical);
+}
+
+static inline bool
+is_spelled(const pyr_spelling *known, const char *name, Py_ssize_t size)
+{
+    return known->spelled != NULL && PyBytes_GET_SIZE(known->spelled) == size &&
+           memcmp(PyBytes_AS_STRING(known->spelled), name, (size_t)size) == 0;
 }
 
 PyObject *
 pyr_headers_canonical(core_state *st, const char *name, Py_ssize_t size)
 {
-    pyr_spelling *known = &st->web->spellings[hash_of(name, size) % PYR_WEB_SPELLINGS];
-    if (known->spelled != NULL && PyBytes_GET_SIZE(known->spelled) == size &&
-        memcmp(PyBytes_AS_STRING(known->spelled), name, (size_t)size) == 0) {
-        return Py_NewRef(known->canonical);
+    pyr_spelling *places =
+        &st->web->spellings[hash_of(name, size) % (PYR_WEB_SPELLINGS / 2) * 2];
+    for (int i = 0; i < 2; i++) {
+        if (is_spelled(&places[i], name, size)) {
+            return Py_NewRef(places[i].canonical);
+        }
     }
     PyObject *spelled = PyBytes_FromStringAndSize(name, size);
     PyObject *canonical = spelled == NULL ? NULL : encode_name(st, spelled);
@@ -53,7 +64,7 @@ pyr_headers_canonical(core_state *st, const char *name, Py_ssize_t size)
         Py_XDECREF(spelled);
         return NULL;
     }
-    keep_spelling(known, spelled, Py_NewRef(canonical));
+    keep_spelling(places, spelled, Py_NewRef(canonical));
     return canonical;
 }
 
@@ -71,19 +82,12 @@ canonical_of(core_state *st, PyObject *name)
 enum { NEW = 1, USE = 2 };
 
 static const pyr_override methods[] = {
-#define METHOD(name, function, bit)                                                 \
-    {                                                                               \
-        PYR_NAME(name),                                                             \
-            {offsetof(pyr_web_state, function), offsetof(pyr_web_state, function)}, \
-            (bit)                                                                   \
-    }
-    METHOD(dunder_init, Headers___init__, NEW),
-    METHOD(setRawHeaders, Headers_setRawHeaders, USE),
-    METHOD(getRawHeaders, Headers_getRawHeaders, USE),
-    METHOD(addRawHeader, Headers_addRawHeader, USE),
-    METHOD(hasHeader, Headers_hasHeader, USE),
-    METHOD(getAllRawHeaders, Headers_getAllRawHeaders, USE),
-#undef METHOD
+    PYR_WEB_METHOD(dunder_init, Headers___init__, NEW),
+    PYR_WEB_METHOD(setRawHeaders, Headers_setRawHeaders, USE),
+    PYR_WEB_METHOD(getRawHeaders, Headers_getRawHeaders, USE),
+    PYR_WEB_METHOD(addRawHeader, Headers_addRawHeader, USE),
+    PYR_WEB_METHOD(hasHeader, Headers_hasHeader, USE),
+    PYR_WEB_METHOD(getAllRawHeaders, Headers_getAllRawHeaders, USE),
     {0},
 };
 
