@@ -142,6 +142,12 @@ def _pull(self: Any) -> Iterator[None]:
             if handlingop.failed:
                 self._finished = True
                 return
+        if self._finished:
+            break
+        yield None
+    # The task has this generator, and is stopped.  A cycle of them would be the collector's.
+    del self, producer
+    while True:
         yield None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +172,28 @@ def test_pulling_is_twisteds(errors: tuple[type[BaseException], ...], refuses: b
     found = pulled(own, refuses, *errors)
     assert found == pulled(files.stock["_pull"], refuses, *errors)
     assert len(found[0]) >= len(errors)
+
+
+def test_what_pulled_needs_no_collector() -> None:
+    """The task has the generator; that has, at its end, nothing."""
+    clock = task.Clock()
+    wire = Wire()
+    streaming: Any = _producer_helpers._PullToPush(Puller(None, None), wire)  # type: ignore[arg-type]
+    wire.streaming, streaming._producer.wire = streaming, wire
+    cooperator = task.Cooperator(scheduler=lambda call: clock.callLater(0.0, call))
+    pulled = streaming._coopTask = cooperator.cooperate(streaming._pull())
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        clock.advance(1)
+        assert streaming._finished
+        last = weakref.ref(streaming)
+        wire.streaming = streaming = None
+        assert last() is None
+    finally:
+        if enabled:
+            gc.enable()
+    assert next(pulled._iterator) is None
 
 
 def test_a_logger_of_the_programs_handles_failures(monkeypatch: pytest.MonkeyPatch) -> None:
