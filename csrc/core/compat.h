@@ -145,6 +145,16 @@ pyr_instance_dict(PyObject *self)
     return dict;
 }
 
+/* *found is what object.<name> is, a new reference, or NULL.  1: a function of the class,
+ * which is not bound to the object, as to make a method of it takes longer than to find
+ * it; else 0. */
+#if PY_VERSION_HEX < 0x030D0000
+#define PYR_FIND_METHOD(object, name, found) _PyObject_GetMethod(object, name, found)
+#else
+#define PYR_FIND_METHOD(object, name, found) \
+    (*(found) = PyObject_GetAttr(object, name), 0)
+#endif
+
 /* Changes with every change of the dict; 0: this Python does not tell. */
 static inline uint64_t
 pyr_dict_stamp(PyObject *dict)

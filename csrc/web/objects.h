@@ -58,8 +58,11 @@ pyr_web_is(PyObject *object, PyObject *name, PyObject *expected)
 static inline int
 pyr_web_has_method(core_state *st, PyObject *object, PyObject *name, PyObject *expected)
 {
-    PyObject *found = PyObject_GetAttr(object, name);
-    int result = found == NULL ? -1 : pyr_is_bound(st, found, object, expected);
+    PyObject *found = NULL;
+    bool unbound = PYR_FIND_METHOD(object, name, &found) != 0;
+    int result = found == NULL ? -1
+                 : unbound     ? pyr_is_expected(st, found, expected)
+                               : pyr_is_bound(st, found, object, expected);
     Py_XDECREF(found);
     return result;
 }
