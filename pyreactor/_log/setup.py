@@ -72,6 +72,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "_synchPost": "50858848c6da",
     },
     "twisted.python.reflect": {"safe_str": "07ef63980ab5"},
+    "twisted.python.util": {"untilConcludes": "6195de5d00a5 b2915795a49d:25.5"},
     "twisted.python.log": {
         "FileLogObserver.getTimezoneOffset": "86ed28c2dedc",
         "_safeFormat": "7a48afad2f22 09f191d8e69d:25.5",
@@ -82,12 +83,17 @@ LEFT_OUT: dict[str, dict[str, str]] = {
 #: Of which of those modules a text leaves out functions.
 _TEXTS_LEAVE_OUT: dict[str, tuple[str, ...]] = {
     "FileLogObserver.formatTime": ("twisted.python.log",),
-    "FileLogObserver.emit": ("twisted.python.log", "twisted.python.reflect"),
+    "FileLogObserver.emit": (
+        *("twisted.python.log", "twisted.python.reflect", "twisted.python.util"),
+    ),
     "formatTime": ("twisted.python._tzhelper",),
     "formatWithCall": ("twisted.logger._format",),
 }
 #: Those of which nothing but texts leaves out functions.
-_OF_TEXTS = ("twisted.python.log", "twisted.python._tzhelper", "twisted.logger._format")
+_OF_TEXTS = (
+    *("twisted.python.log", "twisted.python.util", "twisted.python._tzhelper"),
+    "twisted.logger._format",
+)
 
 LEVELS = ("debug", "info", "warn", "error", "critical")
 

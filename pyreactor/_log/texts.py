@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from errno import EINTR  # noqa: F401 (for the code that is given)
 from string import Formatter
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -237,17 +238,32 @@ def legacyEmit(self: Any, eventDict: dict[str, Any]) -> None:
 
     timeStr = self.formatTime(eventDict["time"])
     system, text = eventDict["system"], text.replace("\n", "\n\t")
-    if type(system) is str and _safeFormat is known["_safeFormat"]:
-        msgStr = f"[{system}] {text}\n"
+    if type(system) is type(timeStr) is str and _safeFormat is known["_safeFormat"]:
+        line = f"{timeStr} [{system}] {text}\n"
     else:
-        msgStr = _safeFormat("[%(system)s] %(text)s\n", {"system": system, "text": text})
+        line = _safeFormat("[%(system)s] %(text)s\n", {"system": system, "text": text})
+        line = timeStr + " " + line
 
     if util is known["util"]:  # whose attributes cost a microsecond each
         untilConcludes = known["util_names"]["untilConcludes"]
     else:
         untilConcludes = util.untilConcludes
-    untilConcludes(self.write, timeStr + " " + msgStr)
-    untilConcludes(self.flush)
+    if untilConcludes is not known["untilConcludes"]:
+        untilConcludes(self.write, line)
+        untilConcludes(self.flush)
+        return
+    try:
+        self.write(line)
+    except OSError as error:
+        if error.args[0] != _pyreactor.EINTR:
+            raise
+        untilConcludes(self.write, line)
+    try:
+        self.flush()
+    except OSError as error:
+        if error.args[0] != _pyreactor.EINTR:
+            raise
+        untilConcludes(self.flush)
 
 
 #: The second that was last made into a Date header, and that.

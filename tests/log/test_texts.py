@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -330,6 +331,49 @@ def test_lines_of_legacy_events(message: Any, form: Any) -> None:
         return file.getvalue()
 
     check(write)
+
+
+class Interrupted:
+    """A file whose methods are interrupted a few times, or fail."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.calls: list[Any] = []
+
+    def write(self, text: str) -> None:
+        self.calls.append(text)
+        if self.errors:
+            raise self.errors.pop(0)
+
+    def flush(self) -> None:
+        self.write("flushed")
+
+
+EINTR = OSError(errno.EINTR, "")
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [(), (EINTR,), (EINTR, EINTR), (EINTR, OSError(errno.EIO, "")), (OSError(),), (ValueError(),)]
+    + [(InterruptedError(errno.EINTR, ""), InterruptedError())],
+)
+@pytest.mark.parametrize("first", [0, 1])
+def test_files_that_are_interrupted(errors: tuple[Exception, ...], first: int) -> None:
+    """They are written to again, as often as stock does it."""
+    event = {"message": ("a",), "time": 0, "system": "-", "isError": 0}
+
+    def write() -> Any:
+        file = Interrupted(*errors)
+        observer: Any = log.FileLogObserver(file)
+        if first:
+            observer.write = file.calls.append
+        try:
+            observer.emit(dict(event))
+        except Exception as error:
+            return type(error), error.args, file.calls
+        return file.calls
+
+    assert check(write)
 
 
 def test_replaced_safe_str_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
