@@ -87,6 +87,8 @@ class Server(protocol.Protocol):
         self.transport.pauseProducing()
         peer.socket.send(b"too late")
         time.sleep(0.3)
+        # What is paused the reactor does not end as it stops.
+        reactor.callFromThread(self.transport.abortConnection)
         finish("nothing was received")
 
     def dataReceived(self, data: bytes) -> None:
