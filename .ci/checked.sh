@@ -75,8 +75,12 @@ tsan)
     ;;
 valgrind)
     build debug
-    checker=(valgrind -q --error-exitcode=99 --num-callers=300 --suppressions="$place/tests/trust/valgrind.supp")
-    checker+=(--log-file="$reports/valgrind.%p")
+    # Which has Python's memory from malloc by itself.
+    unset PYTHONMALLOC
+    "${CC:-cc}" -O1 -shared -fPIC -I"$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')" \
+        tests/trust/memcheck.c -o "$place/memcheck.so"
+    checker=(env "LD_PRELOAD=$place/memcheck.so" valgrind -q --error-exitcode=99 --num-callers=300)
+    checker+=(--suppressions="$place/tests/trust/valgrind.supp" --log-file="$reports/valgrind.%p")
     ;;
 *) fail "checked.sh asan|fuzz|tsan|valgrind [ARGUMENTS...]" ;;
 esac
