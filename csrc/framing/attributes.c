@@ -15,8 +15,10 @@ pyr_call_handler(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
                               message);
     }
     PyObject *arguments[2] = {self, message};
+    vectorcallfunc call = PyVectorcall_Function(handler);
     Py_INCREF(handler);
-    PyObject *result = PyObject_Vectorcall(handler, arguments, 2, NULL);
+    PyObject *result = call == NULL ? PyObject_Vectorcall(handler, arguments, 2, NULL)
+                                    : call(handler, arguments, 2, NULL);
     Py_DECREF(handler);
     return result;
 }
@@ -334,6 +336,7 @@ read_class(pyr_framing_method *method, pyr_view *view, PyTypeObject *type)
         look_at_class(method, type);
     }
     view->method = method;
+    view->kind = method->kind;
     view->class_seen = method->class_seen;
     view->class_fits = method->class_fits;
     memcpy(view->class_value, method->class_value, sizeof(view->class_value));

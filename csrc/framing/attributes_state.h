@@ -17,7 +17,8 @@
 
 typedef struct {
     /* What this view was made from.  The same proves that it still holds. */
-    const pyr_framing_method *method;
+    const pyr_framing_method *method; /* compared only */
+    const pyr_framing_kind *kind;
     pyr_class_seen class_seen;
     pyr_own_seen own_seen;
     /* In the order of the slots; borrowed, and valid as long as all is as seen. */

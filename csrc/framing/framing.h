@@ -26,6 +26,7 @@
 #include "core/given.h"
 
 typedef struct pyr_framing_method pyr_framing_method;
+typedef struct pyr_framing_kind pyr_framing_kind;
 typedef struct pyr_buffer pyr_buffer;
 
 /* ---- module state ---------------------------------------------------------- */

@@ -330,39 +330,48 @@ const pyr_framing_kind pyr_intn_kind = {
 
 /* ---- BatchIntNStringReceiver ----------------------------------------------- */
 
-/* The size of the string that begins the buffer; -1: it is not whole, or too long. */
+/* The size of the string behind a prefix, where it is whole; -1: it is not, or too long.
+ */
 static inline Py_ssize_t
-whole_string(const pyr_buffer *b)
+whole_string(const pyr_view *view, const char *prefix, Py_ssize_t rest)
 {
-    const pyr_view *view = &b->view;
-    uint64_t length;
-    Py_ssize_t before = b->lead_size > 0 ? 0 : view->prefix_size;
-    bool whole = peek_length(b, &length) &&
-                 (!exceeds(length, view->max_length) || view->max_length_huge) &&
-                 length <= (uint64_t)(b->size - before);
-    return whole ? (Py_ssize_t)length : -1;
+    uint64_t length =
+        decode((const unsigned char *)prefix, view->prefix_size, view->prefix_little);
+    bool over = exceeds(length, view->max_length) && !view->max_length_huge;
+    return over || length > (uint64_t)rest ? -1 : (Py_ssize_t)length;
 }
 
-/* The same, consumed.  NULL without an exception: there is none. */
-static inline PyObject *
-next_whole_string(pyr_buffer *b)
+/* The string whose prefix is held apart, consumed; NULL without an exception: it is not
+ * whole. */
+static PyObject *
+cut_held_string(pyr_buffer *b)
 {
-    int lead = b->lead_size;
-    int prefix = b->view.prefix_size;
-    if (lead > 0 && lead != prefix && pyr_buffer_join(b) < 0) {
-        return NULL; /* the prefix has another size by now */
-    }
-    Py_ssize_t size = whole_string(b);
+    Py_ssize_t size = whole_string(&b->view, b->lead, b->size);
     if (size < 0) {
         return NULL;
     }
+    int lead = b->lead_size;
+    b->lead_size = 0;
+    PyObject *string = pyr_buffer_cut(b, size, size);
+    b->lead_size = string == NULL && b->size > 0 ? lead : 0;
+    return string;
+}
+
+static inline PyObject *
+next_whole_string(pyr_buffer *b)
+{
+    Py_ssize_t prefix = b->view.prefix_size;
     if (b->lead_size > 0) {
-        b->lead_size = 0;
-        PyObject *string = pyr_buffer_cut(b, size, size);
-        b->lead_size = string == NULL && b->size > 0 ? lead : 0;
-        return string;
+        if (b->lead_size == prefix) {
+            return cut_held_string(b);
+        }
+        if (pyr_buffer_join(b) < 0) { /* the prefix has another size by now */
+            return NULL;
+        }
     }
-    PyObject *string = pyr_new_message(b->data + prefix, size);
+    Py_ssize_t rest = b->size - prefix;
+    Py_ssize_t size = rest < 0 ? -1 : whole_string(&b->view, b->data, rest);
+    PyObject *string = size < 0 ? NULL : pyr_new_message(b->data + prefix, size);
     if (string != NULL) {
         pyr_buffer_consume(b, prefix + size);
     }
@@ -372,9 +381,10 @@ next_whole_string(pyr_buffer *b)
 static PyObject *
 take_strings(pyr_buffer *b)
 {
-    Py_ssize_t size = b->lead_size > 0 ? -1 : whole_string(b);
-    return pyr_batch_take(b, size < 0 ? 0 : b->size / (size + b->view.prefix_size),
-                          next_whole_string);
+    Py_ssize_t prefix = b->view.prefix_size, rest = b->size - prefix;
+    Py_ssize_t size =
+        b->lead_size > 0 || rest < 0 ? -1 : whole_string(&b->view, b->data, rest);
+    return pyr_batch_take(b, size < 0 ? 0 : b->size / (size + prefix), next_whole_string);
 }
 
 static pyr_step

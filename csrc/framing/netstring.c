@@ -73,34 +73,31 @@ length_digits(pyr_view *view)
 }
 
 /*
- * The size of the length and the colon that the buffer begins with; 0: STEP_WAIT, -1:
- * STEP_STOP.
+ * The size of the length and the colon that the buffer, which is not empty, begins with;
+ * 0: STEP_WAIT, -1: STEP_STOP.
  */
 static inline Py_ssize_t
 read_length_prefix(pyr_buffer *b, Py_ssize_t *length)
 {
-    enum { FEW_DIGITS = 18 }; /* any number of so many fits */
+    enum { MANY_DIGITS = 20 }; /* a number of so many is above any limit */
     const char *data = b->data;
-    Py_ssize_t size = b->size, digits = 0, number = 0;
-    while (digits < size && data[digits] >= '0' && data[digits] <= '9') {
-        int unit = data[digits] - '0';
-        number = digits < FEW_DIGITS || number <= (PY_SSIZE_T_MAX - unit) / 10
-                     ? number * 10 + unit
-                     : PY_SSIZE_T_MAX;
-        digits++;
-        if (data[0] == '0') {
-            break; /* no leading zeros: a zero is the whole number */
-        }
+    Py_ssize_t size = b->size, digits = 0;
+    /* No leading zeros: a zero is the whole number. */
+    Py_ssize_t most = data[0] == '0' ? 1 : size < MANY_DIGITS ? size : MANY_DIGITS;
+    uint64_t number = 0;
+    for (; digits < most && data[digits] >= '0' && data[digits] <= '9'; digits++) {
+        number = number * 10 + (uint64_t)(data[digits] - '0');
     }
-    bool colon = digits < size && data[digits] == ':';
-    /* A newline may follow a length that is not complete: stock's pattern ends in "$". */
-    bool partial = digits == size || (digits == size - 1 && data[digits] == '\n');
-    if (digits == 0 || !(colon || partial) || number > b->view.max_length ||
-        digits > length_digits(&b->view)) {
+    if (digits == 0 || digits == MANY_DIGITS || digits > length_digits(&b->view) ||
+        number > (uint64_t)b->view.max_length) {
         return -1;
     }
-    *length = number;
-    return colon ? digits + 1 : 0;
+    *length = (Py_ssize_t)number;
+    if (digits < size && data[digits] == ':') {
+        return digits + 1;
+    }
+    /* A newline may follow a length that is not complete: stock's pattern ends in "$". */
+    return digits == size || (digits == size - 1 && data[digits] == '\n') ? 0 : -1;
 }
 
 /* Look at what the buffer begins with.  The view must be ready. */

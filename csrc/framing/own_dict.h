@@ -148,9 +148,11 @@ static inline bool
 pyr_own_dict_is_checked(pyr_own_seen *seen)
 {
 #if PY_VERSION_HEX < 0x030C0000
-    bool unchecked = seen->unchecked;
+    if (seen->unchecked && !pyr_own_dict_has_values(seen)) {
+        seen->dict = NULL;
+    }
     seen->unchecked = false;
-    return !unchecked || pyr_own_dict_has_values(seen);
+    return seen->dict != NULL;
 #else
     (void)seen;
     return true;

@@ -20,7 +20,7 @@ typedef PyObject *(*pyr_feed_func)(pyr_framing_method *method, PyObject *self,
                                    pyr_buffer *b, int fits, const char *data,
                                    Py_ssize_t size, PyObject *lender);
 
-typedef struct {
+struct pyr_framing_kind {
     const char *name;
     pyr_feed_func feed;
     const struct pyr_batch_ops *batch; /* of those that Twisted has not; else NULL */
@@ -32,7 +32,7 @@ typedef struct {
     bool needs_busy;                /* it has _busyReceiving */
     bool delimited;                 /* what ends a message is found by searching */
     bool needs_ready;               /* the buffer is made by makeConnection only */
-} pyr_framing_kind;
+};
 
 extern const pyr_framing_kind pyr_line_kind;
 extern const pyr_framing_kind pyr_line_only_kind;

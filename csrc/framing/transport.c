@@ -126,11 +126,48 @@ add_delimiter(PyObject *line, PyObject *delimiter)
     return whole;
 }
 
+/* The view of a protocol of lines that received last, if it fits now; else NULL. */
+static pyr_view *
+view_of(core_state *st, PyObject *self)
+{
+    pyr_buffer *b = st->framing->recent;
+    if (b == NULL || b->owner != self || b->view.kind == NULL ||
+        !b->view.kind->delimited ||
+        !pyr_class_is_as_seen(&b->view.class_seen, Py_TYPE(self)) ||
+        !pyr_own_dict_is_as_seen(&b->view.own_seen)) {
+        return NULL;
+    }
+    return b->view.fits ? &b->view : NULL;
+}
+
+static PyObject *
+transport_of(core_state *st, PyObject *self)
+{
+    pyr_view *view = view_of(st, self);
+    PyObject *transport = NULL;
+    if (view != NULL) {
+        pyr_own_dict_begin(&view->own_seen);
+        transport = pyr_own_dict_is_checked(&view->own_seen)
+                        ? pyr_attributes_borrowed(view->value[AT_TRANSPORT])
+                        : NULL;
+    }
+    return transport != NULL ? Py_NewRef(transport)
+                             : PyObject_GetAttr(self, st->names.transport);
+}
+
+static PyObject *
+delimiter_of(core_state *st, PyObject *self)
+{
+    const pyr_view *view = view_of(st, self);
+    return view != NULL ? Py_NewRef(view->delimiter_from)
+                        : PyObject_GetAttr(self, st->names.delimiter);
+}
+
 /* self.transport.write(line + self.delimiter), each looked up when Python does it. */
 static PyObject *
 send_line(core_state *st, PyObject *self, PyObject *line)
 {
-    PyObject *transport = PyObject_GetAttr(self, st->names.transport);
+    PyObject *transport = transport_of(st, self);
     if (transport == NULL) {
         return NULL;
     }
@@ -139,8 +176,7 @@ send_line(core_state *st, PyObject *self, PyObject *line)
     if (!in_c) {
         write = PyObject_GetAttr(transport, st->names.write);
     }
-    PyObject *delimiter =
-        in_c || write != NULL ? PyObject_GetAttr(self, st->names.delimiter) : NULL;
+    PyObject *delimiter = in_c || write != NULL ? delimiter_of(st, self) : NULL;
     PyObject *whole = delimiter == NULL ? NULL : add_delimiter(line, delimiter);
     PyObject *result = NULL;
     if (whole != NULL) {
