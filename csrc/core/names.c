@@ -4,9 +4,11 @@
 #include "core/core.h"
 
 static const char *const spellings[PYR_NAME_COUNT] = {
-#define X(identifier, spelling) spelling,
-    PYR_NAMES(X)
+#define X(name) #name,
+#define Y(identifier, spelling) spelling,
+    PYR_NAMES(X, Y)
 #undef X
+#undef Y
 };
 
 int

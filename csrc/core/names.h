@@ -10,365 +10,101 @@
 
 struct core_state;
 
-/* Keep sorted.  X(identifier, "spelling") */
-#define PYR_NAMES(X)                                              \
-    X(BODY, "BODY")                                               \
-    X(BytesIO, "BytesIO")                                         \
-    X(CHUNK_LENGTH, "CHUNK_LENGTH")                               \
-    X(CHUNK_SIZE, "CHUNK_SIZE")                                   \
-    X(CRLF, "CRLF")                                               \
-    X(CancelledError, "CancelledError")                           \
-    X(FINISHED, "FINISHED")                                       \
-    X(Headers, "Headers")                                         \
-    X(MAX_LENGTH, "MAX_LENGTH")                                   \
-    X(NOT_DONE_YET, "NOT_DONE_YET")                               \
-    X(NO_BODY_CODES, "NO_BODY_CODES")                             \
-    X(SIZE_LIMIT, "SIZE_LIMIT")                                   \
-    X(TLS, "TLS")                                                 \
-    X(Uninitialized, "Uninitialized")                             \
-    X(_ChunkedTransferDecoder, "_ChunkedTransferDecoder")         \
-    X(_IdentityTransferDecoder, "_IdentityTransferDecoder")       \
-    X(_aborted, "_aborted")                                       \
-    X(_adapterCache, "_adapterCache")                             \
-    X(_alpn_select_helper, "_alpn_select_helper")                 \
-    X(_ancillaryReceived, "_ancillaryReceived")                   \
-    X(_appSendBuffer, "_appSendBuffer")                           \
-    X(_bufferedWrite, "_bufferedWrite")                           \
-    X(_channel, "_channel")                                       \
-    X(_checkHandshakeStatus, "_checkHandshakeStatus")             \
-    X(_cleanup, "_cleanup")                                       \
-    X(_closeWriteConnection, "_closeWriteConnection")             \
-    X(_command, "_command")                                       \
-    X(_context, "_context")                                       \
-    X(_dataBuffer, "_dataBuffer")                                 \
-    X(_disconnectSelectable, "_disconnectSelectable")             \
-    X(_disconnected, "_disconnected")                             \
-    X(_encoder, "_encoder")                                       \
-    X(_finishRequestBody, "_finishRequestBody")                   \
-    X(_flushReceiveBIO, "_flushReceiveBIO")                       \
-    X(_flushSendBIO, "_flushSendBIO")                             \
-    X(_from_ssl, "_from_ssl")                                     \
-    X(_getContentFile, "_getContentFile")                         \
-    X(_handleStar, "_handleStar")                                 \
-    X(_handle_bio_errors, "_handle_bio_errors")                   \
-    X(_handlingRequest, "_handlingRequest")                       \
-    X(_handshakeDone, "_handshakeDone")                           \
-    X(_hexint, "_hexint")                                         \
-    X(_inFakeHead, "_inFakeHead")                                 \
-    X(_into_ssl, "_into_ssl")                                     \
-    X(_isSendBufferFull, "_isSendBufferFull")                     \
-    X(_istoken, "_istoken")                                       \
-    X(_keptHost, "_keptHost")                                     \
-    X(_keptPeer, "_keptPeer")                                     \
-    X(_kind, "_kind")                                             \
-    X(_logLevelsByNamespace, "_logLevelsByNamespace")             \
-    X(_loop, "_loop")                                             \
-    X(_lostTLSConnection, "_lostTLSConnection")                   \
-    X(_makeLogstr, "_makeLogstr")                                 \
-    X(_maybePauseProducer, "_maybePauseProducer")                 \
-    X(_nameEncoder, "_nameEncoder")                               \
-    X(_negativeObserver, "_negativeObserver")                     \
-    X(_negotiatedProtocol, "_negotiatedProtocol")                 \
-    X(_networkProducer, "_networkProducer")                       \
-    X(_observer, "_observer")                                     \
-    X(_observers, "_observers")                                   \
-    X(_ocsp_helper, "_ocsp_helper")                               \
-    X(_optimisticEagerReadSize, "_optimisticEagerReadSize")       \
-    X(_parsePOSTFormSubmission, "_parsePOSTFormSubmission")       \
-    X(_parseRequestLine, "_parseRequestLine")                     \
-    X(_path, "_path")                                             \
-    X(_postLoseConnection, "_postLoseConnection")                 \
-    X(_problems, "_problems")                                     \
-    X(_producer, "_producer")                                     \
-    X(_publishNew, "_publishNew")                                 \
-    X(_publishPublisher, "_publishPublisher")                     \
-    X(_raise_ssl_error, "_raise_ssl_error")                       \
-    X(_rawHeaders, "_rawHeaders")                                 \
-    X(_receivedHeaderCount, "_receivedHeaderCount")               \
-    X(_receivedHeaderSize, "_receivedHeaderSize")                 \
-    X(_savedTimeOut, "_savedTimeOut")                             \
-    X(_send100Continue, "_send100Continue")                       \
-    X(_shouldLogEvent, "_shouldLogEvent")                         \
-    X(_ssl, "_ssl")                                               \
-    X(_stockWriteSomeData, "_stockWriteSomeData")                 \
-    X(_tempDataLen, "_tempDataLen")                               \
-    X(_threadable_lock, "_threadable_lock")                       \
-    X(_tlsConnection, "_tlsConnection")                           \
-    X(_transferDecoder, "_transferDecoder")                       \
-    X(_unbufferPendingWrites, "_unbufferPendingWrites")           \
-    X(_verify_helper, "_verify_helper")                           \
-    X(_version, "_version")                                       \
-    X(_waitingForTransport, "_waitingForTransport")               \
-    X(_write, "_write")                                           \
-    X(_writeDisconnecting, "_writeDisconnecting")                 \
-    X(acquire, "acquire")                                         \
-    X(addBoth, "addBoth")                                         \
-    X(addRawHeader, "addRawHeader")                               \
-    X(addReader, "addReader")                                     \
-    X(addWriter, "addWriter")                                     \
-    X(addressFamily, "addressFamily")                             \
-    X(allContentReceived, "allContentReceived")                   \
-    X(allHeadersReceived, "allHeadersReceived")                   \
-    X(append, "append")                                           \
-    X(args, "args")                                               \
-    X(bananaBuffer, "buffer")                                     \
-    X(bananaEncode, "_encode")                                    \
-    X(bio_read, "bio_read")                                       \
-    X(bio_write, "bio_write")                                     \
-    X(buffer, "_buffer")                                          \
-    X(bufferSize, "bufferSize")                                   \
-    X(busy, "_busyReceiving")                                     \
-    X(callExpressionReceived, "callExpressionReceived")           \
-    X(callLater, "callLater")                                     \
-    X(callback, "callback")                                       \
-    X(cancel, "cancel")                                           \
-    X(cancellableInlineCallbacks, "_cancellableInlineCallbacks")  \
-    X(canceller, "canceller")                                     \
-    X(channel, "channel")                                         \
-    X(checkPersistence, "checkPersistence")                       \
-    X(childDataReceived, "childDataReceived")                     \
-    X(children, "children")                                       \
-    X(chunked, "chunked")                                         \
-    X(client, "client")                                           \
-    X(clientproto, "clientproto")                                 \
-    X(close, "close")                                             \
-    X(code, "code")                                               \
-    X(code_message, "code_message")                               \
-    X(connected, "connected")                                     \
-    X(connectionLost, "connectionLost")                           \
-    X(connectionRefused, "connectionRefused")                     \
-    X(consumer, "consumer")                                       \
-    X(content, "content")                                         \
-    X(contentLength, "contentLength")                             \
-    X(contexts, "contexts")                                       \
-    X(cookies, "cookies")                                         \
-    X(count, "count")                                             \
-    X(ct, "ct")                                                   \
-    X(currentDialect, "currentDialect")                           \
-    X(dash, "-")                                                  \
-    X(dataBuffer, "dataBuffer")                                   \
-    X(dataCallback, "dataCallback")                               \
-    X(dataReceived, "dataReceived")                               \
-    X(datagramReceived, "datagramReceived")                       \
-    X(datetimeToString, "datetimeToString")                       \
-    X(debug, "debug")                                             \
-    X(defaultContentType, "defaultContentType")                   \
-    X(delimiter, "delimiter")                                     \
-    X(disconnecting, "disconnecting")                             \
-    X(doRead, "doRead")                                           \
-    X(doWrite, "doWrite")                                         \
-    X(dunder_call, "__call__")                                    \
-    X(dunder_class, "__class__")                                  \
-    X(dunder_doc, "__doc__")                                      \
-    X(dunder_init, "__init__")                                    \
-    X(dunder_module, "__module__")                                \
-    X(emit, "emit")                                               \
-    X(empty, "")                                                  \
-    X(encode, "encode")                                           \
-    X(errback, "errback")                                         \
-    X(etag, "etag")                                               \
-    X(f, "f")                                                     \
-    X(factory, "factory")                                         \
-    X(failResult, "failResult")                                   \
-    X(failure, "failure")                                         \
-    X(file, "file")                                               \
-    X(fileObject, "fileObject")                                   \
-    X(fileno, "fileno")                                           \
-    X(finish, "finish")                                           \
-    X(finishCallback, "finishCallback")                           \
-    X(finished, "finished")                                       \
-    X(firstLine, "_HTTPChannel__first_line")                      \
-    X(format, "format")                                           \
-    X(fromCoroutine, "fromCoroutine")                             \
-    X(func, "func")                                               \
-    X(get, "get")                                                 \
-    X(getAllRawHeaders, "getAllRawHeaders")                       \
-    X(getChild, "getChild")                                       \
-    X(getChildForRequest, "getChildForRequest")                   \
-    X(getChildWithDefault, "getChildWithDefault")                 \
-    X(getContentFile, "getContentFile")                           \
-    X(getEncoder, "getEncoder")                                   \
-    X(getHost, "getHost")                                         \
-    X(getPeer, "getPeer")                                         \
-    X(getRawHeaders, "getRawHeaders")                             \
-    X(getResourceFor, "getResourceFor")                           \
-    X(getattribute, "__getattribute__")                           \
-    X(gmtime, "gmtime")                                           \
-    X(gotItem, "gotItem")                                         \
-    X(gotLength, "gotLength")                                     \
-    X(h, "h")                                                     \
-    X(handleContentChunk, "handleContentChunk")                   \
-    X(handleParseError, "_handleParseError")                      \
-    X(hasHeader, "hasHeader")                                     \
-    X(header, "_header")                                          \
-    X(headerInvalid, "headerInvalid")                             \
-    X(headerReceived, "headerReceived")                           \
-    X(host, "host")                                               \
-    X(identifier, "spelling")                                     \
-    X(incomingVocabulary, "incomingVocabulary")                   \
-    X(isError, "isError")                                         \
-    X(isLeaf, "isLeaf")                                           \
-    X(join, "join")                                               \
-    X(keywords, "keywords")                                       \
-    X(largestInt, "_largestInt")                                  \
-    X(largestLongInt, "_largestLongInt")                          \
-    X(lastModified, "lastModified")                               \
-    X(length, "length")                                           \
-    X(lengthLimitExceeded, "lengthLimitExceeded")                 \
-    X(level, "level")                                             \
-    X(lineLengthExceeded, "lineLengthExceeded")                   \
-    X(lineReceived, "lineReceived")                               \
-    X(line_mode, "line_mode")                                     \
-    X(linesReceived, "linesReceived")                             \
-    X(listStack, "listStack")                                     \
-    X(log, "log")                                                 \
-    X(logLevel, "logLevel")                                       \
-    X(logLevelForNamespace, "logLevelForNamespace")               \
-    X(logPrefix, "logPrefix")                                     \
-    X(log_format, "log_format")                                   \
-    X(log_level, "log_level")                                     \
-    X(log_logger, "log_logger")                                   \
-    X(log_namespace, "log_namespace")                             \
-    X(log_source, "log_source")                                   \
-    X(log_system, "log_system")                                   \
-    X(log_text, "log_text")                                       \
-    X(log_time, "log_time")                                       \
-    X(log_trace, "log_trace")                                     \
-    X(logstr, "logstr")                                           \
-    X(loseConnection, "loseConnection")                           \
-    X(lower, "lower")                                             \
-    X(maxChunkSizeLineLength, "maxChunkSizeLineLength")           \
-    X(maxHeaders, "maxHeaders")                                   \
-    X(maxPacketSize, "maxPacketSize")                             \
-    X(maxThroughput, "maxThroughput")                             \
-    X(maybeChooseDecoder, "_maybeChooseTransferDecoder")          \
-    X(message, "message")                                         \
-    X(method, "method")                                           \
-    X(name, "name")                                               \
-    X(name_space, "namespace")                                    \
-    X(notifications, "notifications")                             \
-    X(observer, "observer")                                       \
-    X(outgoingSymbols, "outgoingSymbols")                         \
-    X(packetReceived, "packetReceived")                           \
-    X(parseCookies, "parseCookies")                               \
-    X(parse_qs, "parse_qs")                                       \
-    X(path, "path")                                               \
-    X(pauseProducing, "pauseProducing")                           \
-    X(paused, "paused")                                           \
-    X(pendingHeader, "_HTTPChannel__header")                      \
-    X(persistent, "persistent")                                   \
-    X(poll, "poll")                                               \
-    X(pop, "pop")                                                 \
-    X(popitem, "popitem")                                         \
-    X(postpath, "postpath")                                       \
-    X(prefixLength, "prefixLength")                               \
-    X(prefixLimit, "prefixLimit")                                 \
-    X(prepath, "prepath")                                         \
-    X(proc, "proc")                                               \
-    X(process, "process")                                         \
-    X(producer, "producer")                                       \
-    X(proto, "proto")                                             \
-    X(protocol, "protocol")                                       \
-    X(providedBy, "providedBy")                                   \
-    X(queued, "queued")                                           \
-    X(raise_if_problem, "raise_if_problem")                       \
-    X(raw, "raw")                                                 \
-    X(rawDataReceived, "rawDataReceived")                         \
-    X(readConnectionLost, "readConnectionLost")                   \
-    X(received_body, "_dataReceived_BODY")                        \
-    X(received_chunk_length, "_dataReceived_CHUNK_LENGTH")        \
-    X(received_cookies, "received_cookies")                       \
-    X(received_crlf, "_dataReceived_CRLF")                        \
-    X(received_trailer, "_dataReceived_TRAILER")                  \
-    X(recv, "recv")                                               \
-    X(recvd, "recvd")                                             \
-    X(release, "release")                                         \
-    X(remaining, "_remainingData")                                \
-    X(removeReader, "removeReader")                               \
-    X(removeWriter, "removeWriter")                               \
-    X(render, "render")                                           \
-    X(render_GET, "render_GET")                                   \
-    X(render_POST, "render_POST")                                 \
-    X(request, "request")                                         \
-    X(requestDone, "requestDone")                                 \
-    X(requestFactory, "requestFactory")                           \
-    X(requestHeaders, "requestHeaders")                           \
-    X(requestReceived, "requestReceived")                         \
-    X(requests, "requests")                                       \
-    X(reset, "reset")                                             \
-    X(resetTimeout, "resetTimeout")                               \
-    X(resetter, "resetter")                                       \
-    X(run_forever, "run_forever")                                 \
-    X(resource, "resource")                                       \
-    X(respondToBadRequest, "_respondToBadRequestAndDisconnect")   \
-    X(responseHeaders, "responseHeaders")                         \
-    X(result, "result")                                           \
-    X(resumeProducing, "resumeProducing")                         \
-    X(runCallbacks, "_runCallbacks")                              \
-    X(seconds, "seconds")                                         \
-    X(seek, "seek")                                               \
-    X(self, "self")                                               \
-    X(send, "send")                                               \
-    X(sentLength, "sentLength")                                   \
-    X(setHeader, "setHeader")                                     \
-    X(setLineMode, "setLineMode")                                 \
-    X(setRawHeaders, "setRawHeaders")                             \
-    X(setRawMode, "setRawMode")                                   \
-    X(setTimeout, "setTimeout")                                   \
-    X(site, "site")                                               \
-    X(sitepath, "sitepath")                                       \
-    X(smallestInt, "_smallestInt")                                \
-    X(smallestLongInt, "_smallestLongInt")                        \
-    X(source, "source")                                           \
-    X(split, "split")                                             \
-    X(stackDepth, "stackDepth")                                   \
-    X(startReading, "startReading")                               \
-    X(startWriting, "startWriting")                               \
-    X(startedWriting, "startedWriting")                           \
-    X(state, "state")                                             \
-    X(stopReading, "stopReading")                                 \
-    X(stopWriting, "stopWriting")                                 \
-    X(stringReceived, "stringReceived")                           \
-    X(stringsReceived, "stringsReceived")                         \
-    X(structFormat, "structFormat")                               \
-    X(system, "system")                                           \
-    X(tb, "tb")                                                   \
-    X(tell, "tell")                                               \
-    X(textFromEventDict, "textFromEventDict")                     \
-    X(throw, "throw")                                             \
-    X(throwExceptionIntoGenerator, "throwExceptionIntoGenerator") \
-    X(time, "time")                                               \
-    X(timeOut, "timeOut")                                         \
-    X(timedOut, "_TimeoutMixin__timedOut")                        \
-    X(timeoutCall, "_TimeoutMixin__timeoutCall")                  \
-    X(toChunk, "toChunk")                                         \
-    X(totalHeadersSize, "totalHeadersSize")                       \
-    X(transform, "transform")                                     \
-    X(transport, "transport")                                     \
-    X(type, "type")                                               \
-    X(unpack, "unpack")                                           \
-    X(unprocessed, "_unprocessed")                                \
-    X(unquote, "unquote")                                         \
-    X(uri, "uri")                                                 \
-    X(value, "value")                                             \
-    X(version, "version")                                         \
-    X(why, "why")                                                 \
-    X(wrappedProtocol, "wrappedProtocol")                         \
-    X(write, "write")                                             \
-    X(writeHeaders, "writeHeaders")                               \
-    X(writeSequence, "writeSequence")                             \
-    X(writeSomeData, "writeSomeData")
+/* Keep sorted.  X(name), or Y(identifier, "name") where these differ. */
+/* clang-format off */
+#define PYR_NAMES(X, Y) \
+    X(BODY) X(BytesIO) X(CHUNK_LENGTH) X(CHUNK_SIZE) X(CRLF) X(CancelledError) \
+    X(FINISHED) X(Headers) X(MAX_LENGTH) X(NOT_DONE_YET) X(NO_BODY_CODES) X(SIZE_LIMIT) \
+    X(TLS) X(Uninitialized) X(_ChunkedTransferDecoder) X(_IdentityTransferDecoder) \
+    X(_aborted) X(_adapterCache) X(_alpn_select_helper) X(_ancillaryReceived) \
+    X(_appSendBuffer) X(_bufferedWrite) X(_channel) X(_checkHandshakeStatus) X(_cleanup) \
+    X(_closeWriteConnection) X(_command) X(_context) X(_dataBuffer) \
+    X(_disconnectSelectable) X(_disconnected) X(_encoder) X(_finishRequestBody) \
+    X(_flushReceiveBIO) X(_flushSendBIO) X(_from_ssl) X(_getContentFile) X(_handleStar) \
+    X(_handle_bio_errors) X(_handlingRequest) X(_handshakeDone) X(_hexint) \
+    X(_inFakeHead) X(_into_ssl) X(_isSendBufferFull) X(_istoken) X(_keptHost) \
+    X(_keptPeer) X(_kind) X(_logLevelsByNamespace) X(_loop) X(_lostTLSConnection) \
+    X(_makeLogstr) X(_maybePauseProducer) X(_nameEncoder) X(_negativeObserver) \
+    X(_negotiatedProtocol) X(_networkProducer) X(_observer) X(_observers) \
+    X(_ocsp_helper) X(_optimisticEagerReadSize) X(_parsePOSTFormSubmission) \
+    X(_parseRequestLine) X(_path) X(_postLoseConnection) X(_problems) X(_producer) \
+    X(_publishNew) X(_publishPublisher) X(_raise_ssl_error) X(_rawHeaders) \
+    X(_receivedHeaderCount) X(_receivedHeaderSize) X(_savedTimeOut) X(_send100Continue) \
+    X(_shouldLogEvent) X(_ssl) X(_stockWriteSomeData) X(_tempDataLen) \
+    X(_threadable_lock) X(_tlsConnection) X(_transferDecoder) X(_unbufferPendingWrites) \
+    X(_verify_helper) X(_version) X(_waitingForTransport) X(_write) \
+    X(_writeDisconnecting) X(acquire) X(addBoth) X(addRawHeader) X(addReader) \
+    X(addWriter) X(addressFamily) X(allContentReceived) X(allHeadersReceived) X(append) \
+    X(args) Y(bananaBuffer, "buffer") Y(bananaEncode, "_encode") X(bio_read) \
+    X(bio_write) Y(buffer, "_buffer") X(bufferSize) Y(busy, "_busyReceiving") \
+    X(callExpressionReceived) X(callLater) X(callback) X(cancel) \
+    Y(cancellableInlineCallbacks, "_cancellableInlineCallbacks") X(canceller) X(channel) \
+    X(checkPersistence) X(childDataReceived) X(children) X(chunked) X(client) \
+    X(clientproto) X(close) X(code) X(code_message) X(connected) X(connectionLost) \
+    X(connectionRefused) X(consumer) X(content) X(contentLength) X(contexts) X(cookies) \
+    X(count) X(ct) X(currentDialect) Y(dash, "-") X(dataBuffer) X(dataCallback) \
+    X(dataReceived) X(datagramReceived) X(datetimeToString) X(debug) \
+    X(defaultContentType) X(delimiter) X(disconnecting) X(doRead) X(doWrite) \
+    Y(dunder_call, "__call__") Y(dunder_class, "__class__") Y(dunder_doc, "__doc__") \
+    Y(dunder_init, "__init__") Y(dunder_module, "__module__") X(emit) Y(empty, "") \
+    X(encode) X(errback) X(etag) X(f) X(factory) X(failResult) X(failure) X(file) \
+    X(fileObject) X(fileno) X(finish) X(finishCallback) X(finished) \
+    Y(firstLine, "_HTTPChannel__first_line") X(format) X(fromCoroutine) X(func) X(get) \
+    X(getAllRawHeaders) X(getChild) X(getChildForRequest) X(getChildWithDefault) \
+    X(getContentFile) X(getEncoder) X(getHost) X(getPeer) X(getRawHeaders) \
+    X(getResourceFor) Y(getattribute, "__getattribute__") X(gmtime) X(gotItem) \
+    X(gotLength) X(h) X(handleContentChunk) Y(handleParseError, "_handleParseError") \
+    X(hasHeader) Y(header, "_header") X(headerInvalid) X(headerReceived) X(host) \
+    Y(identifier, "spelling") X(incomingVocabulary) X(isError) X(isLeaf) X(join) \
+    X(keywords) Y(largestInt, "_largestInt") Y(largestLongInt, "_largestLongInt") \
+    X(lastModified) X(length) X(lengthLimitExceeded) X(level) X(lineLengthExceeded) \
+    X(lineReceived) X(line_mode) X(linesReceived) X(listStack) X(log) X(logLevel) \
+    X(logLevelForNamespace) X(logPrefix) X(log_format) X(log_level) X(log_logger) \
+    X(log_namespace) X(log_source) X(log_system) X(log_text) X(log_time) X(log_trace) \
+    X(logstr) X(loseConnection) X(lower) X(maxChunkSizeLineLength) X(maxHeaders) \
+    X(maxPacketSize) X(maxThroughput) \
+    Y(maybeChooseDecoder, "_maybeChooseTransferDecoder") X(message) X(method) X(name) \
+    Y(name_space, "namespace") X(notifications) X(observer) X(outgoingSymbols) \
+    X(packetReceived) X(parseCookies) X(parse_qs) X(path) X(pauseProducing) X(paused) \
+    Y(pendingHeader, "_HTTPChannel__header") X(persistent) X(poll) X(pop) X(popitem) \
+    X(postpath) X(prefixLength) X(prefixLimit) X(prepath) X(proc) X(process) X(producer) \
+    X(proto) X(protocol) X(providedBy) X(queued) X(raise_if_problem) X(raw) \
+    X(rawDataReceived) X(readConnectionLost) Y(received_body, "_dataReceived_BODY") \
+    Y(received_chunk_length, "_dataReceived_CHUNK_LENGTH") X(received_cookies) \
+    Y(received_crlf, "_dataReceived_CRLF") Y(received_trailer, "_dataReceived_TRAILER") \
+    X(recv) X(recvd) X(release) Y(remaining, "_remainingData") X(removeReader) \
+    X(removeWriter) X(render) X(render_GET) X(render_POST) X(request) X(requestDone) \
+    X(requestFactory) X(requestHeaders) X(requestReceived) X(requests) X(reset) \
+    X(resetTimeout) X(resetter) X(run_forever) X(resource) \
+    Y(respondToBadRequest, "_respondToBadRequestAndDisconnect") X(responseHeaders) \
+    X(result) X(resumeProducing) Y(runCallbacks, "_runCallbacks") X(seconds) X(seek) \
+    X(self) X(send) X(sentLength) X(setHeader) X(setLineMode) X(setRawHeaders) \
+    X(setRawMode) X(setTimeout) X(site) X(sitepath) Y(smallestInt, "_smallestInt") \
+    Y(smallestLongInt, "_smallestLongInt") X(source) X(split) X(stackDepth) \
+    X(startReading) X(startWriting) X(startedWriting) X(state) X(stopReading) \
+    X(stopWriting) X(stringReceived) X(stringsReceived) X(structFormat) X(system) X(tb) \
+    X(tell) X(textFromEventDict) X(throw) X(throwExceptionIntoGenerator) X(time) \
+    X(timeOut) Y(timedOut, "_TimeoutMixin__timedOut") \
+    Y(timeoutCall, "_TimeoutMixin__timeoutCall") X(toChunk) X(totalHeadersSize) \
+    X(transform) X(transport) X(type) X(unpack) Y(unprocessed, "_unprocessed") \
+    X(unquote) X(uri) X(value) X(version) X(why) X(wrappedProtocol) X(write) \
+    X(writeHeaders) X(writeSequence) X(writeSomeData)
+/* clang-format on */
 
-#define X(identifier, spelling) +1
-enum { PYR_NAME_COUNT = PYR_NAMES(X) };
+#define X(name) +1
+#define Y(identifier, spelling) +1
+enum { PYR_NAME_COUNT = PYR_NAMES(X, Y) };
 #undef X
+#undef Y
 
 typedef union {
     PyObject *all[PYR_NAME_COUNT];
     struct {
-#define X(identifier, spelling) PyObject *identifier;
-        PYR_NAMES(X)
+#define X(name) PyObject *name;
+#define Y(identifier, spelling) PyObject *identifier;
+        PYR_NAMES(X, Y)
 #undef X
+#undef Y
     };
 } pyr_names;
 

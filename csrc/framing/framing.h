@@ -6,13 +6,6 @@
  * stock class uses for its buffer, behind a data descriptor which shows it as the bytes
  * that stock would have there.  So a protocol class needs no C base type: it has the
  * layout, the bases and the identity it always had, and any mixture of bases works.
- *
- * In method.c: FramingMethod, which a StandIn (core/standin.h) runs: it finds the buffer
- * and calls the framing, or the stock code where C does not serve a protocol.  In
- * attributes.c: what is known of the protocol's attributes.  In transport.c: what is
- * asked of the transport.  In buffer.c: received bytes.  In line.c, intn.c, netstring.c
- * and header.c: one framing each, with its batch form, whose loop is in batch.c.  In
- * banana.c and banana_send.c: Banana, in both directions.
  */
 #ifndef PYREACTOR_FRAMING_H
 #define PYREACTOR_FRAMING_H

@@ -141,7 +141,7 @@ view_of(core_state *st, PyObject *self)
 }
 
 static PyObject *
-transport_of(core_state *st, PyObject *self)
+transport_for_lines(core_state *st, PyObject *self)
 {
     pyr_view *view = view_of(st, self);
     PyObject *transport = NULL;
@@ -156,7 +156,7 @@ transport_of(core_state *st, PyObject *self)
 }
 
 static PyObject *
-delimiter_of(core_state *st, PyObject *self)
+delimiter_for_lines(core_state *st, PyObject *self)
 {
     const pyr_view *view = view_of(st, self);
     return view != NULL ? Py_NewRef(view->delimiter_from)
@@ -167,7 +167,7 @@ delimiter_of(core_state *st, PyObject *self)
 static PyObject *
 send_line(core_state *st, PyObject *self, PyObject *line)
 {
-    PyObject *transport = transport_of(st, self);
+    PyObject *transport = transport_for_lines(st, self);
     if (transport == NULL) {
         return NULL;
     }
@@ -176,7 +176,7 @@ send_line(core_state *st, PyObject *self, PyObject *line)
     if (!in_c) {
         write = PyObject_GetAttr(transport, st->names.write);
     }
-    PyObject *delimiter = in_c || write != NULL ? delimiter_of(st, self) : NULL;
+    PyObject *delimiter = in_c || write != NULL ? delimiter_for_lines(st, self) : NULL;
     PyObject *whole = delimiter == NULL ? NULL : add_delimiter(line, delimiter);
     PyObject *result = NULL;
     if (whole != NULL) {
