@@ -107,7 +107,8 @@ parameter_place(pyr_standin *self, PyObject *name)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->names); i++) {
         PyObject *own = PyTuple_GET_ITEM(self->names, i);
-        if (own == name || PyUnicode_Compare(own, name) == 0) {
+        if (own == name || (PyUnicode_GET_LENGTH(own) == PyUnicode_GET_LENGTH(name) &&
+                            PyUnicode_Compare(own, name) == 0)) {
             return i;
         }
     }
