@@ -10,11 +10,6 @@
 
 /* --- methods: firing ------------------------------------------------------------- */
 
-PyDoc_STRVAR(callback_doc, "callback(result)\n--\n\n"
-                           "Fire with a result.\n\n"
-                           "Raises AlreadyCalledError the second time.\n"
-                           "Mirrors twisted.internet.defer.Deferred.callback.");
-
 static PyObject *
 deferred_callback(PyObject *op, PyObject *result)
 {
@@ -26,14 +21,6 @@ deferred_callback(PyObject *op, PyObject *result)
     pyr_fire_note(SELF, result);
     return pyr_none_or_error(pyr_run(SELF));
 }
-
-PyDoc_STRVAR(
-    errback_doc,
-    "errback(fail=None)\n--\n\n"
-    "Fire with a Failure: the one given, one for the exception given, or one for the\n"
-    "exception that is being handled.\n\n"
-    "Raises AlreadyCalledError the second time, NoCurrentExceptionError if there is\n"
-    "no exception.  Mirrors twisted.internet.defer.Deferred.errback.");
 
 static PyObject *
 deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
@@ -58,20 +45,11 @@ deferred_errback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return none;
 }
 
-PyDoc_STRVAR(runCallbacks_doc, "_runCallbacks()\n--\n\n"
-                               "Give the result to the links that wait for it.");
 static PyObject *
 deferred_runCallbacks(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return pyr_none_or_error(pyr_run(SELF));
 }
-
-PyDoc_STRVAR(
-    cancel_doc,
-    "cancel()\n--\n\n"
-    "Call the canceller, and fire with a CancelledError if that did not fire; hand the\n"
-    "request on to the Deferred this one waits for, if it waits for one.\n\n"
-    "Mirrors twisted.internet.defer.Deferred.cancel.");
 
 /* canceller(self), or the note that there is none */
 static int
@@ -130,20 +108,12 @@ deferred_cancel(PyObject *op, PyObject *Py_UNUSED(ignored))
     return pyr_none_or_error(status == 0 && !SELF->called ? fire_cancelled(op) : status);
 }
 
-PyDoc_STRVAR(pause_doc, "pause()\n--\n\n"
-                        "Run no callbacks until unpause() was called as often.\n\n"
-                        "Mirrors twisted.internet.defer.Deferred.pause.");
-
 static PyObject *
 deferred_pause(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     SELF->paused++;
     Py_RETURN_NONE;
 }
-
-PyDoc_STRVAR(unpause_doc, "unpause()\n--\n\n"
-                          "Undo one pause(), and run what has been waiting.\n\n"
-                          "Mirrors twisted.internet.defer.Deferred.unpause.");
 
 static PyObject *
 deferred_unpause(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -154,43 +124,6 @@ deferred_unpause(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 /* --- methods: the others --------------------------------------------------------- */
-
-PyDoc_STRVAR(
-    addCallback_doc,
-    "addCallback(callback, *args, **kwargs)\n--\n\n"
-    "Run callback(result, *args, **kwargs) once there is a result that is no Failure.\n\n"
-    "Returns self.  Mirrors twisted.internet.defer.Deferred.addCallback.");
-
-PyDoc_STRVAR(addErrback_doc,
-             "addErrback(errback, *args, **kwargs)\n--\n\n"
-             "Run errback(failure, *args, **kwargs) once the result is a Failure.\n\n"
-             "Returns self.  Mirrors twisted.internet.defer.Deferred.addErrback.");
-
-PyDoc_STRVAR(
-    addBoth_doc,
-    "addBoth(callback, *args, **kwargs)\n--\n\n"
-    "Run callback(result, *args, **kwargs) once there is a result or a Failure.\n\n"
-    "Returns self.  Mirrors twisted.internet.defer.Deferred.addBoth.");
-
-PyDoc_STRVAR(addCallbacks_doc,
-             "addCallbacks(callback, errback=None, callbackArgs=(), callbackKeywords={}, "
-             "errbackArgs=(), errbackKeywords={})\n--\n\n"
-             "Add a callback and the errback that runs in its place if the result is a "
-             "Failure.\n\n"
-             "Returns self.  Mirrors twisted.internet.defer.Deferred.addCallbacks.");
-
-PyDoc_STRVAR(chainDeferred_doc,
-             "chainDeferred(d)\n--\n\n"
-             "Fire d with the result this Deferred will have.\n\n"
-             "Returns self.  Mirrors twisted.internet.defer.Deferred.chainDeferred.");
-
-PyDoc_STRVAR(
-    fromCoroutine_doc,
-    "fromCoroutine(coro)\n--\n\n"
-    "Run a coroutine or generator that awaits Deferreds; gives a Deferred that fires\n"
-    "with what it returns or raises.\n\n"
-    "Raises NotACoroutineError for anything else.\n"
-    "Mirrors twisted.internet.defer.Deferred.fromCoroutine.");
 
 static PyObject *
 deferred_fromCoroutine(PyObject *cls, PyObject *coroutine)
@@ -366,20 +299,20 @@ static PyMemberDef deferred_members[] = {
 #define CAST(function) ((PyCFunction)(void (*)(void))(function))
 
 /* Called by way of StandIns, which know stock's parameters: what is optional and was not
- * given is NULL or left out. */
+ * given is NULL or left out.  Programs see Twisted's docstrings. */
 static PyMethodDef deferred_methods[] = {
-    {"addCallback", CAST(pyr_add_callback), FAST, addCallback_doc},
-    {"addErrback", CAST(pyr_add_errback), FAST, addErrback_doc},
-    {"addBoth", CAST(pyr_add_both), FAST, addBoth_doc},
-    {"addCallbacks", CAST(pyr_add_callbacks), FAST, addCallbacks_doc},
-    {"chainDeferred", pyr_add_chained, METH_O, chainDeferred_doc},
-    {"callback", deferred_callback, METH_O, callback_doc},
-    {"errback", CAST(deferred_errback), FAST, errback_doc},
-    {"cancel", deferred_cancel, METH_NOARGS, cancel_doc},
-    {"pause", deferred_pause, METH_NOARGS, pause_doc},
-    {"unpause", deferred_unpause, METH_NOARGS, unpause_doc},
-    {"fromCoroutine", deferred_fromCoroutine, METH_O | METH_CLASS, fromCoroutine_doc},
-    {"_runCallbacks", deferred_runCallbacks, METH_NOARGS, runCallbacks_doc},
+    {"addCallback", CAST(pyr_add_callback), FAST, NULL},
+    {"addErrback", CAST(pyr_add_errback), FAST, NULL},
+    {"addBoth", CAST(pyr_add_both), FAST, NULL},
+    {"addCallbacks", CAST(pyr_add_callbacks), FAST, NULL},
+    {"chainDeferred", pyr_add_chained, METH_O, NULL},
+    {"callback", deferred_callback, METH_O, NULL},
+    {"errback", CAST(deferred_errback), FAST, NULL},
+    {"cancel", deferred_cancel, METH_NOARGS, NULL},
+    {"pause", deferred_pause, METH_NOARGS, NULL},
+    {"unpause", deferred_unpause, METH_NOARGS, NULL},
+    {"fromCoroutine", deferred_fromCoroutine, METH_O | METH_CLASS, NULL},
+    {"_runCallbacks", deferred_runCallbacks, METH_NOARGS, NULL},
     {"__await__", deferred_await, METH_NOARGS | METH_COEXIST, await_doc},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, class_getitem_doc},
     {NULL},
