@@ -304,6 +304,7 @@ static PyObject *
 loop_forked(Loop *self, PyObject *Py_UNUSED(ignored))
 {
     self->forked = true;
+    pyr_watchdog_forked(&self->watchdog);
     self->st->loop->unread = NULL; /* what it has received is the parent's */
     if (self->wake.asleep) {       /* the sleeper is not in this process */
         self->wake.asleep = self->wake.sent = false;
@@ -393,16 +394,28 @@ loop_watch(Loop *self, PyObject *const *args, Py_ssize_t nargs)
 }
 
 PyDoc_STRVAR(
-    moment_doc,
-    "moment($self, least, /)\n--\n\n"
-    "The activity under way: its number (0: none), how many seconds ago it began,\n"
-    "its kind, and its object, or None if that is less than least seconds ago.\n\n"
-    "From any thread.");
+    look_on_doc,
+    "look_on($self, known, hangs, /)\n--\n\n"
+    "Wait until an activity of the loop's takes longer than watch() has it, or the one\n"
+    "of the number known longer than hangs (float seconds).  Its number, how many\n"
+    "seconds ago it began, its kind, and its object if it is the known one, else None.\n"
+    "None alone once nobody is to watch any more.\n\n"
+    "For one thread of the interpreter's but the loop's; without the GIL meanwhile.");
 
 static PyObject *
-loop_moment(Loop *self, PyObject *least)
+loop_look_on(Loop *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    return pyr_watchdog_moment(&self->watchdog, least);
+    return pyr_watchdog_look_on(&self->watchdog, args, nargs);
+}
+
+PyDoc_STRVAR(moment_doc,
+             "moment($self)\n--\n\n"
+             "The number of the activity under way; 0: none.  From any thread.");
+
+static PyObject *
+loop_moment(Loop *self, PyObject *Py_UNUSED(ignored))
+{
+    return pyr_watchdog_moment(&self->watchdog);
 }
 
 PyDoc_STRVAR(
@@ -454,7 +467,8 @@ static PyMethodDef loop_methods[] = {
     {"statistics", (PyCFunction)loop_statistics, METH_NOARGS, statistics_doc},
     {"sleep", (PyCFunction)loop_sleep, METH_O, sleep_doc},
     {"watch", (PyCFunction)(void (*)(void))loop_watch, METH_FASTCALL, watch_doc},
-    {"moment", (PyCFunction)loop_moment, METH_O, moment_doc},
+    {"look_on", (PyCFunction)(void (*)(void))loop_look_on, METH_FASTCALL, look_on_doc},
+    {"moment", (PyCFunction)loop_moment, METH_NOARGS, moment_doc},
     {"run", (PyCFunction)loop_run, METH_NOARGS, run_doc},
     {"runUntilCurrent", (PyCFunction)loop_runUntilCurrent, METH_NOARGS,
      runUntilCurrent_doc},

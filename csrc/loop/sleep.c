@@ -16,12 +16,19 @@
  */
 #define LOOKS_UNASKED 16
 
-/* Is there no other thread that could want the GIL? */
+/* Is there no other thread that could want the GIL?  The watchdog's does not, while it
+ * looks on. */
 static bool
-is_alone(void)
+is_alone(const pyr_watchdog *watchdog)
 {
-    PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
-    return PyThreadState_Next(first) == NULL;
+    PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get()),
+                  *second = PyThreadState_Next(first);
+    if (second == NULL) {
+        return true;
+    }
+    PyThreadState *onlooker = pyr_watchdog_onlooker(watchdog);
+    return onlooker != NULL && (first == onlooker || second == onlooker) &&
+           PyThreadState_Next(second) == NULL;
 }
 
 /* Sleep on the kernel's queue with nanosecond resolution, ended also by a signal. */
@@ -58,7 +65,7 @@ wait_up_to(Loop *self, double delay)
 static void
 sleep_up_to(Loop *self, double delay)
 {
-    if (delay == 0 && is_alone()) {
+    if (delay == 0 && is_alone(&self->watchdog)) {
         pyr_engine_wait(self->engine, 0);
         return;
     }

@@ -3,16 +3,6 @@
 
 #include <math.h>
 
-pyr_span
-pyr_watchdog_enter(pyr_watchdog *self, pyr_activity activity, PyObject *what)
-{
-    self->activity = activity;
-    self->what = what;
-    self->began = self->now != 0 ? self->now : pyr_nanoseconds();
-    self->number = ++self->last_number;
-    return (pyr_span){self->began, self->number};
-}
-
 /* What the report raises is shown, and changes nothing. */
 static void
 report_slow(pyr_watchdog *self, pyr_span span, pyr_activity activity, PyObject *what,
@@ -33,7 +23,7 @@ void
 pyr_watchdog_leave(pyr_watchdog *self, pyr_span span, pyr_activity activity,
                    PyObject *what)
 {
-    self->number = 0;
+    atomic_store_explicit(&self->number, 0, memory_order_relaxed);
     self->what = NULL;
     self->now = pyr_nanoseconds();
     uint64_t took = self->now - span.began;
@@ -52,6 +42,26 @@ pyr_watchdog_leave(pyr_watchdog *self, pyr_span span, pyr_activity activity,
 
 /* ---- for pyreactor/_watch ---- */
 
+/* Have who looks on stay, or go. */
+static int
+be_watched(pyr_watchdog *self, bool watched)
+{
+    if (self->ends == NULL && watched) {
+        self->ends = PyThread_allocate_lock();
+        if (self->ends == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    if (watched && !self->is_watched) {
+        PyThread_acquire_lock(self->ends, WAIT_LOCK); /* who goes has it for a moment */
+    } else if (!watched && self->is_watched) {
+        PyThread_release_lock(self->ends);
+    }
+    self->is_watched = watched;
+    return 0;
+}
+
 PyObject *
 pyr_watchdog_set(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs)
 {
@@ -59,28 +69,106 @@ pyr_watchdog_set(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs)
         PyErr_SetString(PyExc_TypeError, "watch() takes 2 arguments");
         return NULL;
     }
-    double slow = args[0] == Py_None ? INFINITY : PyFloat_AsDouble(args[0]);
-    if (slow == -1.0 && PyErr_Occurred()) {
+    bool watched = args[0] != Py_None;
+    double slow = watched ? PyFloat_AsDouble(args[0]) : INFINITY;
+    if ((slow == -1.0 && PyErr_Occurred()) || be_watched(self, watched) < 0) {
         return NULL;
     }
-    self->on = args[0] != Py_None || self->statistics != NULL;
+    self->on = watched || self->statistics != NULL;
     self->slow = slow < 1e9 ? (uint64_t)(slow * 1e9) : UINT64_MAX;
     Py_XSETREF(self->report, args[1] == Py_None ? NULL : Py_NewRef(args[1]));
     Py_RETURN_NONE;
 }
 
-PyObject *
-pyr_watchdog_moment(pyr_watchdog *self, PyObject *longer_than)
+/* ---- in the thread that looks on ---- */
+
+typedef struct {
+    uint64_t slow;   /* nanoseconds after which an activity is to be known */
+    uint64_t number; /* the one that is known */
+    uint64_t hangs;  /* nanoseconds after which that one is to be told of again */
+} pyr_wanted;
+
+/* How long until there may be something to tell: 0 is now. */
+static uint64_t
+time_left(pyr_watchdog *self, const pyr_wanted *wanted)
 {
-    double least = PyFloat_AsDouble(longer_than);
-    if (least == -1.0 && PyErr_Occurred()) {
+    uint64_t number = atomic_load_explicit(&self->number, memory_order_acquire);
+    uint64_t limit = number == wanted->number ? wanted->hangs : wanted->slow;
+    if (number == 0) {
+        return wanted->slow;
+    }
+    uint64_t began = atomic_load_explicit(&self->began, memory_order_relaxed);
+    uint64_t now = pyr_nanoseconds(), passed = now > began ? now - began : 0;
+    uint64_t left = passed < limit ? limit - passed : 0;
+    return left < wanted->slow ? left : wanted->slow; /* another may begin meanwhile */
+}
+
+#define SHORTEST_PAUSE 100     /* microseconds */
+#define LONGEST_PAUSE 3600e6   /* likewise */
+#define NEVER (UINT64_MAX / 2) /* nanoseconds */
+
+/* Without the GIL.  False: nobody watches any more. */
+static bool
+sleep_until_slow(pyr_watchdog *self, const pyr_wanted *wanted)
+{
+    uint64_t left;
+    while ((left = time_left(self, wanted)) > 0) {
+        double pause = fmin(fmax((double)left / 1e3, SHORTEST_PAUSE), LONGEST_PAUSE);
+        if (PyThread_acquire_lock_timed(self->ends, (PY_TIMEOUT_T)pause, 0) !=
+            PY_LOCK_FAILURE) {
+            PyThread_release_lock(self->ends);
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t
+nanoseconds_of(double seconds)
+{
+    return seconds * 1e9 < (double)NEVER ? (uint64_t)(seconds * 1e9) : NEVER;
+}
+
+PyObject *
+pyr_watchdog_look_on(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 2) {
+        PyErr_SetString(PyExc_TypeError, "look_on() takes 2 arguments");
         return NULL;
     }
-    uint64_t number = self->number;
-    double passed = number == 0 ? 0.0 : (double)(pyr_nanoseconds() - self->began) / 1e9;
-    bool tell = number != 0 && passed >= least && self->what != NULL;
-    return Py_BuildValue("KdiO", (unsigned long long)number, passed, (int)self->activity,
-                         tell ? self->what : Py_None);
+    pyr_wanted wanted = {.number = PyLong_AsUnsignedLongLong(args[0])};
+    double hangs = PyFloat_AsDouble(args[1]);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    wanted.hangs = nanoseconds_of(hangs);
+    while (self->is_watched) {
+        wanted.slow = self->slow < NEVER ? self->slow : NEVER;
+        PyThreadState *thread = PyEval_SaveThread();
+        atomic_store_explicit(&self->onlooker, thread, memory_order_relaxed);
+        bool goes_on = sleep_until_slow(self, &wanted);
+        atomic_store_explicit(&self->onlooker, NULL, memory_order_relaxed);
+        PyEval_RestoreThread(thread);
+        if (goes_on && time_left(self, &wanted) == 0) { /* it may have ended meanwhile */
+            bool hangs_on = self->number == wanted.number && self->what != NULL;
+            return Py_BuildValue("KdiO", (unsigned long long)self->number,
+                                 (double)(pyr_nanoseconds() - self->began) / 1e9,
+                                 (int)self->activity, hangs_on ? self->what : Py_None);
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+PyObject *
+pyr_watchdog_moment(pyr_watchdog *self)
+{
+    return PyLong_FromUnsignedLongLong(self->number);
+}
+
+void
+pyr_watchdog_forked(pyr_watchdog *self)
+{
+    self->onlooker = NULL;
 }
 
 int
@@ -111,4 +199,10 @@ pyr_watchdog_clear(pyr_watchdog *self)
     self->on = false;
     self->statistics = NULL;
     Py_CLEAR(self->report);
+    /* Who looks on has a reference to the loop: nobody does now. */
+    if (self->ends != NULL) {
+        (void)be_watched(self, false);
+        PyThread_free_lock(self->ends);
+        self->ends = NULL;
+    }
 }

@@ -1,13 +1,14 @@
 """
 The watchdog: a thread that takes the reactor's stack when one of its callbacks takes too long.
 
-The C loop says when it began what it does (`Loop.moment`), and calls `Watchdog.ended` after each
-activity that took too long, in the reactor's thread.  The thread sleeps until the activity under
-way is as old as may be, and takes the stack then.
+The C loop notes when it began what it does, and calls `Watchdog.ended` after each activity that
+took too long, in the reactor's thread.  The thread sleeps in C (`Loop.look_on`), without the GIL,
+until the activity under way is as old as may be, and takes the stack then.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -65,7 +66,6 @@ class Watchdog:
         self.loop, self.slow = loop, slow
         self.allowance = Allowance(per_minute)
         self.sample: Sample | None = None
-        self.stopped = threading.Event()
         self.reactor_thread = threading.get_ident()
         loop.watch(slow, self.ended)
         self.thread = threading.Thread(target=self.run, name="pyreactor.watch", daemon=True)
@@ -74,7 +74,6 @@ class Watchdog:
     def stop(self) -> None:
         """Watch no more.  In the reactor's thread."""
         self.loop.watch(None, None)
-        self.stopped.set()
         if self.thread.is_alive():
             self.thread.join(5)
 
@@ -82,31 +81,24 @@ class Watchdog:
 
     def run(self) -> None:
         """Take stacks until stopped."""
-        pause = self.slow
-        while not self.stopped.wait(pause):
-            pause = self.look()
-
-    def look(self) -> float:
-        """Take the stack, if it is time to; the seconds until the next look."""
-        number, passed, kind, what = self.loop.moment(HANGS)
-        if number == 0:
-            return self.slow
-        sample = self.sample
-        if sample is None or sample.number != number:
-            if passed < self.slow:
-                return max(self.slow - passed, 0.001)
-            sample = self.take(number)
-        if passed >= HANGS and not sample.told:
-            sample.told = True
-            self.tell(
-                "has blocked the reactor for {seconds:.1f} s, and goes on", kind, what, passed
-            )
-        return self.slow
+        sample = Sample(0, [], told=True)
+        while True:
+            found = self.loop.look_on(sample.number, math.inf if sample.told else HANGS)
+            if found is None:
+                return
+            number, passed, kind, what = found
+            if number != sample.number:
+                sample = self.take(number)
+            else:
+                sample.told = True
+                self.tell(
+                    "has blocked the reactor for {seconds:.1f} s, and goes on", kind, what, passed
+                )
 
     def take(self, number: int) -> Sample:
         """The reactor's stack now."""
         stack = stacks.places(sys._current_frames().get(self.reactor_thread))
-        if self.loop.moment(HANGS)[0] != number:
+        if self.loop.moment() != number:
             stack = []  # it ended just before
         sample = self.sample = Sample(number, stack)
         return sample

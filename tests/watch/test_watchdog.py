@@ -190,6 +190,33 @@ reactor.run()
     )
 
 
+def test_the_thread_sleeps_while_there_is_nothing_to_tell() -> None:
+    """In an idle reactor, and beside what blocks it and was seen; it wakes up once in `slow`."""
+    text = f"""{BY_HAND}
+from pathlib import Path
+from pyreactor._watch import watchdog
+def wakeups():
+    [dog] = watchdog._watchdogs.values()
+    status = Path(f"/proc/self/task/{{dog.thread.native_id}}/status").read_text()
+    return int(status.partition("\\nvoluntary_ctxt_switches:")[2].split()[0])
+def begin():
+    begin.at, begin.count = time.monotonic(), wakeups()
+    reactor.callLater(0.3, block, 0.3)
+    reactor.callLater(0.4, end)
+def end():
+    looks = (time.monotonic() - begin.at) / 0.05
+    # Some more for the thread's wait for the lock, while it takes a stack and reports.
+    print("slept" if wakeups() - begin.count < 3 * looks + 50 else "was busy")
+    reactor.callLater(0, finish)
+pyreactor.watch(slow=0.05)
+reactor.callLater(0.1, begin)
+reactor.run()
+"""
+    found, *reports = program(text).splitlines()
+    assert found == "slept"
+    assert any("timed call of __main__.block" in report for report in reports)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
