@@ -126,7 +126,8 @@ sleep_until_slow(pyr_watchdog *self, const pyr_wanted *wanted)
 static uint64_t
 nanoseconds_of(double seconds)
 {
-    return seconds * 1e9 < (double)NEVER ? (uint64_t)(seconds * 1e9) : NEVER;
+    double wanted = fmax(seconds * 1e9, 0); /* 0 where it is no number */
+    return wanted < (double)NEVER ? (uint64_t)wanted : NEVER;
 }
 
 PyObject *
@@ -137,8 +138,8 @@ pyr_watchdog_look_on(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs
         return NULL;
     }
     pyr_wanted wanted = {.number = PyLong_AsUnsignedLongLong(args[0])};
-    double hangs = PyFloat_AsDouble(args[1]);
-    if (PyErr_Occurred()) {
+    double hangs = PyErr_Occurred() ? -1.0 : PyFloat_AsDouble(args[1]);
+    if (hangs == -1.0 && PyErr_Occurred()) {
         return NULL;
     }
     wanted.hangs = nanoseconds_of(hangs);
