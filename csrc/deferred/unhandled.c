@@ -63,6 +63,10 @@ pyr_unhandled_info(pyr_deferred *self)
         if (info == NULL) {
             return NULL;
         }
+        if (self->has_debug_info) { /* a finalizer asked for it just now */
+            Py_DECREF(info);
+            return Py_NewRef(self->unhandled);
+        }
         PyObject *failure = self->unhandled;
         self->unhandled = info;
         self->has_debug_info = true;
