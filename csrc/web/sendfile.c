@@ -131,21 +131,16 @@ end_step(core_state *st, PyObject *transport, const file_part *part, Py_ssize_t 
 
 /* ---- the producers ---- */
 
-/* Are the request's and the channel's methods, by which the file would go, Twisted's? */
+/* Is its write() the one of Twisted's server, through all of its layers? */
 static int
-writes_through(core_state *st, PyObject *request, PyObject *channel)
+is_plain_request(core_state *st, PyObject *request)
 {
-    int plain =
-        pyr_web_has_method(st, request, st->names.write, st->web->ServerRequest_write);
-    if (plain > 0) {
-        plain =
-            pyr_web_has_method(st, channel, st->names.write, st->web->HTTPChannel_write);
+    if (st->web->ServerRequest == NULL ||
+        !PyObject_TypeCheck(request, (PyTypeObject *)st->web->ServerRequest) ||
+        !pyr_class_has(st, st->web->Request, st->names.write, st->web->Request_write)) {
+        return 0;
     }
-    if (plain > 0) {
-        plain =
-            pyr_class_has(st, st->web->Request, st->names.write, st->web->Request_write);
-    }
-    return plain;
+    return pyr_web_has_method(st, request, st->names.write, st->web->ServerRequest_write);
 }
 
 /* Would the bytes go out as they are, without anything before or around them? */
@@ -159,21 +154,23 @@ sends_bare(core_state *st, PyObject *request)
         {st->names.chunked, 0},  {st->names._encoder, 0},      {st->names._inFakeHead, 0},
         {st->names.finished, 0}, {st->names._disconnected, 0},
     };
-    int bare = 1;
+    int bare = is_plain_request(st, request);
     for (size_t i = 0; bare > 0 && i < sizeof(all) / sizeof(all[0]); i++) {
         bare = is_truth(request, all[i].name, all[i].truth);
     }
     return bare;
 }
 
-/* The transport under a request, if the file can go to it; NULL, with an exception or
- * not. */
+/* The transport under a request that has begun, if the file can go to it; NULL, with an
+ * exception or not. */
 static PyObject *
 transport_of(core_state *st, PyObject *request)
 {
     PyObject *channel =
         sends_bare(st, request) > 0 ? PyObject_GetAttr(request, st->names.channel) : NULL;
-    int plain = channel == NULL ? 0 : writes_through(st, request, channel);
+    int plain = channel == NULL ? 0
+                                : pyr_web_has_method(st, channel, st->names.write,
+                                                     st->web->HTTPChannel_write);
     PyObject *transport =
         plain > 0 ? PyObject_GetAttr(channel, st->names.transport) : NULL;
     Py_XDECREF(channel);
@@ -183,25 +180,21 @@ transport_of(core_state *st, PyObject *request)
     return transport;
 }
 
-/* The same, after the response's head: how the body goes out is known only then. */
-static PyObject *
-begun_transport_of(core_state *st, PyObject *request, const file_part *part)
+/* Has the request begun?  Else its head is written, if so much is to be sent that the
+ * file goes behind it: how the body goes out is known only then.  -1 with an exception.
+ */
+static int
+begin(core_state *st, PyObject *request, long long size)
 {
-    if (!PyObject_TypeCheck(request, st->web->Request)) {
-        return NULL;
+    int plain = is_plain_request(st, request);
+    int begun = plain > 0 ? pyr_attribute_true(request, st->names.startedWriting) : plain;
+    if (plain <= 0 || begun != 0 || size <= ONE_STEP) {
+        return begun;
     }
-    int begun = pyr_attribute_true(request, st->names.startedWriting);
-    if (begun < 0 || (!begun && part->size <= ONE_STEP)) {
-        return NULL;
-    }
-    PyObject *transport = transport_of(st, request);
-    if (begun || transport == NULL) {
-        return transport;
-    }
-    Py_DECREF(transport);
-    return pyr_call_dropping(request, st->names.write, st->web->empty) < 0
-               ? NULL
-               : transport_of(st, request);
+    int bare = is_truth(request, st->names._encoder, 0);
+    return bare <= 0                                                         ? bare
+           : pyr_call_dropping(request, st->names.write, st->web->empty) < 0 ? -1
+                                                                             : 1;
 }
 
 /* request.sentLength += sent */
@@ -221,10 +214,13 @@ static PyObject *
 step_of_static(core_state *st, PyObject *request, PyObject *file)
 {
     file_part part;
-    PyObject *transport = request != Py_None && find_part(st, file, 0, &part)
-                              ? begun_transport_of(st, request, &part)
+    PyObject *transport = request != Py_None && find_part(st, file, 0, &part) &&
+                                  begin(st, request, part.size) > 0
+                              ? transport_of(st, request)
                               : NULL;
-    if (transport == NULL) {
+    /* A program's code may have run, and changed the file. */
+    if (transport == NULL || !find_part(st, file, 0, &part)) {
+        Py_XDECREF(transport);
         return PyErr_Occurred() ? NULL : Py_NewRef(Py_NotImplemented);
     }
     Py_ssize_t sent = send_part(st, transport, file, &part);

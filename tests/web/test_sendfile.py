@@ -12,11 +12,11 @@ import pytest
 from twisted.internet import protocol, task
 from twisted.internet.testing import StringTransport
 from twisted.protocols.basic import FileSender
-from twisted.web import server, static
+from twisted.web import http, server, static
 
 from pyreactor.reactor import PyReactor
 from tests.both import check_same_on_both
-from tests.loop.test_reactor import reactor, spin
+from tests.loop.test_reactor import Pair, reactor, spin
 from tests.web.sides import places
 
 assert list(places())
@@ -46,6 +46,79 @@ def test_other_consumers_get_what_they_got(kind: str, tmp_path: Path) -> None:
 def test_a_producer_that_was_stopped() -> None:
     producer = static.NoRangeStaticProducer(None, None)
     assert producer.resumeProducing() is None  # type: ignore[func-returns-value]
+
+
+class Channel(StringTransport):
+    """What a request of ``twisted.web.http`` needs of its channel."""
+
+    factory = None
+    transport = None
+    done = False
+
+    def writeHeaders(self, *args: Any) -> None:
+        self.write(b"head;")
+
+    def requestDone(self, request: Any) -> None:
+        self.done = True
+
+
+@pytest.mark.parametrize("size", [3, 200_000])
+def test_other_requests_get_what_they_got(tmp_path: Path, size: int) -> None:
+    (tmp_path / "f").write_bytes(b"x" * size)
+    channel: Any = Channel()
+    request: Any = http.Request(channel, False)
+    request.clientproto, request.method = b"HTTP/1.0", b"GET"
+    request.gotLength(0)
+    request.registerProducer = lambda producer, streaming: None
+    request.unregisterProducer = lambda: None
+    producer: Any = static.NoRangeStaticProducer(request, (tmp_path / "f").open("rb"))
+    steps = 0
+    while producer.request is not None:
+        producer.resumeProducing()
+        steps += 1
+    assert channel.value() == b"head;" + b"x" * size
+    assert channel.done
+    assert steps == size // static.NoRangeStaticProducer.bufferSize + 2
+
+
+def test_a_file_that_is_closed_while_the_head_is_written(
+    reactor: PyReactor, tmp_path: Path
+) -> None:
+    """Another one gets its descriptor, and none of that one is sent."""
+    secret = tmp_path / "secret"
+    (tmp_path / "f").write_bytes(b"x" * 200_000)
+    secret.write_bytes(b"secret" * 50_000)
+    others: list[Any] = []
+    pair = Pair(reactor)
+    channel: Any = http.HTTPChannel()
+    channel.site = channel.factory = server.Site(static.File(str(tmp_path)), reactor=reactor)
+    channel.makeConnection(pair.server.transport)
+    request: Any = server.Request(channel, False)
+    request.clientproto, request.method = b"HTTP/1.0", b"GET"
+    request.responseHeaders.setRawHeaders(b"content-length", [b"200000"])
+    producer: Any = static.NoRangeStaticProducer(request, (tmp_path / "f").open("rb"))
+    number = producer.fileObject.fileno()
+
+    class Pausing:
+        """Closes the file as the queue fills, and opens another one."""
+
+        def pauseProducing(self) -> None:
+            producer.fileObject.close()
+            others.append(secret.open("rb"))
+
+        def resumeProducing(self) -> None: ...
+        def stopProducing(self) -> None: ...
+
+    pair.server.transport.unregisterProducer()
+    pair.server.transport.registerProducer(Pausing(), True)
+    pair.server.transport.bufferSize = 1
+    with pytest.raises(ValueError, match="closed file"):
+        producer.resumeProducing()
+    assert [other.fileno() for other in others] == [number]
+    pair.server.transport.unregisterProducer()
+    pair.server.transport.loseConnection()
+    spin(reactor, lambda: pair.client.lost)
+    assert b"secret" not in pair.client.received
 
 
 def test_a_file_behind_another_is_read(tmp_path: Path) -> None:
@@ -117,7 +190,10 @@ def test_what_is_sent_so_is_not_read(cooperating: PyReactor, tmp_path: Path, siz
     assert serve(cooperating, path)[1] == 1  # its end
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="there each instance has a dict")
+@pytest.mark.skipif(
+    sys.version_info[:2] in ((3, 10), (3, 13)),
+    reason="there each connection has a dict from its beginning",
+)
 def test_a_connection_that_was_served_has_no_dict(cooperating: PyReactor, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 100_000)
