@@ -9,6 +9,7 @@ from http import cookiejar
 from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import example, given, settings
@@ -575,6 +576,20 @@ def test_replaced_classes_of_cookies_are_asked(name: str, monkeypatch: pytest.Mo
         return list(seen)
 
     assert check(run)
+
+
+def test_jars_that_are_none() -> None:
+    """They are asked, whatever they claim to be, and whatever a response lacks."""
+
+    def run() -> Any:
+        jar = mock.Mock(spec=cookiejar.CookieJar)
+        wrapped: Any = SimpleNamespace(request=lambda *args: defer.succeed("no headers"))
+        agent: Any = client.CookieAgent(wrapped, jar)
+        seen: list[Any] = []
+        agent.request(b"GET", b"http://example.com/").addBoth(seen.append)
+        return seen, [call[0] for call in jar.method_calls]
+
+    assert check(run) == (["no headers"], ["add_cookie_header", "extract_cookies"])
 
 
 def test_addresses_of_cookies_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
