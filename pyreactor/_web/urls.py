@@ -79,7 +79,7 @@ def note_module(module: ModuleType) -> None:
     names: Any = vars(module)
     methods = vars(names["URL"])
     known.update(URL=names["URL"], names=names, methods=methods)
-    known["idna_encode"] = names["idna_encode"]
+    known["idna_encode"] = names.get("idna_encode")
     for kind, (of_class, of_module) in LEFT_OUT.items():
         known[kind] = (*map(methods.get, of_class), *map(names.get, of_module))
 
