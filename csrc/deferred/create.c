@@ -205,6 +205,7 @@ pyr_create_clear(pyr_deferred *self)
     Py_CLEAR(self->result);
     Py_CLEAR(self->chained_to);
     Py_CLEAR(self->dict);
+    self->has_debug_info = false;
     Py_CLEAR(self->unhandled);
 }
 
@@ -218,7 +219,7 @@ destroy(pyr_deferred *self)
     if (self->links != NULL) { /* NULL: tp_new failed half-way */
         pyr_create_clear(self);
         self->called = self->suppress_already_called = false;
-        self->running = self->had_debug_info = self->has_debug_info = false;
+        self->running = self->had_debug_info = false;
         self->paused = 0;
         if (pyr_type_has_module(Py_TYPE(self)) &&
             !PyObject_GC_IsFinalized((PyObject *)self)) {

@@ -1,7 +1,6 @@
 /*
- * What Deferred and DeferredList are as classes: that they are taken for stock's own,
- * which may be around when acceleration was switched on late, and whether a program has
- * replaced something in them.
+ * What Deferred and DeferredList are as classes, and whether a program has replaced
+ * something in them.
  *
  * Their metaclass is ABCMeta, as stock's is: a subclass that has another abstract class,
  * a protocol or a generic among its bases must find no metaclass conflict.

@@ -88,8 +88,7 @@ typedef struct pyr_deferred {
  * begins with stock_ is Twisted's own. */
 #define PYR_DEFERRED_CLASSES(X) \
     X(failure_type)             \
-    X(stock_deferred)           \
-    X(stock_deferred_list)
+    X(stock_deferred)
 
 #define PYR_DEFERRED_DICTS(X)                                       \
     X(failure_globals)  /* of twisted.python.failure */             \

@@ -17,8 +17,8 @@ pyr_traceback_before(core_state *st, const pyr_traceback_point *points, int coun
 {
     for (int i = count; i-- > 0;) {
         PyObject *entry = st->deferred->trace[points[i]];
-        if (PyTuple_GET_SIZE(entry) != 3) { /* the probes did not find that place */
-            continue;
+        if (entry == NULL || PyTuple_GET_SIZE(entry) != 3) {
+            continue; /* the module goes, or the probes did not find that place */
         }
         PyObject *args[] = {tb == NULL ? Py_None : tb, PyTuple_GET_ITEM(entry, 0),
                             PyTuple_GET_ITEM(entry, 1), PyTuple_GET_ITEM(entry, 2)};

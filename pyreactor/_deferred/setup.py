@@ -247,7 +247,6 @@ def given() -> dict[str, Any]:
         "passthru": stock.passthru,
         "failthru": stock._failthru,
         "stock_deferred": StockDeferred,
-        "stock_deferred_list": StockDeferredList,
         "stock_init": methods["__init__"],
         "stock_callback": methods["callback"],
         "stock_errback": methods["errback"],
