@@ -27,6 +27,9 @@ OUTCOMES = {
     "addFailure": "failure",
     "addError": "error",
 }
+# What Twisted skips on its own epoll reactor, which it knows by name, as closing a descriptor takes
+# it out of the kernel's queue without a word: on PyReactor it would wait for that for two minutes.
+NOT_ON_EPOLL = ["*.ReactorFDSetTestsBuilder_PyReactorTests.test_lostFileDescriptor"]
 
 
 class Writer:
@@ -154,6 +157,8 @@ def run(writer: Writer, arguments: list[str], extend: bool, without: list[str]) 
     config["reporter"] = make_reporter(writer)
     runner = trial._makeRunner(config)
     suite = trial._getSuite(config)
+    if extend:
+        leave_out(suite, NOT_ON_EPOLL, Counter())
     left_out = Counter(dict.fromkeys(without, 0))
     leave_out(suite, without, left_out)
     describe(writer, left_out)
