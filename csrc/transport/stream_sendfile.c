@@ -46,21 +46,18 @@ send_queue(StreamConnection *self)
     return pyr_stream_consume(self, sent) < 0 ? -1 : pyr_stream_unsent(self) <= 0;
 }
 
-/* What the kernel takes of the file. */
+/* What the kernel takes of the file.  Where that is less than it was offered, there is no
+ * other call: an error that came meanwhile is the next write's or read's to meet. */
 static Py_ssize_t
 send_pages(int to, int file, off_t at, Py_ssize_t most)
 {
-    Py_ssize_t sent = 0;
-    Py_BEGIN_ALLOW_THREADS /* the pages may have to be read first */
-        while (sent < most)
-    {
-        ssize_t size = sendfile(to, file, &at, (size_t)(most - sent));
-        if (size <= 0 && !(size < 0 && errno == EINTR)) {
-            break;
-        }
-        sent += size > 0 ? size : 0;
-    }
-    Py_END_ALLOW_THREADS return sent;
+    ssize_t sent;
+    do {
+        PyThreadState *thread = PyEval_SaveThread(); /* pages may have to be read first */
+        sent = sendfile(to, file, &at, (size_t)most);
+        PyEval_RestoreThread(thread); /* which leaves errno as it is */
+    } while (sent < 0 && errno == EINTR);
+    return sent > 0 ? sent : 0;
 }
 
 #endif

@@ -137,6 +137,40 @@ def test_files(shim: dict[str, str]) -> None:
     assert {line.partition(": ")[2] for line in lines} == {"HTTP/1.1 200 OK, whole True"}
 
 
+def test_a_file_of_which_the_socket_takes_a_part(shim: dict[str, str]) -> None:
+    """It is not asked again at once: that would take an error that the next read has to meet."""
+    code = """if True:
+        import ctypes, errno, os, socket, tempfile
+        from twisted.internet import protocol, reactor
+        from twisted.protocols.basic import FileSender
+        from twisted.web import static
+
+        class Sender(protocol.Protocol):
+            def connectionMade(self):
+                option = socket.SOL_SOCKET, socket.SO_SNDBUF, 10_000
+                self.transport.getHandle().setsockopt(*option)
+                shim = ctypes.CDLL(None)
+                for number in 1, 2:
+                    sender = FileSender()
+                    shim.fault_arm(b"sendfile", errno.EAGAIN, number, 0)
+                    sender.beginFileTransfer(file, self.transport).addErrback(lambda _: None)
+                    print("more than", number - 1, bool(shim.fault_disarm()))
+                    self.transport.unregisterProducer()
+                reactor.stop()
+
+        with tempfile.TemporaryFile() as made:
+            made.truncate(20_000_000)
+            file = open(made.fileno(), "rb", closefd=False)
+            factory = protocol.Factory.forProtocol(Sender)
+            port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+            client = socket.create_connection(("127.0.0.1", port.getHost().port))
+            reactor.run()
+            client.close()
+    """
+    result = python("-c", code, runner=PYREACTOR, env=shim)
+    assert (result.stdout, result.stderr) == ("more than 0 True\nmore than 1 False\n", "")
+
+
 def test_beginnings(shim: dict[str, str]) -> None:
     """A reactor without a kernel queue or a wake-up raises that, and another one works."""
     well, *lines = heard(shim, "start", ["epoll_create1", "eventfd"])
