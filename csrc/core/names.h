@@ -69,7 +69,7 @@ struct core_state;
     Y(pendingHeader, "_HTTPChannel__header") X(persistent) X(poll) X(pop) X(popitem) \
     X(postpath) X(prefixLength) X(prefixLimit) X(prepath) X(proc) X(process) X(producer) \
     X(proto) X(protocol) X(providedBy) X(queued) X(raise_if_problem) X(raw) \
-    X(rawDataReceived) X(readConnectionLost) Y(received_body, "_dataReceived_BODY") \
+    X(rawDataReceived) X(read) X(readConnectionLost) Y(received_body, "_dataReceived_BODY") \
     Y(received_chunk_length, "_dataReceived_CHUNK_LENGTH") X(received_cookies) \
     Y(received_crlf, "_dataReceived_CRLF") Y(received_trailer, "_dataReceived_TRAILER") \
     X(recv) X(recvd) X(release) Y(remaining, "_remainingData") X(removeReader) \

@@ -67,6 +67,20 @@ ask_number(PyObject *object, PyObject *name)
     return value;
 }
 
+/* Is file.read its class's own?  A program may put another into the object. */
+static bool
+has_own_read(core_state *st, PyObject *file)
+{
+    PyObject *read;
+    if (PyObject_GetOptionalAttr(file, st->names.read, &read) < 0) {
+        PyErr_Clear();
+    }
+    bool own = read != NULL && PyCFunction_CheckExact(read) &&
+               PyCFunction_GET_SELF(read) == file;
+    Py_XDECREF(read);
+    return own;
+}
+
 /* Is it one that open(path, "rb") gives, which reads the descriptor's own bytes from
  * where it stands? */
 static bool
@@ -82,7 +96,7 @@ is_plain_file(core_state *st, PyObject *file)
     if (found < 0) {
         PyErr_Clear(); /* a detached one: Twisted's step will meet it */
     }
-    return is_file;
+    return is_file && has_own_read(st, file);
 }
 
 /* What of it is to be sent, but for `spared` bytes at its end; false: nothing. */

@@ -17,7 +17,7 @@ from typing import Any
 from twisted.internet import defer, protocol, reactor, task
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
 from twisted.protocols.basic import FileSender
-from twisted.web import resource, server, static
+from twisted.web import http, resource, server, static
 
 SIZES = {"empty": 0, "one": 1, "small": 1000, "chunk": 65536, "more": 65537, "large": 5_000_000}
 BYTES = random.Random(1).randbytes(max(SIZES.values()))
@@ -127,6 +127,14 @@ class Counting(server.Request):
         super().finish()
 
 
+class Plain(http.Request):
+    """One of ``twisted.web.http``'s, which knows nothing of resources."""
+
+    def process(self) -> None:
+        file = open(self.channel.factory.path, "rb")  # noqa: SIM115
+        static.NoRangeStaticProducer(self, file).start()
+
+
 class Unsized(static.File):
     """Does not say how long a file is: it goes in chunks."""
 
@@ -153,6 +161,16 @@ class Watched(static.File):
         return super().render_GET(request)
 
 
+class Inverted(static.File):
+    """Files have a ``read`` of their own."""
+
+    def openForReading(self) -> Any:
+        file: Any = super().openForReading()
+        read = file.read
+        file.read = lambda size: bytes(255 - byte for byte in read(size))
+        return file
+
+
 class Changing(static.File):
     """Requests have a ``write`` of their own for the first piece."""
 
@@ -169,16 +187,19 @@ class Changing(static.File):
 @defer.inlineCallbacks
 def unusual(folder: str) -> Any:
     top = resource.Resource()
-    for cls in (Unsized, Watched, Changing):
+    for cls in (Unsized, Watched, Inverted, Changing):
         top.putChild(cls.__name__.encode(), cls(folder))
     large = static.File(os.path.join(folder, "large"))
     top.putChild(b"packed", resource.EncodingResourceWrapper(large, [server.GzipEncoderFactory()]))
     site: Any = server.Site(top)
     counting: Any = server.Site(static.File(folder), requestFactory=Counting)
-    names = ["Unsized/more", "Unsized/large", "Watched/more", "Watched/large", "Changing/large"]
+    plain: Any = server.Site(top, requestFactory=Plain)
+    plain.path = os.path.join(folder, "large")
+    names = ["Unsized/more", "Unsized/large", "Watched/more", "Watched/large", "Inverted/more"]
     for each, paths in (
-        (site, [*names, "packed"]),
+        (site, [*names, "Changing/large", "packed"]),
         (counting, ["small", "more", "large"]),
+        (plain, ["any"]),
     ):
         each.log = lambda request: print("logged", request.code, request.sentLength)
         listening = yield TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(each)
