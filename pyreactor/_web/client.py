@@ -1,10 +1,7 @@
 """
 Shorter ways for functions of Twisted's web client, which is Python.
 
-The functions below are not called here: their code is given to the functions of Twisted's by
-the same names (see `pyreactor._code`), and runs there, among the names of those modules.  The
-name ``_pyreactor`` means this module there.  Each does what Twisted's does, and leaves what is
-not usual to the function as it was (``_pyreactor.stock``).
+How their code comes to run is told in `pyreactor._code`.
 """
 
 from __future__ import annotations

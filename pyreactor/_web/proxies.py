@@ -1,7 +1,7 @@
 """
 A shorter way for names of modules that warn of some of their names, as ``twisted.web.http`` does.
 
-As in `pyreactor._web.client`, the function's code is given to that of Twisted's.
+How its code comes to run is told in `pyreactor._code`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """
 Shorter ways for hyperlink's URLs, of which treq makes two for each address that it is given.
 
-As in `pyreactor._web.client`, the functions' code is given to those of hyperlink's by the same
-names, where ``_pyreactor`` means this module.  What was made of an address is noted: the texts,
-tuples and numbers that a ``URL`` consists of, none of which can be changed.  Each call makes a
-``URL`` of its own of them.  What is noted of a URL is found by the identity of its parts: they may
-be of classes of the program's, with an equality of their own.
+How their code comes to run is told in `pyreactor._code`.  What was made of an address is noted: the
+texts, tuples and numbers that a ``URL`` consists of, none of which can be changed.  Each call makes
+a ``URL`` of its own of them.  What is noted of a URL is found by the identity of its parts: they
+may be of classes of the program's, with an equality of their own.
 """
 
 from __future__ import annotations

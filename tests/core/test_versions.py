@@ -224,3 +224,23 @@ def test_twisteds_own_functions() -> None:
         assert max(line for _, _, line in function.__code__.co_lines() if line) <= (
             function.__code__.co_firstlineno + len(text) - 1
         )
+
+
+def test_what_is_given_to_a_module_finds_one_module_of_names() -> None:
+    module: Any = ModuleType("module")
+    exec("def one(): return 1\ndef two(): return 2", vars(module))
+    names = ModuleType("names")
+    names.__dict__["number"] = 5
+
+    def own() -> Any:
+        return _pyreactor.number  # type: ignore[name-defined]  # noqa: F821
+
+    stock = _code.give(module.one, own, names)
+    assert (module.one(), stock(), module.two()) == (5, 1, 2)
+    with pytest.raises(ValueError, match="_pyreactor is another module in module"):
+        _code.give(module.two, own, ModuleType("others"))
+    assert module.two() == 2
+    _code.give(module.two, own, ModuleType("others"), "_others")
+    assert module.two() == module.one() == 5
+    for function in (module.one, module.two):
+        del _code.before[function]
