@@ -213,7 +213,8 @@ def serial_port() -> Any:
 
 
 def end_serial_port(made: Any) -> None:
-    made.connectionLost(failure())
+    with contextlib.suppress(AttributeError):  # a producer that is none
+        made.connectionLost(failure())
     for end in made.ends:
         os.close(end)
 

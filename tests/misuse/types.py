@@ -1,11 +1,12 @@
 """
 Makes and calls what the extension has in every way that Python offers, wrongly.
 
-    python -m pyreactor -m tests.misuse.types
-    python -m tests.misuse.types
+    python -m pyreactor -m tests.misuse.types PART
+    python -m tests.misuse.types PART
 
-Objects of each type without __init__, by object.__new__, copied, pickled, of a subclass; each
-descriptor on a wrong object; each function with each value.  A line is written before each try.
+PART is types: objects of each without __init__, by object.__new__, copied, pickled, of a subclass;
+descriptors: each on wrong objects; or functions: each with each value.  A line is written before
+each try.
 On stock the extension is imported, and nothing handed over to it: only what it has is tried then.
 """
 
@@ -33,6 +34,11 @@ from tests.misuse.values import VALUES
 
 #: It waits for good.
 LEFT_OUT = ("run",)
+
+
+def watch() -> None:
+    """What takes so long from now on hangs."""
+    faulthandler.dump_traceback_later(TOO_LONG, exit=True)
 
 
 def generator() -> Iterator[Any]:
@@ -100,6 +106,7 @@ def use(made: Any) -> None:
 def make_each(kinds: dict[str, type]) -> int:
     tried = 0
     for name, kind in kinds.items():
+        watch()
         for how, make in ways(kind):
             if kind in (type, object) or "type" in (name, kind.__name__):
                 continue
@@ -122,6 +129,7 @@ def wrong_selves(kinds: dict[str, type]) -> int:
     others = {name: subject.make for name, subject in SUBJECTS.items()}
     tried = 0
     for name, kind in kinds.items():
+        watch()
         if kind.__module__ in ("builtins",):
             continue
         for key, found in list(vars(kind).items()):
@@ -141,6 +149,7 @@ def functions() -> int:
     tried = 0
     given_to_functions = {**{name: Subject(make) for name, make in VALUES.items()}, **SUBJECTS}
     for name in dir(_core):
+        watch()
         found = getattr(_core, name)
         if isinstance(found, type) or not callable(found):
             continue
@@ -159,12 +168,14 @@ def functions() -> int:
 
 def main() -> None:
     faulthandler.enable()
-    faulthandler.dump_traceback_later(TOO_LONG, exit=True)
     sys.unraisablehook = lambda unraisable: None
     globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False)
     try:
-        kinds = types()
-        tried = functions() + make_each(kinds) + wrong_selves(kinds)
+        part = sys.argv[1]
+        if part == "functions":
+            tried = functions()
+        else:
+            tried = {"types": make_each, "descriptors": wrong_selves}[part](types())
         gc.collect()
         tell(f"made {tried} calls\n")
     finally:
