@@ -249,18 +249,20 @@ def legacyEmit(self: Any, eventDict: dict[str, Any]) -> None:
         untilConcludes(self.write, line)
         untilConcludes(self.flush)
         return
-    try:
-        self.write(line)
-    except OSError as error:
-        if error.args[0] != _pyreactor.EINTR:
-            raise
-        untilConcludes(self.write, line)
-    try:
-        self.flush()
-    except OSError as error:
-        if error.args[0] != _pyreactor.EINTR:
-            raise
-        untilConcludes(self.flush)
+    while True:
+        try:
+            self.write(line)
+            break
+        except OSError as error:
+            if error.args[0] != _pyreactor.EINTR:
+                raise
+    while True:
+        try:
+            self.flush()
+            break
+        except OSError as error:
+            if error.args[0] != _pyreactor.EINTR:
+                raise
 
 
 #: The second that was last made into a Date header, and that.

@@ -363,14 +363,14 @@ def test_files_that_are_interrupted(errors: tuple[Exception, ...], first: int) -
     event = {"message": ("a",), "time": 0, "system": "-", "isError": 0}
 
     def write() -> Any:
-        file = Interrupted(*errors)
+        file = Interrupted(*(type(error)(*error.args) for error in errors))
         observer: Any = log.FileLogObserver(file)
         if first:
             observer.write = file.calls.append
         try:
             observer.emit(dict(event))
         except Exception as error:
-            return type(error), error.args, file.calls
+            return type(error), error.args, type(error.__context__), file.calls
         return file.calls
 
     assert check(write)
