@@ -10,7 +10,7 @@ test=(-m pytest -q -p no:cacheprovider)
 # checker's own frames leave no room for, and programs that are not this project's to check.
 UNCHECKED=(--ignore=tests/conformance --ignore=tests/system --ignore=tests/command
     --ignore=tests/trust --ignore=tests/core/test_depth.py --ignore=tests/activation/test_greenlets.py
-    --ignore=tests/web/test_clients.py)
+    --ignore=tests/web/test_clients.py --ignore=tests/bench/test_browser.py -k 'not greenlet')
 
 # Twisted's own tests of what is in C.
 TWISTEDS=(twisted.internet twisted.protocols twisted.test.test_defer twisted.test.test_defgen

@@ -180,7 +180,7 @@ def test_what_keeps_the_interpreter_has_no_stack() -> None:
     text = f"""{BY_HAND}
 pyreactor.watch(slow=0.01)
 def one_call():
-    sum(range(20_000_000))
+    sum(range(3_000_000))
 reactor.callLater(0, one_call)
 reactor.callLater(0.001, finish)
 reactor.run()
