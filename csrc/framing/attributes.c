@@ -124,7 +124,6 @@ parse_max_length(pyr_view *view, PyObject *value)
     if (value != view->max_length_from) {
         view->max_length = PyNumber_AsSsize_t(value, NULL); /* the nearest that fits */
         view->max_length_huge = view->max_length == PY_SSIZE_T_MAX;
-        view->max_length_digits = 0;
         Py_XSETREF(view->max_length_from, Py_NewRef(value));
     }
     return true;

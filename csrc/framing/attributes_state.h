@@ -28,8 +28,7 @@ typedef struct {
     /* Parsed values, each with the object it was parsed from (owned). */
     PyObject *max_length_from;
     Py_ssize_t max_length;
-    int max_length_digits; /* what netstring's length may have at most; 0: not computed */
-    int prefix_size;       /* 0: nothing that C can decode */
+    int prefix_size; /* 0: nothing that C can decode */
     PyObject *delimiter_from;
     Py_ssize_t delimiter_size;
     PyObject *format_from;

@@ -3,8 +3,6 @@
 #include "framing/batch.h"
 #include "framing/framing.h"
 
-#include <math.h>
-
 /* What stock has left in _remainingData: all but the part of the payload it has moved. */
 static Py_ssize_t
 remaining_size(const pyr_buffer *b)
@@ -62,16 +60,6 @@ pyr_netstring_connect(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 /* Of parse(): STEP_ON: a whole netstring begins the buffer, payload and comma; STEP_WAIT:
  * stock's IncompleteNetstring; STEP_STOP: stock's NetstringParseError. */
 
-/* How many digits a length may have: ceil(log10(MAX_LENGTH)) + 1, as stock counts. */
-static int
-length_digits(pyr_view *view)
-{
-    if (view->max_length_digits == 0) {
-        view->max_length_digits = (int)ceil(log10((double)view->max_length)) + 1;
-    }
-    return view->max_length_digits;
-}
-
 /*
  * The size of the length and the colon that the buffer, which is not empty, begins with;
  * 0: STEP_WAIT, -1: STEP_STOP.
@@ -88,8 +76,8 @@ read_length_prefix(pyr_buffer *b, Py_ssize_t *length)
     for (; digits < most && data[digits] >= '0' && data[digits] <= '9'; digits++) {
         number = number * 10 + (uint64_t)(data[digits] - '0');
     }
-    if (digits == 0 || digits == MANY_DIGITS || digits > length_digits(&b->view) ||
-        number > (uint64_t)b->view.max_length) {
+    /* Stock counts the digits, too; with too many the number is above the limit. */
+    if (digits == 0 || digits == MANY_DIGITS || number > (uint64_t)b->view.max_length) {
         return -1;
     }
     *length = (Py_ssize_t)number;
