@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import struct
 import sys
@@ -306,6 +307,79 @@ class Writes:
         events = object.__getattribute__(self, "events")
         events.append(name)
         return (lambda data: events.append(data) or "written") if name == "write" else None
+
+
+class Pipes(StringTransport):
+    """A transport at whose `write` its protocol may change."""
+
+    hook: Callable[[], object] | None = None
+
+    @property
+    def write(self) -> Any:  # type: ignore[override]
+        if self.hook is not None:
+            self.hook()
+        return super().write
+
+
+def _change_class(protocol: Any, other: Any) -> None:
+    protocol.__class__ = type("Other", (type(protocol),), {"delimiter": b"+", "n": 1})
+
+
+CHANGES: dict[str, Callable[[Any, Any], object]] = {
+    "delimiter": lambda protocol, other: setattr(protocol, "delimiter", b"|"),
+    "delimiter of the class": lambda protocol, other: setattr(type(protocol), "delimiter", b"|"),
+    "transport": lambda protocol, other: setattr(protocol, "transport", other),
+    "both, in the dict": lambda protocol, other: vars(protocol).update(
+        transport=other, delimiter=b"/"
+    ),
+    "the dict": lambda protocol, other: setattr(
+        protocol, "__dict__", {**vars(protocol), "transport": other, "delimiter": b"/"}
+    ),
+    "the class": _change_class,
+    "a property": lambda protocol, other: setattr(
+        type(protocol), "transport", property(lambda self: other)
+    ),
+    "other attributes": lambda protocol, other: [
+        setattr(protocol, f"attribute{i}", i) for i in range(30)
+    ],
+    "during the write": lambda protocol, other: setattr(
+        protocol.transport, "hook", lambda: setattr(protocol, "delimiter", b"*")
+    ),
+    "deleted": lambda protocol, other: delattr(protocol, "transport"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_send_line_sees_what_was_changed(change: Callable[[Any, Any], object]) -> None:
+    """Between lines, in one, and after all of them."""
+    seen = []
+    for side in (stock, basic):
+        other = Pipes()
+        missing: list[str] = []
+
+        class Echo(side.LineReceiver):  # type: ignore[name-defined, misc]
+            def lineReceived(
+                self, line: bytes, other: Any = other, missing: list[str] = missing
+            ) -> None:
+                if line == b"change":
+                    change(self, other)
+                try:
+                    self.sendLine(line)
+                except AttributeError as error:
+                    missing.append(str(error).partition("attribute")[2])
+                    self.transport = other
+
+        first = Pipes()
+        protocol: Any = Echo()
+        protocol.makeConnection(first)
+        for data in (b"one\r\ntwo\r\n", b"three\r\nchange\r\n", b"four\r\n", b"four|"):
+            protocol.dataReceived(data)
+        protocol.sendLine(b"last")
+        change(protocol, first)
+        with contextlib.suppress(AttributeError):
+            protocol.sendLine(b"very last")
+        seen.append((first.value(), other.value(), missing))
+    assert seen[0] == seen[1]
 
 
 @SIDES
