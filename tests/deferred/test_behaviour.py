@@ -1000,6 +1000,40 @@ def links_read_while_it_pauses_itself_and_what_paused_is_then(defer: Any) -> Any
 
 
 @answer
+def variables_of_a_generator_that_waits_for_what_has_fired_and_for_what_has_not(defer: Any) -> Any:
+    variable = contextvars.ContextVar("variable", default="outer")
+    seen: list[str] = []
+
+    def note(result: Any) -> Any:
+        seen.append(f"callback {variable.get()}")
+        return result
+
+    @defer.inlineCallbacks  # type: ignore[untyped-decorator]
+    def run() -> Any:
+        variable.set("inner")
+        for deferred in (defer.succeed(1), waiting, defer.succeed(2), paused, defer.succeed(3)):
+            value = yield deferred
+            seen.append(f"generator {value} {variable.get()}")
+        try:
+            yield defer.fail(ValueError())
+        except ValueError:
+            variable.set("handled")
+        value = yield 4
+        seen.append(f"generator {value} {variable.get()}")
+
+    waiting, paused = defer.Deferred(), defer.succeed(5)
+    waiting.addBoth(note)
+    paused.pause()
+    paused.addCallback(note)
+    done = run().addBoth(note)
+    seen.append(variable.get())
+    waiting.callback(6)
+    seen.append(variable.get())
+    paused.unpause()
+    return seen, variable.get(), done.result, paused.result, waiting.result
+
+
+@answer
 def the_end_of_an_iterator_without_a_value(defer: Any) -> Any:
     ends: list[Any] = []
     for value in (None, 1, ()):
