@@ -66,8 +66,8 @@ PYREACTOR_EXAMPLES=10000 PYREACTOR_FRAMING_EXAMPLES=12500 PYREACTOR_TEST_EXAMPLE
     tests/*/test_differential.py tests/framing/test_banana.py tests/tls/test_records.py \
     tests/system/test_reactor_programs.py
 
-say "failing allocations and system calls"
-.venv/bin/python -m pytest -q -p no:cacheprovider -n 6 tests/trust
+say "failing allocations and system calls; wrong calls"
+.venv/bin/python -m pytest -q -p no:cacheprovider -n 6 tests/trust tests/misuse/test_calls.py tests/misuse/test_types.py
 
 say "searches for failures, a bounded share of each"
 .ci/trust.sh smoke
