@@ -42,6 +42,16 @@ pyr_watchdog_leave(pyr_watchdog *self, pyr_span span, pyr_activity activity,
 
 /* ---- for pyreactor/_watch ---- */
 
+#define NEVER (UINT64_MAX / 2) /* nanoseconds */
+
+/* One at least, so that nobody looks on without a pause; and where it is no number. */
+static uint64_t
+nanoseconds_of(double seconds)
+{
+    double wanted = fmax(seconds * 1e9, 1);
+    return wanted < (double)NEVER ? (uint64_t)wanted : NEVER;
+}
+
 /* Have who looks on stay, or go. */
 static int
 be_watched(pyr_watchdog *self, bool watched)
@@ -75,7 +85,7 @@ pyr_watchdog_set(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     self->on = watched || self->statistics != NULL;
-    self->slow = slow < 1e9 ? (uint64_t)(slow * 1e9) : UINT64_MAX;
+    self->slow = nanoseconds_of(slow);
     Py_XSETREF(self->report, args[1] == Py_None ? NULL : Py_NewRef(args[1]));
     Py_RETURN_NONE;
 }
@@ -103,9 +113,8 @@ time_left(pyr_watchdog *self, const pyr_wanted *wanted)
     return left < wanted->slow ? left : wanted->slow; /* another may begin meanwhile */
 }
 
-#define SHORTEST_PAUSE 100     /* microseconds */
-#define LONGEST_PAUSE 3600e6   /* likewise */
-#define NEVER (UINT64_MAX / 2) /* nanoseconds */
+#define SHORTEST_PAUSE 100   /* microseconds */
+#define LONGEST_PAUSE 3600e6 /* likewise */
 
 /* Without the GIL.  False: nobody watches any more. */
 static bool
@@ -123,13 +132,6 @@ sleep_until_slow(pyr_watchdog *self, const pyr_wanted *wanted)
     return true;
 }
 
-static uint64_t
-nanoseconds_of(double seconds)
-{
-    double wanted = fmax(seconds * 1e9, 0); /* 0 where it is no number */
-    return wanted < (double)NEVER ? (uint64_t)wanted : NEVER;
-}
-
 PyObject *
 pyr_watchdog_look_on(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs)
 {
@@ -144,7 +146,7 @@ pyr_watchdog_look_on(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs
     }
     wanted.hangs = nanoseconds_of(hangs);
     while (self->is_watched) {
-        wanted.slow = self->slow < NEVER ? self->slow : NEVER;
+        wanted.slow = self->slow;
         PyThreadState *thread = PyEval_SaveThread();
         atomic_store_explicit(&self->onlooker, thread, memory_order_relaxed);
         bool goes_on = sleep_until_slow(self, &wanted);

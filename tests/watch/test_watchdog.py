@@ -190,6 +190,19 @@ reactor.run()
     )
 
 
+def test_a_limit_too_short_for_the_clock_is_a_nanosecond() -> None:
+    """Then all is reported, and the thread finds nothing where there is nothing."""
+    text = f"""{BY_HAND}
+pyreactor.watch(slow=1e-12)
+reactor.callLater(0, block, 0.01)
+reactor.callLater(0.1, finish)
+reactor.run()
+"""
+    _, *reports = program(text).splitlines()
+    assert any("timed call of __main__.block" in report for report in reports)
+    assert all(re.search(r"blocked the reactor for [\d.]+ s: \S", report) for report in reports)
+
+
 def test_the_thread_sleeps_while_there_is_nothing_to_tell() -> None:
     """In an idle reactor, and beside what blocks it and was seen; it wakes up once in `slow`."""
     text = f"""{BY_HAND}
