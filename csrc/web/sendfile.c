@@ -145,6 +145,29 @@ end_step(core_state *st, PyObject *transport, const file_part *part, Py_ssize_t 
 
 /* ---- the producers ---- */
 
+/*
+ * Does who it is registered with ask the producer itself for its steps, which are all
+ * that Twisted's class does?  What a program has put before them may count them, or wait
+ * between two of them: then each is Twisted's, of one chunk.
+ */
+static int
+is_asked_itself(core_state *st, PyObject *producer, PyObject *with)
+{
+    PyObject *registered;
+    if (PyObject_GetOptionalAttr(with, st->names.producer, &registered) < 0) {
+        return -1;
+    }
+    PyObject *step = registered != producer
+                         ? NULL
+                         : pyr_class_find(Py_TYPE(producer), st->names.resumeProducing);
+    int own = step != NULL && Py_IS_TYPE(step, st->standin.type)
+                  ? pyr_web_has_method(st, producer, st->names.resumeProducing, step)
+                  : 0;
+    Py_XDECREF(registered);
+    Py_XDECREF(step);
+    return own;
+}
+
 /* Is its write() the one of Twisted's server, through all of its layers? */
 static int
 is_plain_request(core_state *st, PyObject *request)
@@ -225,10 +248,11 @@ count_sent(core_state *st, PyObject *request, Py_ssize_t sent)
 
 /* A step of the producer of a whole file. */
 static PyObject *
-step_of_static(core_state *st, PyObject *request, PyObject *file)
+step_of_static(core_state *st, PyObject *self, PyObject *request, PyObject *file)
 {
     file_part part;
-    PyObject *transport = request != Py_None && find_part(st, file, 0, &part) &&
+    PyObject *transport = request != Py_None && is_asked_itself(st, self, request) > 0 &&
+                                  find_part(st, file, 0, &part) &&
                                   begin(st, request, part.size) > 0
                               ? transport_of(st, request)
                               : NULL;
@@ -251,7 +275,7 @@ pyr_sendfile_static(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(
     PyObject *request = PyObject_GetAttr(args[0], st->names.request);
     PyObject *file =
         request == NULL ? NULL : PyObject_GetAttr(args[0], st->names.fileObject);
-    PyObject *result = file == NULL ? NULL : step_of_static(st, request, file);
+    PyObject *result = file == NULL ? NULL : step_of_static(st, args[0], request, file);
     Py_XDECREF(request);
     Py_XDECREF(file);
     return result;
@@ -271,7 +295,8 @@ static PyObject *
 consumer_of(core_state *st, PyObject *self)
 {
     PyObject *consumer = PyObject_GetAttr(self, st->names.consumer);
-    if (consumer != NULL && is_own_transport(st, consumer) <= 0) {
+    if (consumer != NULL && (is_own_transport(st, consumer) <= 0 ||
+                             is_asked_itself(st, self, consumer) <= 0)) {
         Py_CLEAR(consumer);
     }
     return consumer;

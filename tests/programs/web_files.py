@@ -57,6 +57,16 @@ class Client(protocol.Protocol):
         return f"{start!r} {len(data)} {len(body)} {hashlib.sha256(data).hexdigest()[:16]}"
 
 
+class Counted(FileSender):
+    """Counts the steps that it is asked for."""
+
+    steps = 0
+
+    def resumeProducing(self) -> None:
+        self.steps += 1
+        super().resumeProducing()
+
+
 class Sender(protocol.Protocol):
     """Sends a file to whoever connects."""
 
@@ -69,8 +79,9 @@ class Sender(protocol.Protocol):
         transport: Any = self.transport
         transport.write(self.before)
         file = open(self.path, "rb")  # noqa: SIM115
-        sent = FileSender().beginFileTransfer(file, transport, self.transform)
-        sent.addCallback(lambda last: print("last byte", last))
+        sender = Counted() if self.before == b"counted " else FileSender()
+        sent = sender.beginFileTransfer(file, transport, self.transform)
+        sent.addCallback(lambda last: print("last byte", last, getattr(sender, "steps", "")))
         sent.addErrback(lambda failure: print("not sent:", failure.value))
         sent.addBoth(lambda _: (file.close(), transport.loseConnection()))
 
@@ -161,6 +172,33 @@ class Watched(static.File):
         return super().render_GET(request)
 
 
+class Between:
+    """Stands between a request and what produces a file, and counts its steps."""
+
+    def __init__(self, producer: Any) -> None:
+        self.producer = producer
+        self.steps = 0
+
+    def start(self) -> None:
+        request = self.producer.request
+        request.notifyFinish().addBoth(lambda _: print("steps", self.steps))
+        request.registerProducer(self, False)
+
+    def resumeProducing(self) -> None:
+        self.steps += 1
+        self.producer.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self.producer.stopProducing()
+
+
+class Stepwise(static.File):
+    """Files go out by steps that are counted."""
+
+    def makeProducer(self, request: Any, fileForReading: Any) -> Any:
+        return Between(super().makeProducer(request, fileForReading))
+
+
 class Inverted(static.File):
     """Files have a ``read`` of their own."""
 
@@ -187,7 +225,7 @@ class Changing(static.File):
 @defer.inlineCallbacks
 def unusual(folder: str) -> Any:
     top = resource.Resource()
-    for cls in (Unsized, Watched, Inverted, Changing):
+    for cls in (Unsized, Watched, Stepwise, Inverted, Changing):
         top.putChild(cls.__name__.encode(), cls(folder))
     large = static.File(os.path.join(folder, "large"))
     top.putChild(b"packed", resource.EncodingResourceWrapper(large, [server.GzipEncoderFactory()]))
@@ -197,7 +235,7 @@ def unusual(folder: str) -> Any:
     plain.path = os.path.join(folder, "large")
     names = ["Unsized/more", "Unsized/large", "Watched/more", "Watched/large", "Inverted/more"]
     for each, paths in (
-        (site, [*names, "Changing/large", "packed"]),
+        (site, [*names, "Stepwise/large", "Changing/large", "packed"]),
         (counting, ["small", "more", "large"]),
         (plain, ["any"]),
     ):
@@ -221,7 +259,12 @@ def unusual(folder: str) -> Any:
 def senders(folder: str) -> Any:
     for name in SIZES:
         path = os.path.join(folder, name)
-        for before, transform in ((b"", None), (b"before ", None), (b"", bytes.swapcase)):
+        for before, transform in (
+            (b"", None),
+            (b"before ", None),
+            (b"counted ", None),
+            (b"", bytes.swapcase),
+        ):
             factory: Any = protocol.Factory.forProtocol(partial(Sender, path, before, transform))
             listening = yield TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
             for client in (Client(b""), Client(b"", pauses=5)):

@@ -97,6 +97,7 @@ def test_a_file_that_is_closed_while_the_head_is_written(
     request.clientproto, request.method = b"HTTP/1.0", b"GET"
     request.responseHeaders.setRawHeaders(b"content-length", [b"200000"])
     producer: Any = static.NoRangeStaticProducer(request, (tmp_path / "f").open("rb"))
+    request.producer = producer
     number = producer.fileObject.fileno()
 
     class Pausing:
