@@ -240,9 +240,8 @@ is_coroutine(core_state *st, PyObject *value)
         Py_TYPE(value) == st->deferred->awaiter_type) {
         return 1;
     }
-    PyTypeObject *type = Py_TYPE(value);
-    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && type->tp_as_async == NULL) {
-        return 0; /* None, a number, a string: it has no __await__ */
+    if (pyr_is_plain(value) && Py_TYPE(value)->tp_as_async == NULL) {
+        return 0; /* None, a number, a string: it has no __await__, and is no proxy */
     }
     return pyr_drop_for_truth(PyObject_CallOneArg(st->deferred->is_coroutine, value));
 }

@@ -291,6 +291,19 @@ def yielding_what_is_not_awaited(defer: Any) -> Any:
 
 
 @answer
+def yielding_a_proxy_of_a_generator(defer: Any) -> Any:
+    def inner() -> Any:
+        return (yield defer.succeed(3)) + 1
+
+    @defer.inlineCallbacks
+    def generator() -> Any:
+        waiting = inner()
+        return (yield weakref.proxy(waiting))
+
+    return generator().result
+
+
+@answer
 def returning_its_own_deferred(defer: Any) -> Any:
     d = defer.Deferred()
     d.addCallback(lambda r: d)
