@@ -410,7 +410,7 @@ static bool
 find_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *own)
 {
     pyr_view *view = &b->view;
-    PyObject *key, *value;
+    PyObject *key = NULL, *value;
     Py_ssize_t next = 0;
     while (PyDict_Next(dict, &next, &key, &value)) {
         if (!pyr_own_name_counts(key)) {
@@ -428,6 +428,7 @@ find_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *
     }
 #if PY_VERSION_HEX < 0x030C0000
     view->own_seen.end = next;
+    view->own_seen.last = key;
 #endif
     return true;
 }

@@ -110,7 +110,9 @@ has_names(pyr_own_seen *seen, PyObject *dict)
 {
     PyObject *key;
     const void *keys = pyr_dict_keys(dict);
-    if (keys == NULL || keys != seen->keys) {
+    Py_ssize_t last = seen->end - 1;
+    if (keys == NULL || keys != seen->keys || !PyDict_Next(dict, &last, &key, NULL) ||
+        key != seen->last) {
         return false;
     }
     while (PyDict_Next(dict, &seen->end, &key, NULL)) {
@@ -118,6 +120,7 @@ has_names(pyr_own_seen *seen, PyObject *dict)
             return false;
         }
         seen->size++;
+        seen->last = key;
     }
     if (seen->size != PyDict_GET_SIZE(dict) || !pyr_dict_has_at(dict, &seen->buffer) ||
         !pyr_own_dict_has_values(seen)) {

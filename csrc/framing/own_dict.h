@@ -55,8 +55,8 @@ bool pyr_own_name_counts(PyObject *key);
  * the dict is forgotten; one whose changes 3.13 hides is never as seen.  Earlier versions
  * number each state of a dict: the same number says that nothing has changed.  After
  * another one the names are the same if the table of keys is, to the end of which new
- * ones are added; and the values are looked at.  A table that other dicts use, too, says
- * nothing: after another number they are not as seen.
+ * ones are added, and the last key; and the values are looked at.  A table that other
+ * dicts use, too, says nothing: after another number they are not as seen.
  *
  * Only while a value that the interpreter replaces is freed, the new one is there and the
  * number the old.  Who is called then by that value's finalizer begins by looking at the
@@ -77,6 +77,7 @@ typedef struct {
     uint64_t stamp;
     const void *keys;
     Py_ssize_t size, end; /* so many items; behind the last, as PyDict_Next counts */
+    const PyObject *last; /* key; where popitem() took it away, another may follow */
     pyr_own_item buffer;  /* must be there for the names to be as seen */
     int count;
     pyr_own_item items[PYR_MOST_SLOTS]; /* of the slots */
@@ -87,7 +88,7 @@ typedef struct {
 /*
  * See it: what is looked up from now on counts.  `watcher` is what CPython knows the
  * module by; -1: it does not tell it of changes.  Before CPython 3.12 the caller goes
- * through it now, and fills in `end` and the items.
+ * through it now, and fills in `end`, `last` and the items.
  */
 void pyr_own_dict_see(pyr_own_seen *seen, PyObject *self, PyObject *dict, int watcher);
 

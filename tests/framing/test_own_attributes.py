@@ -366,6 +366,22 @@ def test_as_many_other_names_are_noticed(how: str) -> None:
     assert protocol.lines == [b"a", b"b"]
 
 
+def test_a_name_in_the_place_of_the_last_is_noticed() -> None:
+    class Popping(Lines):
+        def lineReceived(self, line: bytes) -> None:
+            super().lineReceived(line)
+            if line == b"pop":
+                assert vars(self).popitem() == ("irrelevant", 1)
+                self.paused = True
+
+    protocol = connected(Popping)
+    for line in (b"a\r\n", b"b\r\n"):
+        protocol.dataReceived(line)
+    protocol.irrelevant = 1
+    protocol.dataReceived(b"c\r\npop\r\nd\r\n")
+    assert protocol.lines == [b"a", b"b", b"c", b"pop"]
+
+
 def test_names_that_come_and_go_leave_the_order_of_attributes() -> None:
     protocol = connected(Lines)
     protocol.dataReceived(b"a\r\n")
