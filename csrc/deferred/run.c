@@ -252,7 +252,11 @@ continue_with(run_stack *stack, pyr_deferred *current, PyObject *waiting)
     pyr_forget_failure(current);
     if (pyr_is_own(st, waiting)) {
         pyr_deferred *other = (pyr_deferred *)waiting;
-        pyr_set_result(other, result);
+        if (other == current) { /* it has waited for itself: None is left */
+            Py_DECREF(result);
+        } else {
+            pyr_set_result(other, result);
+        }
         other->paused--;
         return stack_push(stack, other) < 0 ? RUN_ERROR : RUN_ABOVE;
     }

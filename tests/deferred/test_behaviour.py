@@ -310,7 +310,10 @@ def returning_its_own_deferred(defer: Any) -> Any:
     with warnings.catch_warnings(record=True) as recorded:
         warnings.simplefilter("always")
         d.callback(None)
-    return [(str(w.message), w.category) for w in recorded], d.paused, d._chainedTo is d
+    waits = d.paused, d._chainedTo is d
+    d.unpause()
+    left = d.paused, d.result, d._chainedTo
+    return [(str(w.message), w.category) for w in recorded], waits, left
 
 
 @answer
