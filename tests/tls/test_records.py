@@ -36,6 +36,7 @@ from zope.interface import (
     classImplements,
     classImplementsOnly,
     directlyProvides,
+    implementedBy,
     implementer,
     providedBy,
 )
@@ -440,6 +441,7 @@ def test_the_same_is_provided_as_on_stock(wrapped: bool, monkeypatch: pytest.Mon
                 application = protocol.Protocol()
                 end = factory.protocol(factory, application, wrapped)  # type: ignore[arg-type]
                 end.makeConnection(transport)
+                implementedBy(type(end))  # zope tells of no class that was never asked
                 found.append([each.__name__ for each in providedBy(end)])
                 found.append([each.__name__ for each in vars(end).get("__provides__", ())])
 
