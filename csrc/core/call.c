@@ -95,3 +95,19 @@ pyr_call_refused(Py_ssize_t expected, Py_ssize_t nargs)
     return PyErr_Format(PyExc_TypeError, "%zd arguments expected, got %zd", expected,
                         nargs);
 }
+
+/* For CPython 3.10 (compat.h): NULL with an exception of the type, or what formatting it
+ * raised. */
+PyObject *
+pyr_call_error(PyObject *type, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    PyObject *text = PyUnicode_FromFormatV(format, values);
+    va_end(values);
+    if (text != NULL) {
+        PyErr_SetObject(type, text);
+        Py_DECREF(text);
+    }
+    return NULL;
+}

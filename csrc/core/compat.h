@@ -10,6 +10,12 @@
 #error "pyreactor needs CPython 3.10 or newer"
 #endif
 
+#if PY_VERSION_HEX < 0x030B0000
+/* PyErr_Format() of CPython 3.10 hides an exception out of a __repr__ or a __str__. */
+#define PyErr_Format pyr_call_error
+#endif
+PyObject *pyr_call_error(PyObject *type, const char *format, ...);
+
 #if PY_VERSION_HEX < 0x030D0000
 static inline int
 PyDict_GetItemRef(PyObject *dict, PyObject *key, PyObject **result)
