@@ -10,7 +10,7 @@ source "$(dirname "$0")/common.sh"
 ONCE=(--ignore-glob='tests/system/test_examples*' --ignore-glob='tests/system/test_programs_*'
     --ignore=tests/system/test_benchmarks.py --ignore=tests/system/test_twistd.py
     --ignore=tests/loop/test_clock.py --ignore=tests/activation/test_greenlets.py
-    --ignore=tests/trust)
+    --ignore=tests/trust --ignore=tests/misuse/test_calls.py --ignore=tests/misuse/test_types.py)
 
 # What looks closest at the interpreter: for the Pythons between the newest and the oldest, which get
 # all but the above.

@@ -43,15 +43,23 @@ def is_known(stock: str, here: str) -> bool:
     return " without __init__." in stock and "\tAttributeError" in stock + here
 
 
+def differences(arguments: list[str]) -> set[str]:
+    """The calls that end otherwise than on stock."""
+    expected = told(STOCK, arguments)
+    found = told(PYREACTOR, arguments)
+    assert len(found) > 1000
+    pairs = zip(expected, found, strict=True)
+    return {f"{a} | {b}" for a, b in pairs if a != b and not is_known(a, b)}
+
+
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_calls_end_as_on_stock(batch: int) -> None:
     names = NAMES[batch::BATCHES]
     arguments = ["--all", *names] if EVERY else names
-    expected = told(STOCK, arguments)
-    found = told(PYREACTOR, arguments)
-    pairs = zip(expected, found, strict=True)
-    assert [f"{a} | {b}" for a, b in pairs if a != b and not is_known(a, b)] == []
-    assert len(found) > 1000
+    found = differences(arguments)
+    # What a peer's end or a timer logs comes with a later call on a busy machine, and not always
+    # with the same one.
+    assert not found or not found & differences(arguments)
 
 
 if EVERY:
