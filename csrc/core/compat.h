@@ -132,22 +132,31 @@ pyr_type_has_module(PyTypeObject *type)
     return ((PyHeapTypeObject *)type)->ht_module != NULL;
 }
 
-/* The __dict__ of an instance, made now if need be.  Borrowed: the instance has it.  NULL
- * without an exception: it can have none. */
+/*
+ * The __dict__ of an instance, made now if need be: a new reference.  NULL without an
+ * exception: it can have none.
+ *
+ * While CPython 3.11 makes one of an instance's values, a garbage collection may come,
+ * whose code asks for the same: then two of them would own the values.
+ */
 static inline PyObject *
 pyr_instance_dict(PyObject *self)
 {
 #if PY_VERSION_HEX < 0x030C0000
+    int collecting = PyGC_Disable();
     PyObject **place = _PyObject_GetDictPtr(self);
-    if (place != NULL && *place != NULL) {
-        return *place;
+    PyObject *dict = place != NULL && *place != NULL
+                         ? Py_NewRef(*place)
+                         : PyObject_GenericGetDict(self, NULL);
+    if (collecting) {
+        (void)PyGC_Enable();
     }
-#endif
+#else
     PyObject *dict = PyObject_GenericGetDict(self, NULL);
+#endif
     if (dict == NULL) {
         PyErr_Clear();
     }
-    Py_XDECREF(dict);
     return dict;
 }
 

@@ -522,7 +522,7 @@ pyr_attributes_refresh(pyr_framing_method *method, pyr_buffer *b, PyObject *self
     view->own_seen.dict = NULL;
     view->fits = view->attached = false;
     view->handler = NULL;
-    PyObject *dict = pyr_own_dict(self);
+    PyObject *dict = pyr_instance_dict(self);
     if (dict == NULL) {
         return 0;
     }

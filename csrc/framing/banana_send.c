@@ -93,8 +93,9 @@ attribute_of(PyObject *self, PyObject *name)
 {
     PyObject *dict = pyr_instance_dict(self);
     PyObject *value = dict == NULL ? NULL : PyDict_GetItemWithError(dict, name);
-    return value != NULL || PyErr_Occurred() ? Py_XNewRef(value)
-                                             : PyObject_GetAttr(self, name);
+    Py_XINCREF(value);
+    Py_XDECREF(dict);
+    return value != NULL || PyErr_Occurred() ? value : PyObject_GetAttr(self, name);
 }
 
 /* An attribute that is a plain int.  False: it is another thing; no exception. */

@@ -101,7 +101,7 @@ find_in_dict(pyr_framing_method *method, PyObject *self, PyObject *dict)
 static pyr_buffer *
 find_buffer(pyr_framing_method *method, PyObject *self)
 {
-    PyObject *dict = pyr_own_dict(self);
+    PyObject *dict = pyr_instance_dict(self);
     pyr_buffer *b = dict == NULL ? NULL : find_in_dict(method, self, dict);
     Py_XDECREF(dict);
     if (b != NULL) {
@@ -189,6 +189,7 @@ begin_view(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool holds
         PyObject *dict = pyr_instance_dict(self);
         /* Else not at once: a protocol that receives once only does better without. */
         b->has_keys = b->received || (dict != NULL && pyr_own_dict_changes_unseen(dict));
+        Py_XDECREF(dict);
         holds = false;
         if (b->has_keys && pyr_own_dict_unshare(self, method->st->names.popitem) < 0) {
             return -1;
@@ -281,7 +282,7 @@ method_of_class(core_state *st, PyTypeObject *type)
 static bool
 receives_otherwise(core_state *st, PyObject *protocol)
 {
-    PyObject *dict = pyr_own_dict(protocol);
+    PyObject *dict = pyr_instance_dict(protocol);
     int found = dict == NULL ? -1 : PyDict_Contains(dict, st->names.dataReceived);
     Py_XDECREF(dict);
     PyErr_Clear();
@@ -490,7 +491,7 @@ PyDoc_STRVAR(send_line_doc, "_send_line(protocol, line)\n--\n\n"
 static PyObject *
 own_dict(PyObject *Py_UNUSED(module), PyObject *instance)
 {
-    PyObject *dict = pyr_own_dict(instance);
+    PyObject *dict = pyr_instance_dict(instance);
     return dict == NULL ? Py_NewRef(Py_None) : dict;
 }
 

@@ -47,7 +47,7 @@ pyr_netstring_connect(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
     if (result == NULL || !pyr_attributes_class_has(method, Py_TYPE(args[0]))) {
         return result;
     }
-    PyObject *dict = pyr_own_dict(args[0]);
+    PyObject *dict = pyr_instance_dict(args[0]);
     if (dict != NULL && begin_netstring(method, args[0], dict) < 0) {
         Py_CLEAR(result);
     }

@@ -1,26 +1,11 @@
 /* The __dict__ of an instance; see own_dict.h. */
 #include "framing/own_dict.h"
 
-/*
- * While CPython 3.11 makes a __dict__ of an instance's values, a garbage collection may
- * come, whose code asks for the same: then two of them would own the values.
- */
-PyObject *
-pyr_own_dict(PyObject *self)
-{
-    int collecting = PyGC_Disable();
-    PyObject *dict = Py_XNewRef(pyr_instance_dict(self));
-    if (collecting) {
-        (void)PyGC_Enable();
-    }
-    return dict;
-}
-
 int
 pyr_own_dict_get(PyObject *self, PyObject *name, PyObject **value)
 {
     *value = NULL;
-    PyObject *dict = pyr_own_dict(self);
+    PyObject *dict = pyr_instance_dict(self);
     int found = dict == NULL ? 0 : PyDict_GetItemRef(dict, name, value);
     Py_XDECREF(dict);
     return found;
@@ -36,7 +21,7 @@ pyr_own_dict_unshare(PyObject *self, PyObject *popitem)
 {
     int status = 0;
 #if PY_VERSION_HEX >= 0x030B0000
-    PyObject *dict = pyr_own_dict(self);
+    PyObject *dict = pyr_instance_dict(self);
     if (dict != NULL && PyDict_CheckExact(dict) && PyDict_GET_SIZE(dict) > 0) {
         PyObject *last = PyObject_CallMethodNoArgs(dict, popitem);
         status = last == NULL ? -1

@@ -1,8 +1,6 @@
 /*
  * The __dict__ of an instance: what it has itself, past the descriptors of its class.
  *
- * It is made when it is asked for, if the interpreter has not yet.
- *
  * What was found in it holds as long as it is as seen: beside that stands a
  * pyr_own_seen: who looks sees the dict first, then looks up names, and looks again when
  * it is not as seen.  Only the names that framings look up count, so that a protocol may
@@ -16,9 +14,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* New reference; NULL without an exception: it can have none. */
-PyObject *pyr_own_dict(PyObject *self);
 
 /* What the instance has itself under the name: 1, *value is a new reference; 0, NULL:
  * nothing; -1 with an exception set. */

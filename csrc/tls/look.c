@@ -1,25 +1,6 @@
 /* Looking at attributes of Twisted's and pyOpenSSL's objects; see look.h. */
 #include "tls/look.h"
 
-/*
- * While CPython 3.11 makes a __dict__ of an instance's values, a garbage collection may
- * come, whose code asks for the same: then two of them would own the values.
- */
-PyObject *
-pyr_look_dict(PyObject *object)
-{
-#if PY_VERSION_HEX < 0x030C0000
-    int collecting = PyGC_Disable();
-    PyObject *dict = Py_XNewRef(pyr_instance_dict(object));
-    if (collecting) {
-        (void)PyGC_Enable();
-    }
-    return dict;
-#else
-    return Py_XNewRef(pyr_instance_dict(object));
-#endif
-}
-
 /* Whatever comparing keys runs, the dict is still there after it. */
 PyObject *
 pyr_look_anew(PyObject *dict, PyObject *name, Py_ssize_t *place)
@@ -42,22 +23,22 @@ pyr_look_anew(PyObject *dict, PyObject *name, Py_ssize_t *place)
 }
 
 bool
-pyr_look_has_none(core_state *st, PyObject *dict, const pyr_look_names *names)
+pyr_look_has_none(core_state *st, PyObject *dict, const pyr_override *table)
 {
     uint64_t stamp = pyr_dict_stamp(dict);
     pyr_tls_without *known =
         &st->tls->without[((uintptr_t)dict / sizeof(void *) / 2) % PYR_TLS_KNOWN_DICTS];
     if (stamp != 0 && known->stamp == stamp && known->dict == dict &&
-        known->names == names) {
+        known->table == table) {
         return true;
     }
-    for (int i = 0; i < names->count; i++) {
-        if (PyDict_Contains(dict, pyr_name_at(st, names->names[i])) != 0) {
+    for (const pyr_override *entry = table; entry->bit != 0; entry++) {
+        if (PyDict_Contains(dict, pyr_name_at(st, entry->name)) != 0) {
             PyErr_Clear();
             return false;
         }
     }
-    *known = (pyr_tls_without){.dict = dict, .names = names, .stamp = stamp};
+    *known = (pyr_tls_without){.dict = dict, .table = table, .stamp = stamp};
     return true;
 }
 

@@ -13,16 +13,6 @@
 #include "core/override.h"
 #include "tls/state.h"
 
-/* Names that a dict may have or not; one constant object for each group of names. */
-typedef struct {
-    int count;
-    size_t names[8]; /* PYR_NAME(recv) */
-} pyr_look_names;
-
-/* The attributes that the object has itself: its __dict__, a new reference, or NULL
- * without an exception. */
-PyObject *pyr_look_dict(PyObject *object);
-
 /* Where the name was in the last dict is in *place. */
 PyObject *pyr_look_anew(PyObject *dict, PyObject *name, Py_ssize_t *place);
 
@@ -42,10 +32,17 @@ pyr_look_find(PyObject *dict, PyObject *name, Py_ssize_t *place)
 #define PYR_LOOK(st, dict, name) \
     pyr_look_find(dict, (st)->names.name, &(st)->tls->places.name)
 
-/* Are none of the names in the dict? */
-bool pyr_look_has_none(core_state *st, PyObject *dict, const pyr_look_names *names);
+/* An entry of a table: under the name is one of two objects in pyr_tls_state. */
+#define PYR_LOOK_EXPECT(name, one, other)                                               \
+    {                                                                                   \
+        PYR_NAME(name), {offsetof(pyr_tls_state, one), offsetof(pyr_tls_state, other)}, \
+            1                                                                           \
+    }
 
-/* Has the class the methods that the table expects? */
+/* Are none of the table's names in the dict? */
+bool pyr_look_has_none(core_state *st, PyObject *dict, const pyr_override *table);
+
+/* Has the class what the table expects? */
 bool pyr_look_has_methods(core_state *st, pyr_tls_class *known, PyTypeObject *type,
                           const pyr_override *methods);
 

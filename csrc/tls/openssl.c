@@ -18,11 +18,7 @@ enum { CFFI_TO_POINTER = 11, CFFI_RESTORE_ERRNO = 13, CFFI_SAVE_ERRNO = 14 };
 
 /* ---- is it pyOpenSSL's? ---- */
 
-#define METHOD(name)                                                                    \
-    {                                                                                   \
-        PYR_NAME(name), {offsetof(pyr_tls_state, name), offsetof(pyr_tls_state, name)}, \
-            1                                                                           \
-    }
+#define METHOD(name) PYR_LOOK_EXPECT(name, name, name)
 
 static const pyr_override connection_methods[] = {
     METHOD(recv),
@@ -36,13 +32,6 @@ static const pyr_override connection_methods[] = {
 
 static const pyr_override helper_methods[] = {METHOD(raise_if_problem), {0}};
 
-/* What an object may replace, of those and of these. */
-static const pyr_look_names connection_names = {
-    6,
-    {PYR_NAME(recv), PYR_NAME(send), PYR_NAME(bio_read), PYR_NAME(bio_write),
-     PYR_NAME(_raise_ssl_error), PYR_NAME(_handle_bio_errors)}};
-static const pyr_look_names helper_names = {1, {PYR_NAME(raise_if_problem)}};
-
 /* The attributes that a direct connection has itself, a new reference.  NULL without an
  * exception: it is not direct, call its methods. */
 static PyObject *
@@ -53,8 +42,8 @@ direct_attributes(core_state *st, PyObject *connection)
                               connection_methods)) {
         return NULL;
     }
-    PyObject *dict = pyr_look_dict(connection);
-    if (dict != NULL && !pyr_look_has_none(st, dict, &connection_names)) {
+    PyObject *dict = pyr_instance_dict(connection);
+    if (dict != NULL && !pyr_look_has_none(st, dict, connection_methods)) {
         Py_CLEAR(dict);
     }
     return dict;
@@ -109,11 +98,11 @@ has_no_problem(core_state *st, PyObject *helper, pyr_tls_class *known)
 {
     bool none = helper == Py_None;
     if (helper != NULL && helper != Py_None) {
-        PyObject *dict = pyr_look_dict(helper);
+        PyObject *dict = pyr_instance_dict(helper);
         PyObject *problems = dict == NULL ? NULL : PYR_LOOK(st, dict, _problems);
         none = problems != NULL && PyList_CheckExact(problems) &&
                PyList_GET_SIZE(problems) == 0 &&
-               pyr_look_has_none(st, dict, &helper_names) &&
+               pyr_look_has_none(st, dict, helper_methods) &&
                pyr_look_has_methods(st, known, Py_TYPE(helper), helper_methods);
         Py_XDECREF(problems);
         Py_XDECREF(dict);
@@ -126,9 +115,9 @@ static bool
 has_no_problems(core_state *st, PyObject *connection)
 {
     pyr_tls_class *known = st->tls->helper_classes;
-    PyObject *dict = pyr_look_dict(connection);
+    PyObject *dict = pyr_instance_dict(connection);
     PyObject *context = dict == NULL ? NULL : PYR_LOOK(st, dict, _context);
-    PyObject *attributes = context == NULL ? NULL : pyr_look_dict(context);
+    PyObject *attributes = context == NULL ? NULL : pyr_instance_dict(context);
     bool none =
         attributes != NULL &&
         has_no_problem(st, PYR_LOOK(st, attributes, _verify_helper), &known[0]) &&

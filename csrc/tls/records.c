@@ -33,21 +33,15 @@ run_except_clauses(PyObject *handler, PyObject *self)
 
 /* ---- is the protocol plain? ---- */
 
-#define METHOD(name)                                                         \
-    {PYR_NAME(name),                                                         \
-     {offsetof(pyr_tls_state, c_##name), offsetof(pyr_tls_state, c_##name)}, \
-     1},
-static const pyr_override c_methods[] = {PYR_TLS_METHODS(METHOD){0}};
+/* What a plain protocol has not itself, but of its class. */
+#define METHOD(name) PYR_LOOK_EXPECT(name, c_##name, c_##name),
+static const pyr_override of_class[] = {
+    PYR_TLS_METHODS(METHOD) PYR_LOOK_EXPECT(_aborted, no, zero),
+    PYR_LOOK_EXPECT(_lostTLSConnection, no, zero),
+    PYR_LOOK_EXPECT(disconnecting, no, zero),
+    {0},
+};
 #undef METHOD
-
-/* What a plain protocol has not itself: of its class, the methods are C's, and the truth
- * of the rest is false. */
-#define FIRST_OF_CLASS 4
-static const pyr_look_names of_class = {
-    7,
-    {PYR_NAME(dataReceived), PYR_NAME(_flushReceiveBIO), PYR_NAME(_flushSendBIO),
-     PYR_NAME(_write), PYR_NAME(_aborted), PYR_NAME(_lostTLSConnection),
-     PYR_NAME(disconnecting)}};
 
 /* What it has itself, past its class. */
 static const size_t of_protocol_dict[] = {
@@ -57,15 +51,8 @@ static const size_t of_protocol_dict[] = {
 static bool
 class_fits(core_state *st, PyTypeObject *type)
 {
-    bool fits = pyr_class_overrides(st, type, c_methods, st->tls) == 0 &&
-                pyr_class_leaves_to_dict(st, type, of_protocol_dict, 5);
-    for (int i = FIRST_OF_CLASS; fits && i < of_class.count; i++) {
-        PyObject *found = pyr_class_find(type, pyr_name_at(st, of_class.names[i]));
-        fits = found == Py_False ||
-               (found != NULL && PyLong_CheckExact(found) && !PyObject_IsTrue(found));
-        Py_XDECREF(found);
-    }
-    return fits;
+    return pyr_class_overrides(st, type, of_class, st->tls) == 0 &&
+           pyr_class_leaves_to_dict(st, type, of_protocol_dict, 5);
 }
 
 /*
@@ -81,8 +68,8 @@ dict_if_plain(core_state *st, PyObject *self)
         pyr_class_see(st, &known->seen, Py_TYPE(self));
         known->fits = class_fits(st, Py_TYPE(self));
     }
-    PyObject *dict = known->fits ? pyr_look_dict(self) : NULL;
-    if (dict != NULL && !pyr_look_has_none(st, dict, &of_class)) {
+    PyObject *dict = known->fits ? pyr_instance_dict(self) : NULL;
+    if (dict != NULL && !pyr_look_has_none(st, dict, of_class)) {
         Py_CLEAR(dict);
     }
     return dict;
@@ -165,9 +152,7 @@ call_flush_send(core_state *st, PyObject *self)
 /* ---- receiving ---- */
 
 static const pyr_override wrapper_methods[] = {
-    {PYR_NAME(dataReceived),
-     {offsetof(pyr_tls_state, wrapper_deliver), offsetof(pyr_tls_state, wrapper_deliver)},
-     1},
+    PYR_LOOK_EXPECT(dataReceived, wrapper_deliver, wrapper_deliver),
     {0},
 };
 

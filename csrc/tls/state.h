@@ -38,6 +38,8 @@
     X(raise_if_problem) /* of its helpers for callbacks */           \
     X(ssl_type)         /* cffi's types for "SSL *" and "BIO *" */   \
     X(bio_type)                                                      \
+    X(no) /* False and 0: what a class has that is to be false */    \
+    X(zero)                                                          \
     X(receiving_failed) /* of pyreactor/_tls/records.py */           \
     X(sending_failed)                                                \
     X(send_rest)
@@ -75,7 +77,7 @@ typedef struct {
  * other state of it ever has.  A stamp of 0 says nothing. */
 typedef struct {
     const PyObject *dict; /* compared only */
-    const void *names;
+    const void *table;
     uint64_t stamp;
 } pyr_tls_without;
 

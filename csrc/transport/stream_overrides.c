@@ -79,6 +79,7 @@ instance_overrides(StreamConnection *self)
         }
         bits |= has > 0 ? entry->bit : 0;
     }
+    Py_XDECREF(dict);
     return bits;
 }
 

@@ -150,6 +150,8 @@ def _configure() -> None:
             ProtocolWrapper.__module__,
             "dataReceived wrappedProtocol",
         ),
+        no=False,
+        zero=0,
         receiving_failed=_receivingFailed,
         sending_failed=_sendingFailed,
         send_rest=_sendRest,
