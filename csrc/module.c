@@ -1,100 +1,113 @@
 /* pyreactor._core: multi-phase init (PEP 489) and the module state. */
 #include "core/core.h"
 
-#include <stdbool.h>
+#include <string.h>
 
 #include "core/class_watch.h"
-#include "core/given.h"
+#include "core/objects.h"
+#include "core/room.h"
 #include "deferred/object.h"
 #include "framing/framing.h"
 #include "log/log.h"
-#include "log/state.h"
 #include "loop/state.h"
 #include "tls/records.h"
-#include "tls/state.h"
 #include "transport/state.h"
 #include "web/setup.h"
 
-/* A room's part in the module's life. */
-typedef struct {
-    size_t state;             /* where core_state has the pointer to the room's struct */
-    size_t size;              /* of that; 0: it is core's own, and part of core_state */
-    const pyr_given *objects; /* what that owns; NULL: what traverse and clear know */
-    int (*exec)(PyObject *module, core_state *st);
-    int (*traverse)(core_state *st, visitproc visit, void *arg); /* or NULL */
-    void (*clear)(core_state *st);                               /* or NULL */
-} concept;
-
-#define ROOM(name) offsetof(core_state, name), sizeof(struct pyr_##name##_state)
-
 /* In order of need: a room may use what stands above it. */
-static const concept concepts[] = {
-    {0, 0, NULL, pyr_names_exec, pyr_names_traverse, pyr_names_clear},
-    {0, 0, pyr_standin_objects, pyr_standin_exec, NULL, NULL},
-    {0, 0, NULL, pyr_class_watch_exec, NULL, pyr_class_watch_clear},
-    {ROOM(framing), pyr_framing_objects, pyr_framing_exec, NULL, pyr_framing_clear},
-    {ROOM(loop), pyr_loop_objects, pyr_loop_exec, NULL, NULL},
-    {ROOM(transport), pyr_transport_objects, pyr_transport_exec, NULL,
-     pyr_transport_clear},
-    {ROOM(tls), pyr_tls_objects, pyr_tls_exec, NULL, pyr_tls_clear},
-    {ROOM(log), pyr_log_objects, pyr_log_exec, NULL, NULL},
-    {ROOM(deferred), pyr_deferred_objects, pyr_deferred_exec, pyr_deferred_traverse,
-     pyr_deferred_clear},
-    {ROOM(web), pyr_web_objects, pyr_web_exec, NULL, pyr_web_clear},
+static const pyr_room *const rooms[] = {
+    &pyr_names_room,    &pyr_standin_room,   &pyr_class_watch_room, &pyr_framing_room,
+    &pyr_loop_room,     &pyr_transport_room, &pyr_tls_room,         &pyr_log_room,
+    &pyr_deferred_room, &pyr_web_room,       &pyr_web_server_room,
 };
 
-#define CONCEPT_COUNT (sizeof(concepts) / sizeof(concepts[0]))
+#define ROOM_COUNT (sizeof(rooms) / sizeof(rooms[0]))
 
 static void **
-room_of(core_state *st, const concept *which)
+pointer_of(core_state *st, const pyr_room *room)
 {
-    return (void **)((char *)st + which->state);
+    return (void **)((char *)st + room->state);
 }
 
 /* The struct that its objects are in; NULL: there is nothing to visit or to clear yet. */
 static void *
-struct_of(core_state *st, const concept *which)
+struct_of(core_state *st, const pyr_room *room)
 {
-    return which->size == 0 ? st : *room_of(st, which);
+    return room->state == 0 ? st : *pointer_of(st, room);
 }
 
 static int
-concept_exec(PyObject *module, core_state *st, const concept *one)
+room_exec(PyObject *module, core_state *st, const pyr_room *room)
 {
-    if (one->size != 0 && (*room_of(st, one) = PyMem_Calloc(1, one->size)) == NULL) {
+    if (room->size != 0 &&
+        (*pointer_of(st, room) = PyMem_Calloc(1, room->size)) == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    return one->exec(module, st);
+    return room->exec == NULL ? 0 : room->exec(module, st);
 }
 
 static int
-concept_traverse(core_state *st, const concept *one, visitproc visit, void *arg)
+room_traverse(core_state *st, const pyr_room *room, visitproc visit, void *arg)
 {
     int result = 0;
-    if (one->objects != NULL) {
-        result = pyr_given_visit(one->objects, struct_of(st, one), visit, arg);
+    if (room->objects != NULL) {
+        result = pyr_given_visit(room->objects, struct_of(st, room), visit, arg);
     }
-    return result == 0 && one->traverse != NULL ? one->traverse(st, visit, arg) : result;
+    return result == 0 && room->traverse != NULL ? room->traverse(st, visit, arg)
+                                                 : result;
 }
 
 static void
-concept_clear(core_state *st, const concept *one)
+room_clear(core_state *st, const pyr_room *room)
 {
-    if (one->clear != NULL) {
-        one->clear(st);
+    if (room->clear != NULL) {
+        room->clear(st);
     }
-    if (one->objects != NULL) {
-        pyr_given_clear(one->objects, struct_of(st, one));
+    if (room->objects != NULL) {
+        pyr_given_clear(room->objects, struct_of(st, room));
     }
 }
+
+PyDoc_STRVAR(
+    configure_doc,
+    "configure(room, /, **objects)\n--\n\n"
+    "Give a room, such as \"loop\", the objects that it needs of Python code.\n\n"
+    "Once for each, before it is used.  Raises TypeError if one is missing, or of\n"
+    "another type than it must be, and ValueError for a room that there is not.");
+
+static PyObject *
+core_configure(PyObject *module, PyObject *args, PyObject *given)
+{
+    core_state *st = pyr_module_state(module);
+    const char *name;
+    if (!PyArg_ParseTuple(args, "s:configure", &name)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < ROOM_COUNT; i++) {
+        const pyr_room *room = rooms[i];
+        if (room->name != NULL && strcmp(room->name, name) == 0) {
+            int status = pyr_given_take(room->objects, struct_of(st, room), given, name);
+            return pyr_none_or_error(status == 0 && room->configure != NULL
+                                         ? room->configure(module, st, given)
+                                         : status);
+        }
+    }
+    return PyErr_Format(PyExc_ValueError, "there is no room %s", name);
+}
+
+static PyMethodDef core_functions[] = {
+    {"configure", (PyCFunction)(void (*)(void))core_configure,
+     METH_VARARGS | METH_KEYWORDS, configure_doc},
+    {NULL},
+};
 
 static int
 core_exec(PyObject *module)
 {
     int result = 0;
-    for (size_t i = 0; result == 0 && i < CONCEPT_COUNT; i++) {
-        result = concept_exec(module, pyr_module_state(module), &concepts[i]);
+    for (size_t i = 0; result == 0 && i < ROOM_COUNT; i++) {
+        result = room_exec(module, pyr_module_state(module), rooms[i]);
     }
     return result;
 }
@@ -104,9 +117,9 @@ core_traverse(PyObject *module, visitproc visit, void *arg)
 {
     core_state *st = pyr_module_state(module);
     int result = 0;
-    for (size_t i = 0; st != NULL && result == 0 && i < CONCEPT_COUNT; i++) {
-        if (struct_of(st, &concepts[i]) != NULL) {
-            result = concept_traverse(st, &concepts[i], visit, arg);
+    for (size_t i = 0; st != NULL && result == 0 && i < ROOM_COUNT; i++) {
+        if (struct_of(st, rooms[i]) != NULL) {
+            result = room_traverse(st, rooms[i], visit, arg);
         }
     }
     return result;
@@ -116,9 +129,9 @@ static int
 core_clear(PyObject *module)
 {
     core_state *st = pyr_module_state(module);
-    for (size_t i = CONCEPT_COUNT; st != NULL && i-- > 0;) {
-        if (struct_of(st, &concepts[i]) != NULL) {
-            concept_clear(st, &concepts[i]);
+    for (size_t i = ROOM_COUNT; st != NULL && i-- > 0;) {
+        if (struct_of(st, rooms[i]) != NULL) {
+            room_clear(st, rooms[i]);
         }
     }
     return 0;
@@ -131,9 +144,9 @@ core_free(void *module)
 {
     core_state *st = pyr_module_state((PyObject *)module);
     (void)core_clear((PyObject *)module);
-    for (size_t i = 0; st != NULL && i < CONCEPT_COUNT; i++) {
-        if (concepts[i].size != 0) {
-            PyMem_Free(*room_of(st, &concepts[i]));
+    for (size_t i = 0; st != NULL && i < ROOM_COUNT; i++) {
+        if (rooms[i]->size != 0) {
+            PyMem_Free(*pointer_of(st, rooms[i]));
         }
     }
 }
@@ -154,10 +167,11 @@ static PyModuleDef_Slot core_slots[] = {
 PyDoc_STRVAR(core_doc, "The C parts of pyreactor: event loop, Deferred, framing.");
 
 static struct PyModuleDef core_module = {
-    PyModuleDef_HEAD_INIT, .m_name = "pyreactor._core",
-    .m_doc = core_doc,     .m_size = sizeof(core_state),
-    .m_slots = core_slots, .m_traverse = core_traverse,
-    .m_clear = core_clear, .m_free = core_free,
+    PyModuleDef_HEAD_INIT,       .m_name = "pyreactor._core",
+    .m_doc = core_doc,           .m_size = sizeof(core_state),
+    .m_slots = core_slots,       .m_methods = core_functions,
+    .m_traverse = core_traverse, .m_clear = core_clear,
+    .m_free = core_free,
 };
 
 PyMODINIT_FUNC

@@ -55,7 +55,8 @@ from pyreactor._watch import settings as _watch
 _DISCONNECT: Any = posixbase._DisconnectSelectableMixin._disconnectSelectable
 _FAILURES = _DISCONNECT.__defaults__[0]
 
-_core.configure_loop(
+_core.configure(
+    "loop",
     AlreadyCalled=error.AlreadyCalled,
     AlreadyCancelled=error.AlreadyCancelled,
     CONNECTION_DONE=main.CONNECTION_DONE,
@@ -81,7 +82,8 @@ _core.configure_loop(
     timed_call_error=_reports.timed_call_error,
     turn_by_methods=_reports.turn_by_methods,
 )
-_core.configure_transport(
+_core.configure(
+    "transport",
     # What gevent and eventlet put in its place is no socket to C: stock's code uses it.
     socket_class=socket.socket if issubclass(socket.socket, _socket.socket) else _socket.socket,
     socket_fileno=_socket.socket.fileno,

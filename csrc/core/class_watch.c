@@ -29,8 +29,8 @@ pyr_class_see(core_state *st, pyr_class_seen *seen, PyTypeObject *type)
     }
 }
 
-int
-pyr_class_watch_exec(PyObject *Py_UNUSED(module), core_state *st)
+static int
+class_watch_exec(PyObject *Py_UNUSED(module), core_state *st)
 {
     st->class_watch.watcher = PyType_AddWatcher(raise_changes);
     st->class_watch.told = st->class_watch.watcher >= 0;
@@ -38,14 +38,19 @@ pyr_class_watch_exec(PyObject *Py_UNUSED(module), core_state *st)
     return 0;
 }
 
-void
-pyr_class_watch_clear(core_state *st)
+static void
+class_watch_clear(core_state *st)
 {
     if (st->class_watch.told && PyType_ClearWatcher(st->class_watch.watcher) < 0) {
         PyErr_Clear();
     }
     st->class_watch.told = false;
 }
+
+const pyr_room pyr_class_watch_room = {
+    .exec = class_watch_exec,
+    .clear = class_watch_clear,
+};
 
 #else
 
@@ -56,15 +61,6 @@ pyr_class_see(core_state *st, pyr_class_seen *seen, PyTypeObject *type)
     seen->stamp = pyr_class_new_tag(type, st->names.dunder_init);
 }
 
-int
-pyr_class_watch_exec(PyObject *Py_UNUSED(module), core_state *Py_UNUSED(st))
-{
-    return 0;
-}
-
-void
-pyr_class_watch_clear(core_state *Py_UNUSED(st))
-{
-}
+const pyr_room pyr_class_watch_room = {0};
 
 #endif

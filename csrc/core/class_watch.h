@@ -16,11 +16,10 @@
 #define PYREACTOR_CLASS_WATCH_H
 
 #include "core/compat.h"
+#include "core/room.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-struct core_state;
 
 /* A class as it was when it was seen.  All zero: none was. */
 typedef struct {
@@ -47,7 +46,6 @@ pyr_class_is_as_seen(const pyr_class_seen *seen, PyTypeObject *type)
 #endif
 }
 
-int pyr_class_watch_exec(PyObject *module, struct core_state *st);
-void pyr_class_watch_clear(struct core_state *st);
+extern const pyr_room pyr_class_watch_room;
 
 #endif

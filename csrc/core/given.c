@@ -22,27 +22,33 @@ is_made(const pyr_given *entry)
     return entry->name[0] == '\0';
 }
 
-static int
-check_entry(const pyr_given *entry, PyObject *given, const char *function)
+PyObject *
+pyr_given_item(PyObject *given, const char *room, const char *name)
 {
-    PyObject *value = given == NULL ? NULL : PyDict_GetItemString(given, entry->name);
+    PyObject *value = given == NULL ? NULL : PyDict_GetItemString(given, name);
     if (value == NULL) {
-        PyErr_Format(PyExc_TypeError, "%s() needs %s", function, entry->name);
-        return -1;
+        PyErr_Format(PyExc_TypeError, "%s needs %s", room, name);
     }
-    if (entry->type != NULL && !PyObject_TypeCheck(value, entry->type)) {
-        PyErr_Format(PyExc_TypeError, "%s() needs a %s for %s", function,
-                     entry->type->tp_name, entry->name);
-        return -1;
+    return value;
+}
+
+static int
+check_entry(const pyr_given *entry, PyObject *given, const char *room)
+{
+    PyObject *value = pyr_given_item(given, room, entry->name);
+    if (value != NULL && entry->type != NULL && !PyObject_TypeCheck(value, entry->type)) {
+        PyErr_Format(PyExc_TypeError, "%s needs a %s for %s", room, entry->type->tp_name,
+                     entry->name);
+        value = NULL;
     }
-    return 0;
+    return value == NULL ? -1 : 0;
 }
 
 int
-pyr_given_take(const pyr_given *table, void *room, PyObject *given, const char *function)
+pyr_given_take(const pyr_given *table, void *room, PyObject *given, const char *name)
 {
     for (const pyr_given *entry = table; entry->name != NULL; entry++) {
-        if (!is_made(entry) && check_entry(entry, given, function) < 0) {
+        if (!is_made(entry) && check_entry(entry, given, name) < 0) {
             return -1;
         }
     }

@@ -5,7 +5,7 @@
  *
  * A room lists them in one table (an X macro declares the fields from the same list):
  *
- *     const pyr_given pyr_tls_objects[] = {
+ *     static const pyr_given tls_objects[] = {
  *         PYR_MADE(pyr_tls_state, buffer_size),
  *         PYR_GIVEN_AS(pyr_tls_state, Connection, &PyType_Type),
  *     #define X(name) PYR_GIVEN(pyr_tls_state, name),
@@ -14,7 +14,8 @@
  *         {NULL},
  *     };
  *
- * module.c visits and clears what is in the table; the room does nothing for that.
+ * module.c fills in, visits and clears what is in the table; the room does nothing for
+ * that.
  */
 #ifndef PYREACTOR_GIVEN_H
 #define PYREACTOR_GIVEN_H
@@ -40,10 +41,12 @@ typedef struct {
 
 /*
  * Take what the dict `given` (NULL: nothing) has for the table, all or nothing.  -1 with
- * TypeError, which names `function` and what is missing or of the wrong type.
+ * TypeError, which names the room and what is missing or of the wrong type.
  */
-int pyr_given_take(const pyr_given *table, void *room, PyObject *given,
-                   const char *function);
+int pyr_given_take(const pyr_given *table, void *room, PyObject *given, const char *name);
+
+/* One of them, borrowed, or NULL with the same TypeError. */
+PyObject *pyr_given_item(PyObject *given, const char *room, const char *name);
 
 /* For tp_traverse and tp_clear: what of the table is there. */
 int pyr_given_visit(const pyr_given *table, void *room, visitproc visit, void *arg);

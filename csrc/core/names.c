@@ -11,8 +11,8 @@ static const char *const spellings[PYR_NAME_COUNT] = {
 #undef Y
 };
 
-int
-pyr_names_exec(PyObject *Py_UNUSED(module), core_state *st)
+static int
+names_exec(PyObject *Py_UNUSED(module), core_state *st)
 {
     PyObject **all = st->names.all;
     for (int i = 0; i < PYR_NAME_COUNT; i++) {
@@ -24,8 +24,8 @@ pyr_names_exec(PyObject *Py_UNUSED(module), core_state *st)
     return 0;
 }
 
-int
-pyr_names_traverse(core_state *st, visitproc visit, void *arg)
+static int
+names_traverse(core_state *st, visitproc visit, void *arg)
 {
     for (int i = 0; i < PYR_NAME_COUNT; i++) {
         Py_VISIT(st->names.all[i]);
@@ -33,10 +33,16 @@ pyr_names_traverse(core_state *st, visitproc visit, void *arg)
     return 0;
 }
 
-void
-pyr_names_clear(core_state *st)
+static void
+names_clear(core_state *st)
 {
     for (int i = 0; i < PYR_NAME_COUNT; i++) {
         Py_CLEAR(st->names.all[i]);
     }
 }
+
+const pyr_room pyr_names_room = {
+    .exec = names_exec,
+    .traverse = names_traverse,
+    .clear = names_clear,
+};

@@ -6,9 +6,7 @@
 #ifndef PYREACTOR_NAMES_H
 #define PYREACTOR_NAMES_H
 
-#include <Python.h>
-
-struct core_state;
+#include "core/room.h"
 
 /* Keep sorted.  X(name), or Y(identifier, "name") where these differ. */
 /* clang-format off */
@@ -108,8 +106,6 @@ typedef union {
     };
 } pyr_names;
 
-int pyr_names_exec(PyObject *module, struct core_state *st);
-int pyr_names_traverse(struct core_state *st, visitproc visit, void *arg);
-void pyr_names_clear(struct core_state *st);
+extern const pyr_room pyr_names_room;
 
 #endif

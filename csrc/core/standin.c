@@ -547,14 +547,16 @@ static PyType_Spec standin_spec = {
 
 /* ---- module ---- */
 
-const pyr_given pyr_standin_objects[] = {
+static const pyr_given standin_objects[] = {
     PYR_MADE(core_state, standin.type),
     {NULL},
 };
 
-int
-pyr_standin_exec(PyObject *module, core_state *st)
+static int
+standin_exec(PyObject *module, core_state *st)
 {
     st->standin.type = pyr_add_type(module, &standin_spec, NULL);
     return st->standin.type == NULL ? -1 : 0;
 }
+
+const pyr_room pyr_standin_room = {.objects = standin_objects, .exec = standin_exec};

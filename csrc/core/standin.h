@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include "core/given.h"
+#include "core/room.h"
 
 struct core_state;
 
@@ -58,9 +58,6 @@ void pyr_standin_remember(struct core_state *st, PyObject *instance, PyObject *o
 /* The object does so no more. */
 void pyr_standin_forget(struct core_state *st, PyObject *object);
 
-/* What `standin` in the module state owns. */
-extern const pyr_given pyr_standin_objects[];
-
-int pyr_standin_exec(PyObject *module, struct core_state *st);
+extern const pyr_room pyr_standin_room;
 
 #endif

@@ -2,8 +2,8 @@
  * The module state: what core keeps itself, and for each room one struct of that room's,
  * which its own header defines.
  *
- * A room adds itself here (a pointer) and in the table in module.c (the size of the
- * struct; exec, traverse and clear), and nowhere else.
+ * A room adds itself here (a pointer) and in the table in module.c (its pyr_room), and
+ * nowhere else.
  */
 #ifndef PYREACTOR_STATE_H
 #define PYREACTOR_STATE_H

@@ -20,7 +20,6 @@
 
 #include "core/class_watch.h"
 #include "core/freelist.h"
-#include "core/given.h"
 
 struct core_state;
 struct pyr_link;
@@ -169,7 +168,7 @@ typedef struct pyr_deferred_state {
     uint64_t globals_seen;   /* stamp of module_globals when this was found out: */
     bool internals_replaced; /* one of internals is another by now */
     int globals_watcher;     /* from Python 3.12 on */
-    bool ready;              /* configure_deferred was called */
+    bool ready;              /* it is configured */
     bool debug;              /* truth of Deferred.debug; ask pyr_class_debug */
     bool patched;        /* a program replaced a method on the class; ask pyr_patched */
     pyr_class_seen seen; /* DeferredList, when these two were found out */
@@ -182,10 +181,7 @@ typedef struct pyr_deferred_state {
 } pyr_deferred_state;
 
 /* setup.c */
-extern const pyr_given pyr_deferred_objects[];
-int pyr_deferred_exec(PyObject *module, struct core_state *st);
-int pyr_deferred_traverse(struct core_state *st, visitproc visit, void *arg);
-void pyr_deferred_clear(struct core_state *st);
+extern const pyr_room pyr_deferred_room;
 
 /* create.c */
 /* Is all there that Python code hands over?  0, or -1 with RuntimeError */

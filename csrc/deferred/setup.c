@@ -2,7 +2,7 @@
 #include "deferred/inline.h"
 #include "deferred/object.h"
 
-const pyr_given pyr_deferred_objects[] = {
+static const pyr_given deferred_objects[] = {
     PYR_MADE(pyr_deferred_state, type),
     PYR_MADE(pyr_deferred_state, list_type),
     PYR_MADE(pyr_deferred_state, driver_type),
@@ -29,23 +29,12 @@ const pyr_given pyr_deferred_objects[] = {
                     {NULL},
 };
 
-PyDoc_STRVAR(configure_doc,
-             "configure_deferred(**objects)\n--\n\n"
-             "Take the objects of Twisted's that Deferreds need.\n\n"
-             "Called once by pyreactor.defer.  Raises TypeError if one is missing.");
-
-static PyObject *
-configure_deferred(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
+static int
+deferred_configure(PyObject *module, core_state *st, PyObject *Py_UNUSED(given))
 {
-    core_state *st = pyr_module_state(module);
-    if (pyr_given_take(pyr_deferred_objects, st->deferred, kwargs, "configure_deferred") <
-            0 ||
-        pyr_metaclass_note_pristine(st) < 0 || pyr_internals_begin(st) < 0 ||
-        pyr_functions_add(module) < 0) {
-        return NULL;
-    }
-    st->deferred->ready = true;
-    Py_RETURN_NONE;
+    st->deferred->ready = pyr_metaclass_note_pristine(st) == 0 &&
+                          pyr_internals_begin(st) == 0 && pyr_functions_add(module) == 0;
+    return st->deferred->ready ? 0 : -1;
 }
 
 PyDoc_STRVAR(empty_frame_doc,
@@ -53,14 +42,12 @@ PyDoc_STRVAR(empty_frame_doc,
              "A frame in which nothing runs, for entries of tracebacks.");
 
 static PyMethodDef setup_functions[] = {
-    {"configure_deferred", (PyCFunction)(void (*)(void))configure_deferred,
-     METH_VARARGS | METH_KEYWORDS, configure_doc},
     {"_empty_frame", pyr_traceback_empty_frame, METH_VARARGS, empty_frame_doc},
     {NULL},
 };
 
-int
-pyr_deferred_exec(PyObject *module, core_state *st)
+static int
+deferred_exec(PyObject *module, core_state *st)
 {
     st->deferred->empty_tuple = PyTuple_New(0);
     st->deferred->capture_names = Py_BuildValue("(s)", "captureVars");
@@ -73,8 +60,8 @@ pyr_deferred_exec(PyObject *module, core_state *st)
     return PyModule_AddFunctions(module, setup_functions);
 }
 
-int
-pyr_deferred_traverse(core_state *st, visitproc visit, void *arg)
+static int
+deferred_traverse(core_state *st, visitproc visit, void *arg)
 {
     pyr_deferred_state *state = st->deferred;
     int result = pyr_freelist_visit(&state->free_deferreds, visit, arg);
@@ -82,8 +69,8 @@ pyr_deferred_traverse(core_state *st, visitproc visit, void *arg)
     return result != 0 ? result : pyr_freelist_visit(&state->free_drivers, visit, arg);
 }
 
-void
-pyr_deferred_clear(core_state *st)
+static void
+deferred_clear(core_state *st)
 {
     pyr_deferred_state *state = st->deferred;
     pyr_internals_clear(st);
@@ -92,5 +79,10 @@ pyr_deferred_clear(core_state *st)
     pyr_freelist_clear(&state->free_deferreds);
     pyr_freelist_clear(&state->free_awaiters);
     pyr_freelist_clear(&state->free_drivers);
-    pyr_given_clear(pyr_deferred_objects, state);
 }
+
+const pyr_room pyr_deferred_room = {
+    PYR_ROOM_STATE(deferred),      .objects = deferred_objects,
+    .exec = deferred_exec,         .configure = deferred_configure,
+    .traverse = deferred_traverse, .clear = deferred_clear,
+};

@@ -16,7 +16,6 @@
 
 #include "core/class_watch.h"
 #include "core/core.h"
-#include "core/given.h"
 
 typedef struct pyr_framing_method pyr_framing_method;
 typedef struct pyr_framing_kind pyr_framing_kind;
@@ -86,9 +85,6 @@ typedef struct pyr_framing_state {
     pyr_framing_method *receiver_method;
 } pyr_framing_state;
 
-extern const pyr_given pyr_framing_objects[];
-
-int pyr_framing_exec(PyObject *module, core_state *st);
-void pyr_framing_clear(core_state *st);
+extern const pyr_room pyr_framing_room;
 
 #endif

@@ -498,30 +498,14 @@ own_dict(PyObject *Py_UNUSED(module), PyObject *instance)
 PyDoc_STRVAR(own_dict_doc, "_own_dict(instance)\n--\n\n"
                            "The __dict__ of an instance, or None.");
 
-static PyObject *
-configure_framing(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
-{
-    pyr_framing_state *framing = pyr_module_state(module)->framing;
-    return pyr_given_take(pyr_framing_objects, framing, kwargs, "configure_framing") < 0
-               ? NULL
-               : Py_NewRef(Py_None);
-}
-
-PyDoc_STRVAR(configure_framing_doc, "configure_framing(**objects)\n--\n\n"
-                                    "Take what the framings need of Python code.\n\n"
-                                    "Called by pyreactor._framing.attributes.  Raises "
-                                    "TypeError if something is missing.");
-
 static PyMethodDef framing_functions[] = {
     {"_own_dict", own_dict, METH_O, own_dict_doc},
-    {"configure_framing", (PyCFunction)(void (*)(void))configure_framing,
-     METH_VARARGS | METH_KEYWORDS, configure_framing_doc},
     {"_framing_feed", framing_feed, METH_VARARGS, framing_feed_doc},
     METHOD("_send_line", pyr_send_line, send_line_doc),
     {NULL, NULL, 0, NULL},
 };
 
-const pyr_given pyr_framing_objects[] = {
+static const pyr_given framing_objects[] = {
     PYR_MADE(pyr_framing_state, buffer_type),
     PYR_MADE(pyr_framing_state, method_type),
     PYR_GIVEN_AS(pyr_framing_state, FramingAttribute, &PyType_Type),
@@ -534,8 +518,8 @@ const pyr_given pyr_framing_objects[] = {
     {NULL},
 };
 
-int
-pyr_framing_exec(PyObject *module, core_state *st)
+static int
+framing_exec(PyObject *module, core_state *st)
 {
     pyr_framing_state *framing = st->framing;
     st->deliver = deliver;
@@ -560,11 +544,18 @@ pyr_framing_exec(PyObject *module, core_state *st)
     return 0;
 }
 
-void
-pyr_framing_clear(core_state *st)
+static void
+framing_clear(core_state *st)
 {
     pyr_framing_state *framing = st->framing;
     memset(&framing->receiver, 0, sizeof(framing->receiver));
     framing->recent = NULL;
     pyr_attributes_clear(st);
 }
+
+const pyr_room pyr_framing_room = {
+    PYR_ROOM_STATE(framing),
+    .objects = framing_objects,
+    .exec = framing_exec,
+    .clear = framing_clear,
+};

@@ -6,7 +6,7 @@
 #include "log/state.h"
 #include "log/text.h"
 
-const pyr_given pyr_log_objects[] = {
+static const pyr_given log_objects[] = {
     PYR_MADE(pyr_log_state, legacy_namespace),
     PYR_MADE(pyr_log_state, legacy_format),
     PYR_MADE(pyr_log_state, space),
@@ -25,32 +25,16 @@ const pyr_given pyr_log_objects[] = {
     {NULL},
 };
 
-PyDoc_STRVAR(
-    configure_log_doc,
-    "configure_log(**objects)\n--\n\n"
-    "Take what the log's functions need of Twisted.\n\n"
-    "Called by pyreactor._log.setup.  Raises TypeError if something is missing.");
-
-static PyObject *
-configure_log(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
+static int
+log_configure(PyObject *module, core_state *Py_UNUSED(st), PyObject *Py_UNUSED(given))
 {
-    core_state *st = pyr_module_state(module);
-    if (pyr_given_take(pyr_log_objects, st->log, kwargs, "configure_log") < 0 ||
-        PyModule_AddFunctions(module, pyr_logger_methods) < 0 ||
-        PyModule_AddFunctions(module, pyr_legacy_methods) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return PyModule_AddFunctions(module, pyr_logger_methods) < 0
+               ? -1
+               : PyModule_AddFunctions(module, pyr_legacy_methods);
 }
 
-static PyMethodDef log_functions[] = {
-    {"configure_log", (PyCFunction)(void (*)(void))configure_log,
-     METH_VARARGS | METH_KEYWORDS, configure_log_doc},
-    {NULL},
-};
-
-int
-pyr_log_exec(PyObject *module, core_state *st)
+static int
+log_exec(PyObject *module, core_state *st)
 {
     pyr_log_state *log = st->log;
     log->legacy_namespace = PyUnicode_InternFromString("log_legacy");
@@ -59,8 +43,14 @@ pyr_log_exec(PyObject *module, core_state *st)
     log->prefix = PyUnicode_InternFromString("log_");
     log->zero = PyLong_FromLong(0);
     return log->legacy_namespace == NULL || log->legacy_format == NULL ||
-                   log->space == NULL || log->prefix == NULL || log->zero == NULL ||
-                   PyModule_AddFunctions(module, log_functions) < 0
+                   log->space == NULL || log->prefix == NULL || log->zero == NULL
                ? -1
                : PyModule_AddFunctions(module, pyr_text_functions);
 }
+
+const pyr_room pyr_log_room = {
+    PYR_ROOM_STATE(log),
+    .objects = log_objects,
+    .exec = log_exec,
+    .configure = log_configure,
+};

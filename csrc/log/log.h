@@ -3,10 +3,8 @@
 #define PYREACTOR_LOG_H
 
 #include "core/core.h"
-#include "core/given.h"
+#include "core/room.h"
 
-extern const pyr_given pyr_log_objects[];
-
-int pyr_log_exec(PyObject *module, core_state *st);
+extern const pyr_room pyr_log_room;
 
 #endif

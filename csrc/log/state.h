@@ -13,7 +13,7 @@
 
 #include "core/class_watch.h"
 
-/* Objects that configure_log must be given.  Of twisted.logger: */
+/* Objects that configure() must be given.  Of twisted.logger: */
 #define PYR_LOG_GIVEN(X)                                           \
     X(logger_emit)    /* Logger's function */                      \
     X(publisher_call) /* LogPublisher's, and the classes' below */ \

@@ -470,7 +470,7 @@ pyr_delayed_call_exec(PyObject *module, core_state *st)
 }
 
 int
-pyr_delayed_call_configure(PyObject *module, core_state *st)
+pyr_delayed_call_configure(PyObject *module, core_state *st, PyObject *Py_UNUSED(given))
 {
     PyObject *bases =
         PyTuple_Pack(2, st->loop->delayed_call_base, st->loop->stock_delayed_call);

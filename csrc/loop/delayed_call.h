@@ -13,6 +13,6 @@ PyObject *pyr_delayed_call_later(pyr_timers *timers, PyObject *const *args,
 int pyr_delayed_call_exec(PyObject *module, core_state *st);
 
 /* Make the type of the calls, once there is Twisted's own to derive it from. */
-int pyr_delayed_call_configure(PyObject *module, core_state *st);
+int pyr_delayed_call_configure(PyObject *module, core_state *st, PyObject *given);
 
 #endif

@@ -1,16 +1,15 @@
 /*
  * What the loop keeps in the module state: its types, and the objects of Twisted's that
- * pyreactor/reactor.py hands over once, by name, through _core.configure_loop.
+ * pyreactor/reactor.py hands over once, by name, through _core.configure.
  */
 #ifndef PYREACTOR_LOOP_STATE_H
 #define PYREACTOR_LOOP_STATE_H
 
 #include "core/class_watch.h"
 #include "core/core.h"
-#include "core/given.h"
 #include "loop/traffic.h"
 
-/* Objects that configure_loop must be given. */
+/* Objects that configure() must be given. */
 #define PYR_LOOP_GIVEN(X)                                            \
     X(AlreadyCalled) /* twisted.internet.error */                    \
     X(AlreadyCancelled)                                              \
@@ -55,8 +54,6 @@ typedef struct pyr_loop_state {
 #undef X
 } pyr_loop_state;
 
-extern const pyr_given pyr_loop_objects[];
-
-int pyr_loop_exec(PyObject *module, core_state *st);
+extern const pyr_room pyr_loop_room;
 
 #endif

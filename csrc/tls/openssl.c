@@ -322,20 +322,10 @@ pyr_openssl_send(core_state *st, PyObject *connection, PyObject *bytes, Py_ssize
 
 /* ---- configuration ---- */
 
-static PyObject *
-given_item(PyObject *given, const char *name)
-{
-    PyObject *value = given == NULL ? NULL : PyDict_GetItemString(given, name);
-    if (value == NULL) {
-        PyErr_Format(PyExc_TypeError, "configure_tls() needs %s", name);
-    }
-    return value;
-}
-
 static int
 take_address(PyObject *given, const char *name, void *slot)
 {
-    PyObject *number = given_item(given, name);
+    PyObject *number = pyr_given_item(given, "tls", name);
     void *address = number == NULL ? NULL : PyLong_AsVoidPtr(number);
     if (address == NULL) {
         if (!PyErr_Occurred()) {
@@ -350,7 +340,7 @@ take_address(PyObject *given, const char *name, void *slot)
 static int
 take_cffi(pyr_tls_state *tls, PyObject *given)
 {
-    PyObject *capsule = given_item(given, "cffi");
+    PyObject *capsule = pyr_given_item(given, "tls", "cffi");
     void **table = capsule == NULL ? NULL : PyCapsule_GetPointer(capsule, "cffi");
     if (table == NULL) {
         return -1;
@@ -371,7 +361,7 @@ pyr_openssl_configure(core_state *st, PyObject *given)
     }
     PYR_OPENSSL_FUNCTIONS(X)
 #undef X
-    PyObject *want_read = given_item(given, "SSL_ERROR_WANT_READ");
+    PyObject *want_read = pyr_given_item(given, "tls", "SSL_ERROR_WANT_READ");
     tls->want_read = want_read == NULL ? -1 : (int)PyLong_AsLong(want_read);
     /* What is expected may be other methods now. */
     memset(&tls->connection_class, 0, sizeof(tls->connection_class));

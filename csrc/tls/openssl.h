@@ -31,7 +31,7 @@ pyr_tls_outcome pyr_openssl_put(core_state *st, PyObject *connection, const char
 pyr_tls_outcome pyr_openssl_send(core_state *st, PyObject *connection, PyObject *bytes,
                                  Py_ssize_t offset, Py_ssize_t size, Py_ssize_t *sent);
 
-/* Take the functions of OpenSSL and cffi out of `given`, what configure_tls() got.
+/* Take the functions of OpenSSL and cffi out of `given`, what configure() got.
  * -1 with TypeError if one is missing. */
 int pyr_openssl_configure(core_state *st, PyObject *given);
 

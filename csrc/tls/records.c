@@ -500,7 +500,7 @@ static PyMethodDef tls_methods[] = {
     ENTRY("_write", write_records),         {NULL},
 };
 
-const pyr_given pyr_tls_objects[] = {
+static const pyr_given tls_objects[] = {
 #define X(name) PYR_GIVEN(pyr_tls_state, name),
     PYR_TLS_GIVEN(X)
 #undef X
@@ -512,12 +512,6 @@ const pyr_given pyr_tls_objects[] = {
 #undef X
         {NULL},
 };
-
-PyDoc_STRVAR(
-    configure_tls_doc,
-    "configure_tls(**objects)\n--\n\n"
-    "Take what the TLS methods need of Twisted, pyOpenSSL and cffi.\n\n"
-    "Called by pyreactor._tls.records.  Raises TypeError if something is missing.");
 
 /* What StandIns are made of from now on; and what is expected may be other methods now.
  */
@@ -536,35 +530,32 @@ take_methods(PyObject *module, pyr_tls_state *tls)
     return 0;
 }
 
-static PyObject *
-configure_tls(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
+static int
+tls_configure(PyObject *module, core_state *st, PyObject *given)
 {
-    core_state *st = pyr_module_state(module);
-    if (pyr_given_take(pyr_tls_objects, st->tls, kwargs, "configure_tls") < 0 ||
-        pyr_openssl_configure(st, kwargs) < 0 ||
+    if (pyr_openssl_configure(st, given) < 0 ||
         PyModule_AddFunctions(module, tls_methods) < 0 ||
         take_methods(module, st->tls) < 0) {
-        return NULL;
+        return -1;
     }
     st->deliver_records = deliver_records;
-    Py_RETURN_NONE;
+    return 0;
 }
 
-static PyMethodDef tls_functions[] = {
-    {"configure_tls", (PyCFunction)(void (*)(void))configure_tls,
-     METH_VARARGS | METH_KEYWORDS, configure_tls_doc},
-    {NULL},
-};
-
-int
-pyr_tls_exec(PyObject *module, core_state *st)
+static int
+tls_exec(PyObject *Py_UNUSED(module), core_state *st)
 {
-    return pyr_openssl_init(st) < 0 ? -1 : PyModule_AddFunctions(module, tls_functions);
+    return pyr_openssl_init(st);
 }
 
-void
-pyr_tls_clear(core_state *st)
+static void
+tls_clear(core_state *st)
 {
     st->deliver_records = NULL;
     pyr_openssl_clear(st);
 }
+
+const pyr_room pyr_tls_room = {
+    PYR_ROOM_STATE(tls),        .objects = tls_objects, .exec = tls_exec,
+    .configure = tls_configure, .clear = tls_clear,
+};

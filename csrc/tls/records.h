@@ -10,11 +10,8 @@
 #define PYREACTOR_RECORDS_H
 
 #include "core/core.h"
-#include "core/given.h"
+#include "core/room.h"
 
-extern const pyr_given pyr_tls_objects[];
-
-int pyr_tls_exec(PyObject *module, core_state *st);
-void pyr_tls_clear(core_state *st);
+extern const pyr_room pyr_tls_room;
 
 #endif

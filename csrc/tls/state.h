@@ -25,7 +25,7 @@
     X(BIO_should_retry, (void *bio))                \
     X(BIO_should_read, (void *bio))
 
-/* Objects that configure_tls must be given, besides those functions. */
+/* Objects that configure() must be given, besides those functions. */
 #define PYR_TLS_GIVEN(X)                                             \
     X(wrapper_deliver) /* ProtocolWrapper.dataReceived */            \
     X(WantReadError)   /* OpenSSL.SSL */                             \

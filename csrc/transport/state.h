@@ -1,18 +1,17 @@
 /*
  * What the transports keep in the module state, and their part in the module's life.
  * pyreactor/reactor.py hands over Twisted's objects once, by name, through
- * _core.configure_transport.
+ * _core.configure.
  */
 #ifndef PYREACTOR_TRANSPORT_STATE_H
 #define PYREACTOR_TRANSPORT_STATE_H
 
 #include "core/class_watch.h"
 #include "core/core.h"
-#include "core/given.h"
 
 #include <stdbool.h>
 
-/* Objects that configure_transport must be given. */
+/* Objects that configure() must be given. */
 #define PYR_TRANSPORT_GIVEN(X)                                              \
     X(socket_class)  /* socket.socket */                                    \
     X(socket_fileno) /* _socket.socket.fileno */                            \
@@ -44,9 +43,6 @@ typedef struct pyr_transport_state {
 #undef X
 } pyr_transport_state;
 
-extern const pyr_given pyr_transport_objects[];
-
-int pyr_transport_exec(PyObject *module, core_state *st);
-void pyr_transport_clear(core_state *st);
+extern const pyr_room pyr_transport_room;
 
 #endif

@@ -53,7 +53,7 @@
     X(NoRangeStaticProducer_resumeProducing, pyr_sendfile_static, 1, 1)       \
     X(FileSender_resumeProducing, pyr_sendfile_sender, 1, 1)
 
-/* The same, once configure_web_server was called. */
+/* The same, once "web_server" is configured. */
 #define SERVERS(X)                                                       \
     X(ServerRequest_gotLength, pyr_request_server_got_length, 2, 2)      \
     X(ServerRequest_process, pyr_render_process, 1, 1)                   \

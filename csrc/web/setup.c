@@ -7,7 +7,7 @@
 #include "web/methods.h"
 #include "web/take.h"
 
-const pyr_given pyr_web_objects[] = {
+static const pyr_given web_objects[] = {
 #define X(name) PYR_GIVEN(pyr_web_state, name),
     PYR_WEB_FUNCTIONS(X) PYR_WEB_GIVEN(X)
 #undef X
@@ -20,10 +20,6 @@ const pyr_given pyr_web_objects[] = {
     PYR_GIVEN_AS(pyr_web_state, Request, &PyType_Type),
     PYR_GIVEN_AS(pyr_web_state, Componentized, &PyType_Type),
     PYR_GIVEN_AS(pyr_web_state, http, &PyDict_Type),
-#define X(name) PYR_MADE(pyr_web_state, name),
-    PYR_WEB_SERVER_GIVEN(X)
-#undef X
-        PYR_MADE(pyr_web_state, server),
     PYR_MADE(pyr_web_state, no_args),
     PYR_MADE(pyr_web_state, date),
     {NULL},
@@ -38,50 +34,22 @@ static const pyr_given server_objects[] = {
     {NULL},
 };
 
-PyDoc_STRVAR(
-    configure_web_doc,
-    "configure_web(**objects)\n--\n\n"
-    "Take what the web methods need of Twisted.\n\n"
-    "Called by pyreactor._web.setup.  Raises TypeError if something is missing.");
-
-static PyObject *
-configure_web(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
+static int
+web_configure(PyObject *module, core_state *st, PyObject *Py_UNUSED(given))
 {
-    core_state *st = pyr_module_state(module);
-    if (pyr_given_take(pyr_web_objects, st->web, kwargs, "configure_web") < 0 ||
-        pyr_methods_add(module) < 0 || pyr_answer_add(module) < 0) {
-        return NULL;
-    }
     if (PyCFunction_CheckExact(st->web->gmtime)) {
         st->web->gmtime_code = PyCFunction_GET_FUNCTION(st->web->gmtime);
     }
     st->take_lines.handler = st->web->HTTPChannel_lineReceived;
     st->take_lines.take = pyr_take_head;
-    Py_RETURN_NONE;
+    return pyr_methods_add(module) < 0 ? -1 : pyr_answer_add(module);
 }
 
-PyDoc_STRVAR(configure_web_server_doc,
-             "configure_web_server(**objects)\n--\n\n"
-             "Take what the methods of twisted.web.server need, as configure_web does.");
-
-static PyObject *
-configure_web_server(PyObject *module, PyObject *Py_UNUSED(args), PyObject *kwargs)
+static int
+server_configure(PyObject *module, core_state *Py_UNUSED(st), PyObject *Py_UNUSED(given))
 {
-    core_state *st = pyr_module_state(module);
-    if (pyr_given_take(server_objects, st->web, kwargs, "configure_web_server") < 0 ||
-        pyr_methods_add_servers(module) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return pyr_methods_add_servers(module);
 }
-
-static PyMethodDef web_functions[] = {
-    {"configure_web_server", (PyCFunction)(void (*)(void))configure_web_server,
-     METH_VARARGS | METH_KEYWORDS, configure_web_server_doc},
-    {"configure_web", (PyCFunction)(void (*)(void))configure_web,
-     METH_VARARGS | METH_KEYWORDS, configure_web_doc},
-    {NULL},
-};
 
 static int
 make_constants(pyr_web_state *web)
@@ -97,16 +65,27 @@ make_constants(pyr_web_state *web)
     return made ? 0 : -1;
 }
 
-int
-pyr_web_exec(PyObject *module, core_state *st)
+static int
+web_exec(PyObject *Py_UNUSED(module), core_state *st)
 {
-    return make_constants(st->web) < 0 ? -1
-                                       : PyModule_AddFunctions(module, web_functions);
+    return make_constants(st->web);
 }
 
-void
-pyr_web_clear(core_state *st)
+static void
+web_clear(core_state *st)
 {
     st->take_lines.handler = NULL;
     pyr_headers_clear(st);
 }
+
+const pyr_room pyr_web_room = {
+    PYR_ROOM_STATE(web),        .objects = web_objects, .exec = web_exec,
+    .configure = web_configure, .clear = web_clear,
+};
+
+const pyr_room pyr_web_server_room = {
+    .name = "web_server",
+    .state = offsetof(core_state, web),
+    .objects = server_objects,
+    .configure = server_configure,
+};

@@ -4,9 +4,8 @@
 
 #include "web/state.h"
 
-extern const pyr_given pyr_web_objects[];
-
-int pyr_web_exec(PyObject *module, struct core_state *st);
-void pyr_web_clear(struct core_state *st);
+extern const pyr_room pyr_web_room;
+/* What of it comes later, once twisted.web.server is imported. */
+extern const pyr_room pyr_web_server_room;
 
 #endif

@@ -14,7 +14,6 @@
 #include <time.h>
 
 #include "core/class_watch.h"
-#include "core/given.h"
 
 /* Functions of twisted.web's that C does the work of without calling them, each by the
  * name of its class, one underscore and its own name; None where a release has another.
@@ -56,7 +55,7 @@
     X(Request_finish)                          \
     X(Request_write)
 
-/* What else configure_web must be given. */
+/* What else configure() must be given. */
 #define PYR_WEB_GIVEN(X)                                                   \
     X(encodeName)       /* twisted.web.http_headers._nameEncoder.encode */ \
     X(NonQueuedFactory) /* twisted.web.iweb.INonQueuedRequestFactory */    \
@@ -76,7 +75,7 @@
     X(noBodyCodes)      /* twisted.web.http.NO_BODY_CODES */               \
     X(readForm)         /* of pyreactor/_web/forms.py */
 
-/* What configure_web_server must be given, once twisted.web.server is imported. */
+/* What it must be given as "web_server", once twisted.web.server is imported. */
 #define PYR_WEB_SERVER_GIVEN(X)                                        \
     X(ServerRequest___init__)                                          \
     X(ServerRequest) /* the class */                                   \

@@ -368,7 +368,7 @@ def set_up() -> None:
     for cls in (_core.Deferred, _core.DeferredList):
         if cls not in stock._DEFERRED_SUBCLASSES:
             stock._DEFERRED_SUBCLASSES.append(cls)
-    _core.configure_deferred(**given(), **trace_points())
+    _core.configure("deferred", **given(), **trace_points())
     namespace.update((name, getattr(_core, name)) for name in FUNCTIONS)
 
 

@@ -7,7 +7,7 @@ from io import BytesIO
 from operator import attrgetter
 from typing import Any
 
-from pyreactor._core import FramingBuffer, _own_dict, configure_framing
+from pyreactor._core import FramingBuffer, _own_dict, configure
 from pyreactor._framing import banana
 from pyreactor._framing.strings import continue_strings
 
@@ -185,7 +185,8 @@ for _name, _function in vars(_Bytes).items():
     if callable(_function):
         setattr(FramingBuffer, _name, _function)
 
-configure_framing(
+configure(
+    "framing",
     FramingAttribute=FramingAttribute,
     leave=leave,
     banana=banana,

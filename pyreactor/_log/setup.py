@@ -252,7 +252,8 @@ def _configure(log: Any, functions: dict[str, FunctionType]) -> None:
     from twisted import logger
     from twisted.python import context
 
-    _core.configure_log(
+    _core.configure(
+        "log",
         logger_emit=functions["Logger.emit"],
         publisher_call=functions["LogPublisher.__call__"],
         filter_call=functions["FilteringLogObserver.__call__"],

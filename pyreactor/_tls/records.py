@@ -127,7 +127,8 @@ def _configure() -> None:
 
     connection = SSL.Connection
     helper = SSL._CallbackExceptionHelper
-    _core.configure_tls(
+    _core.configure(
+        "tls",
         **_addresses(lib, ffi),
         **{
             name: _known_method(connection, name, "OpenSSL.SSL", names)

@@ -120,7 +120,8 @@ def _configure_http(http: Any) -> None:
     given: dict[str, Any] = {}
     for name in _FUNCTIONS.keys() - {"twisted.web.server"}:
         given.update(_functions(name))
-    _core.configure_web(
+    _core.configure(
+        "web",
         **given,
         encodeName=http_headers._nameEncoder.encode,
         NonQueuedFactory=iweb.INonQueuedRequestFactory,
@@ -157,7 +158,8 @@ def _configure_server(server: Any) -> None:
     from pyreactor._web.rendering import Rendering, processing_failed
 
     rendering = Rendering(_examine("twisted.web.server").get("Request.render"))
-    _core.configure_web_server(
+    _core.configure(
+        "web_server",
         **_functions("twisted.web.server"),
         ServerRequest=server.Request,
         EncodingResource=resource._IEncodingResource,

@@ -17,7 +17,6 @@ from twisted.logger import globalLogPublisher
 from twisted.python import components
 from twisted.web import http, http_headers, resource, server
 
-from pyreactor import _core
 from pyreactor._activation import web
 from pyreactor._web import client, setup
 from tests.web.sides import places, stock
@@ -283,13 +282,6 @@ def test_a_program_that_judges_heads_is_told_of(
     assert not in_c
     assert f"{name} was replaced" in reason
     assert f"{name} was replaced" not in before
-
-
-def test_what_is_given_must_be_all() -> None:
-    with pytest.raises(TypeError, match="configure_web"):
-        _core.configure_web()
-    with pytest.raises(TypeError, match="configure_web_server"):
-        _core.configure_web_server()
 
 
 def test_what_a_program_returns_is_no_sign() -> None:
