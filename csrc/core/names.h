@@ -24,7 +24,7 @@
     X(_keptPeer) X(_kind) X(_logLevelsByNamespace) X(_loop) X(_lostTLSConnection) \
     X(_makeLogstr) X(_maybePauseProducer) X(_nameEncoder) X(_negativeObserver) \
     X(_negotiatedProtocol) X(_networkProducer) X(_observer) X(_observers) \
-    X(_ocsp_helper) X(_optimisticEagerReadSize) X(_parsePOSTFormSubmission) \
+    X(_ocsp_helper) X(_optimisticEagerReadSize) X(_QUEUED_SENTINEL) X(_parsePOSTFormSubmission) \
     X(_parseRequestLine) X(_path) X(_postLoseConnection) X(_problems) X(_producer) \
     X(_publishNew) X(_publishPublisher) X(_raise_ssl_error) X(_rawHeaders) \
     X(_receivedHeaderCount) X(_receivedHeaderSize) X(_savedTimeOut) X(_send100Continue) \

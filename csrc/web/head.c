@@ -166,17 +166,32 @@ read_request_line(pyr_head *head, const char *data, Py_ssize_t size)
     return minor == '0' || minor == '1' ? end + 11 : -1;
 }
 
+static void
+clear(pyr_head *head)
+{
+    head->count = head->method_size = head->path = head->path_size = 0;
+    head->is_http_11 = false;
+    head->text = 0;
+    head->body = PYR_BODY_NONE;
+    head->length = 0;
+}
+
+bool
+pyr_head_parse_line(pyr_head *head, const char *data, Py_ssize_t size)
+{
+    clear(head);
+    head->size =
+        read_request_line(head, data, size > PYR_MOST_LINES ? PYR_MOST_LINES : size);
+    return head->size >= 0;
+}
+
 bool
 pyr_head_parse(pyr_head *head, const char *data, Py_ssize_t size, bool has_request_line)
 {
     if (size > PYR_MOST_LINES) {
         size = PYR_MOST_LINES;
     }
-    head->count = head->method_size = head->path = head->path_size = 0;
-    head->is_http_11 = false;
-    head->text = 0;
-    head->body = PYR_BODY_NONE;
-    head->length = 0;
+    clear(head);
     Py_ssize_t at = has_request_line ? read_request_line(head, data, size) : 0;
     while (at >= 0 && !is_at(data, size, at, "\r\n", 2)) {
         at = read_field(head, data, size, at);

@@ -40,4 +40,7 @@ typedef struct {
 bool pyr_head_parse(pyr_head *head, const char *data, Py_ssize_t size,
                     bool has_request_line);
 
+/* Does it begin with the request line of a plain head?  That alone is the head then. */
+bool pyr_head_parse_line(pyr_head *head, const char *data, Py_ssize_t size);
+
 #endif

@@ -41,6 +41,7 @@
     X(HTTPChannel_getHost, pyr_peer_get_host, 1, 1)                           \
     X(Identity_dataReceived, pyr_body_identity_received, 2, 2)                \
     X(Chunked_dataReceived, pyr_chunked_received, 2, 2)                       \
+    X(Request___init__, pyr_request_init, 2, 4)                               \
     X(Request_parseCookies, pyr_request_parse_cookies, 1, 1)                  \
     X(Request_gotLength, pyr_request_got_length, 2, 2)                        \
     X(Request_handleContentChunk, pyr_request_handle_chunk, 2, 2)             \

@@ -11,7 +11,7 @@
 
 /* ---- making one ---- */
 
-enum { OF_SERVER = 1, OF_HTTP = 2, CODE = 4 };
+enum { OF_SERVER = 1, OF_HTTP = 2, CODE = 4, NOT_QUEUED = 8 };
 
 static const pyr_override making[] = {
     PYR_WEB_METHOD(dunder_init, ServerRequest___init__, OF_SERVER),
@@ -25,7 +25,6 @@ runs_code(core_state *st, PyTypeObject *type)
 {
     return !PyType_IsSubtype(type, st->web->Request) ||
            type->tp_new != PyBaseObject_Type.tp_new ||
-           !Py_IS_TYPE((PyObject *)type, &PyType_Type) ||
            /* What Twisted's __init__ calls by name, of other classes. */
            !pyr_class_has(st, st->web->Request, st->names.dunder_init,
                           st->web->Request___init__) ||
@@ -33,18 +32,23 @@ runs_code(core_state *st, PyTypeObject *type)
                           st->web->Componentized___init__);
 }
 
-/* Does it want to be made without `queued`? */
-static int
-is_non_queued(core_state *st, PyObject *factory)
+/* Does it want to be made without `queued`?  Or is that not to be remembered of it. */
+static bool
+is_not_queued(core_state *st, PyTypeObject *factory)
 {
-    PyObject *provides =
-        pyr_call_named(st->web->NonQueuedFactory, st->names.providedBy, factory);
+    if (!Py_IS_TYPE((PyObject *)factory, &PyType_Type)) {
+        return true;
+    }
+    PyObject *provides = pyr_call_named(st->web->NonQueuedFactory, st->names.providedBy,
+                                        (PyObject *)factory);
     int truth = provides == NULL ? -1 : pyr_truth(provides);
     Py_XDECREF(provides);
-    return truth;
+    PyErr_Clear(); /* Twisted's own code will ask again */
+    return truth != 0;
 }
 
-/* Which __init__ of Twisted's the class has not, and CODE if that is not all. */
+/* Which __init__ of Twisted's the class has not, CODE if that is not all, and NOT_QUEUED.
+ */
 static unsigned int
 look_at_factory(core_state *st, PyTypeObject *type)
 {
@@ -52,9 +56,8 @@ look_at_factory(core_state *st, PyTypeObject *type)
     if (!pyr_class_is_as_seen(&known->seen, type)) {
         pyr_class_see(st, &known->seen, type);
         known->overrides = pyr_class_overrides(st, type, making, st->web);
-        int other = runs_code(st, type) ? 1 : is_non_queued(st, (PyObject *)type);
-        PyErr_Clear(); /* Twisted's own code will ask again */
-        known->overrides |= other != 0 ? CODE : 0;
+        known->overrides |= runs_code(st, type) ? CODE : 0;
+        known->overrides |= is_not_queued(st, type) ? NOT_QUEUED : 0;
     }
     return known->overrides;
 }
@@ -66,8 +69,15 @@ pyr_request_is_plain(core_state *st, PyObject *factory)
         return false;
     }
     unsigned int other = look_at_factory(st, (PyTypeObject *)factory);
-    return (other & CODE) == 0 &&
+    return (other & (CODE | NOT_QUEUED)) == 0 &&
            (other & (OF_SERVER | OF_HTTP)) != (OF_SERVER | OF_HTTP);
+}
+
+bool
+pyr_request_is_queued(core_state *st, PyObject *factory)
+{
+    return PyType_Check(factory) &&
+           (look_at_factory(st, (PyTypeObject *)factory) & NOT_QUEUED) == 0;
 }
 
 /* channel.site._parsePOSTFormSubmission */
@@ -147,6 +157,59 @@ pyr_request_new(core_state *st, PyTypeObject *factory, PyObject *channel,
         Py_CLEAR(self);
     }
     return self;
+}
+
+/* self.<to> = self.channel.<name>() */
+static int
+set_address(core_state *st, PyObject *self, PyObject *to, PyObject *name)
+{
+    PyObject *channel = PyObject_GetAttr(self, st->names.channel);
+    PyObject *address = channel == NULL ? NULL : pyr_call_named(channel, name, NULL);
+    Py_XDECREF(channel);
+    return pyr_web_set_new(self, to, address);
+}
+
+/* self.transport = self.channel.transport */
+static int
+set_transport(core_state *st, PyObject *self)
+{
+    PyObject *channel = PyObject_GetAttr(self, st->names.channel);
+    PyObject *transport =
+        channel == NULL ? NULL : pyr_instance_get(st, channel, st->names.transport);
+    Py_XDECREF(channel);
+    return pyr_web_set_new(self, st->names.transport, transport);
+}
+
+/* self.queued = queued, or False without one */
+static int
+set_queued(core_state *st, PyObject *self, PyObject *queued)
+{
+    PyObject *none = PyDict_GetItemWithError(st->web->http, st->names._QUEUED_SENTINEL);
+    if (none == NULL && PyErr_Occurred()) {
+        return -1;
+    }
+    return PyObject_SetAttr(self, st->names.queued,
+                            queued == NULL || queued == none ? Py_False : queued);
+}
+
+PyObject *
+pyr_request_init(core_state *st, PyObject *const *args, Py_ssize_t nargs)
+{
+    const pyr_names *names = &st->names;
+    PyObject *self = args[0];
+    bool done = pyr_web_set_new(self, names->notifications, PyList_New(0)) == 0 &&
+                PyObject_SetAttr(self, names->channel, args[1]) == 0 &&
+                set_address(st, self, names->client, names->getPeer) == 0 &&
+                set_address(st, self, names->host, names->getHost) == 0 &&
+                pyr_web_set_new(self, names->requestHeaders, pyr_headers_new(st)) == 0 &&
+                pyr_web_set_new(self, names->received_cookies, PyDict_New()) == 0 &&
+                pyr_web_set_new(self, names->responseHeaders, pyr_headers_new(st)) == 0 &&
+                pyr_web_set_new(self, names->cookies, PyList_New(0)) == 0 &&
+                set_transport(st, self) == 0 &&
+                set_queued(st, self, nargs > 2 ? args[2] : NULL) == 0 &&
+                PyObject_SetAttr(self, names->_parsePOSTFormSubmission,
+                                 nargs > 3 ? args[3] : Py_True) == 0;
+    return pyr_web_none(done ? 0 : -1);
 }
 
 /* ---- head and body ---- */

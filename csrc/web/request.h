@@ -9,7 +9,11 @@
 /* Is it a class of requests that Twisted's own __init__ makes, and not more? */
 bool pyr_request_is_plain(core_state *st, PyObject *factory);
 
-/* factory(channel, queued), for such a class.  `whole`: the channel is so (whole.h). */
+/* Is it a class that is called with the channel and `queued`?  Its code is a program's.
+ */
+bool pyr_request_is_queued(core_state *st, PyObject *factory);
+
+/* factory(channel, queued), for a plain class.  `whole`: the channel is so (whole.h). */
 PyObject *pyr_request_new(core_state *st, PyTypeObject *factory, PyObject *channel,
                           PyObject *queued, bool whole);
 
@@ -22,6 +26,7 @@ int pyr_request_give_content(core_state *st, PyObject *self, PyObject *length);
 int pyr_request_take(core_state *st, PyObject *self, PyObject *const *line);
 
 /* Methods of it, for StandIns; see web/methods.h. */
+PyObject *pyr_request_init(core_state *st, PyObject *const *args, Py_ssize_t nargs);
 PyObject *pyr_request_parse_cookies(core_state *st, PyObject *const *args,
                                     Py_ssize_t nargs);
 PyObject *pyr_request_got_length(core_state *st, PyObject *const *args, Py_ssize_t nargs);

@@ -148,6 +148,14 @@ set_int(PyObject *channel, PyObject *name, long value)
     return pyr_web_set_new(channel, name, PyLong_FromLong(value));
 }
 
+static int
+append_request(core_state *st, PyObject *requests, PyObject *request)
+{
+    return PyList_CheckExact(requests)
+               ? PyList_Append(requests, request)
+               : pyr_call_dropping(requests, st->names.append, request);
+}
+
 /* requestFactory makes the request, and it becomes the channel's last one; a new
  * reference.  `whole`: the channel is so (whole.h). */
 static PyObject *
@@ -164,10 +172,8 @@ begin_request(core_state *st, PyObject *channel, PyObject *factory, bool whole)
         /* getPeer and getHost may have changed the channel */
         Py_SETREF(requests, pyr_instance_get(st, channel, st->names.requests));
     }
-    int status = request == NULL || requests == NULL ? -1
-                 : PyList_CheckExact(requests)
-                     ? PyList_Append(requests, request)
-                     : pyr_call_dropping(requests, st->names.append, request);
+    int status =
+        request == NULL || requests == NULL ? -1 : append_request(st, requests, request);
     if (status < 0) {
         Py_CLEAR(request);
     }
@@ -257,6 +263,51 @@ note_line(core_state *st, PyObject *channel, PyObject *const *line)
                    PyObject_SetAttr(channel, st->names._path, line[1]) < 0
                ? -1
                : PyObject_SetAttr(channel, st->names._version, line[2]);
+}
+
+/* self.requests.append(factory(self, len(self.requests))) */
+static int
+call_factory(core_state *st, PyObject *channel, PyObject *factory)
+{
+    PyObject *requests = pyr_instance_get(st, channel, st->names.requests);
+    Py_ssize_t count = requests == NULL ? -1 : PyObject_Size(requests);
+    PyObject *queued = count < 0 ? NULL : PyLong_FromSsize_t(count);
+    PyObject *arguments[] = {NULL, channel, queued};
+    PyObject *request =
+        queued == NULL ? NULL
+                       : PyObject_Vectorcall(factory, arguments + 1,
+                                             2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_XDECREF(queued);
+    if (request != NULL) {
+        Py_SETREF(requests, pyr_instance_get(st, channel, st->names.requests));
+    }
+    int status =
+        request == NULL || requests == NULL ? -1 : append_request(st, requests, request);
+    Py_XDECREF(requests);
+    Py_XDECREF(request);
+    return status;
+}
+
+/* Do what Twisted does for the request's line, which is all that was taken: the request's
+ * class runs code of a program's, after which LineReceiver looks at everything anew. */
+static int
+receive_line(core_state *st, PyObject *channel, PyObject *factory, const pyr_head *head,
+             const room *before, const char *text)
+{
+    PyObject *line[3];
+    if (set_int(channel, st->names._receivedHeaderSize, before->size + (long)head->text) <
+            0 ||
+        read_line(st, head, text, line) < 0) {
+        return -1;
+    }
+    int status = call_factory(st, channel, factory);
+    if (status == 0) {
+        status = note_line(st, channel, line);
+    }
+    for (int i = 0; i < 3; i++) {
+        Py_DECREF(line[i]);
+    }
+    return status;
 }
 
 /* All headers go into the request's.  *filled, which may be NULL, gets the dict that they
@@ -503,71 +554,90 @@ receive_fields(core_state *st, PyObject *channel, const pyr_head *head,
     return take_fields(st, channel, head, before, text) < 0 ? -1 : end_head(st, channel);
 }
 
-/* The class that makes the request, if making one runs no code of a program's (a new
- * reference); NULL without an exception: its line is Twisted's own. */
+/* The class that makes the request (a new reference); NULL without an exception: its line
+ * is Twisted's own.  *whole: making one runs no code of a program's. */
 static PyObject *
-plain_factory(core_state *st, PyObject *channel)
+find_factory(core_state *st, PyObject *channel, bool *whole)
 {
     PyObject *factory = pyr_instance_get(st, channel, st->names.requestFactory);
-    if (factory != NULL && !pyr_request_is_plain(st, factory)) {
+    *whole = factory != NULL && pyr_request_is_plain(st, factory);
+    if (factory != NULL && !*whole && !pyr_request_is_queued(st, factory)) {
         Py_CLEAR(factory);
     }
     return factory;
 }
 
-/* Is a plain head there, within the limits?  1, 0, or -1 with an exception. */
+/* What of a head is taken. */
+typedef struct {
+    pyr_head head;
+    room before;
+    PyObject *factory; /* that makes the request; NULL: its line was received before */
+    bool whole;        /* or the request's line alone */
+} taken;
+
+/* Is that plain, and within the limits?  1, 0, or -1 with an exception. */
 static int
-find_head(core_state *st, PyObject *channel, const pyr_lines *lines, room *before,
-          PyObject **factory, pyr_head *head)
+is_plainly_there(core_state *st, const pyr_lines *lines, taken *all)
+{
+    Py_ssize_t size;
+    const char *data = lines->peek(lines->buffer, &size);
+    const room *before = &all->before;
+    bool found = all->whole ? pyr_head_parse(&all->head, data, size, all->factory != NULL)
+                            : pyr_head_parse_line(&all->head, data, size);
+    return found && before->size + all->head.text <= before->most_size &&
+                   before->count + all->head.count <= before->most_count
+               ? module_is_plain(st, &all->head)
+               : 0;
+}
+
+/* Is a plain head there?  1, 0, or -1 with an exception. */
+static int
+find_head(core_state *st, PyObject *channel, const pyr_lines *lines, taken *all)
 {
     int plain = parses_plainly(st, channel);
     if (plain > 0) {
-        plain = read_room(st, channel, before);
+        plain = read_room(st, channel, &all->before);
     }
-    bool first = before->first_line != 0;
+    bool first = all->before.first_line != 0;
     if (plain > 0) {
         plain = is_at_rest(st, channel, first);
     }
     if (plain > 0 && first) {
-        *factory = plain_factory(st, channel);
-        plain = *factory != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
+        all->factory = find_factory(st, channel, &all->whole);
+        plain = all->factory != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
     }
-    if (plain <= 0) {
-        return plain;
+    return plain > 0 ? is_plainly_there(st, lines, all) : plain;
+}
+
+static int
+receive_taken(core_state *st, PyObject *channel, const taken *all, const char *text)
+{
+    if (all->factory == NULL) {
+        return receive_fields(st, channel, &all->head, &all->before, text);
     }
-    Py_ssize_t size;
-    const char *data = lines->peek(lines->buffer, &size);
-    return pyr_head_parse(head, data, size, first) &&
-                   before->size + head->text <= before->most_size &&
-                   before->count + head->count <= before->most_count
-               ? module_is_plain(st, head)
-               : 0;
+    return all->whole
+               ? receive_request(st, channel, all->factory, &all->head, &all->before,
+                                 text)
+               : receive_line(st, channel, all->factory, &all->head, &all->before, text);
 }
 
 bool
 pyr_take_head(core_state *st, PyObject *channel, const pyr_lines *lines,
               PyObject **result)
 {
-    pyr_head head;
-    room before = {0};
-    PyObject *factory = NULL;
-    int found = find_head(st, channel, lines, &before, &factory, &head);
+    taken all;
+    all.before = (room){0};
+    all.factory = NULL;
+    all.whole = true;
+    int found = find_head(st, channel, lines, &all);
+    *result = NULL;
     if (found > 0) {
-        PyObject *text = lines->cut(lines->buffer, head.size);
-        if (text == NULL) {
-            found = -1;
-        } else if (factory == NULL) {
-            found = receive_fields(st, channel, &head, &before, PyBytes_AS_STRING(text));
-        } else {
-            found = receive_request(st, channel, factory, &head, &before,
-                                    PyBytes_AS_STRING(text));
-        }
+        PyObject *text = lines->cut(lines->buffer, all.head.size);
+        int status =
+            text == NULL ? -1 : receive_taken(st, channel, &all, PyBytes_AS_STRING(text));
         Py_XDECREF(text);
-        *result = pyr_web_none(found);
-        found = 1;
-    } else {
-        *result = NULL;
+        *result = pyr_web_none(status);
     }
-    Py_XDECREF(factory);
+    Py_XDECREF(all.factory);
     return found != 0;
 }

@@ -134,6 +134,7 @@ METHODS: dict[str, dict[str, str]] = {
         "HTTPChannel.getHost": "HTTPChannel_getHost",
         "_IdentityTransferDecoder.dataReceived": "Identity_dataReceived",
         "_ChunkedTransferDecoder.dataReceived": "Chunked_dataReceived",
+        "Request.__init__": "Request___init__",
         "Request.parseCookies": "Request_parseCookies",
         "Request.gotLength": "Request_gotLength",
         "Request.handleContentChunk": "Request_handleContentChunk",

@@ -236,6 +236,10 @@ DEEDS = [
 ]
 
 
+#: What a class of requests does when one is made, by `_own_request` below; "": it is Twisted's.
+MAKINGS = ["", "", "plain", "plain", "plain", "lose", "raise", "pause", "queue", "raw", "limit"]
+
+
 @dataclass
 class Program:
     """What comes in, in pieces, and what the site does with each request."""
@@ -246,6 +250,8 @@ class Program:
     finish_at: list[int]
     timeout: float | None = 60
     advances: list[float] = field(default_factory=list)
+    #: What is done as each request is made.
+    making: list[str] = field(default_factory=lambda: [""])
 
 
 @st.composite
@@ -261,6 +267,7 @@ def programs(draw: Any) -> Program:
         draw(st.lists(st.integers(0, len(pieces)), max_size=4)),
         draw(st.sampled_from([60, 60, 60, 5, 0, None])),
         draw(st.lists(st.sampled_from([0, 1, 4, 61]), max_size=4)),
+        draw(st.lists(st.sampled_from(MAKINGS), min_size=1, max_size=3)),
     )
 
 
@@ -312,6 +319,35 @@ def _shown(value: Any) -> Any:
     return type(value).__name__
 
 
+def _own_request(run: Run, makings: list[str]) -> type[server.Request]:
+    """A class of requests whose own ``__init__`` does these things, one after the other."""
+    each = itertools.cycle(makings)
+
+    class Request(server.Request):
+        def __init__(self, channel: Any, *args: Any, **kwargs: Any) -> None:
+            making = next(each)
+            own = {name: _shown(value) for name, value in vars(channel).items()}
+            for name in ("_buffer", "factory", "site", "callLater", "requestFactory"):
+                own.pop(name, None)
+            run.note("making", making, sorted(own.items()), _shown(args), kwargs)
+            super().__init__(channel, *args, **kwargs)
+            run.note("made", [(name, _shown(value)) for name, value in vars(self).items()])
+            if making == "lose":
+                channel.transport.loseConnection()
+            elif making == "raise":
+                raise ValueError("not made")
+            elif making == "pause":
+                channel.paused = True
+            elif making == "queue":
+                channel.requests = []
+            elif making == "raw":
+                channel.setRawMode()
+            elif making == "limit":
+                channel.maxHeaders = 1
+
+    return Request
+
+
 class Run:
     """One program on one server."""
 
@@ -331,6 +367,8 @@ class Run:
         site.log = lambda request: self.note(  # type: ignore[method-assign]
             "log", request.code, request.sentLength
         )
+        if any(program.making):
+            site.requestFactory = _own_request(self, program.making)  # type: ignore[assignment]
         self._protocol: Any = site.buildProtocol(None)
 
     def note(self, *what: Any) -> None:

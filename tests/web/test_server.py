@@ -88,6 +88,51 @@ def test_plain_requests_run_no_code_of_twisted_web() -> None:
     assert connection.page.requests[1].path == b"/a"
 
 
+def test_requests_of_an_own_class_run_twisteds_init_alone() -> None:
+    class Own(server.Request):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+
+    connection = Connection(requestFactory=Own)
+    assert b"page" in connection.get()
+    plain = GET.replace(b"?b=c", b"")
+    assert called(lambda: connection.get(plain)) == ["__init__"]  # of twisted.web.server
+    assert type(connection.page.requests[1]) is Own
+
+
+def test_a_request_is_initialized_as_by_twisteds() -> None:
+    class Channel:
+        transport = "transport"
+
+        def getPeer(self) -> str:
+            return "peer"
+
+        def getHost(self) -> str:
+            return "host"
+
+    def made() -> list[Any]:
+        found: list[Any] = []
+        for arguments in ((), (True,), (http._QUEUED_SENTINEL, False), (1, 2), (1, 2, 3)):
+            try:
+                found.append(vars(http.Request(Channel(), *arguments)))
+            except TypeError as error:
+                found.append(str(error))
+        found.append(vars(http.Request(parsePOSTFormSubmission=4, channel=Channel())))
+        return [
+            [
+                (name, value if type(value) in (bool, int, str) else type(value).__name__)
+                for name, value in each.items()
+            ]
+            if isinstance(each, dict)
+            else each
+            for each in found
+        ]
+
+    with stock():
+        expected = made()
+    assert made() == expected
+
+
 @pytest.mark.parametrize(
     "head",
     [
