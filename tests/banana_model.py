@@ -16,7 +16,7 @@ from twisted.internet.testing import StringTransport
 from twisted.spread import banana
 
 from pyreactor._framing.members import members
-from tests.framing_model import Chooser, chunks, pick
+from tests.framing_model import Chooser, Steps, chunks, pick
 
 #: What Twisted has, which must not be activated in this process.
 Stock = banana.Banana
@@ -274,7 +274,7 @@ class Transport(StringTransport):
         self.events.append(("loseConnection",))
 
 
-class Run:
+class Run(Steps):
     """A scenario on its way: the subclass of Banana, its instance and the trace."""
 
     def __init__(self, base: type, plan: Scenario) -> None:
@@ -450,23 +450,6 @@ class Run:
     def act_odd_int_limits(self) -> None:
         self.protocol._smallestInt = 3
         self.protocol._largestInt = 4.5
-
-    def step(self, kind: str, value: Any) -> None:
-        if kind == "act":
-            self.act(value)
-            return
-        self.events.append(("returned", show(self.protocol.dataReceived(value))))
-
-    def run(self) -> list[Any]:
-        for kind, value in self.plan.steps:
-            try:
-                self.step(kind, value)
-            except Exception as error:  # noqa: BLE001 - any exception is part of the trace
-                self.events.append(("raised", type(error).__name__, str(error)))
-            self.observe()
-            if len(self.events) > 6000:
-                break
-        return self.events
 
 
 def trace(base: type, plan: Scenario) -> list[Any]:

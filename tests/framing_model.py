@@ -373,7 +373,40 @@ def show(value: Any) -> Any:
     return (type(value).__name__, value)
 
 
-class Run:
+class Steps:
+    """The steps of a scenario, one after the other, and what is seen after each of them."""
+
+    plan: Any
+    protocol: Any
+    events: list[Any]
+
+    def act(self, action: tuple[Any, ...]) -> Any:
+        """Do what a callback of the program does."""
+        raise NotImplementedError
+
+    def observe(self) -> None:
+        """Add the protocol's state to the events."""
+        raise NotImplementedError
+
+    def step(self, kind: str, value: Any) -> None:
+        if kind == "act":
+            self.act(value)
+            return
+        self.events.append(("returned", show(self.protocol.dataReceived(value))))
+
+    def run(self) -> list[Any]:
+        for kind, value in self.plan.steps:
+            try:
+                self.step(kind, value)
+            except Exception as error:  # noqa: BLE001 - any exception is part of the trace
+                self.events.append(("raised", type(error).__name__, str(error)))
+            self.observe()
+            if len(self.events) > 6000:
+                break
+        return self.events
+
+
+class Run(Steps):
     """A scenario on its way: the subclass of the receiver, its instance and the trace."""
 
     def __init__(self, module: ModuleType, plan: Scenario) -> None:
@@ -529,23 +562,6 @@ class Run:
     def act_override_parser(self) -> None:
         stock = type(self.protocol)._payloadComplete
         type(self.protocol)._payloadComplete = lambda protocol: stock(protocol)
-
-    def step(self, kind: str, value: Any) -> None:
-        if kind == "act":
-            self.act(value)
-            return
-        self.events.append(("returned", show(self.protocol.dataReceived(value))))
-
-    def run(self) -> list[Any]:
-        for kind, value in self.plan.steps:
-            try:
-                self.step(kind, value)
-            except Exception as error:  # noqa: BLE001 - any exception is part of the trace
-                self.events.append(("raised", type(error).__name__, str(error)))
-            self.observe()
-            if len(self.events) > 6000:
-                break
-        return self.events
 
 
 def trace(module: ModuleType, plan: Scenario) -> list[Any]:

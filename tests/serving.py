@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import pty
@@ -33,6 +34,9 @@ SIDES = {"stock": STOCK, "pyreactor": PYREACTOR}
 
 T = TypeVar("T")
 
+# How many ports were looked at.
+_asked = itertools.count()
+
 
 def wait_for(look: Callable[[], T], what: str) -> T:
     """What `look` gives once that is true; only what hangs takes three minutes."""
@@ -46,15 +50,15 @@ def wait_for(look: Callable[[], T], what: str) -> T:
 
 def free_port() -> int:
     """
-    A TCP port of all addresses for a program that has to be told a number.
+    A TCP port of all addresses for a program that has to be told a number; another each time.
 
     The kernel gives it to nobody who takes any port, and another process of this kind that looks
     at the same time begins elsewhere.
     """
     first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     lowest = min(10_000, first_given - 1_000)
-    for number in range(first_given - lowest):
-        port = lowest + (os.getpid() * 127 + number) % (first_given - lowest)
+    for _ in range(first_given - lowest):
+        port = lowest + (os.getpid() * 127 + next(_asked)) % (first_given - lowest)
         with contextlib.suppress(OSError), socket.create_server(("", port)):
             return port
     raise AssertionError("no free port")
@@ -210,17 +214,31 @@ def kill_all(mark: str) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes that a process started, and those that they started."""
+    """The processes that run of those that a process started, and that they started."""
     found = [pid]
     parents = {}
-    for entry in filter(str.isdigit, os.listdir("/proc")):
+    for each in map(int, filter(str.isdigit, os.listdir("/proc"))):
         with contextlib.suppress(OSError):
-            status = Path(f"/proc/{entry}/stat").read_text()
-            # What comes before the last bracket is the program's name, whatever that holds.
-            parents[int(entry)] = int(status.rpartition(")")[2].split()[1])
+            state, parent = status(each)
+            if state != "Z":
+                parents[each] = int(parent)
     for parent in found:
         found += [child for child, its_parent in parents.items() if its_parent == parent]
     return found[1:]
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process runs."""
+    try:
+        return status(pid)[0] != "Z"
+    except OSError:
+        return False
+
+
+def status(pid: int) -> list[str]:
+    """The state of a process, a letter, and its parent, as the kernel tells."""
+    # What comes before the last bracket is the program's name, whatever that holds.
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
 
 
 class Starter:

@@ -8,41 +8,15 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.support import CHECKOUT, environment, python
+from tests.serving import descendants, is_there, wait_for
+from tests.support import CHECKOUT, TIMEOUT, environment, python
 
 BENCH = ("-m", "pyreactor", "bench")
 ROWS = "TCP echo, 10 x 1 KB;10 callbacks"
-
-
-def children_of(pid: int) -> set[int]:
-    """The processes that descend from one, by what the kernel tells."""
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if fields[0] != "Z":
-            parents[int(path.parent.name)] = int(fields[1])
-    found: set[int] = set()
-    while True:
-        more = {child for child, parent in parents.items() if parent in found | {pid}} - found
-        if not more:
-            return found
-        found |= more
-
-
-def is_there(pid: int) -> bool:
-    """Whether a process runs."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_a_selection_is_measured_shown_and_written(tmp_path: Path) -> None:
@@ -178,11 +152,9 @@ def test_what_was_measured_before_it_was_ended_is_kept(tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 120
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(path.exists, "the file")
     process.kill()
-    process.wait(60)
+    process.wait(TIMEOUT)
     document = json.loads(path.read_text())
     assert document["interrupted"] == document["rounds"] + 1
     assert {len(samples) for samples in document["rows"][0]["samples"].values()} & {1, 2}
@@ -207,20 +179,14 @@ def test_no_process_is_left_when_it_is_ended(number: signal.Signals) -> None:
     process = subprocess.Popen(
         command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 60
-    started: set[int] = set()
-    while len(started) < 2 and time.monotonic() < deadline:
-        started = children_of(process.pid)
-        time.sleep(0.02)
-    assert len(started) >= 2
+    wait_for(lambda: len(descendants(process.pid)) >= 2, "a server and its load")
+    started = descendants(process.pid)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=TIMEOUT)
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert errors.endswith("pyreactor bench: interrupted; nothing is left running\n")
-    while any(map(is_there, started)) and time.monotonic() < deadline + 60:
-        time.sleep(0.02)
-    assert not any(map(is_there, started))
+    wait_for(lambda: not any(map(is_there, started)), "the end of all that it started")
 
 
 def test_a_terminal_shows_progress_and_colours() -> None:
@@ -242,6 +208,6 @@ def test_a_terminal_shows_progress_and_colours() -> None:
     except OSError:  # the end of a terminal
         pass
     os.close(leader)
-    assert process.wait(60) == 0
+    assert process.wait(TIMEOUT) == 0
     assert b"round 1 of 1: Deferred, 10 callbacks, stock" in shown
     assert b"\x1b[1mDeferred, 10 callbacks (per Deferred)" in shown

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.bench.test_command import BENCH, children_of, is_there
-from tests.support import environment, python
+from tests.bench.test_command import BENCH
+from tests.serving import descendants, free_port, is_there, wait_for
+from tests.support import TIMEOUT, environment, python
 
 ENDS = """
 import sys
@@ -55,13 +54,6 @@ reactor.run()
 """
 
 
-def free_port() -> str:
-    """A port that nothing listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])
-
-
 def write(folder: Path, text: str) -> str:
     """A script."""
     path = folder / "script.py"
@@ -95,7 +87,7 @@ def test_exit_statuses_that_differ_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["", "pieces"])
 def test_a_web_server(tmp_path: Path, path: str) -> None:
     """With a length, or in chunks."""
-    port = free_port()
+    port = str(free_port())
     url = f"http://127.0.0.1:{port}/{path}"
     ran = python(*BENCH, "--quick", "--url", url, "--", write(tmp_path, WEB), port)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -105,7 +97,7 @@ def test_a_web_server(tmp_path: Path, path: str) -> None:
 @pytest.mark.parametrize(("program", "message"), [(ECHO, "hello"), (WEB, "GET / HTTP/1.0\r\n\r\n")])
 def test_a_server_of_any_protocol(tmp_path: Path, program: str, message: str) -> None:
     """It answers and waits for more, or answers and closes the connection."""
-    port = free_port()
+    port = str(free_port())
     (tmp_path / "message").write_bytes(message.encode())
     load = ("--tcp", port, "--send", tmp_path / "message", "--connections", "2")
     ran = python(*BENCH, "--quick", *load, "--", write(tmp_path, program), port)
@@ -115,7 +107,7 @@ def test_a_server_of_any_protocol(tmp_path: Path, program: str, message: str) ->
 
 def test_errors_of_the_server_are_failures(tmp_path: Path) -> None:
     """A page that is not found costs less than one that is."""
-    port = free_port()
+    port = str(free_port())
     url = f"http://127.0.0.1:{port}/none"
     ran = python(*BENCH, "--quick", "--url", url, "--", write(tmp_path, WEB), port)
     assert ran.returncode == 1
@@ -171,12 +163,9 @@ def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
     text = f"{DAEMON}\nimport time\ntime.sleep(300)\n"
     command = [sys.executable, *BENCH, "--", write(tmp_path, text), str(pids)]
     process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not pids.exists() or not pids.read_text().endswith(" "):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    started = children_of(process.pid) | {int(pids.read_text())}
+    wait_for(lambda: pids.exists() and pids.read_text().endswith(" "), "the daemon's number")
+    started = [*descendants(process.pid), int(pids.read_text())]
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130, errors
     assert not any(map(is_there, started))

@@ -253,38 +253,55 @@ def uninitialised(make: Callable[[], type]) -> Subject:
     return Subject(new)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--private", action="store_true")
-    parser.add_argument("--attributes", action="store_true")
-    parser.add_argument("subjects", nargs="*")
-    options = parser.parse_args()
+def expect_trouble() -> None:
+    """Only crashes are told from now on: no warnings, no log, nothing that nobody waits for."""
     faulthandler.enable()
     warnings.simplefilter("ignore")
     sys.unraisablehook = lambda unraisable: None
     globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False)
+
+
+def make_calls(calls: Callable[[], int]) -> None:
+    """Let `calls` make them and count them; this process ends with that, whatever they left."""
+    expect_trouble()
+    try:
+        tell(f"made {calls()} calls\n")
+    finally:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+    os._exit(0)
+
+
+def watch() -> None:
+    """What takes too long from now on hangs."""
+    faulthandler.dump_traceback_later(TOO_LONG, exit=True)
+
+
+def call(options: argparse.Namespace) -> int:
     globalLogPublisher.addObserver(heard)
     assert callable(raising)
     everything = dict(SUBJECTS)
     for name, kind in CLASSES.items():
         everything[f"{name} without __init__"] = uninitialised(kind)
     total = 0
-    try:
-        for name in options.subjects or everything:
-            faulthandler.dump_traceback_later(TOO_LONG, exit=True)
-            calls = Calls(name, everything[name], options.all)
-            if options.attributes:
-                calls.attributes()
-            else:
-                calls.methods(options.private)
-            gc.collect()
-            total += calls.made
-        tell(f"made {total} calls\n")
-    finally:
-        shutil.rmtree(FOLDER, ignore_errors=True)
-    sys.stdout.flush()
-    os._exit(0)
+    for name in options.subjects or everything:
+        watch()
+        calls = Calls(name, everything[name], options.all)
+        if options.attributes:
+            calls.attributes()
+        else:
+            calls.methods(options.private)
+        gc.collect()
+        total += calls.made
+    return total
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--private", action="store_true")
+    parser.add_argument("--attributes", action="store_true")
+    parser.add_argument("subjects", nargs="*")
+    make_calls(lambda: call(parser.parse_args()))
 
 
 if __name__ == "__main__":

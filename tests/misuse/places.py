@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import faulthandler
 import gc
 import os
 import shutil
@@ -25,9 +24,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.internet import defer, protocol
-from twisted.logger import globalLogBeginner
 
-from tests.misuse.calls import LEFT_OUT, TOO_LONG, good, parameters, public, tell
+from tests.misuse.calls import LEFT_OUT, expect_trouble, good, parameters, public, tell, watch
 from tests.misuse.subjects import FOLDER, SUBJECTS, accepted, failure, over_tls, real, turn
 
 PLACES: dict[str, Callable[[], object]] = {}
@@ -410,12 +408,9 @@ def _tell_done() -> None:
 
 
 def main() -> None:
-    faulthandler.enable()
-    faulthandler.dump_traceback_later(TOO_LONG, exit=True)
-    warnings.simplefilter("ignore")
-    sys.unraisablehook = lambda unraisable: None
+    expect_trouble()
+    watch()
     threading.excepthook = lambda arguments: None
-    globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False)
     try:
         PLACES[sys.argv[1]]()
     finally:

@@ -10,23 +10,17 @@ from __future__ import annotations
 
 import argparse
 import ast
-import faulthandler
 import gc
-import os
-import shutil
-import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import defer as _stock_defer
-from twisted.logger import globalLogBeginner
 
 import pyreactor
 from pyreactor import defer
-from tests.misuse.calls import TOO_LONG, Calls, arguments, outcome, tell
-from tests.misuse.subjects import FOLDER, SUBJECTS, Subject, own
+from tests.misuse.calls import Calls, arguments, make_calls, outcome, tell, watch
+from tests.misuse.subjects import SUBJECTS, Subject, own
 
 STUBS = Path(pyreactor.__file__).parent
 
@@ -115,7 +109,7 @@ def call_functions(every: bool) -> int:
 def call(names: list[str], every: bool) -> Iterator[int]:
     stubs = classes()
     for name in names or [*stubs, "defer"]:
-        faulthandler.dump_traceback_later(TOO_LONG, exit=True)
+        watch()
         yield call_functions(every) if name == "defer" else call_methods(name, stubs[name], every)
 
 
@@ -124,15 +118,7 @@ def main() -> None:
     parser.add_argument("--pairs", action="store_true")
     parser.add_argument("classes", nargs="*")
     options = parser.parse_args()
-    faulthandler.enable()
-    warnings.simplefilter("ignore")
-    sys.unraisablehook = lambda unraisable: None
-    globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False)
-    try:
-        tell(f"made {sum(call(options.classes, options.pairs))} calls\n")
-    finally:
-        shutil.rmtree(FOLDER, ignore_errors=True)
-    os._exit(0)
+    make_calls(lambda: sum(call(options.classes, options.pairs)))
 
 
 if __name__ == "__main__":

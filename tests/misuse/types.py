@@ -14,31 +14,22 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import faulthandler
 import gc
-import os
 import pickle
-import shutil
 import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.internet import defer
-from twisted.logger import globalLogBeginner
 
 from pyreactor import _core
-from tests.misuse.calls import TOO_LONG, outcome, tell
-from tests.misuse.subjects import FOLDER, SUBJECTS, Subject, real
+from tests.misuse.calls import make_calls, outcome, tell, watch
+from tests.misuse.subjects import SUBJECTS, Subject, real
 from tests.misuse.values import VALUES
 
 #: It waits for good.
 LEFT_OUT = ("run",)
-
-
-def watch() -> None:
-    """What takes so long from now on hangs."""
-    faulthandler.dump_traceback_later(TOO_LONG, exit=True)
 
 
 def generator() -> Iterator[Any]:
@@ -166,22 +157,14 @@ def functions() -> int:
     return tried
 
 
-def main() -> None:
-    faulthandler.enable()
-    sys.unraisablehook = lambda unraisable: None
-    globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False)
-    try:
-        part = sys.argv[1]
-        if part == "functions":
-            tried = functions()
-        else:
-            tried = {"types": make_each, "descriptors": wrong_selves}[part](types())
-        gc.collect()
-        tell(f"made {tried} calls\n")
-    finally:
-        shutil.rmtree(FOLDER, ignore_errors=True)
-    os._exit(0)
+def call(part: str) -> int:
+    if part == "functions":
+        tried = functions()
+    else:
+        tried = {"types": make_each, "descriptors": wrong_selves}[part](types())
+    gc.collect()
+    return tried
 
 
 if __name__ == "__main__":
-    main()
+    make_calls(lambda: call(sys.argv[1]))

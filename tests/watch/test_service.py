@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.test_own import free_port
-from tests.support import environment, python
+from tests.serving import free_port
+from tests.support import TIMEOUT, environment, python
 
 TWISTD = Path(sys.executable).with_name("twistd")
 
@@ -21,7 +21,7 @@ def test_a_service_is_watched(tmp_path: Path) -> None:
     pytest.importorskip("prometheus_client")
     web, port = free_port(), free_port()
     command = [sys.executable, TWISTD, "-n", "--reactor=pyreactor", "--pidfile=", "pyreactor"]
-    command += ["--slow", "60", "--stats", "--prometheus", port]
+    command += ["--slow", "60", "--stats", "--prometheus", str(port)]
     command += ["web", f"--listen=tcp:{web}:interface=127.0.0.1", "--path=."]
     (tmp_path / "file").write_text("what is in it")
     process = subprocess.Popen(
@@ -37,13 +37,13 @@ def test_a_service_is_watched(tmp_path: Path) -> None:
         for line in process.stdout:
             if "Starting factory" in line:
                 break
-        with urllib.request.urlopen(f"http://127.0.0.1:{web}/file", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{web}/file", timeout=TIMEOUT) as answer:
             assert answer.read() == b"what is in it"
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT) as answer:
             assert b'pyreactor_received_bytes_total{kind="TCP"}' in answer.read()
     finally:
         process.terminate()
-        log, _ = process.communicate(timeout=60)
+        log, _ = process.communicate(timeout=TIMEOUT)
     assert process.returncode == -signal.SIGTERM
     assert log.count("costliest callbacks") == 1
 

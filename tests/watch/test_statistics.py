@@ -9,15 +9,14 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from pyreactor._watch import statistics, top
-from tests.bench.test_own import free_port
-from tests.support import CHECKOUT, PYREACTOR, environment, python
+from tests.serving import free_port, is_there, wait_for
+from tests.support import CHECKOUT, PYREACTOR, TIMEOUT, environment, python
 
 ECHO = """
 import json, sys
@@ -203,11 +202,11 @@ def test_top_shows_a_running_process() -> None:
                 break
         screen.send_signal(signal.SIGINT)
         assert "of the last" in line
-        assert screen.wait(60) == 0
+        assert screen.wait(TIMEOUT) == 0
         screen.stdout.close()
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=TIMEOUT)
     assert not path.exists()
 
 
@@ -218,20 +217,17 @@ def test_top_shows_a_daemon_of_twistd(tmp_path: Path) -> None:
     web = ("web", "--listen=tcp:0:interface=127.0.0.1", "--path=.")
     env = environment({"PYREACTOR_TOP": "1"})
     subprocess.run(
-        [sys.executable, twistd, *options, *web], cwd=tmp_path, env=env, timeout=60, check=True
+        [sys.executable, twistd, *options, *web], cwd=tmp_path, env=env, timeout=TIMEOUT, check=True
     )
     pid = int((tmp_path / "pid").read_text())
     try:
-        deadline = time.monotonic() + 60
-        while not top.path_of(pid, os.geteuid()).exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(top.path_of(pid, os.geteuid()).exists, "the socket")
         ran = look(pid, "--once")
         assert ran.returncode == 0, ran.stderr + (tmp_path / "log").read_text()
         assert ran.stdout.startswith(f"pid {pid}, ")
     finally:
         os.kill(pid, signal.SIGTERM)
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline + 60:
-            time.sleep(0.02)
+        wait_for(lambda: not is_there(pid), "the end of the daemon")
 
 
 def test_top_of_what_does_not_offer_itself() -> None:
@@ -290,15 +286,15 @@ def test_metrics_are_served(tmp_path: Path) -> None:
     pytest.importorskip("prometheus_client")
     port = free_port()
     command = [sys.executable, *PYREACTOR, "-c", SERVES]
-    env = environment({"PYREACTOR_PROMETHEUS": port})
+    env = environment({"PYREACTOR_PROMETHEUS": str(port)})
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None and process.stdout.readline() == "running\n"
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT) as answer:
             assert b"pyreactor_events_total" in answer.read()
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=TIMEOUT)
 
 
 def test_what_cannot_be_is_told(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,15 +14,20 @@ from twisted.web import http
 from tests.web.client_code import check
 
 
+def warning_of(module: Any, name: str) -> Any:
+    """A module's proxy that warns of one of its names."""
+    made: Any = deprecate._ModuleProxy(module)  # type: ignore[no-untyped-call]
+    version = Version("Twisted", 1, 2, 3)
+    deprecate._deprecateAttribute(made, name, version, "words")  # type: ignore[no-untyped-call]
+    return made
+
+
 @pytest.fixture
-def proxy() -> Iterator[Any]:
+def proxy() -> Any:
     """A module that warns of the name ``old``, by Twisted's own means."""
     module = types.ModuleType("a_module")
     vars(module).update(new=1, old=2)
-    made: Any = deprecate._ModuleProxy(module)  # type: ignore[no-untyped-call]
-    version = Version("Twisted", 1, 2, 3)
-    deprecate._deprecateAttribute(made, "old", version, "Use new.")  # type: ignore[no-untyped-call]
-    return made
+    return warning_of(module, "old")
 
 
 def asked(proxy: Any, *names: str) -> list[Any]:
@@ -69,13 +73,7 @@ def test_module_of_its_own_attribute_access(proxy: Any) -> None:
 
 def test_a_deprecated_name_warns_where_it_did() -> None:
     """The place is the one that asks."""
-    module = deprecate._ModuleProxy(http)
-    deprecate._deprecateAttribute(
-        module,
-        "OK",
-        deprecate.Version("Twisted", 1, 2, 3),  # type: ignore[attr-defined]
-        "words",
-    )
+    module = warning_of(http, "OK")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert module.OK == 200 == http.OK
@@ -91,13 +89,7 @@ def test_a_deprecated_name_warns_where_it_did() -> None:
 def test_after_a_path_nothing_is_deprecated() -> None:
     """As the import system asks so."""
     package: Any = __import__("twisted.web", fromlist=["http"])
-    module = deprecate._ModuleProxy(package)
-    deprecate._deprecateAttribute(
-        module,
-        "http",
-        deprecate.Version("Twisted", 1, 2, 3),  # type: ignore[attr-defined]
-        "words",
-    )
+    module = warning_of(package, "http")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert module.__path__ == package.__path__
@@ -108,13 +100,7 @@ def test_after_a_path_nothing_is_deprecated() -> None:
 def test_who_warns_may_ask_for_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """It changes nothing for who asked first."""
     package: Any = __import__("twisted.web", fromlist=["http"])
-    module = deprecate._ModuleProxy(package)
-    deprecate._deprecateAttribute(
-        module,
-        "http",
-        deprecate.Version("Twisted", 1, 2, 3),  # type: ignore[attr-defined]
-        "words",
-    )
+    module = warning_of(package, "http")
     asked = []
     with warnings.catch_warnings():
         warnings.simplefilter("always")
