@@ -2,7 +2,7 @@
 
 PYTHON ?=
 export PYTHON
-# How long and how many: of make fuzz, make soak and make leaks.
+# How long and how many: of make fuzz, make lives, make soak and make leaks.
 SECONDS ?= 60
 MINUTES ?= 30
 LEAKS ?= 1000000
@@ -13,7 +13,7 @@ export FUZZ_SECONDS := $(SECONDS)
 BUILD ?= release
 PY := .venv/bin/python
 
-.PHONY: help demo test test-all t coverage lint bench wheel wheels sdist conformance build debug prepare clean asan valgrind tsan leaks faults fuzz soak
+.PHONY: help demo test test-all t coverage lint bench wheel wheels sdist conformance build debug prepare clean asan valgrind tsan leaks faults fuzz lives soak
 
 help:
 	@echo "make demo         run an unchanged Twisted program on stock and on pyreactor, compare"
@@ -32,6 +32,7 @@ help:
 	@echo "make leaks        a million of each thing: nothing grows (LEAKS=100000: fewer)"
 	@echo "make faults       each allocation and each system call fails once"
 	@echo "make fuzz         random programs on both sides, others each time (SECONDS=60)"
+	@echo "make lives        a web server's connections, at whose events anything happens (SECONDS=60)"
 	@echo "make soak         thousands of connections with random lives (MINUTES=30)"
 	@echo "make bench        the benchmarks against stock Twisted and uvloop"
 	@echo "make wheel        a wheel that brings its own libuv, in wheelhouse/; tried where no libuv is"
@@ -84,8 +85,9 @@ tsan: prepare
 leaks: build
 faults: build
 fuzz: build
+lives: prepare
 soak: build
-asan valgrind tsan leaks faults fuzz soak:
+asan valgrind tsan leaks faults fuzz lives soak:
 	@.ci/trust.sh $@
 
 bench: build

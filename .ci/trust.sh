@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# trust.sh asan|valgrind|tsan|leaks|faults|fuzz|corpus|soak|smoke: the searches for failures that
-# docs/reliability.md tells of.  smoke is a bounded share of each: minutes in all.
+# trust.sh asan|valgrind|tsan|leaks|faults|fuzz|corpus|lives|soak|smoke: the searches for failures
+# that docs/reliability.md tells of.  smoke is a bounded share of each: minutes in all.
 source "$(dirname "$0")/common.sh"
 
 python=.venv/bin/python
@@ -84,6 +84,15 @@ for_corpus() {
     .ci/checked.sh fuzz -m tests.fuzz --minimise "$PWD/tests/fuzz/corpus" --found "$PWD/build/found"
 }
 
+# lives KIND SECONDS: random lives of connections under a checker.
+lives() {
+    .ci/checked.sh "$1" -m pyreactor -m tests.trust.lives --seconds "$2" || failed=1
+}
+
+for_lives() {
+    lives asan "${FUZZ_SECONDS:-60}"
+}
+
 for_soak() {
     .ci/build.sh .venv
     "$python" -m tests.trust.soak --minutes "${MINUTES:-30}" --connections "${CONNECTIONS:-10000}"
@@ -96,6 +105,7 @@ for_smoke() {
         tests/deferred/test_behaviour.py tests/loop/test_reactor.py tests/transport/test_flush.py \
         tests/transport/test_states.py tests/tls/test_records.py
     twisteds fuzz twisted.test.test_defer twisted.test.test_protocols twisted.internet.test.test_tcp
+    lives fuzz 20
     .ci/build.sh .venv
     # Each of these two uses one core.
     FUZZ_SECONDS=60 beside for_fuzz
@@ -105,7 +115,7 @@ for_smoke() {
 }
 
 [[ $# == 1 && $(type -t "for_$1") == function ]] ||
-    fail "trust.sh asan|valgrind|tsan|leaks|faults|fuzz|corpus|soak|smoke"
+    fail "trust.sh asan|valgrind|tsan|leaks|faults|fuzz|corpus|lives|soak|smoke"
 say "$1"
 "for_$1"
 exit "$failed"

@@ -5,7 +5,8 @@
  * fault_arm(name, errno, n, stays): the n-th call from then on returns -1 with that errno
  * and does nothing else.  So do, if the error stays, those that follow with the same
  * descriptor, as after the end of a connection.  "receive" and "send" are all functions
- * that do so with a socket.
+ * that do so with a socket.  After fault_of(a, b) only calls with one of these descriptors
+ * are counted.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -23,7 +24,7 @@
 #include <unistd.h>
 
 static char name[32];
-static int number, armed, stays, failed_fd;
+static int number, armed, stays, failed_fd, only[2] = {-1, -1};
 static long at, seen, turns;
 
 void
@@ -36,6 +37,14 @@ fault_arm(const char *function, int error, long n, int is_lasting)
     stays = is_lasting;
     failed_fd = -1;
     armed = 1;
+}
+
+/* Count calls with these only; -1: with any. */
+void
+fault_of(int one, int other)
+{
+    only[0] = one;
+    only[1] = other;
 }
 
 /* Whether there was such a call. */
@@ -59,7 +68,8 @@ fails(const char *called, int fd)
     if (strcmp(called, "epoll_wait") == 0) {
         turns++;
     }
-    if (!armed || strcmp(called, name) != 0) {
+    if (!armed || strcmp(called, name) != 0 ||
+        (only[0] != -1 && fd != only[0] && fd != only[1])) {
         return 0;
     }
     if (++seen != at && !(stays && fd == failed_fd)) {
@@ -125,7 +135,8 @@ SHIM_AS("sendfile", ssize_t, sendfile64, (int to, int from, off64_t *at, size_t 
         (to, from, at, size))
 SHIM(ssize_t, read, (int fd, void *to, size_t size), (fd, to, size))
 SHIM(ssize_t, write, (int fd, const void *from, size_t size), (fd, from, size))
-SHIM(ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count))
+SHIM_AS("write", ssize_t, writev, (int fd, const struct iovec *parts, int count),
+        (fd, parts, count))
 
 /* Closes all the same, as Linux does. */
 int

@@ -3,7 +3,8 @@ Every system call of a connection's life fails once, with each errno that its ma
 
     LD_PRELOAD=SYSCALLS.so python [-m pyreactor] -m tests.trust.syscalls KIND [NAME...]
 
-KIND is tcp, unix, udp, file (one that twisted.web's server sends) or start (a reactor's beginning).
+KIND is tcp, unix, udp, pipe (those of a process), file (one that twisted.web's server sends) or
+start (a reactor's beginning).
 
 SYSCALLS.so is syscalls.c, compiled.  One line for each fault: what both protocols heard.  The
 program ends with an error where a connection was lost twice or never, the loop no longer sleeps,
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import error, protocol, reactor
+from twisted.internet.process import reapAllProcesses
 from twisted.logger import globalLogBeginner
 from twisted.web import resource, server, static
 
@@ -42,11 +44,15 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "epoll_ctl": ("ENOMEM", "ENOSPC"),
     "epoll_wait": ("EINTR",),
     "close": ("EINTR", "EIO"),
+    "read": ("EAGAIN", "EINTR", "EIO", "EBADF", "EINVAL", "EISDIR", "ENOMEM"),
+    "write": ("EAGAIN", "EINTR", "EPIPE", "EIO", "EBADF", "EINVAL", "ENOSPC", "EFBIG", "ENOMEM"),
     "sendfile": ("EAGAIN", "EINTR", "EINVAL", "EIO", "ENOMEM", "EOVERFLOW", "ECONNRESET", "EPIPE"),
     "epoll_create1": ("EMFILE", "ENFILE", "ENOMEM"),
     "eventfd": ("EMFILE", "ENFILE", "ENODEV", "ENOMEM"),
 }
 CALLS = (1, 2, 3)
+#: After an error of these that does not pass, the descriptor goes on to fail.
+OF_DESCRIPTORS = {"send", "receive", "read", "write"}
 #: What may be otherwise the next time; other errors come again.
 PASSING = {"EAGAIN", "EINTR", "ENOBUFS", "ECONNABORTED", "EMFILE", "ENFILE", "EPERM"}
 #: Seconds in which even a busy machine gets through one of these, and iterations.
@@ -185,6 +191,50 @@ class Datagrams:
         return " ".join(heard)
 
 
+class Child(protocol.ProcessProtocol):
+    """Has a process send back what it gets, and hears of each pipe's end, and of its own."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.heard: list[str] = []
+        self.ended = ""
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        LIBRARY.fault_of(*(transport.pipes[number].fileno() for number in (0, 1)))
+        transport.write(b"x" * SIZE)
+
+    def outReceived(self, data: bytes) -> None:
+        self.received += len(data)
+        if self.received == SIZE:
+            transport: Any = self.transport
+            transport.closeStdin()
+
+    def childConnectionLost(self, childFD: int) -> None:
+        assert str(childFD) not in self.heard, "the end of a pipe came twice"
+        self.heard.append(str(childFD))
+        transport: Any = self.transport
+        transport.closeStdin()  # else a process waits that has written all
+
+    def processEnded(self, reason: Any) -> None:
+        assert not self.ended, "the end of a process came twice"
+        self.ended = reason.type.__name__
+
+
+class Pipes:
+    """A process that sends back what it gets; only its pipes are counted."""
+
+    def listen(self) -> None:
+        LIBRARY.fault_of(-2, -2)
+
+    def run(self) -> str:
+        child = Child()
+        reactor.spawnProcess(child, "/bin/cat", ["cat"])
+        turn(lambda: reapAllProcesses() or child.ended)  # type: ignore[func-returns-value]
+        LIBRARY.fault_of(-2, -2)
+        return f"{' '.join(sorted(child.heard))}, {child.received == SIZE} {child.ended}"
+
+
 class Files:
     """A file that a web server sends, over a port that stays open."""
 
@@ -270,7 +320,7 @@ def attempt(path: Any, function: str, name: str, call: int) -> str | None:
     """Run with a fault; what was heard, or None where there was no such call."""
     faulthandler.dump_traceback_later(TOO_LONG, exit=True)
     path.listen()
-    stays = function in ("send", "receive") and name not in PASSING
+    stays = function in OF_DESCRIPTORS and name not in PASSING
     LIBRARY.fault_arm(function.encode(), getattr(errno, name), call, stays)
     try:
         heard = path.run()
@@ -293,7 +343,9 @@ def main() -> None:
         discardBuffer=True,
     )
     kind = sys.argv[1]
-    kinds: dict[str, Callable[[], Any]] = {"udp": Datagrams, "file": Files, "start": Starts}
+    kinds: dict[str, Callable[[], Any]] = {
+        "udp": Datagrams, "pipe": Pipes, "file": Files, "start": Starts,
+    }  # fmt: skip
     path: Any = kinds.get(kind, lambda: Streams(kind))()
     path.listen()
     path.well = path.run()

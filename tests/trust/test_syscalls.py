@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -128,6 +129,26 @@ def test_datagrams(shim: dict[str, str]) -> None:
     """Ports receive again after each error."""
     assert len(heard(shim, "udp", ["receive"])) > 15
     assert len(heard(shim, "udp", ["send", "epoll_wait", "close"])) > 15
+
+
+@pytest.mark.parametrize("function", ["read", "write"])
+def test_pipes_of_a_process(function: str, shim: dict[str, str]) -> None:
+    """
+    Each pipe ends once, and the process; what passes does no harm.
+
+    How much goes through a pipe at once depends on when the process comes to read: later calls are
+    others on stock.
+    """
+    expected = heard(shim, "pipe", [function], stock=True)
+    lines = heard(shim, "pipe", [function])
+    firsts = [[line for line in one if " 1: " in line] for one in (expected, lines)]
+    assert len(firsts[0]) > 6
+    assert firsts[1] == firsts[0]
+    for line in lines:
+        fault, _, ends = line.partition(": ")
+        assert re.fullmatch("0 1 2, (True|False) (ProcessDone|ProcessTerminated)", ends), line
+        if "EAGAIN" in fault or "EINTR" in fault:
+            assert ends == "0 1 2, True ProcessDone", line
 
 
 def test_files(shim: dict[str, str]) -> None:
