@@ -1,11 +1,11 @@
 """
-Random lives of connections to a web server, at whose events anything may happen.
+Random lives of connections to a server of requests or lines, at whose events anything may happen.
 
     python [-m pyreactor] -m tests.trust.lives [--seconds 20] [--seed 1]
 
 The peers are bare sockets: they send requests with bodies and chunks, cut anywhere, ask for files,
 read or do not, half-close, close and reset, in turns with the reactor's iterations.  What the
-server's resources do is as random, and at each of their events there may come a disturbance: the
+server does with that is as random, and at each of its events there may come a disturbance: the
 collector, a nested iteration, the end of this connection or of another, what a peer does meanwhile,
 an error, a signal, a fork whose child goes on for a while, or a child that exits in order, with all
 that is alive.  In some rounds the collector runs at each allocation that it knows of, in some a
@@ -37,12 +37,12 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from twisted.internet import interfaces
+from twisted.internet import interfaces, protocol
 from twisted.internet import reactor as installed
 from twisted.logger import globalLogBeginner
-from twisted.protocols.basic import FileSender
+from twisted.protocols.basic import FileSender, LineReceiver
 from twisted.web import http, resource, server, static
 from zope.interface import implementer
 
@@ -260,6 +260,70 @@ class Request(server.Request):
         super().handleContentChunk(data)  # type: ignore[no-untyped-call]
 
 
+class Lines(LineReceiver):
+    """Takes lines and raw data instead of requests, and answers in a random way."""
+
+    MAX_LENGTH = 1 << 20
+
+    def __init__(self, life: Round) -> None:
+        self.life = life
+
+    def lineReceived(self, line: bytes) -> None:
+        self.life.asked += 1
+        self.life.event()
+        getattr(self, self.life.random.choice(ANSWERS))(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        self.life.event()
+        if self.life.random.random() < 0.3:
+            self.setLineMode(data[1:])
+        else:
+            self.do_write(data)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        assert self not in self.life.lost, "lost twice"
+        self.life.lost.add(self)
+        self.life.event()
+
+    def do_line(self, line: bytes) -> None:
+        self.sendLine(line)
+
+    def do_write(self, line: bytes) -> None:
+        transport: Any = self.transport
+        transport.writeSequence([line, b"w" * self.life.random.choice(SIZES)])
+
+    def do_raw(self, line: bytes) -> None:
+        self.setRawMode()
+
+    def do_pause(self, line: bytes) -> None:
+        self.pauseProducing()
+        reactor.callLater(0.002, self.resumeProducing)
+
+    def do_produce(self, line: bytes) -> None:
+        """The transport's own producer pauses it while the peer does not read."""
+        transport: Any = self.transport
+        transport.unregisterProducer()
+        transport.registerProducer(transport, True)
+        transport.write(line * 1000)
+
+    def do_half(self, line: bytes) -> None:
+        with suppress(AttributeError):  # TLS has none
+            cast("Any", self.transport).loseWriteConnection()
+
+    def do_close(self, line: bytes) -> None:
+        cast("Any", self.transport).loseConnection()
+
+    def do_abort(self, line: bytes) -> None:
+        cast("Any", self.transport).abortConnection()
+
+    def do_raise(self, line: bytes) -> None:
+        raise Expected
+
+
+ANSWERS = [name for name in vars(Lines) if name.startswith("do_")]
+ANSWERS += ["do_line", "do_write"] * 4
+
+
 # ---- a round ----
 
 
@@ -270,6 +334,7 @@ class Round:
         self.random = random.Random(seed)
         self.folder = folder
         self.over = self.random.choice(("tcp", "tcp", "unix", "tls"))
+        self.takes_lines = self.random.random() < 0.25
         self.disturbed = self.random.choice((0, 0.1, 0.4))
         self.signals = int(self.random.random() < 0.15)
         self.collects = self.random.random() < 0.15
@@ -387,7 +452,11 @@ class Round:
 
     def handler(self, number: int, frame: object) -> None:
         """Of signals: between any two instructions of Python's."""
-        self.end_one() if self.random.random() < 0.3 else gc.collect(0)
+        if self.random.random() < 0.7:
+            gc.collect(0)
+        else:
+            with suppress(AttributeError):  # of TLS that is between two of its states
+                self.end_one()
 
     # -- the round itself --
 
@@ -395,16 +464,19 @@ class Round:
         """A port, and a function that connects to it."""
         site: Any = own_site(Page(self))
         site.life = self
+        if self.takes_lines:
+            site = protocol.Factory.forProtocol(lambda: Lines(self))  # type: ignore[arg-type]
         if self.random.random() < 0.5:
             site.requestFactory = Request
         build = site.buildProtocol
 
         def noted(address: Any) -> Any:
             made = build(address)
-            if self.random.random() < 0.5:
-                made._channel.__class__ = Channel
+            channel = made if self.takes_lines else made._channel
+            if channel is not made and self.random.random() < 0.5:
+                channel.__class__ = Channel
             self.made.append(weakref.ref(made))
-            self.channels.append(weakref.ref(made._channel))
+            self.channels.append(weakref.ref(channel))
             return made
 
         site.buildProtocol = noted
