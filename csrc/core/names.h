@@ -14,17 +14,18 @@
     X(BODY) X(BytesIO) X(CHUNK_LENGTH) X(CHUNK_SIZE) X(CRLF) X(CancelledError) \
     X(FINISHED) X(Headers) X(MAX_LENGTH) X(NOT_DONE_YET) X(NO_BODY_CODES) X(SIZE_LIMIT) \
     X(TLS) X(Uninitialized) X(_ChunkedTransferDecoder) X(_IdentityTransferDecoder) \
+    X(_QUEUED_SENTINEL) \
     X(_aborted) X(_adapterCache) X(_alpn_select_helper) X(_ancillaryReceived) \
     X(_appSendBuffer) X(_bufferedWrite) X(_channel) X(_checkHandshakeStatus) X(_cleanup) \
     X(_closeWriteConnection) X(_command) X(_context) X(_dataBuffer) \
-    X(_disconnectSelectable) X(_disconnected) X(_encoder) X(_finishRequestBody) \
+    X(_deprecatedAttributes) X(_disconnectSelectable) X(_disconnected) X(_encoder) X(_finishRequestBody) \
     X(_flushReceiveBIO) X(_flushSendBIO) X(_from_ssl) X(_getContentFile) X(_handleStar) \
     X(_handle_bio_errors) X(_handlingRequest) X(_handshakeDone) X(_hexint) \
     X(_inFakeHead) X(_into_ssl) X(_isSendBufferFull) X(_istoken) X(_keptHost) \
-    X(_keptPeer) X(_kind) X(_logLevelsByNamespace) X(_loop) X(_lostTLSConnection) \
-    X(_makeLogstr) X(_maybePauseProducer) X(_nameEncoder) X(_negativeObserver) \
+    X(_keptPeer) X(_kind) X(_lastWasPath) X(_logLevelsByNamespace) X(_loop) X(_lostTLSConnection) \
+    X(_makeLogstr) X(_maybePauseProducer) X(_module) X(_nameEncoder) X(_negativeObserver) \
     X(_negotiatedProtocol) X(_networkProducer) X(_observer) X(_observers) \
-    X(_ocsp_helper) X(_optimisticEagerReadSize) X(_QUEUED_SENTINEL) X(_parsePOSTFormSubmission) \
+    X(_ocsp_helper) X(_optimisticEagerReadSize) X(_parsePOSTFormSubmission) \
     X(_parseRequestLine) X(_path) X(_postLoseConnection) X(_problems) X(_producer) \
     X(_publishNew) X(_publishPublisher) X(_raise_ssl_error) X(_rawHeaders) \
     X(_receivedHeaderCount) X(_receivedHeaderSize) X(_savedTimeOut) X(_send100Continue) \

@@ -6,6 +6,7 @@
 #include "web/chunked.h"
 #include "web/headers.h"
 #include "web/peer.h"
+#include "web/proxy.h"
 #include "web/render.h"
 #include "web/request.h"
 #include "web/response.h"
@@ -26,6 +27,7 @@
     X(TimeoutMixin_resetTimeout, pyr_timeout_reset, 1, 1)                     \
     X(LineReceiver_setRawMode, pyr_channel_set_raw_mode, 1, 1)                \
     X(LineReceiver_setLineMode, pyr_channel_set_line_mode, 1, 2)              \
+    X(ModuleProxy_getattribute, pyr_proxy_getattribute, 2, 2)                 \
     X(Generic_dataReceived, pyr_channel_generic_data_received, 2, 2)          \
     X(HTTPChannel_dataReceived, pyr_channel_data_received, 2, 2)              \
     X(HTTPChannel_rawDataReceived, pyr_channel_raw_data_received, 2, 2)       \

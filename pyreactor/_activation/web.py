@@ -25,7 +25,6 @@ def activate(module: ModuleType) -> None:
         client.install(module)
     else:
         setup.put_in(module)
-        client.install_below(module)
 
 
 def status() -> tuple[bool, str]:

@@ -15,7 +15,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pyreactor import _code, _core, _versions
-from pyreactor._web import proxies, urls
+from pyreactor._web import urls
 
 if TYPE_CHECKING:
     # What the functions below find in Twisted's modules.
@@ -475,9 +475,6 @@ FUNCTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "twisted.python.failure": {
         "Failure.check": ("check", "575e01ddb0b2"),
     },
-    "twisted.python.deprecate": {
-        "_ModuleProxy.__getattribute__": ("getattribute", "c8f23a7dfff0"),
-    },
     "hyperlink._url": {
         "URL.from_text": ("from_text", "5de24ea0e487"),
         "URL.to_text": ("to_text", "b7781978ea2e"),
@@ -486,16 +483,11 @@ FUNCTIONS: dict[str, dict[str, tuple[str, str]]] = {
 }
 
 #: The modules of the functions that are not in this one, by the modules that get them.
-OWNERS: dict[str, ModuleType] = {
-    "hyperlink._url": urls,
-    "twisted.python.deprecate": proxies,
-}
+OWNERS: dict[str, ModuleType] = {"hyperlink._url": urls}
 
 #: Those of the modules that many programs import, by the one of twisted.web's after which they are
-#: changed: what is asked at a body's end, the addresses that treq takes, and names of modules that
-#: warn of some, as ``twisted.web.http`` does.
+#: changed: what is asked at a body's end, and the addresses that treq takes.
 BELOW = {
-    "twisted.python.deprecate": "twisted.web.http",
     "twisted.python.failure": "twisted.web._newclient",
     "hyperlink._url": "twisted.web.client",
 }
@@ -517,13 +509,6 @@ _LEAVES_OUT: dict[str, dict[str, dict[str, str]]] = {
         "twisted.internet.endpoints": {
             "HostnameEndpoint.__init__": "463f119019d4 bc22f7830dad:25.5",
             "HostnameEndpoint._hostAsBytesAndText": "16e32ef7dc52",
-        },
-    },
-    "_ModuleProxy.__getattribute__": {
-        "twisted.python.deprecate": {
-            "_InternalState.__init__": "fe23440916fd",
-            "_InternalState.__getattribute__": "073d6feca337",
-            "_InternalState.__setattr__": "d69e8358c0a3",
         },
     },
     "Failure.check": {"twisted.python.failure": {"Failure.parents": "6e43f8173d12"}},
@@ -639,8 +624,6 @@ def _knows_what_is_left_out(path: str) -> bool:
 
 def _note(module: Any) -> None:
     """Note what a module has now."""
-    if module.__name__ == "twisted.python.deprecate":
-        return  # nothing of it is asked for later
     if module.__name__ == "hyperlink._url":
         urls.note_module(module)
     elif module.__name__ == "twisted.python.failure":

@@ -25,6 +25,12 @@ KNOWN: dict[str, dict[str, str]] = {
         "Headers.getAllRawHeaders": "fb645c66b775 68e05f0879aa:25.5",
         "Headers.copy": "541aae6a2003",
     },
+    "twisted.python.deprecate": {
+        "_ModuleProxy.__getattribute__": "c8f23a7dfff0",
+        "_InternalState.__init__": "fe23440916fd",
+        "_InternalState.__getattribute__": "073d6feca337",
+        "_InternalState.__setattr__": "d69e8358c0a3",
+    },
     "twisted.protocols.policies": {
         "TimeoutMixin.setTimeout": "e229e8ba2629",
         "TimeoutMixin.resetTimeout": "215273fdd764",
@@ -109,6 +115,9 @@ METHODS: dict[str, dict[str, str]] = {
         "Headers.hasHeader": "Headers_hasHeader",
         "Headers.copy": "Headers_copy",
     },
+    "twisted.python.deprecate": {
+        "_ModuleProxy.__getattribute__": "ModuleProxy_getattribute",
+    },
     "twisted.protocols.policies": {
         "TimeoutMixin.setTimeout": "TimeoutMixin_setTimeout",
         "TimeoutMixin.resetTimeout": "TimeoutMixin_resetTimeout",
@@ -172,6 +181,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "HTTPChannel._maybeChooseTransferDecoder",
         "_NameEncoder.encode",
         "Headers.addRawHeader",
+    ),
+    "_ModuleProxy.__getattribute__": (
+        "_InternalState.__init__",
+        "_InternalState.__getattribute__",
+        "_InternalState.__setattr__",
     ),
     "_ChunkedTransferDecoder.dataReceived": ("_hexint", "_ishexdigits"),
     "Headers.setRawHeaders": ("_sanitizeLinearWhitespace", "_NameEncoder.encode"),

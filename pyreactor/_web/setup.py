@@ -178,6 +178,7 @@ _CONFIGURE = {"twisted.web.http": _configure_http, "twisted.web.server": _config
 #: The modules whose functions C stands in for, by that after which they are put in place.
 MODULES = {
     "twisted.web.http": (
+        "twisted.python.deprecate",
         "twisted.protocols.policies",
         "twisted.protocols.basic",
         "twisted.web.http_headers",

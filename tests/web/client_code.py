@@ -7,12 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from twisted.web import http
-
 from pyreactor import _code, _versions
 from pyreactor._web import client as ours
 
-ours.install_below(http)
 for _name in ours.FUNCTIONS:
     ours.install(importlib.import_module(_name))
 
