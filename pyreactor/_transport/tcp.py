@@ -43,6 +43,9 @@ class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
     _kind = "TCP"
     _stockWriteSomeData = tcp.Connection.writeSomeData
     TLS = _core.StreamConnection._TLS
+    # Each interface that is called with a connection asks for it: an AttributeError would cost
+    # several times what is left to do (HTTPChannel.isSecure).
+    __conform__ = None
 
     if _newtls is not None:
 
