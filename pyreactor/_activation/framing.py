@@ -6,6 +6,7 @@ The stock classes stay what and where they are.  Their ``dataReceived`` (and
 the attributes over the parser's state are replaced on the class itself, so subclasses and
 instances that exist already, and names that other modules have imported, all follow,
 however late activation comes.  A method that somebody else has replaced before stays theirs.
+Functions of ``twisted.protocols.amp`` are given other code.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import sys
 from types import ModuleType
 
 from pyreactor._core import StandIn
+from pyreactor._framing import amp
 from pyreactor._framing.members import MODULES, members, untouched
 
-TARGETS = tuple(MODULES)
+AMP = "twisted.protocols.amp"
+TARGETS = (*MODULES, AMP)
 
 
 def _active(module: ModuleType, name: str) -> bool:
@@ -27,7 +30,9 @@ def _active(module: ModuleType, name: str) -> bool:
 
 def activate(module: ModuleType) -> None:
     """Put the C framings into the classes of one of the modules."""
-    for name in MODULES[module.__name__]:
+    if module.__name__ == AMP:
+        amp.install()
+    for name in MODULES.get(module.__name__, ()):
         stock = getattr(module, name, None)
         if not isinstance(stock, type) or _active(module, name) or not untouched(stock):
             continue
@@ -37,11 +42,13 @@ def activate(module: ModuleType) -> None:
 
 def status() -> tuple[bool, str]:
     """Whether the framings run in C in this process, and why."""
-    imported = {name: module for name in TARGETS if (module := sys.modules.get(name)) is not None}
+    imported = {name: module for name in MODULES if (module := sys.modules.get(name)) is not None}
     if TARGETS[0] not in imported:
         return False, f"{TARGETS[0]} is not imported"
     names = [(module, name) for target, module in imported.items() for name in MODULES[target]]
     stock = [name for module, name in names if not _active(module, name)]
+    if not stock and AMP in sys.modules and amp.stock_functions():
+        return False, f"not by shorter ways: {', '.join(amp.stock_functions())}"
     if not stock:
         return True, f"all receivers of {' and '.join(imported)} parse in C"
     if len(stock) == len(names):
