@@ -32,6 +32,16 @@ pyr_statistics_switch(pyr_statistics *self, bool on)
 /* ---- counting ---- */
 
 static void
+add_to(pyr_tally *self, uint64_t took)
+{
+    self->count++;
+    self->total += took;
+    if (took > self->longest) {
+        self->longest = took;
+    }
+}
+
+static void
 add_time(pyr_times *self, uint64_t took)
 {
     static const uint64_t bounds[PYR_TIME_CLASSES - 1] = PYR_TIME_BOUNDS;
@@ -40,18 +50,14 @@ add_time(pyr_times *self, uint64_t took)
         class ++;
     }
     self->classes[class]++;
-    self->count++;
-    self->total += took;
-    if (took > self->longest) {
-        self->longest = took;
-    }
+    add_to(&self->all, took);
 }
 
 void
 pyr_statistics_note_sleep(pyr_statistics *self)
 {
     self->slept_at = pyr_nanoseconds();
-    add_time(&self->work, self->slept_at - self->woke_at);
+    add_time(&self->told.work, self->slept_at - self->woke_at);
 }
 
 void
@@ -59,7 +65,7 @@ pyr_statistics_note_wake(pyr_statistics *self)
 {
     self->woke_at = pyr_nanoseconds();
     if (self->slept_at != 0) { /* else it was switched on meanwhile */
-        add_time(&self->sleep, self->woke_at - self->slept_at);
+        add_time(&self->told.sleep, self->woke_at - self->slept_at);
     }
 }
 
@@ -67,7 +73,7 @@ void
 pyr_statistics_add_late(pyr_statistics *self, double seconds)
 {
     bool sane = seconds > 0 && seconds < 1e9; /* a clock may be set */
-    add_time(&self->late, sane ? (uint64_t)(seconds * 1e9) : 0);
+    add_time(&self->told.late, sane ? (uint64_t)(seconds * 1e9) : 0);
 }
 
 PyObject *
@@ -110,43 +116,19 @@ cost_of(pyr_statistics *self, int activity, PyObject *key)
 void
 pyr_statistics_add(pyr_statistics *self, int activity, PyObject *key, uint64_t took)
 {
-    self->counts[activity & 7]++;
-    pyr_cost *slot = key == NULL ? &self->other : cost_of(self, activity, key);
-    slot->count++;
-    slot->total += took;
-    if (took > slot->longest) {
-        slot->longest = took;
-    }
+    self->told.counts[activity & 7]++;
+    add_to(&(key == NULL ? &self->other : cost_of(self, activity, key))->all, took);
 }
 
 /* ---- telling ---- */
-
-static PyObject *
-times_as_dict(const pyr_times *times)
-{
-    PyObject *classes = PyList_New(PYR_TIME_CLASSES);
-    for (int i = 0; classes != NULL && i < PYR_TIME_CLASSES; i++) {
-        PyObject *count = PyLong_FromUnsignedLongLong(times->classes[i]);
-        if (count == NULL) {
-            Py_CLEAR(classes);
-        } else {
-            PyList_SET_ITEM(classes, i, count);
-        }
-    }
-    return classes == NULL
-               ? NULL
-               : Py_BuildValue("{sKsdsdsN}", "count", (unsigned long long)times->count,
-                               "seconds", (double)times->total / 1e9, "longest",
-                               (double)times->longest / 1e9, "classes", classes);
-}
 
 static int
 append_cost(PyObject *list, const pyr_cost *cost)
 {
     PyObject *item =
         Py_BuildValue("iOKdd", cost->activity, cost->key != NULL ? cost->key : Py_None,
-                      (unsigned long long)cost->count, (double)cost->total / 1e9,
-                      (double)cost->longest / 1e9);
+                      (unsigned long long)cost->all.count, (double)cost->all.total / 1e9,
+                      (double)cost->all.longest / 1e9);
     int status = item == NULL ? -1 : PyList_Append(list, item);
     Py_XDECREF(item);
     return status;
@@ -163,26 +145,24 @@ costs_as_list(const pyr_statistics *self)
             Py_CLEAR(list);
         }
     }
-    if (list != NULL && self->other.count > 0 && append_cost(list, &self->other) < 0) {
+    if (list != NULL && self->other.all.count > 0 &&
+        append_cost(list, &self->other) < 0) {
         Py_CLEAR(list);
     }
     return list;
 }
 
-static PyObject *
-traffic_as_list(const core_state *st)
+static int
+append_numbers(PyObject *list, const void *numbers, size_t size)
 {
-    PyObject *list = PyList_New(0);
-    for (int i = 0; list != NULL && i < PYR_TRAFFIC_KINDS; i++) {
-        pyr_traffic traffic = st->loop->traffic[i];
-        PyObject *item = Py_BuildValue("KK", (unsigned long long)traffic.received,
-                                       (unsigned long long)traffic.sent);
-        if (item == NULL || PyList_Append(list, item) < 0) {
-            Py_CLEAR(list);
-        }
-        Py_XDECREF(item);
+    const uint64_t *next = numbers, *end = next + size / sizeof(uint64_t);
+    int status = 0;
+    for (; status == 0 && next < end; next++) {
+        PyObject *number = PyLong_FromUnsignedLongLong(*next);
+        status = number == NULL ? -1 : PyList_Append(list, number);
+        Py_XDECREF(number);
     }
-    return list;
+    return status;
 }
 
 PyObject *
@@ -191,27 +171,18 @@ pyr_statistics_tell(pyr_statistics *self, core_state *st)
     if (!self->on) {
         Py_RETURN_NONE;
     }
-    double since = (double)(pyr_nanoseconds() - self->began) / 1e9;
-    PyObject *counts = Py_BuildValue(
-        "[KKKKK]", (unsigned long long)self->counts[0],
-        (unsigned long long)self->counts[1], (unsigned long long)self->counts[2],
-        (unsigned long long)self->counts[3], (unsigned long long)self->counts[4]);
-    PyObject *work = times_as_dict(&self->work), *sleep = times_as_dict(&self->sleep),
-             *late = times_as_dict(&self->late), *costs = costs_as_list(self),
-             *traffic = traffic_as_list(st);
-    if (counts == NULL || work == NULL || sleep == NULL || late == NULL ||
-        costs == NULL || traffic == NULL) {
-        Py_XDECREF(counts);
-        Py_XDECREF(work);
-        Py_XDECREF(sleep);
-        Py_XDECREF(late);
+    uint64_t passed = pyr_nanoseconds() - self->began;
+    PyObject *costs = costs_as_list(self), *numbers = PyList_New(0);
+    if (costs == NULL || numbers == NULL ||
+        append_numbers(numbers, &passed, sizeof(passed)) < 0 ||
+        append_numbers(numbers, &self->told, sizeof(self->told)) < 0 ||
+        append_numbers(numbers, st->loop->traffic, sizeof(st->loop->traffic)) < 0 ||
+        append_numbers(numbers, &st->callbacks, sizeof(st->callbacks)) < 0) {
         Py_XDECREF(costs);
-        Py_XDECREF(traffic);
+        Py_XDECREF(numbers);
         return NULL;
     }
-    return Py_BuildValue("{sdsNsNsNsNsNsNsK}", "seconds", since, "counts", counts, "work",
-                         work, "sleep", sleep, "late", late, "costs", costs, "traffic",
-                         traffic, "callbacks", (unsigned long long)st->callbacks);
+    return Py_BuildValue("(NN)", costs, numbers);
 }
 
 /* ---- the collector ---- */

@@ -22,6 +22,10 @@ typedef struct {
     uint64_t count;
     uint64_t total;   /* nanoseconds, as below */
     uint64_t longest; /* of one */
+} pyr_tally;
+
+typedef struct {
+    pyr_tally all;
     uint64_t classes[PYR_TIME_CLASSES];
 } pyr_times;
 
@@ -30,18 +34,20 @@ typedef struct {
 typedef struct {
     PyObject *key; /* NULL: a free slot */
     int activity;
-    uint64_t count, total, longest;
+    pyr_tally all;
 } pyr_cost;
 
 typedef struct {
     bool on;
     uint64_t began, woke_at, slept_at;
-    pyr_times work;     /* of iterations */
-    pyr_times sleep;    /* between them */
-    pyr_times late;     /* of timed calls, by their clock */
-    uint64_t counts[8]; /* by activity */
-    size_t kinds;       /* slots that are taken */
-    pyr_cost *costs;    /* NULL while off */
+    struct {
+        uint64_t counts[8]; /* by activity */
+        pyr_times work;     /* of iterations */
+        pyr_times sleep;    /* between them */
+        pyr_times late;     /* of timed calls, by their clock */
+    } told;
+    size_t kinds;    /* slots that are taken */
+    pyr_cost *costs; /* NULL while off */
     pyr_cost other;
 } pyr_statistics;
 
@@ -79,7 +85,11 @@ void pyr_statistics_add(pyr_statistics *self, int activity, PyObject *key, uint6
 /* A timed call runs so many seconds after its time. */
 void pyr_statistics_add_late(pyr_statistics *self, double seconds);
 
-/* All of it, as a new dict; None while it is off. */
+/*
+ * All of it, as a new tuple of a list of costs, (activity, key or None, count, seconds,
+ * longest), and a list of numbers: the nanoseconds since counting began, `told`, the
+ * traffic of each kind, and Deferreds' callbacks.  None while it is off.
+ */
 PyObject *pyr_statistics_tell(pyr_statistics *self, core_state *st);
 
 int pyr_statistics_traverse(pyr_statistics *self, visitproc visit, void *arg);

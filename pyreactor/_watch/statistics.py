@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from itertools import islice
 from types import CodeType
 from typing import Any
 
@@ -12,6 +13,9 @@ from pyreactor._watch import words
 
 BOUNDS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 """Upper bounds, in seconds, of the classes of times but the last; as csrc/loop/statistics.h."""
+
+_TIMES = 3 + len(BOUNDS) + 1
+"""How many numbers tell of times: how many, nanoseconds in all and the longest, each class."""
 
 TRANSPORTS = ("TCP", "UNIX", "pipe", "UDP", "UNIX datagram")
 KINDS = {
@@ -32,30 +36,35 @@ def snapshot(loop: _core.Loop) -> Snapshot:
         loop.count(True)
         found = loop.statistics()
     assert found is not None
-    counts = found["counts"]
+    costs, numbers = found
+    rest = iter(numbers)
+    (passed,), counts, work, sleep, late, traffic, (callbacks,) = (
+        list(islice(rest, count)) for count in (1, 8, *(3 * (_TIMES,)), 2 * len(TRANSPORTS), 1)
+    )
     return {
         "pid": os.getpid(),
-        "seconds": found["seconds"],
-        "iterations": found["work"]["count"],
-        "working": _times(found["work"]),
-        "asleep": _times(found["sleep"]),
+        "seconds": passed / 1e9,
+        "iterations": work[0],
+        "working": _times(work),
+        "asleep": _times(sleep),
         "events": counts[words.EVENT],
         "timed_calls": counts[words.TIMED_CALL],
-        "late": _times(found["late"]),
+        "late": _times(late),
         "thread_calls": counts[words.THREAD_CALL],
-        "deferred_callbacks": found["callbacks"],
-        "transports": _transports(loop, found["traffic"]),
-        "costliest": _costliest(found["costs"]),
+        "deferred_callbacks": callbacks,
+        "transports": _transports(loop, list(zip(traffic[::2], traffic[1::2], strict=True))),
+        "costliest": _costliest(costs),
     }
 
 
-def _times(found: dict[str, Any]) -> dict[str, Any]:
+def _times(found: list[int]) -> dict[str, Any]:
     """Seconds in all, the longest, and how many there were in each class."""
+    _, total, longest, *classes = found
     names = [*(f"{bound:g}" for bound in BOUNDS), "more"]
     return {
-        "seconds": found["seconds"],
-        "longest": found["longest"],
-        "up_to": dict(zip(names, found["classes"], strict=True)),
+        "seconds": total / 1e9,
+        "longest": longest / 1e9,
+        "up_to": dict(zip(names, classes, strict=True)),
     }
 
 

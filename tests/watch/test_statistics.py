@@ -122,7 +122,7 @@ for number in range(2000):
     exec(f"def f{number}(): pass\\nreactor.callLater(0, f{number})")
 reactor.callLater(0.001, reactor.stop)
 reactor.run()
-costs = loop.statistics()["costs"]
+costs, numbers = loop.statistics()
 print(sum(count for kind, key, count, *_ in costs if kind in (0, 2)) >= 2001, len(costs) <= 520)
 loop.count(False)
 print(loop.statistics())
