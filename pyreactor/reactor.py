@@ -275,7 +275,7 @@ class PyReactor(posixbase.PosixReactorBase):
         :raise ValueError: if it is no number of seconds (NaN).
         :raise OverflowError: if it is more than the kernel takes.
         """
-        self._loop.doIteration(delay)
+        self._loop.doIteration(_reports.poll_seconds(delay))
 
     doPoll = doIteration
 

@@ -7,6 +7,7 @@
 #define PYREACTOR_ATTRIBUTE_H
 
 #include <Python.h>
+#include <stdint.h>
 
 typedef struct {
     const char *name;
@@ -59,6 +60,38 @@ pyr_attribute_set(PyObject *self, PyObject *value, void *closure)
     Py_XSETREF(*slot, Py_XNewRef(value));
     return 0;
 }
+
+/* Flags: stock has ints or bools; all of them are set to true or false values.  Deleting
+ * one brings back what its class has, which is false. */
+static inline PyObject *
+pyr_attribute_as_int(PyObject *self, void *offset)
+{
+    return PyLong_FromLong(((char *)self)[(uintptr_t)offset]);
+}
+
+static inline PyObject *
+pyr_attribute_as_bool(PyObject *self, void *offset)
+{
+    return PyBool_FromLong(((char *)self)[(uintptr_t)offset]);
+}
+
+static inline int
+pyr_attribute_set_flag(PyObject *self, PyObject *value, void *offset)
+{
+    int truth = value == NULL ? 0 : PyObject_IsTrue(value);
+    if (truth >= 0) {
+        ((char *)self)[(uintptr_t)offset] = (char)truth;
+    }
+    return truth < 0 ? -1 : 0;
+}
+
+/* An entry of a PyGetSetDef table: the char or bool `field` of `type` under `name`, as
+ * `kind`, as_int or as_bool. */
+#define PYR_FLAG(name, kind, type, field, doc)                   \
+    {                                                            \
+        name, pyr_attribute_##kind, pyr_attribute_set_flag, doc, \
+            (void *)(uintptr_t)offsetof(type, field)             \
+    }
 
 /* An entry of a PyGetSetDef table: the member `field` of `type` under `name`. */
 #define PYR_ATTRIBUTE(name, type, field)                                   \

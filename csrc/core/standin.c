@@ -393,6 +393,13 @@ pyr_standin_method(core_state *st, PyObject *found)
                : found;
 }
 
+static const pyr_given own_objects[] = {
+    PYR_MADE(pyr_standin, stock),       PYR_MADE(pyr_standin, method),
+    PYR_MADE(pyr_standin, names),       PYR_MADE(pyr_standin, owner),
+    PYR_MADE(pyr_standin, by_position), PYR_MADE(pyr_standin, through),
+    PYR_MADE(pyr_standin, module),      {NULL},
+};
+
 /*
  * There is no tp_clear: what it refers to never changes, so any cycle through it has
  * another member to be cleared (a class, a module, the function's globals), and until
@@ -402,13 +409,7 @@ static int
 standin_traverse(PyObject *op, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(op));
-    Py_VISIT(SELF->module);
-    Py_VISIT(SELF->stock);
-    Py_VISIT(SELF->method);
-    Py_VISIT(SELF->names);
-    Py_VISIT(SELF->owner);
-    Py_VISIT(SELF->by_position);
-    return 0;
+    return pyr_given_visit(own_objects, op, visit, arg);
 }
 
 static void
@@ -417,13 +418,7 @@ standin_dealloc(PyObject *op)
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     PyObject_ClearWeakRefs(op);
-    Py_CLEAR(SELF->stock);
-    Py_CLEAR(SELF->method);
-    Py_CLEAR(SELF->names);
-    Py_CLEAR(SELF->owner);
-    Py_CLEAR(SELF->by_position);
-    Py_CLEAR(SELF->through);
-    Py_CLEAR(SELF->module);
+    pyr_given_clear(own_objects, op);
     type->tp_free(op);
     Py_DECREF(type);
 }
@@ -555,8 +550,7 @@ static const pyr_given standin_objects[] = {
 static int
 standin_exec(PyObject *module, core_state *st)
 {
-    st->standin.type = pyr_add_type(module, &standin_spec, NULL);
-    return st->standin.type == NULL ? -1 : 0;
+    return pyr_add_type(module, &standin_spec, NULL, &st->standin.type);
 }
 
 const pyr_room pyr_standin_room = {.objects = standin_objects, .exec = standin_exec};

@@ -12,14 +12,16 @@ pyr_types_begin(PyModuleDef *definition)
     module_definition = definition;
 }
 
-PyTypeObject *
-pyr_add_type(PyObject *module, PyType_Spec *spec, PyObject *bases)
+int
+pyr_add_type(PyObject *module, PyType_Spec *spec, void *base, PyTypeObject **type)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, spec, bases);
-    if (type != NULL && PyModule_AddType(module, (PyTypeObject *)type) < 0) {
-        Py_CLEAR(type);
+    PyObject *made = PyType_FromModuleAndSpec(module, spec, base);
+    int status = made == NULL ? -1 : PyModule_AddType(module, (PyTypeObject *)made);
+    if (status == 0 && type != NULL) {
+        *type = (PyTypeObject *)Py_NewRef(made);
     }
-    return (PyTypeObject *)type;
+    Py_XDECREF(made);
+    return status;
 }
 
 core_state *

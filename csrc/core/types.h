@@ -9,8 +9,11 @@ struct core_state;
 /* Before any type is made: the module that they are of is one of this definition. */
 void pyr_types_begin(PyModuleDef *definition);
 
-/* Create a heap type from `spec` and add it to the module; a new reference. */
-PyTypeObject *pyr_add_type(PyObject *module, PyType_Spec *spec, PyObject *bases);
+/*
+ * Create a heap type from `spec` and add it to the module.  `base`: a class, a tuple of
+ * classes, or NULL: object.  *type becomes a new reference, if it is not NULL.
+ */
+int pyr_add_type(PyObject *module, PyType_Spec *spec, void *base, PyTypeObject **type);
 
 /*
  * The state of the module that made `type` or one of its bases.  Never NULL for the

@@ -248,7 +248,8 @@ static PyType_Spec awaiter_spec = {
 int
 pyr_awaiter_add_type(PyObject *module, core_state *st)
 {
-    st->deferred->awaiter_type = pyr_add_type(module, &awaiter_spec, NULL);
-    st->deferred->free_awaiters.type = st->deferred->awaiter_type;
-    return st->deferred->awaiter_type == NULL ? -1 : 0;
+    pyr_deferred_state *state = st->deferred;
+    int status = pyr_add_type(module, &awaiter_spec, NULL, &state->awaiter_type);
+    state->free_awaiters.type = state->awaiter_type;
+    return status;
 }

@@ -501,7 +501,8 @@ static PyType_Spec driver_spec = {
 int
 pyr_driver_add_type(PyObject *module, core_state *st)
 {
-    st->deferred->driver_type = pyr_add_type(module, &driver_spec, NULL);
-    st->deferred->free_drivers.type = st->deferred->driver_type;
-    return st->deferred->driver_type == NULL ? -1 : 0;
+    pyr_deferred_state *state = st->deferred;
+    int status = pyr_add_type(module, &driver_spec, NULL, &state->driver_type);
+    state->free_drivers.type = state->driver_type;
+    return status;
 }

@@ -29,47 +29,12 @@ globals_stamp(pyr_deferred_state *state)
     return state->globals_watcher < 0 ? 0 : dict_changes;
 }
 
-int
-pyr_internals_begin(core_state *st)
-{
-    int watcher = PyDict_AddWatcher(note_dict_change);
-    st->deferred->globals_seen = 0;
-    st->deferred->globals_watcher = watcher;
-    if (watcher < 0) {
-        PyErr_Clear();
-        return 0;
-    }
-    return PyDict_Watch(watcher, st->deferred->module_globals);
-}
-
-void
-pyr_internals_clear(core_state *st)
-{
-    if (st->deferred->module_globals != NULL && st->deferred->globals_watcher >= 0 &&
-        PyDict_ClearWatcher(st->deferred->globals_watcher) < 0) {
-        PyErr_Clear();
-    }
-    st->deferred->globals_watcher = -1;
-}
-
 #else
 
 static inline uint64_t
 globals_stamp(pyr_deferred_state *state)
 {
     return pyr_dict_stamp(state->module_globals);
-}
-
-int
-pyr_internals_begin(core_state *st)
-{
-    st->deferred->globals_seen = 0;
-    return 0;
-}
-
-void
-pyr_internals_clear(core_state *Py_UNUSED(st))
-{
 }
 
 #endif
@@ -100,4 +65,30 @@ pyr_internals_replaced(core_state *st)
         state->internals_replaced = are_replaced(state);
     }
     return state->internals_replaced;
+}
+
+int
+pyr_internals_begin(core_state *st)
+{
+    st->deferred->globals_seen = 0;
+#if PY_VERSION_HEX >= 0x030C0000
+    int watcher = st->deferred->globals_watcher = PyDict_AddWatcher(note_dict_change);
+    if (watcher >= 0) {
+        return PyDict_Watch(watcher, st->deferred->module_globals);
+    }
+    PyErr_Clear(); /* an interpreter has few of them */
+#endif
+    return 0;
+}
+
+void
+pyr_internals_clear(core_state *st)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (st->deferred->module_globals != NULL && st->deferred->globals_watcher >= 0 &&
+        PyDict_ClearWatcher(st->deferred->globals_watcher) < 0) {
+        PyErr_Clear();
+    }
+#endif
+    st->deferred->globals_watcher = -1;
 }

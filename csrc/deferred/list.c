@@ -276,15 +276,10 @@ static PyType_Spec list_spec = {
 int
 pyr_list_add_type(PyObject *module, core_state *st)
 {
-    PyObject *bases = PyTuple_Pack(1, (PyObject *)st->deferred->type);
-    if (bases == NULL) {
+    pyr_deferred_state *state = st->deferred;
+    if (pyr_add_type(module, &list_spec, state->type, &state->list_type) < 0) {
         return -1;
     }
-    st->deferred->list_type = pyr_add_type(module, &list_spec, bases);
-    Py_DECREF(bases);
-    if (st->deferred->list_type == NULL) {
-        return -1;
-    }
-    st->deferred->list_type->tp_name = "DeferredList"; /* as Deferred's */
+    state->list_type->tp_name = "DeferredList"; /* as Deferred's */
     return 0;
 }

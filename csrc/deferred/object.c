@@ -167,24 +167,6 @@ deferred_repr(PyObject *op)
 
 /* --- attributes ------------------------------------------------------------------ */
 
-static PyObject *
-get_flag(PyObject *op, void *offset)
-{
-    return PyBool_FromLong(*((bool *)op + (uintptr_t)offset));
-}
-
-/* Deleting brings the class' default back, which is False. */
-static int
-set_flag(PyObject *op, PyObject *value, void *offset)
-{
-    int truth = value == NULL ? 0 : PyObject_IsTrue(value);
-    if (truth < 0) {
-        return -1;
-    }
-    *((bool *)op + (uintptr_t)offset) = truth;
-    return 0;
-}
-
 /* Absent is None. */
 static PyObject *
 get_or_none(PyObject *op, void *attribute)
@@ -261,11 +243,6 @@ set_debug_info(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
     return 0;
 }
 
-#define FLAG(name, field, doc)                                                          \
-    {                                                                                   \
-        name, get_flag, set_flag, doc, (void *)(uintptr_t)offsetof(pyr_deferred, field) \
-    }
-
 #define NONE_OR(name, field, doc)                             \
     {                                                         \
         name, get_or_none, set_or_none, doc, &(pyr_attribute) \
@@ -275,10 +252,11 @@ set_debug_info(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
     }
 
 static PyGetSetDef deferred_getset[] = {
-    FLAG("called", called, "Whether it was fired."),
-    FLAG("_suppressAlreadyCalled", suppress_already_called,
-         "Cancelled without a canceller: ignore the next callback or errback."),
-    FLAG("_runningCallbacks", running, "Whether a callback runs right now."),
+    PYR_FLAG("called", as_bool, pyr_deferred, called, "Whether it was fired."),
+    PYR_FLAG("_suppressAlreadyCalled", as_bool, pyr_deferred, suppress_already_called,
+             "Cancelled without a canceller: ignore the next callback or errback."),
+    PYR_FLAG("_runningCallbacks", as_bool, pyr_deferred, running,
+             "Whether a callback runs right now."),
     {"paused", get_paused, set_paused, "Number of pause() without unpause().", NULL},
     PYR_ATTRIBUTE("result", pyr_deferred, result),
     NONE_OR("_chainedTo", chained_to, "The Deferred it waits for, or None."),
@@ -365,15 +343,11 @@ static PyType_Spec deferred_spec = {
 int
 pyr_object_add_type(PyObject *module, core_state *st)
 {
-    PyTypeObject *type = pyr_add_type(module, &deferred_spec, NULL);
-    if (type == NULL) {
+    if (pyr_add_type(module, &deferred_spec, NULL, &st->deferred->type) < 0) {
         return -1;
     }
-    st->deferred->type = st->deferred->free_deferreds.type = type;
+    PyTypeObject *type = st->deferred->free_deferreds.type = st->deferred->type;
     type->tp_name = "Deferred"; /* the name a class made in Python has in messages */
     type->tp_vectorcall = pyr_create_vectorcall;
-    if (PyObject_SetAttrString((PyObject *)type, "debug", Py_False) < 0) {
-        return -1;
-    }
-    return 0;
+    return PyObject_SetAttrString((PyObject *)type, "debug", Py_False);
 }

@@ -685,6 +685,5 @@ static PyType_Spec buffer_spec = {
 int
 pyr_buffer_exec(PyObject *module, core_state *st)
 {
-    st->framing->buffer_type = pyr_add_type(module, &buffer_spec, NULL);
-    return st->framing->buffer_type == NULL ? -1 : 0;
+    return pyr_add_type(module, &buffer_spec, NULL, &st->framing->buffer_type);
 }

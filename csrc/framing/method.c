@@ -528,20 +528,14 @@ framing_exec(PyObject *module, core_state *st)
         pyr_own_name_add(pyr_name_at(st, kinds[i]->handler));
         pyr_own_name_add(pyr_name_at(st, kinds[i]->key));
     }
-    if (PyModule_AddFunctions(module, framing_functions) < 0) {
-        return -1;
-    }
-    if (pyr_buffer_exec(module, st) < 0) {
-        return -1;
-    }
-    framing->method_type = pyr_add_type(module, &method_spec, NULL);
     framing->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
     framing->banana_pb = PyBytes_FromString("pb");
-    if (framing->method_type == NULL || framing->empty_bytes == NULL ||
-        framing->banana_pb == NULL) {
+    if (framing->empty_bytes == NULL || framing->banana_pb == NULL ||
+        PyModule_AddFunctions(module, framing_functions) < 0 ||
+        pyr_buffer_exec(module, st) < 0) {
         return -1;
     }
-    return 0;
+    return pyr_add_type(module, &method_spec, NULL, &framing->method_type);
 }
 
 static void

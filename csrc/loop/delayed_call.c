@@ -463,10 +463,10 @@ static PyMethodDef delayed_call_functions[] = {
 int
 pyr_delayed_call_exec(PyObject *module, core_state *st)
 {
-    st->loop->delayed_call_base = pyr_add_type(module, &delayed_call_spec, NULL);
-    return st->loop->delayed_call_base == NULL
+    return PyModule_AddFunctions(module, delayed_call_functions) < 0
                ? -1
-               : PyModule_AddFunctions(module, delayed_call_functions);
+               : pyr_add_type(module, &delayed_call_spec, NULL,
+                              &st->loop->delayed_call_base);
 }
 
 int

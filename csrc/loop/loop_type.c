@@ -2,7 +2,6 @@
 #include "loop/loop.h"
 #include "loop/state.h"
 
-#include <limits.h>
 #include <math.h>
 
 #include "core/objects.h"
@@ -49,62 +48,27 @@ loop_runUntilCurrent(Loop *self, PyObject *Py_UNUSED(ignored))
 PyDoc_STRVAR(
     doIteration_doc,
     "doIteration($self, delay, /)\n--\n\n"
-    "Handle ready descriptors, waiting up to delay (float seconds; None: for\n"
-    "ever) for the first.\n\n"
-    "Raises TypeError, ValueError (NaN) and OverflowError as epoll.poll() does.\n"
+    "Handle ready descriptors, waiting up to delay (float seconds; less than 0:\n"
+    "for ever) for the first.\n\n"
     "Mirrors twisted.internet.base.ReactorBase.doIteration.");
 
-/* A float or an int as epoll.poll() takes it; -1 may be an error. */
-static double
-number_of(PyObject *delay)
-{
-    if (PyFloat_Check(delay)) {
-        return PyFloat_AS_DOUBLE(delay);
-    }
-    PyObject *whole = PyNumber_Index(delay);
-    if (whole == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
-            PyErr_SetString(PyExc_TypeError, "timeout must be an integer or None");
-        }
-        return -1;
-    }
-    double value = PyLong_AsDouble(whole);
-    Py_DECREF(whole);
-    return value;
-}
-
-/* Seconds to wait, INT_MAX milliseconds at the most. */
+/* What was given for seconds; less than 0 is for ever. */
 static int
 seconds_of(PyObject *delay, double *seconds)
 {
-    double value = number_of(delay);
-    if (value == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (isnan(value)) {
-        PyErr_SetString(PyExc_ValueError, "Invalid value NaN (not a number)");
-        return -1;
-    }
-    if (fabs(value) * 1000 > INT_MAX) {
-        PyErr_SetString(PyExc_OverflowError, "timeout is too large");
-        return -1;
-    }
+    double value = PyFloat_AsDouble(delay);
     *seconds = value < 0 ? INFINITY : value;
-    return 0;
+    return value == -1.0 && PyErr_Occurred() ? -1 : 0;
 }
 
 static PyObject *
 loop_doIteration(Loop *self, PyObject *delay)
 {
-    double seconds = INFINITY;
-    if (delay != Py_None && seconds_of(delay, &seconds) < 0) {
-        return NULL;
-    }
-    if (pyr_logcontext_enter(self->st, &self->logcontext) < 0 ||
-        pyr_loop_iterate(self, seconds) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    double seconds;
+    return pyr_none_or_error(seconds_of(delay, &seconds) < 0 ||
+                                     pyr_logcontext_enter(self->st, &self->logcontext) < 0
+                                 ? -1
+                                 : pyr_loop_iterate(self, seconds));
 }
 
 PyDoc_STRVAR(timeout_doc, "timeout($self)\n--\n\n"
@@ -428,12 +392,9 @@ PyDoc_STRVAR(
 static PyObject *
 loop_sleep(Loop *self, PyObject *delay)
 {
-    double seconds = PyFloat_AsDouble(delay);
-    if (seconds == -1.0 && PyErr_Occurred()) {
-        return NULL;
-    }
+    double seconds;
     return pyr_none_or_error(
-        pyr_loop_sleep_for_poller(self, seconds < 0 ? INFINITY : seconds));
+        seconds_of(delay, &seconds) < 0 ? -1 : pyr_loop_sleep_for_poller(self, seconds));
 }
 
 PyDoc_STRVAR(
@@ -454,7 +415,8 @@ loop_count(Loop *self, PyObject *on)
 }
 
 PyDoc_STRVAR(statistics_doc, "statistics($self)\n--\n\n"
-                             "What was counted, a new dict; None if nothing is counted.");
+                             "What was counted, as csrc/loop/statistics.h has it: costs\n"
+                             "(list) and numbers (list); None if nothing is counted.");
 
 static PyObject *
 loop_statistics(Loop *self, PyObject *Py_UNUSED(ignored))
@@ -532,35 +494,30 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
+static const pyr_given objects_of_loop[] = {
+    PYR_MADE(Loop, reactor),     PYR_MADE(Loop, poller),
+    PYR_MADE(Loop, pending_exc), PYR_MADE(Loop, clock.builtin),
+    PYR_MADE(Loop, guest.ready), PYR_MADE(Loop, guest.host),
+    PYR_MADE(Loop, guest.runs),  {NULL},
+};
+
 static int
 loop_traverse(Loop *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->module);
-    Py_VISIT(self->reactor);
-    Py_VISIT(self->poller);
-    Py_VISIT(self->pending_exc);
-    Py_VISIT(self->clock.builtin);
-    Py_VISIT(self->guest.ready);
-    Py_VISIT(self->guest.host);
-    Py_VISIT(self->guest.runs);
-    int result = pyr_watchdog_traverse(&self->watchdog, visit, arg);
-    if (result == 0) {
-        result = pyr_statistics_traverse(&self->statistics, visit, arg);
-    }
-    if (result == 0) {
-        result = pyr_timers_traverse(&self->timers, visit, arg);
-    }
-    if (result == 0) {
-        result = pyr_threadcalls_traverse(&self->threadcalls, visit, arg);
-    }
-    if (result == 0) {
-        result = pyr_watches_traverse(&self->watches, visit, arg);
-    }
-    if (result == 0) {
-        result = pyr_logcontext_traverse(&self->logcontext, visit, arg);
-    }
-    return result == 0 ? pyr_flush_traverse(&self->flush, visit, arg) : result;
+    int status = pyr_given_visit(objects_of_loop, self, visit, arg);
+#define PART(name) \
+    status = status != 0 ? status : pyr_##name##_traverse(&self->name, visit, arg)
+    PART(watchdog);
+    PART(statistics);
+    PART(timers);
+    PART(threadcalls);
+    PART(watches);
+    PART(logcontext);
+    PART(flush);
+#undef PART
+    return status;
 }
 
 static int
@@ -575,13 +532,7 @@ loop_clear(Loop *self)
     pyr_statistics_clear(&self->statistics);
     pyr_standin_forget(self->st, (PyObject *)self);
     self->clock.reactor = NULL;
-    Py_CLEAR(self->reactor);
-    Py_CLEAR(self->poller);
-    Py_CLEAR(self->pending_exc);
-    Py_CLEAR(self->clock.builtin);
-    Py_CLEAR(self->guest.ready);
-    Py_CLEAR(self->guest.host);
-    Py_CLEAR(self->guest.runs);
+    pyr_given_clear(objects_of_loop, self);
     return 0;
 }
 
@@ -641,6 +592,5 @@ static PyType_Spec loop_spec = {
 int
 pyr_loop_type_exec(PyObject *module, core_state *st)
 {
-    st->loop->loop_type = pyr_add_type(module, &loop_spec, NULL);
-    return st->loop->loop_type == NULL ? -1 : 0;
+    return pyr_add_type(module, &loop_spec, NULL, &st->loop->loop_type);
 }

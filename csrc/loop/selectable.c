@@ -303,6 +303,5 @@ static PyType_Spec selectable_spec = {
 int
 pyr_selectable_exec(PyObject *module, core_state *st)
 {
-    st->loop->selectable_type = pyr_add_type(module, &selectable_spec, NULL);
-    return st->loop->selectable_type == NULL ? -1 : 0;
+    return pyr_add_type(module, &selectable_spec, NULL, &st->loop->selectable_type);
 }

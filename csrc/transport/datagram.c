@@ -136,7 +136,5 @@ static PyType_Spec datagram_spec = {
 int
 pyr_datagram_exec(PyObject *module, core_state *Py_UNUSED(st))
 {
-    PyTypeObject *type = pyr_add_type(module, &datagram_spec, NULL);
-    Py_XDECREF(type);
-    return type == NULL ? -1 : 0;
+    return pyr_add_type(module, &datagram_spec, NULL, NULL);
 }

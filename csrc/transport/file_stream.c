@@ -184,8 +184,5 @@ static PyType_Spec file_stream_spec = {
 int
 pyr_file_stream_exec(PyObject *module, core_state *st)
 {
-    PyTypeObject *type =
-        pyr_add_type(module, &file_stream_spec, (PyObject *)st->transport->stream_type);
-    Py_XDECREF(type);
-    return type == NULL ? -1 : 0;
+    return pyr_add_type(module, &file_stream_spec, st->transport->stream_type, NULL);
 }

@@ -406,9 +406,9 @@ static const pyr_transport_ops transport_ops = {
 int
 pyr_stream_exec(PyObject *module, core_state *st)
 {
-    st->transport->stream_type =
-        pyr_add_type(module, &stream_spec, (PyObject *)st->loop->selectable_type);
-    st->transport_type = st->transport->stream_type;
     st->transport_ops = &transport_ops;
-    return st->transport->stream_type == NULL ? -1 : 0;
+    int status = pyr_add_type(module, &stream_spec, st->loop->selectable_type,
+                              &st->transport->stream_type);
+    st->transport_type = st->transport->stream_type;
+    return status;
 }

@@ -134,29 +134,6 @@ set_list(PyObject *self, PyObject *list, void *closure)
     return 0;
 }
 
-/* Flags: stock has ints or bools; all of them are set to true or false values. */
-static PyObject *
-get_int_flag(PyObject *self, void *closure)
-{
-    return PyLong_FromLong(((char *)self)[(size_t)closure]);
-}
-
-static PyObject *
-get_bool_flag(PyObject *self, void *closure)
-{
-    return PyBool_FromLong(((char *)self)[(size_t)closure]);
-}
-
-static int
-set_stream_flag(PyObject *self, PyObject *value, void *closure)
-{
-    int truth = value == NULL ? 0 : PyObject_IsTrue(value);
-    if (truth >= 0) {
-        ((char *)self)[(size_t)closure] = (char)truth;
-    }
-    return truth < 0 ? -1 : 0;
-}
-
 static PyObject *
 stream_get_fd(StreamConnection *self, void *Py_UNUSED(closure))
 {
@@ -178,11 +155,7 @@ stream_set_fd(StreamConnection *self, PyObject *value, void *Py_UNUSED(closure))
     return 0;
 }
 
-#define FLAG(name, get, field)                               \
-    {                                                        \
-        name, get, set_stream_flag, NULL,                    \
-            (void *)offsetof(struct StreamConnection, field) \
-    }
+#define FLAG(name, kind, field) PYR_FLAG(name, kind, struct StreamConnection, field, NULL)
 #define LIST(name, field)                                  \
     {                                                      \
         name, get_list, set_list, NULL, &(pyr_attribute)   \
@@ -202,22 +175,22 @@ PyGetSetDef pyr_stream_getset[] = {
      NULL},
     LIST("_tempDataBuffer", temp_buffer),
     LIST("_descriptors", descriptors),
-    FLAG("connected", get_int_flag, connected),
-    FLAG("disconnected", get_int_flag, disconnected),
-    FLAG("disconnecting", get_int_flag, disconnecting),
-    FLAG("streamingProducer", get_bool_flag, streaming_producer),
-    FLAG("producerPaused", get_bool_flag, producer_paused),
-    FLAG("_writeDisconnecting", get_bool_flag, write_disconnecting),
-    FLAG("_writeDisconnected", get_bool_flag, write_disconnected),
-    FLAG("_TLS", get_bool_flag, tls),
+    FLAG("connected", as_int, connected),
+    FLAG("disconnected", as_int, disconnected),
+    FLAG("disconnecting", as_int, disconnecting),
+    FLAG("streamingProducer", as_bool, streaming_producer),
+    FLAG("producerPaused", as_bool, producer_paused),
+    FLAG("_writeDisconnecting", as_bool, write_disconnecting),
+    FLAG("_writeDisconnected", as_bool, write_disconnected),
+    FLAG("_TLS", as_bool, tls),
     {NULL},
 };
 
 PyGetSetDef pyr_stream_file_getset[] = {
     {"_fd", (getter)stream_get_fd, (setter)stream_set_fd,
      PyDoc_STR("The descriptor (int), also once it is closed."), NULL},
-    FLAG("_readsWhenSent", get_bool_flag, reads_when_sent),
-    FLAG("_shared", get_bool_flag, shared),
+    FLAG("_readsWhenSent", as_bool, reads_when_sent),
+    FLAG("_shared", as_bool, shared),
     {NULL},
 };
 

@@ -8,6 +8,8 @@ words are stock Twisted's, logged in the name of the module that logs them in st
 from __future__ import annotations
 
 import copyreg
+import math
+import operator
 from typing import Any
 
 from twisted.internet import base, posixbase
@@ -18,6 +20,8 @@ from twisted.python.failure import Failure
 from pyreactor import _core
 
 _log = Logger(namespace="twisted.internet.base")
+
+_MOST_MILLISECONDS = 2**31 - 1
 
 BUGGY_PREFIX = "(buggy logPrefix method)"
 
@@ -129,6 +133,28 @@ def reduce_delayed_call(call: Any, protocol: Any) -> tuple[Any, ...]:
     state.update(call.__dict__)
     new: Any = vars(copyreg)["__newobj__"]
     return new, (base.DelayedCall,), state
+
+
+def poll_seconds(delay: Any) -> float:
+    """
+    Seconds to wait, less than 0 for ever, from what ``select.epoll.poll`` takes; with its errors.
+
+    :param delay: a float, an int or None.
+    """
+    if delay is None:
+        return -1.0
+    if isinstance(delay, float):
+        seconds = delay
+    else:
+        try:
+            seconds = float(operator.index(delay))
+        except TypeError:
+            raise TypeError("timeout must be an integer or None") from None
+    if math.isnan(seconds):
+        raise ValueError("Invalid value NaN (not a number)")
+    if abs(seconds) * 1000 > _MOST_MILLISECONDS:
+        raise OverflowError("timeout is too large")
+    return seconds
 
 
 def iterate_by_methods(reactor: Any) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import re
+import select
 import socket
 import sys
 import threading
@@ -294,6 +295,31 @@ def test_wake_up_ends_an_iteration(reactor: PyReactor) -> None:
     iteration.start()
     iteration.join(60)
     assert not iteration.is_alive()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="stock's reactor has no epoll elsewhere")
+@pytest.mark.parametrize(
+    "delay",
+    [float("nan"), 1e10, -1e10, 2**31, pytest.param(10**400, id="huge"), "1", [], 1 + 0j],
+)
+def test_an_iteration_refuses_what_epoll_refuses(reactor: PyReactor, delay: Any) -> None:
+    with select.epoll() as epoll, pytest.raises(Exception) as stock:
+        epoll.poll(delay)
+    with pytest.raises(type(stock.value)):
+        reactor.doIteration(delay)
+
+
+def test_an_iteration_takes_what_is_a_number(reactor: PyReactor) -> None:
+    class Index:
+        def __index__(self) -> int:
+            return 0
+
+    called: list[int] = []
+    for number, delay in enumerate([0, 0.0, -0.0, False, Index()]):
+        reactor.callFromThread(called.append, number)
+        reactor.runUntilCurrent()
+        reactor.doIteration(delay)  # type: ignore[arg-type]
+    assert called == [0, 1, 2, 3, 4]
 
 
 def test_looping_call_over_it(reactor: PyReactor) -> None:
