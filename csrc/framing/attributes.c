@@ -374,20 +374,42 @@ own_dict_changes(PyDict_WatchEvent event, PyObject *dict, PyObject *key,
 
 #endif
 
-/* Note a value of a name that counts.  Whether the view depends on more than that it is
- * there. */
-static bool
-take_own(const pyr_framing_method *method, PyObject *name, PyObject *value,
-         own_values *own)
+/* What a key is that is of no slot. */
+enum { OWN_OTHER = -1, OWN_BUFFER = -2, OWN_METHOD = -3, OWN_UNCLEAR = -4 };
+
+static int
+what_is(const pyr_framing_method *method, PyObject *key)
 {
+    if (!pyr_own_name_counts(key)) {
+        return OWN_OTHER;
+    }
+    if (!PyUnicode_CheckExact(key) || !PyUnicode_CHECK_INTERNED(key)) {
+        return OWN_UNCLEAR;
+    }
     for (int i = 0; i < method->kind->slot_count; i++) {
-        if (method->slot_names[i] == name) {
-            own->value[i] = value;
-            return true;
+        if (method->slot_names[i] == key) {
+            return i;
         }
     }
-    own->receives = own->receives || name == method->st->names.dataReceived;
-    return false;
+    return key == pyr_key(method)                  ? OWN_BUFFER
+           : key == method->st->names.dataReceived ? OWN_METHOD
+                                                   : OWN_OTHER;
+}
+
+/* The same of the key that an instance has after so many others. */
+static inline int
+what_is_known(pyr_framing_method *method, int after, PyObject *key)
+{
+    pyr_known_key *known = after < PYR_KNOWN_KEYS ? &method->known_keys[after] : NULL;
+    if (known != NULL && known->key == key) {
+        return known->is;
+    }
+    int is = what_is(method, key);
+    if (known != NULL && is != OWN_UNCLEAR) {
+        Py_XSETREF(known->key, Py_NewRef(key));
+        known->is = (signed char)is;
+    }
+    return is;
 }
 
 /* The view depends on this, where CPython does not tell of changes. */
@@ -412,18 +434,18 @@ find_own(pyr_framing_method *method, pyr_buffer *b, PyObject *dict, own_values *
     pyr_view *view = &b->view;
     PyObject *key = NULL, *value;
     Py_ssize_t next = 0;
-    while (PyDict_Next(dict, &next, &key, &value)) {
-        if (!pyr_own_name_counts(key)) {
-            continue;
-        }
-        if (!PyUnicode_CheckExact(key) || !PyUnicode_CHECK_INTERNED(key)) {
-            return false;
-        }
-        if (key == pyr_key(method)) {
+    for (int after = 0; PyDict_Next(dict, &next, &key, &value); after++) {
+        int is = what_is_known(method, after, key);
+        if (is >= 0) {
+            own->value[is] = value;
+            note_item(&view->own_seen, false, next - 1, value);
+        } else if (is == OWN_BUFFER) {
             view->attached = value == (const PyObject *)b;
             note_item(&view->own_seen, true, next - 1, value);
-        } else if (take_own(method, key, value, own)) {
-            note_item(&view->own_seen, false, next - 1, value);
+        } else if (is == OWN_METHOD) {
+            own->receives = true;
+        } else if (is == OWN_UNCLEAR) {
+            return false;
         }
     }
 #if PY_VERSION_HEX < 0x030C0000

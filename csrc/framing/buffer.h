@@ -33,7 +33,7 @@ struct pyr_buffer {
     bool ready;       /* it stands for more than bytes: makeConnection was called */
     bool left;        /* stock's attributes took its place: nothing sees it any more */
     bool broken;      /* batch and header forms: nonsense was received, ignore the rest */
-    bool received;    /* not for the first time now */
+    char calls;       /* so many, until it has keys */
     bool has_keys;    /* the __dict__ that it is in was given keys of its own */
     PyObject *lender; /* the bytes object that `data` begins, or NULL; owned */
     PyObject *block;  /* memory of its own, see below; or NULL */

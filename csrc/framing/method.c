@@ -179,6 +179,25 @@ lengthen(pyr_framing_method *method, pyr_buffer *b, const char *data, Py_ssize_t
     return true;
 }
 
+/* A protocol that receives a few times only does better without keys of its own: to make
+ * them costs about what they save in so many calls. */
+enum { CALLS_BEFORE_KEYS = 4 };
+
+/* Give the __dict__ keys of its own, if it is time to.  1: it has them now. */
+static int
+give_keys(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
+{
+    PyObject *dict = pyr_instance_dict(self);
+    b->has_keys = b->calls == CALLS_BEFORE_KEYS ||
+                  (dict != NULL && pyr_own_dict_changes_unseen(dict));
+    Py_XDECREF(dict);
+    if (!b->has_keys) {
+        b->calls++;
+        return 0;
+    }
+    return pyr_own_dict_unshare(self, method->st->names.popitem) < 0 ? -1 : 1;
+}
+
 /* Bring the view up to date at the beginning of a call.  `holds`: it is so but for
  * values. */
 static inline int
@@ -186,15 +205,11 @@ begin_view(pyr_framing_method *method, pyr_buffer *b, PyObject *self, bool holds
 {
     b->quiet = 0;
     if (!b->has_keys) {
-        PyObject *dict = pyr_instance_dict(self);
-        /* Else not at once: a protocol that receives once only does better without. */
-        b->has_keys = b->received || (dict != NULL && pyr_own_dict_changes_unseen(dict));
-        Py_XDECREF(dict);
-        holds = false;
-        if (b->has_keys && pyr_own_dict_unshare(self, method->st->names.popitem) < 0) {
+        int given = give_keys(method, b, self);
+        if (given < 0) {
             return -1;
         }
-        b->received = true;
+        holds = holds && given == 0;
     }
     if (holds) {
         return b->view.fits;
@@ -403,6 +418,9 @@ method_dealloc(PyObject *self)
     PyObject_GC_UnTrack(self);
     Py_CLEAR(method->stock);
     Py_CLEAR(method->needed);
+    for (int i = 0; i < PYR_KNOWN_KEYS; i++) {
+        Py_CLEAR(method->known_keys[i].key);
+    }
     type->tp_free(self);
     Py_DECREF(type);
 }

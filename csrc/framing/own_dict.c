@@ -84,12 +84,60 @@ pyr_own_dict_see(pyr_own_seen *seen, PyObject *self, PyObject *dict, int watcher
     seen->size = PyDict_GET_SIZE(dict);
     seen->count = 0;
     seen->unchecked = false;
+    seen->expected = (pyr_own_item){.place = 0, .value = NULL};
 #endif
 }
 
 #if PY_VERSION_HEX < 0x030C0000
 
-/* The same, where a `false` may leave `end` and `size` further on than what was seen. */
+/* Is one change all that there was, to the item that was expected to? */
+static bool
+changed_as_expected(pyr_own_seen *seen, PyObject *dict)
+{
+    uint64_t stamp = pyr_dict_stamp(dict);
+    Py_ssize_t place = seen->expected.place;
+    PyObject *value;
+    if (seen->unchecked || seen->expected.value == NULL || stamp != seen->stamp + 1 ||
+        PyDict_GET_SIZE(dict) != seen->size || pyr_dict_keys(dict) != seen->keys ||
+        !PyDict_Next(dict, &place, NULL, &value) || place != seen->expected.place + 1 ||
+        value == seen->expected.value) {
+        return false;
+    }
+    seen->expected.value = value;
+    seen->stamp = stamp;
+    return true;
+}
+
+static bool
+counts_at(const pyr_own_seen *seen, Py_ssize_t place)
+{
+    for (int i = 0; i < seen->count; i++) {
+        if (seen->items[i].place == place) {
+            return true;
+        }
+    }
+    return seen->buffer.place == place;
+}
+
+/* Expect the next change at the same place; or, where it was elsewhere, at another. */
+static void
+expect_change(pyr_own_seen *seen, PyObject *dict)
+{
+    Py_ssize_t place = seen->expected.place;
+    bool same = seen->expected.value == NULL && !counts_at(seen, place);
+    for (Py_ssize_t tried = 0; !same && tried < seen->end; tried++) {
+        place = place + 1 < seen->end ? place + 1 : 0;
+        same = !counts_at(seen, place);
+    }
+    seen->expected.place = place;
+    PyObject *value = NULL;
+    bool there = same && PyDict_Next(dict, &place, NULL, &value) &&
+                 place == seen->expected.place + 1;
+    seen->expected.value = there ? value : NULL;
+}
+
+/* Are names and values as seen, where a `false` may leave `end` and `size` further on
+ * than what was seen. */
 static bool
 has_names(pyr_own_seen *seen, PyObject *dict)
 {
@@ -111,15 +159,21 @@ has_names(pyr_own_seen *seen, PyObject *dict)
         !pyr_own_dict_has_values(seen)) {
         return false;
     }
+    bool single = pyr_dict_stamp(dict) == seen->stamp + 1;
     seen->stamp = pyr_dict_stamp(dict);
     seen->unchecked = false;
+    if (single) {
+        expect_change(seen, dict);
+    } else {
+        seen->expected.value = NULL;
+    }
     return true;
 }
 
 bool
 pyr_own_dict_has_names(pyr_own_seen *seen)
 {
-    bool has = has_names(seen, *seen->place);
+    bool has = changed_as_expected(seen, *seen->place) || has_names(seen, *seen->place);
     if (!has) {
         seen->dict = NULL; /* nor will it be when asked again */
     }

@@ -53,6 +53,11 @@ bool pyr_own_name_counts(PyObject *key);
  * ones are added, and the last key; and the values are looked at.  A table that other
  * dicts use, too, says nothing: after another number they are not as seen.
  *
+ * A handler mostly sets the same attribute each time.  With one item looked at before and
+ * after, where the number is the next one and there are as many items, and that item has
+ * another value, it was this that changed, and nothing else: all dicts count by one
+ * counter, so that the next number is that of one change.
+ *
  * Only while a value that the interpreter replaces is freed, the new one is there and the
  * number the old.  Who is called then by that value's finalizer begins by looking at the
  * values (pyr_own_dict_has_values); what goes on after a call that has ended need not.
@@ -77,6 +82,8 @@ typedef struct {
     int count;
     pyr_own_item items[PYR_MOST_SLOTS]; /* of the slots */
     bool unchecked; /* values are to be looked at before one is used, see above */
+    pyr_own_item
+        expected; /* the next to change, if it is as before: nothing that counts */
 #endif
 } pyr_own_seen;
 
@@ -144,8 +151,12 @@ static inline bool
 pyr_own_dict_is_checked(pyr_own_seen *seen)
 {
 #if PY_VERSION_HEX < 0x030C0000
-    if (seen->unchecked && !pyr_own_dict_has_values(seen)) {
-        seen->dict = NULL;
+    if (seen->unchecked) {
+        seen->expected.value =
+            NULL; /* one not numbered yet might be taken for the next */
+        if (!pyr_own_dict_has_values(seen)) {
+            seen->dict = NULL;
+        }
     }
     seen->unchecked = false;
     return seen->dict != NULL;

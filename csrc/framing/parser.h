@@ -44,6 +44,14 @@ extern const pyr_framing_kind pyr_batch_netstring_kind;
 extern const pyr_framing_kind pyr_header_kind;
 extern const pyr_framing_kind pyr_banana_kind;
 
+/* A key that an instance's __dict__ has had, and what it is to the view. */
+typedef struct {
+    PyObject *key;  /* owned, or NULL */
+    signed char is; /* the place of a slot, or OWN_* */
+} pyr_known_key;
+
+enum { PYR_KNOWN_KEYS = 8 };
+
 struct pyr_framing_method {
     PyObject_HEAD core_state *st;
     PyObject *stock; /* the Python function that says what is right */
@@ -53,8 +61,9 @@ struct pyr_framing_method {
      * it, and valid as long as that is as seen. */
     pyr_class_seen class_seen;
     bool class_fits;
-    PyObject *class_value[PYR_MOST_SLOTS]; /* in the order of kind->slots, as names */
-    PyObject *slot_names[PYR_MOST_SLOTS];  /* borrowed from the state */
+    PyObject *class_value[PYR_MOST_SLOTS];    /* in the order of kind->slots, as names */
+    PyObject *slot_names[PYR_MOST_SLOTS];     /* borrowed from the state */
+    pyr_known_key known_keys[PYR_KNOWN_KEYS]; /* most instances have the same, in order */
 };
 
 static inline PyObject *

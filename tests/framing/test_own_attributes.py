@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 from twisted.protocols import basic as stock
 
@@ -86,6 +88,125 @@ def test_the_order_of_attributes_is_that_of_setting() -> None:
         protocol.one = 1
         names = [n for n in vars(protocol) if n in ("one", "two")]
         assert names == ["two", "one"]
+
+
+# ---- what a handler changes, one thing and many
+
+
+class AtTheEnd:
+    """Does something when its last reference goes."""
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self.do = do
+
+    def __del__(self) -> None:
+        self.do()
+
+
+def closing_transport() -> Any:
+    transport = StringTransport()
+    transport.disconnecting = True
+    return transport
+
+
+def ends_with_a_change(protocol: Any) -> None:
+    protocol.n = AtTheEnd(lambda: setattr(protocol, "delimiter", b"!"))
+    protocol.n = 0
+
+
+def ends_with_data(protocol: Any) -> None:
+    protocol.n = AtTheEnd(lambda: protocol.dataReceived(b"inner;n\r\nnext;n\r\n"))
+    protocol.n = 0
+
+
+def another_at_the_end(protocol: Any) -> None:
+    protocol.last = 1
+    vars(protocol).popitem()
+    protocol.delimiter = b"!"
+
+
+def in_place_of_another(protocol: Any) -> None:
+    protocol.m = 1
+    del protocol.m
+    protocol.delimiter = b"!"
+
+
+#: by one letter: what a line tells its handler to do, beside noting it
+DOINGS: dict[str, Callable[[Any], object]] = {
+    "n": lambda p: setattr(p, "n", p.n + 1000),
+    "s": lambda p: setattr(p, "n", p.n),
+    "m": lambda p: setattr(p, "m", [p.n]),
+    "d": lambda p: vars(p).pop("m", None),
+    "!": lambda p: setattr(p, "delimiter", b"!"),
+    "r": lambda p: setattr(p, "delimiter", b"\r\n"),
+    "u": lambda p: vars(p).update(n=p.n + 1, delimiter=b"!"),
+    "x": lambda p: setattr(p, "MAX_LENGTH", 4),
+    "c": lambda p: setattr(p, "transport", closing_transport()),
+    "t": lambda p: setattr(p, "transport", StringTransport()),
+    "h": lambda p: setattr(p, "lineReceived", lambda line: p.notes.append((b"own", line))),
+    "w": lambda p: setattr(p, "__dict__", dict(vars(p))),
+    "e": ends_with_a_change,
+    "f": ends_with_data,
+    "l": another_at_the_end,
+    "i": in_place_of_another,
+}
+
+
+def noting(base: type) -> Any:
+    class Noting(base):  # type: ignore[misc]
+        n = 0
+
+        def connectionMade(self) -> None:
+            self.notes: list[Any] = []
+            self.n = 1
+
+        def lineReceived(self, line: bytes) -> None:
+            self.notes.append(line)
+            for letter in line.partition(b";")[2].decode("ascii"):
+                DOINGS.get(letter, lambda _: None)(self)
+
+        def lineLengthExceeded(self, line: bytes) -> None:
+            self.notes.append((b"too long", line))
+
+    return connected(Noting)
+
+
+@pytest.mark.parametrize("name", ["LineReceiver", "LineOnlyReceiver"])
+@settings(max_examples=int(os.environ.get("PYREACTOR_FRAMING_EXAMPLES", "300")), deadline=None)
+@given(
+    chunks=st.lists(
+        st.lists(
+            st.tuples(
+                st.text("nnnnsmd!ruxcthweflid", max_size=3), st.sampled_from([b"\r\n", b"!"])
+            ),
+            max_size=6,
+        ),
+        max_size=8,
+    )
+)
+def test_a_handler_may_change_anything(name: str, chunks: list[list[tuple[str, bytes]]]) -> None:
+    seen = []
+    for module in (stock, basic):
+        protocol = noting(getattr(module, name))
+        for chunk in chunks:
+            data = b"".join(b"a;" + todo.encode() + end for todo, end in chunk)
+            protocol.dataReceived(data)
+        seen.append((protocol.notes, protocol.n, protocol._buffer))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("calls", range(1, 9))
+def test_attributes_after_so_many_calls(calls: int) -> None:
+    """However often it has received, and whatever keys its dict has by then."""
+    for change in DOINGS:
+        seen = []
+        for module in (stock, basic):
+            protocol = noting(module.LineReceiver)
+            for _ in range(calls):
+                protocol.dataReceived(b"one;n\r\n")
+            protocol.dataReceived(b"two;" + change.encode() + b"\r\nthree;n\r\nfour!five\r\n")
+            seen.append((protocol.notes, protocol.n, protocol._buffer))
+        assert seen[0] == seen[1], change
 
 
 # ---- instances of many kinds
