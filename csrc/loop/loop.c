@@ -72,7 +72,7 @@ pyr_loop_iterate(Loop *self, double delay)
     if (status < 0) {
         return -1;
     }
-    (void)pyr_event_dispatch_all(self);
+    self->busy = pyr_event_dispatch_all(self);
     return pyr_errors_raise(self);
 }
 
@@ -149,7 +149,7 @@ turn_by_c(Loop *self)
         /* A clock that stands would be asked again and again: wait as long as stock. */
         delay = ceil(delay * 1000.0) / 1000.0;
     }
-    return pyr_loop_iterate(self, delay);
+    return pyr_loop_iterate(self, pyr_sleep_at_most(self, delay));
 }
 
 int

@@ -32,10 +32,11 @@ typedef struct Loop {
 
     pyr_engine *engine; /* NULL until it is first needed */
     bool closed;
-    bool forked;           /* set in a forked child until its engine is its own */
-    bool engine_lost;      /* it is not to be used any more, whatever it has */
-    bool has_continuous;   /* something that cannot be polled was added once */
-    uint8_t looks_unasked; /* since the engine was last found whole; see sleep.c */
+    bool forked;            /* set in a forked child until its engine is its own */
+    bool engine_lost;       /* it is not to be used any more, whatever it has */
+    bool has_continuous;    /* something that cannot be polled was added once */
+    bool busy;              /* the last iteration's sleep ended with events */
+    uint8_t sleeps_unasked; /* since the engine was last found whole; see sleep.c */
     PyObject *pending_exc; /* first exception that must leave the current iteration */
 
     /* Mirrors of reactor attributes, kept by PyReactor.__setattr__ via Loop.watch. */

@@ -11,10 +11,14 @@
 #define PRECISE_BELOW 0.002
 
 /*
- * Whether the numbers of the queue and the wake-up are other files' by now is asked
- * before each sleep, and before looks that do not sleep only after so many of them.
+ * Whether the numbers of the queue and the wake-up are other files' by now is a question
+ * to the kernel.  It is asked before each sleep but for some: looks that do not sleep,
+ * and, while there are events in each iteration, short sleeps, go without it so many
+ * times.  A queue that is no more ends such a sleep at once or after this time, without
+ * an event, and is found out before the next.
  */
-#define LOOKS_UNASKED 16
+#define SLEEPS_UNASKED 16
+#define SHORT_SLEEP 0.05 /* seconds */
 
 /* Is there no other thread that could want the GIL?  The watchdog's does not, while it
  * looks on. */
@@ -87,6 +91,20 @@ sleep_beside(Loop *self, double delay)
     PyEval_RestoreThread(thread);
 }
 
+/* May the kernel's queue be waited on for a short while without the question? */
+static bool
+may_go_unasked(const Loop *self)
+{
+    return self->sleeps_unasked < SLEEPS_UNASKED && self->watches.changed_head == NULL &&
+           !self->engine_lost;
+}
+
+double
+pyr_sleep_at_most(const Loop *self, double delay)
+{
+    return self->busy && may_go_unasked(self) ? fmin(delay, SHORT_SLEEP) : delay;
+}
+
 /* Have an engine that is whole, and tell the kernel of what changed. */
 static int
 be_prepared(Loop *self, double delay)
@@ -94,13 +112,11 @@ be_prepared(Loop *self, double delay)
     if (pyr_whole_open(self) < 0) {
         return -1;
     }
-    bool unasked = delay == 0 && self->looks_unasked < LOOKS_UNASKED &&
-                   self->watches.changed_head == NULL && !self->engine_lost;
-    if (unasked) {
-        self->looks_unasked++;
+    if ((delay == 0 || (self->busy && delay <= SHORT_SLEEP)) && may_go_unasked(self)) {
+        self->sleeps_unasked++;
         return 0;
     }
-    self->looks_unasked = 0;
+    self->sleeps_unasked = 0;
     if (pyr_whole_make(self) < 0) {
         return -1;
     }

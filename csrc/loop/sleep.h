@@ -6,6 +6,10 @@
 
 #define PYR_LONGEST_SLEEP 2147483.0 /* seconds; stock's limit */
 
+/* How long an iteration may sleep that the main loop follows with another one: `delay`
+ * seconds, or less where a short sleep costs less. */
+double pyr_sleep_at_most(const Loop *loop, double delay);
+
 /* Collect what is ready within `delay` seconds (infinite: without limit).  What fails is
  * kept for the end of the iteration; -1 with an exception set if there is no engine. */
 int pyr_sleep_until_ready(Loop *loop, double delay);

@@ -295,13 +295,14 @@ take_refused(pyr_watches *self)
 }
 
 /* The watch that has the token.  A descriptor that has none any more may still be known
- * to the kernel, where it was closed behind our back and is open elsewhere. */
+ * to the kernel, where it was closed behind our back and is open elsewhere; unless the
+ * token is of a queue that has the number of the engine's. */
 static pyr_watch *
 find_by_token(Loop *loop, uint64_t token)
 {
     int fd = (int)(uint32_t)token;
     pyr_watch *watch = pyr_watches_get(&loop->watches, fd);
-    if (watch == NULL) {
+    if (watch == NULL && pyr_engine_is_whole(loop->engine)) {
         (void)pyr_queue_watch(&loop->engine->queue, fd, token, PYR_READ, 0);
     }
     return watch != NULL && watch->number == token >> 32 ? watch : NULL;
