@@ -137,6 +137,37 @@ def test_numbers_of_closed_readers_become_the_engines_own() -> None:
     assert check(READER + code, runner=PYREACTOR) == "read b'x'\n1\n"
 
 
+def test_another_queue_that_took_the_number_of_the_engines() -> None:
+    """In the middle of events, without a question to the kernel: it is not tampered with."""
+    code = (
+        READER
+        + """
+    def pipe_with_data():
+        read, write = os.pipe()
+        os.write(write, b"data")
+        return read
+
+    class Taking(Reader):
+        def doRead(self):
+            os.read(self.fd, 10)
+            reactor.removeReader(self)
+            os.dup2(other.fileno(), number)
+
+    last, write = os.pipe()
+    reactor.addReader(Reader(last))
+    (queue,) = queues()
+    number = int(queue.rpartition("/")[2])
+    other, ready = select.epoll(), pipe_with_data()
+    other.register(ready, select.EPOLLIN)
+    reactor.addReader(Taking(pipe_with_data()))
+    reactor.callLater(0.1, os.write, write, b"last")
+    reactor.run()
+    print(other.poll(0) == [(ready, select.EPOLLIN)])
+    """
+    )
+    assert check(code, runner=PYREACTOR) == "read b'last'\nTrue\n"
+
+
 def test_what_was_to_be_stopped_when_the_process_forked() -> None:
     """A child does not watch on what its parent had just given up."""
     code = """
