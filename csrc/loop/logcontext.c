@@ -96,17 +96,15 @@ pyr_logcontext_push(core_state *st, pyr_logcontext *self, PyObject *prefix)
 void
 pyr_logcontext_pop(pyr_logcontext *self)
 {
-    Py_ssize_t size = PyList_GET_SIZE(self->contexts);
-    if (size == 0) {
+    PyObject *contexts = self->contexts;
+    Py_ssize_t left = PyList_GET_SIZE(contexts) - 1;
+    if (left < 0) {
         return;
     }
-    PyObject *raised = PyErr_GetRaisedException();
-    if (PyList_SetSlice(self->contexts, size - 1, size, NULL) < 0) {
-        PyErr_WriteUnraisable(self->contexts);
-    }
-    if (raised != NULL) {
-        PyErr_SetRaisedException(raised);
-    }
+    /* It keeps its room, which the next push needs. */
+    PyObject *last = PyList_GET_ITEM(contexts, left);
+    Py_SET_SIZE(contexts, left);
+    Py_DECREF(last);
 }
 
 int

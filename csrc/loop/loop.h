@@ -37,7 +37,7 @@ typedef struct Loop {
     bool has_continuous;    /* something that cannot be polled was added once */
     bool busy;              /* the last iteration's sleep ended with events */
     uint8_t sleeps_unasked; /* since the engine was last found whole; see sleep.c */
-    PyObject *pending_exc; /* first exception that must leave the current iteration */
+    PyObject *pending_exc;  /* first exception that must leave the current iteration */
 
     /* Mirrors of reactor attributes, kept by PyReactor.__setattr__ via Loop.watch. */
     bool started;
