@@ -12,8 +12,16 @@
 #include "loop/selectable.h"
 #include "loop/state.h"
 
-/* Methods that a subclass or an instance may replace; then that one is called. */
-enum { OWN_READ = 1, OWN_WRITE = 2, OWN_PREFIX = 4, OWN_SEND = 8, OWN_WATCH = 16 };
+/* Methods that a subclass or an instance may replace; then that one is called.  OWN_SIZE
+ * is a bufferSize: then the attribute is read each time. */
+enum {
+    OWN_READ = 1,
+    OWN_WRITE = 2,
+    OWN_PREFIX = 4,
+    OWN_SEND = 8,
+    OWN_WATCH = 16,
+    OWN_SIZE = 32,
+};
 #define OWN_OUTPUT (OWN_WRITE | OWN_SEND)
 
 /* A system call that reads into the items, or writes them. */
@@ -80,6 +88,7 @@ struct StreamConnection {
 
 enum { NO_DELAY_UNASKED, NO_DELAY_FOR_ANSWERS, NO_DELAY_BY_PROGRAM };
 
+#define DEFAULT_BUFFER_SIZE 65536 /* stock's FileDescriptor.bufferSize */
 #define PYR_READ_BUFFER_SIZE (256 * 1024)
 #define GATHER_MAX 128 /* items a send gathers */
 

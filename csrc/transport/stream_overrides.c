@@ -16,6 +16,7 @@ const pyr_override pyr_stream_socket_overrides[] = {
     {PYR_NAME(doWrite), C_METHOD, OWN_WRITE},
     {PYR_NAME(writeSomeData), {0}, OWN_SEND},
     {PYR_NAME(logPrefix), EXPECTED(stock_logPrefix), OWN_PREFIX},
+    {PYR_NAME(bufferSize), {0}, OWN_SIZE},
     {0},
 };
 
@@ -44,23 +45,43 @@ expected_method(core_state *st, PyTypeObject *type, const pyr_override *entry)
                : Py_NewRef(expected);
 }
 
+/* Has the class another method than C's or Twisted's?  -1 with an exception set. */
+static int
+replaces_method(core_state *st, PyTypeObject *type, const pyr_override *entry)
+{
+    /* By the class's own look-up, as Twisted's class may be asked at the time. */
+    PyObject *found = PyObject_GetAttr((PyObject *)type, pyr_name_at(st, entry->name));
+    PyObject *expected = found == NULL ? NULL : expected_method(st, type, entry);
+    int replaces = expected == NULL ? -1 : !pyr_is_expected(st, found, expected);
+    Py_XDECREF(found);
+    Py_XDECREF(expected);
+    return replaces;
+}
+
+/* May its instances have another bufferSize than stock's, before they are given one? */
+static bool
+replaces_size(core_state *st, PyTypeObject *type)
+{
+    int overflow = 0;
+    PyObject *found = pyr_class_find(type, st->names.bufferSize);
+    bool is_default = type->tp_getattro == PyObject_GenericGetAttr && found != NULL &&
+                      PyLong_CheckExact(found) &&
+                      PyLong_AsLongAndOverflow(found, &overflow) == DEFAULT_BUFFER_SIZE;
+    Py_XDECREF(found);
+    return !is_default;
+}
+
 int
 pyr_stream_class_overrides(core_state *st, PyTypeObject *type, const pyr_override *table)
 {
     unsigned int bits = 0;
     for (const pyr_override *entry = table; entry->bit != 0; entry++) {
-        /* By the class's own look-up, as Twisted's class may be asked at the time. */
-        PyObject *found =
-            PyObject_GetAttr((PyObject *)type, pyr_name_at(st, entry->name));
-        PyObject *expected = found == NULL ? NULL : expected_method(st, type, entry);
-        if (expected != NULL && !pyr_is_expected(st, found, expected)) {
-            bits |= entry->bit;
-        }
-        Py_XDECREF(found);
-        if (expected == NULL) {
+        int replaces = entry->bit == OWN_SIZE ? replaces_size(st, type)
+                                              : replaces_method(st, type, entry);
+        if (replaces < 0) {
             return -1;
         }
-        Py_DECREF(expected);
+        bits |= replaces ? entry->bit : 0;
     }
     return (int)bits;
 }

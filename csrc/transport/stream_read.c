@@ -11,14 +11,21 @@
 #include "transport/state.h"
 #include "transport/ancillary.h"
 
-#define DEFAULT_BUFFER_SIZE 65536 /* stock's FileDescriptor.bufferSize */
+/* Is bufferSize what stock's FileDescriptor has?  False where that is to be looked up. */
+static bool
+has_default_size(const StreamConnection *self)
+{
+    const pyr_transport_state *state = self->st->transport;
+    return !((self->overrides | state->connection_overrides) & OWN_SIZE) &&
+           pyr_class_is_as_seen(&state->connection_class, Py_TYPE(self));
+}
 
 /* How much one event may read.  Stock's 64 KiB default stands for "no wish": larger
  * reads are fewer, and the buffer is shared. */
 static Py_ssize_t
 receive_limit(StreamConnection *self)
 {
-    if (!self->kind->is_socket) {
+    if (!self->kind->is_socket || has_default_size(self)) {
         return PYR_READ_BUFFER_SIZE;
     }
     PyObject *size = PyObject_GetAttr((PyObject *)self, self->st->names.bufferSize);

@@ -122,11 +122,12 @@ pyr_stream_stop(StreamConnection *self, int event)
 /* Call the one of the names that starts or stops reading or writing; with the stream as
  * the argument, if it is not the stream's own method. */
 static int
-call_to_watch(StreamConnection *self, PyObject *callee, PyObject *const names[4],
-              int event, bool start)
+call_to_watch(StreamConnection *self, PyObject *callee, const size_t names[4], int event,
+              bool start)
 {
     PyObject *args[] = {callee, (PyObject *)self};
-    PyObject *name = names[(event == PYR_WRITE ? 2 : 0) + (start ? 0 : 1)];
+    size_t place = names[(event == PYR_WRITE ? 2 : 0) + (start ? 0 : 1)];
+    PyObject *name = pyr_name_at(self->st, place);
     return pyr_drop(
         PyObject_VectorcallMethod(name, args, callee == (PyObject *)self ? 1 : 2, NULL));
 }
@@ -134,9 +135,8 @@ call_to_watch(StreamConnection *self, PyObject *callee, PyObject *const names[4]
 int
 pyr_stream_change_watch(StreamConnection *self, int event, bool start)
 {
-    const pyr_names *names = &self->st->names;
-    PyObject *const methods[] = {names->addReader, names->removeReader, names->addWriter,
-                                 names->removeWriter};
+    static const size_t methods[] = {PYR_NAME(addReader), PYR_NAME(removeReader),
+                                     PYR_NAME(addWriter), PYR_NAME(removeWriter)};
     if (self->loop != NULL) {
         return start ? pyr_stream_start(self, event) : pyr_stream_stop(self, event);
     }
@@ -150,9 +150,8 @@ pyr_stream_change_watch(StreamConnection *self, int event, bool start)
 int
 pyr_stream_change(StreamConnection *self, int event, bool start)
 {
-    const pyr_names *names = &self->st->names;
-    PyObject *const methods[] = {names->startReading, names->stopReading,
-                                 names->startWriting, names->stopWriting};
+    static const size_t methods[] = {PYR_NAME(startReading), PYR_NAME(stopReading),
+                                     PYR_NAME(startWriting), PYR_NAME(stopWriting)};
     return self->overrides & OWN_WATCH
                ? call_to_watch(self, (PyObject *)self, methods, event, start)
                : pyr_stream_change_watch(self, event, start);

@@ -516,6 +516,54 @@ def test_buffer_size_limits_what_one_event_reads(reactor: PyReactor) -> None:
     assert max(sizes) == 10
 
 
+@pytest.mark.parametrize("where", ["instance", "class", "its base", "property", "getattribute"])
+def test_buffer_size_may_come_from_anywhere(
+    reactor: PyReactor, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the class too, which is remembered: before a connection is there, and after that."""
+    pair = Pair(reactor)
+    sizes: list[int] = []
+    pair.server.dataReceived = lambda data: sizes.append(len(data))
+    transport = pair.server.transport
+
+    def receive() -> int:
+        sizes.clear()
+        pair.client.transport.write(b"x" * 35)
+        spin(reactor, lambda: sum(sizes) == 35)
+        return max(sizes)
+
+    assert receive() == 35
+    if where == "instance":
+        transport.bufferSize = 10
+    elif where == "class":
+        monkeypatch.setattr(type(transport), "bufferSize", 10, raising=False)
+    elif where == "its base":
+        monkeypatch.setattr(FileDescriptor, "bufferSize", 10)
+    elif where == "property":
+        transport.__class__ = type("Own", (type(transport),), {"bufferSize": property(ten)})
+    else:
+        transport.__class__ = type("Own", (type(transport),), {"__getattribute__": ask})
+    assert receive() == 10
+    Pair(reactor)  # whose classes are looked at anew
+    assert receive() == 10
+    monkeypatch.undo()
+    if where == "instance":
+        del transport.bufferSize
+    elif where in ("property", "getattribute"):
+        transport.__class__ = type(transport).__base__
+    assert receive() == 35
+    Pair(reactor)
+    assert receive() == 35
+
+
+def ten(_connection: object) -> int:
+    return 10
+
+
+def ask(connection: object, name: str) -> object:
+    return 10 if name == "bufferSize" else object.__getattribute__(connection, name)
+
+
 def test_dropped_reactors_are_collected() -> None:
     def make() -> list[weakref.ref[Any]]:
         reactor = PyReactor()
