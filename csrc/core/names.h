@@ -12,7 +12,8 @@
 /* clang-format off */
 #define PYR_NAMES(X, Y) \
     X(BODY) X(BytesIO) X(CHUNK_LENGTH) X(CHUNK_SIZE) X(CRLF) X(CancelledError) \
-    X(FINISHED) X(Headers) X(MAX_LENGTH) X(NOT_DONE_YET) X(NO_BODY_CODES) X(SIZE_LIMIT) \
+    X(FINISHED) X(Headers) X(MAX_BUFFER_SIZE) X(MAX_LENGTH) X(NOT_DONE_YET) \
+    X(NO_BODY_CODES) X(SIZE_LIMIT) \
     X(TLS) X(Uninitialized) X(_ChunkedTransferDecoder) X(_IdentityTransferDecoder) \
     X(_QUEUED_SENTINEL) \
     X(_aborted) X(_adapterCache) X(_alpn_select_helper) X(_ancillaryReceived) \
@@ -28,7 +29,8 @@
     X(_ocsp_helper) X(_optimisticEagerReadSize) X(_parsePOSTFormSubmission) \
     X(_parseRequestLine) X(_path) X(_postLoseConnection) X(_problems) X(_producer) \
     X(_publishNew) X(_publishPublisher) X(_raise_ssl_error) X(_rawHeaders) \
-    X(_receivedHeaderCount) X(_receivedHeaderSize) X(_savedTimeOut) X(_send100Continue) \
+    X(_receivedHeaderCount) X(_receivedHeaderSize) X(_savedTimeOut) \
+    X(_scheduledFlush) X(_send100Continue) \
     X(_shouldLogEvent) X(_ssl) X(_stockWriteSomeData) X(_tempDataLen) \
     X(_threadable_lock) X(_tlsConnection) X(_transferDecoder) X(_unbufferPendingWrites) \
     X(_verify_helper) X(_version) X(_waitingForTransport) X(_write) \
@@ -47,7 +49,7 @@
     Y(dunder_call, "__call__") Y(dunder_class, "__class__") Y(dunder_doc, "__doc__") \
     Y(dunder_init, "__init__") Y(dunder_module, "__module__") X(emit) Y(empty, "") \
     X(encode) X(errback) X(etag) X(f) X(factory) X(failResult) X(failure) X(file) \
-    X(fileObject) X(fileno) X(finish) X(finishCallback) X(finished) \
+    X(fileObject) X(fileno) X(finish) X(finishCallback) X(finished) X(flush) \
     Y(firstLine, "_HTTPChannel__first_line") X(format) X(fromCoroutine) X(func) X(get) \
     X(getAllRawHeaders) X(getChild) X(getChildForRequest) X(getChildWithDefault) \
     X(getContentFile) X(getEncoder) X(getHost) X(getPeer) X(getRawHeaders) \

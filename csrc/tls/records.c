@@ -3,6 +3,7 @@
 
 #include "core/objects.h"
 #include "core/override.h"
+#include "tls/aggregate.h"
 #include "tls/look.h"
 #include "tls/openssl.h"
 #include "tls/state.h"
@@ -481,11 +482,14 @@ METHOD(flush_receive_bio, 1)
 METHOD(flush_send_bio, 1)
 METHOD(write_unless_closing, 2)
 METHOD(write_records, 2)
+METHOD(pyr_aggregate_write, 2)
+METHOD(pyr_aggregate_flush, 1)
+METHOD(pyr_aggregate_scheduled_flush, 1)
 
 PyDoc_STRVAR(method_doc,
-             "A method of twisted.protocols.tls.TLSMemoryBIOProtocol, for a StandIn.\n\n"
+             "A method of a class of twisted.protocols.tls, for a StandIn.\n\n"
              "Takes what that takes, self first, and returns what it returns, or\n"
-             "NotImplemented for connections and arguments that C leaves alone.");
+             "NotImplemented for objects and arguments that C leaves alone.");
 
 #define ENTRY(name, function)                                                       \
     {                                                                               \
@@ -495,9 +499,15 @@ PyDoc_STRVAR(method_doc,
 
 /* They are there once they can be called. */
 static PyMethodDef tls_methods[] = {
-    ENTRY("dataReceived", data_received),   ENTRY("_flushReceiveBIO", flush_receive_bio),
-    ENTRY("_flushSendBIO", flush_send_bio), ENTRY("write", write_unless_closing),
-    ENTRY("_write", write_records),         {NULL},
+    ENTRY("dataReceived", data_received),
+    ENTRY("_flushReceiveBIO", flush_receive_bio),
+    ENTRY("_flushSendBIO", flush_send_bio),
+    ENTRY("write", write_unless_closing),
+    ENTRY("_write", write_records),
+    ENTRY("aggregate_write", pyr_aggregate_write),
+    ENTRY("aggregate_flush", pyr_aggregate_flush),
+    ENTRY("aggregate__scheduledFlush", pyr_aggregate_scheduled_flush),
+    {NULL},
 };
 
 static const pyr_given tls_objects[] = {
@@ -507,27 +517,42 @@ static const pyr_given tls_objects[] = {
         PYR_GIVEN_AS(pyr_tls_state, Connection, &PyType_Type),
     PYR_GIVEN_AS(pyr_tls_state, ProtocolWrapper, &PyType_Type),
     PYR_MADE(pyr_tls_state, read_size),
+    PYR_MADE(pyr_tls_state, aggregate_type),
+    PYR_MADE(pyr_tls_state, scheduled_flush),
+    PYR_MADE(pyr_tls_state, most_buffered),
+    PYR_MADE(pyr_tls_state, no_bytes),
 #define X(name) PYR_MADE(pyr_tls_state, c_##name),
-    PYR_TLS_METHODS(X)
+    PYR_TLS_METHODS(X) PYR_AGGREGATE_METHODS(X)
 #undef X
         {NULL},
 };
 
-/* What StandIns are made of from now on; and what is expected may be other methods now.
- */
+/* *slot is the module's function of that name, in a StandIn from now on. */
+static int
+take_method(PyObject *module, const char *name, PyObject **slot)
+{
+    Py_XSETREF(*slot, PyObject_GetAttrString(module, name));
+    return *slot == NULL ? -1 : 0;
+}
+
+/* What is expected may be other methods now. */
 static int
 take_methods(PyObject *module, pyr_tls_state *tls)
 {
+    int status = 0;
     memset(&tls->protocol_class, 0, sizeof(tls->protocol_class));
     memset(&tls->wrapper_class, 0, sizeof(tls->wrapper_class));
-#define X(name)                                                              \
-    Py_XSETREF(tls->c_##name, PyObject_GetAttrString(module, "tls_" #name)); \
-    if (tls->c_##name == NULL) {                                             \
-        return -1;                                                           \
-    }
+    memset(&tls->aggregate_class, 0, sizeof(tls->aggregate_class));
+#define X(name) \
+    status = status < 0 ? -1 : take_method(module, "tls_" #name, &tls->c_##name);
     PYR_TLS_METHODS(X)
 #undef X
-    return 0;
+#define X(name) \
+    status =    \
+        status < 0 ? -1 : take_method(module, "tls_aggregate_" #name, &tls->c_##name);
+    PYR_AGGREGATE_METHODS(X)
+#undef X
+    return status;
 }
 
 static int
@@ -543,9 +568,9 @@ tls_configure(PyObject *module, core_state *st, PyObject *given)
 }
 
 static int
-tls_exec(PyObject *Py_UNUSED(module), core_state *st)
+tls_exec(PyObject *module, core_state *st)
 {
-    return pyr_openssl_init(st);
+    return pyr_openssl_init(st) < 0 ? -1 : pyr_aggregate_exec(module, st);
 }
 
 static void

@@ -47,6 +47,9 @@
 /* The methods that are in C, of those that they call. */
 #define PYR_TLS_METHODS(X) X(dataReceived) X(_flushReceiveBIO) X(_flushSendBIO) X(_write)
 
+/* Those of _AggregateSmallWrites that are called by the others or by the loop. */
+#define PYR_AGGREGATE_METHODS(X) X(_scheduledFlush) X(flush)
+
 /* Helpers of a context's that call the application back: _verify_helper and so on. */
 #define PYR_TLS_HELPERS 3
 
@@ -89,11 +92,16 @@ typedef struct pyr_tls_state {
 #undef X
 #define X(name) PyObject *c_##name; /* as a StandIn has it */
     PYR_TLS_METHODS(X)
+    PYR_AGGREGATE_METHODS(X)
 #undef X
     PyTypeObject *Connection;      /* OpenSSL.SSL's */
     PyTypeObject *ProtocolWrapper; /* twisted.protocols.policies' */
-    PyObject *read_size;           /* int: what Twisted gives to recv and bio_read */
-    char *read_buffer;             /* has room for that; see openssl.c */
+    PyTypeObject *aggregate_type;  /* aggregate.c's */
+    pyr_tls_class aggregate_class;
+    PyObject *scheduled_flush, *most_buffered; /* what that class has; see aggregate.c */
+    PyObject *no_bytes;                        /* b"" */
+    PyObject *read_size; /* int: what Twisted gives to recv and bio_read */
+    char *read_buffer;   /* has room for that; see openssl.c */
     bool read_buffer_busy;
     pyr_tls_class protocol_class;
     pyr_tls_class wrapper_class;

@@ -36,6 +36,13 @@ METHODS = {
     " _tlsConnection _tlsShutdownFinished len send",
 }
 
+#: Those of _AggregateSmallWrites.
+AGGREGATE = {
+    "write": "_buffer _bufferLeft _clock _scheduled _scheduledFlush append callLater flush len",
+    "_scheduledFlush": "_scheduled flush",
+    "flush": "MAX_BUFFER_SIZE _buffer _bufferLeft _write join",
+}
+
 #: The methods of pyOpenSSL's Connection that C stands in for.
 _CONNECTION = {
     "recv": "MSG_PEEK SSL_peek SSL_read _ffi _lib _no_zero_allocator _raise_ssl_error _ssl"
@@ -204,6 +211,32 @@ def _shorten_beginning() -> None:
         vars(tls)["providedBy"] = _provided_last
 
 
+# ---- writes that are collected ----
+
+
+def _has_aggregate() -> bool:
+    return issubclass(tls._AggregateSmallWrites, _core.Aggregate)
+
+
+def _replace_aggregate() -> None:
+    """
+    Put a class in the place of ``_AggregateSmallWrites`` that derives from it, whose
+    attributes are in a C struct, and whose hot methods are in C.
+    """
+    stock = tls._AggregateSmallWrites
+    methods = {
+        name: _core.StandIn(
+            getattr(_core, f"tls_aggregate_{name}"),
+            _known_method(stock, name, tls.__name__, names),
+        )
+        for name, names in AGGREGATE.items()
+    }
+    described = {name: getattr(stock, name) for name in ("__module__", "__qualname__", "__doc__")}
+    vars(tls)[stock.__name__] = type(
+        stock.__name__, (_core.Aggregate, stock), {**described, **methods}
+    )
+
+
 # ---- what is rare ----
 
 
@@ -290,6 +323,11 @@ def install() -> None:
             _reasons.append(str(error))
         else:
             setattr(owner, name, _core.StandIn(getattr(_core, f"tls_{name}"), stock))
+    if not _has_aggregate():
+        try:
+            _replace_aggregate()
+        except _Unknown as error:
+            _reasons.append(str(error))
 
 
 def status() -> str:
@@ -298,6 +336,8 @@ def status() -> str:
     stock = [name for name in METHODS if not isinstance(methods[name], _core.StandIn)]
     if not stock:
         return "TLS records in C"
-    if len(stock) == len(METHODS):
+    if not _has_aggregate():
+        stock.append("_AggregateSmallWrites")
+    if len(stock) == len(METHODS) + 1:
         stock = ["all"]
     return f"TLS methods of Twisted's own: {', '.join(stock)} ({'; '.join(_reasons) or 'replaced'})"

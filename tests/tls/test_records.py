@@ -57,14 +57,17 @@ def own_code() -> Iterator[None]:
     """Run with Twisted's own methods."""
     owner = tls.TLSMemoryBIOProtocol
     ours = {name: vars(owner)[name] for name in METHODS}
+    aggregate = tls._AggregateSmallWrites
     for name, method in ours.items():
         assert isinstance(method, _core.StandIn)
         setattr(owner, name, method.__wrapped__)
+    tls._AggregateSmallWrites = aggregate.__mro__[2]  # type: ignore[misc]
     try:
         yield
     finally:
         for name, method in ours.items():
             setattr(owner, name, method)
+        tls._AggregateSmallWrites = aggregate  # type: ignore[misc]
 
 
 # ---- both ends of a connection ----
@@ -913,6 +916,184 @@ thread.join()
 print(len(records) > 100, seen & set(range(1, len(records))) != set())
 """
     assert check(code) == "True True\n"
+
+
+# ---- small writes ----
+
+
+class Collector:
+    """An `_AggregateSmallWrites`, and all that is seen of it."""
+
+    def __init__(self) -> None:
+        self.clock = task.Clock()
+        self.seen: list[Any] = []
+        self.written: Any = lambda: None  # called in the middle of the next write
+        self.of = tls._AggregateSmallWrites(self.write, self.clock)
+
+    def write(self, data: bytes) -> None:
+        self.seen.append(data if len(data) < 100 else len(data))
+        written, self.written = self.written, lambda: None
+        written()
+
+    def attempt(self, function: Any, *arguments: Any) -> None:
+        try:
+            function(*arguments)
+        except Exception as error:
+            self.seen.append(repr(error))
+        for name in ("_buffer", "_bufferLeft", "_scheduled", "_closed"):
+            try:
+                value = getattr(self.of, name, "absent")
+                self.seen.append(
+                    str(value) if isinstance(value, (list, int, str)) else value is None
+                )
+            except Exception as error:
+                self.seen.append(repr(error))
+        self.seen.append(len(self.clock.calls))
+
+
+class Attribute:
+    """A value that a method of a class leaves no trace of, other than its name."""
+
+    def __init__(self, seen: list[Any], answer: Any) -> None:
+        self.seen, self.answer = seen, answer
+
+    def __bool__(self) -> bool:
+        self.seen.append("bool")
+        return bool(self.answer)
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.seen.append(("called", len(arguments)))
+        return self.answer
+
+    def append(self, item: Any) -> None:
+        self.seen.append(("append", item))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([b"a", b"b"])
+
+    def __delitem__(self, item: Any) -> None:
+        self.seen.append(("del", item))
+
+
+#: What a program does to one: a name, and what is set under it (None: it is deleted).
+AGGREGATE_CHANGES: dict[str, Any] = {
+    **{
+        f"no {name}": (name, None)
+        for name in ("_buffer", "_bufferLeft", "_scheduled", "_write", "_clock")
+    },
+    "a list of its own": ("_buffer", lambda seen: [b"1", b"2"]),
+    "a list of something else": ("_buffer", lambda seen: ["1", 2]),
+    "no list": ("_buffer", lambda seen: Attribute(seen, True)),
+    "no list, and empty": ("_buffer", lambda seen: Attribute(seen, False)),
+    "a small number": ("_bufferLeft", lambda seen: 1),
+    "a large number": ("_bufferLeft", lambda seen: 2**80),
+    "a very small number": ("_bufferLeft", lambda seen: -(2**63)),
+    "no integer": ("_bufferLeft", lambda seen: 2.5),
+    "a limit": ("MAX_BUFFER_SIZE", lambda seen: 3),
+    "a limit that is no integer": ("MAX_BUFFER_SIZE", lambda seen: 3.5),
+    "a true call": ("_scheduled", lambda seen: Attribute(seen, True)),
+    "a false call": ("_scheduled", lambda seen: Attribute(seen, False)),
+    **{
+        f"another {name}": (name, lambda seen: Attribute(seen, None))
+        for name in ("flush", "_scheduledFlush", "_write", "_clock")
+    },
+}
+
+
+@pytest.mark.parametrize("when", ["before", "while it waits", "in a write"])
+@pytest.mark.parametrize("change", AGGREGATE_CHANGES)
+def test_what_collects_writes_is_as_on_stock(change: str, when: str) -> None:
+    name, make = AGGREGATE_CHANGES[change]
+
+    def events() -> list[Any]:
+        collector = Collector()
+
+        def do() -> None:
+            if make is None:
+                delattr(collector.of, name)
+            else:
+                setattr(collector.of, name, make(collector.seen))
+
+        if when == "before":
+            do()
+        collector.attempt(lambda: collector.of.write(b"x"))
+        if when == "while it waits":
+            do()
+        elif when == "in a write":
+            collector.written = do
+        for data in (b"y", bytearray(b"z"), "s", memoryview(b"m"), b"", b"x" * 64_000):
+            collector.attempt(lambda data=data: collector.of.write(data))  # type: ignore[misc]
+            collector.attempt(collector.clock.advance, 0)
+        for method in ("_scheduledFlush", "flush", "close"):
+            collector.attempt(lambda method=method: getattr(collector.of, method)())  # type: ignore[misc]
+        return collector.seen
+
+    with own_code():
+        expected = events()
+    assert events() == expected
+
+
+@pytest.mark.parametrize("name", _tls.AGGREGATE)
+@pytest.mark.parametrize("where", ["class", "instance"])
+def test_what_collects_writes_calls_its_methods(
+    name: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calls() -> list[Any]:
+        collector = Collector()
+        found = getattr(tls._AggregateSmallWrites, name)
+
+        def replacement(self: Any, *arguments: Any) -> Any:
+            collector.seen.append((name, *arguments))
+            return found(self, *arguments)
+
+        with monkeypatch.context() as patch:
+            if where == "class":
+                patch.setattr(tls._AggregateSmallWrites, name, replacement)
+            else:
+                setattr(collector.of, name, replacement.__get__(collector.of))
+            for data in (b"x", b"y", b"x" * 64_000, b"z"):
+                collector.attempt(collector.of.write, data)
+            collector.attempt(collector.clock.advance, 0)
+        return collector.seen
+
+    with own_code():
+        expected = calls()
+    assert any(name in event for event in expected if isinstance(event, tuple))
+    assert calls() == expected
+
+
+def test_writes_in_a_write_are_as_on_stock() -> None:
+    """Those made while the collected ones are sent are lost, as Twisted has it."""
+
+    def events() -> list[Any]:
+        collector = Collector()
+        collector.written = lambda: collector.attempt(collector.of.write, b"in it")
+        collector.attempt(collector.of.write, b"x")
+        collector.attempt(collector.clock.advance, 0)
+        collector.written = lambda: 1 // 0
+        collector.attempt(collector.of.write, b"y")
+        collector.attempt(collector.clock.advance, 0)
+        collector.attempt(collector.of.flush)
+        return collector.seen
+
+    with own_code():
+        expected = events()
+    assert events() == expected
+
+
+def test_what_collects_writes_is_freed() -> None:
+    """Alone, and in a cycle; and it has attributes of its own, and can be referred to weakly."""
+    gc.collect()
+    for cycle in (False, True):
+        collector = Collector()
+        collector.of.another = collector.of if cycle else 1  # type: ignore[attr-defined]
+        collector.attempt(collector.of.write, b"x")
+        found = weakref.ref(collector.of)
+        stock: Any = tls._AggregateSmallWrites.__mro__[2]
+        assert isinstance(collector.of, stock)
+        del collector
+        gc.collect()
+        assert found() is None
 
 
 # ---- what is not known ----
