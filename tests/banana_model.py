@@ -16,7 +16,8 @@ from twisted.internet.testing import StringTransport
 from twisted.spread import banana
 
 from pyreactor._framing.members import members
-from tests.framing_model import Chooser, Steps, chunks, pick
+from tests.chance import Chooser, pick
+from tests.framing_model import Steps, chunks
 
 #: What Twisted has, which must not be activated in this process.
 Stock = banana.Banana

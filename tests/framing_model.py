@@ -10,30 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from twisted.internet.testing import StringTransport
 from twisted.protocols import basic as stock
 from twisted.protocols.basic import IncompleteNetstring, NetstringParseError
 
 from tests import framing_reference
-
-T = TypeVar("T")
-
-
-class Chooser(Protocol):
-    """Where a scenario's choices come from: hypothesis or a fuzzer."""
-
-    def integer(self, low: int, high: int) -> int: ...
-
-    def data(self, limit: int) -> bytes: ...
-
-
-def pick(choose: Chooser, options: Sequence[T]) -> T:
-    return options[choose.integer(0, len(options) - 1)]
+from tests.chance import Chooser, pick
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """
 Random programs give the same trace with stock Deferreds, with ours, and with both mixed.
 
-PYREACTOR_EXAMPLES sets the number of programs of each of the two tests (default 300).
+PYREACTOR_EXAMPLES sets the number of those that are made by plain chance, for ours alone and for
+both mixed (default 300).
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from collections import Counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 from twisted.internet import defer as stock
 from twisted.python.failure import Failure
 
 from pyreactor import defer as ours
+from tests import chance as st  # each is drawn as hypothesis' of its name
 from tests.deferred_logging import logged_failures
 
 EXAMPLES = int(os.environ.get("PYREACTOR_EXAMPLES", "300"))
@@ -30,7 +32,7 @@ class Boom(Exception):
     pass
 
 
-# --- programs: what hypothesis draws ------------------------------------------------------
+# --- programs: what is drawn --------------------------------------------------------------
 
 indexes = st.integers(0, POOL - 1)
 values = st.integers(0, 9) | st.none() | st.text("ab", max_size=2)
@@ -427,7 +429,7 @@ def run(modules: list[Any], program: Any) -> tuple[list[Any], list[Any], Counter
 
 
 relaxed = settings(
-    max_examples=EXAMPLES,
+    max_examples=min(EXAMPLES, 300),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -494,13 +496,19 @@ def and_found(test: Any) -> Any:
 
 @relaxed
 @and_found
-@given(programs)
+@given(programs.strategy)
 def test_our_classes_give_the_trace_of_stock(program: Any) -> None:
     compare([ours], program)
 
 
 @relaxed
 @and_found
-@given(programs)
+@given(programs.strategy)
 def test_mixed_classes_give_the_trace_of_stock(program: Any) -> None:
     compare([ours, stock], program)
+
+
+@pytest.mark.parametrize("share", range(st.SHARES))
+@pytest.mark.parametrize("modules", [[ours], [ours, stock]], ids=["ours", "mixed"])
+def test_many_programs_give_the_trace_of_stock(modules: list[Any], share: int) -> None:
+    st.many(programs, EXAMPLES, lambda program: compare(modules, program), share)

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 from twisted.spread import banana
 from twisted.spread.banana import BananaError
@@ -20,7 +19,7 @@ from twisted.spread.banana import BananaError
 from pyreactor import _core
 from pyreactor._framing.members import REPLACED
 from tests.banana_model import Fast, Scenario, Stock, digits, scenario, trace
-from tests.framing.test_differential import Drawn
+from tests.chance import SHARES, Choice, many
 from tests.support import PYREACTOR, check
 
 EXAMPLES = int(os.environ.get("PYREACTOR_FRAMING_EXAMPLES", "300"))
@@ -71,20 +70,27 @@ def lists(expression: Any) -> Any:
 # ---- random programs
 
 
-@st.composite
-def scenarios(draw: Any) -> Scenario:
-    return scenario(Drawn(draw))
+SCENARIOS = Choice(scenario)
 
 
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=min(EXAMPLES, 300),
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(scenarios())
+@given(SCENARIOS.strategy)
 def test_random_programs_see_the_same_events(plan: Scenario) -> None:
+    same(plan)
+
+
+def same(plan: Scenario) -> None:
     assert trace(Fast, plan) == trace(Stock, plan)
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_many_random_programs_see_the_same_events(share: int) -> None:
+    many(SCENARIOS, EXAMPLES, same, share)
 
 
 def test_the_stock_side_is_stock() -> None:
@@ -717,17 +723,19 @@ def test_a_collection_that_changes_the_protocol(what: str) -> None:
                 protocol.__class__ = type("Other", (Fast,), {"expressionReceived": print})
 
     thresholds = gc.get_threshold()
-    for _ in range(20):
-        protocol = connect(Fast)
-        gc.collect()
-        Trap()
-        gc.set_threshold(3)
-        try:
-            protocol.dataReceived(data)
-        except (IndexError, NotImplementedError, KeyError, BananaError):
-            pass  # what was left does not fit together
-        finally:
+    gc.freeze()  # what there is already need not be looked at each time
+    try:
+        for _ in range(20):
+            protocol = connect(Fast)
+            gc.collect()
+            Trap()
+            gc.set_threshold(3)
+            with contextlib.suppress(IndexError, NotImplementedError, KeyError, BananaError):
+                protocol.dataReceived(data)  # what is left then may not fit together
             gc.set_threshold(*thresholds)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 # ---- activation

@@ -2,43 +2,31 @@
 The C framings and the stock classes give the same trace for random programs; those that
 Twisted does not have, the same as their reference in Python.
 
-PYREACTOR_FRAMING_EXAMPLES sets the number of programs for each of Twisted's framings
-(default 300); the others get a quarter of it.
+PYREACTOR_FRAMING_EXAMPLES sets the number of programs for each of Twisted's framings that are made
+by plain chance (default 300); the others get a quarter of it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 from twisted.protocols import basic as stock
 
 from pyreactor import basic as fast
+from tests.chance import SHARES, Choice, many
 from tests.framing_model import FRAMINGS, Scenario, scenario, trace
 
 EXAMPLES = int(os.environ.get("PYREACTOR_FRAMING_EXAMPLES", "300"))
+#: Those that hypothesis makes small where one fails.
+SHRUNK = min(EXAMPLES, 300)
 
 
-class Drawn:
-    """Choices drawn by hypothesis."""
-
-    def __init__(self, draw: Any) -> None:
-        self.draw = draw
-
-    def integer(self, low: int, high: int) -> int:
-        return int(self.draw(st.integers(low, high)))
-
-    def data(self, limit: int) -> bytes:
-        return bytes(self.draw(st.binary(max_size=limit)))
-
-
-@st.composite
-def scenarios(draw: Any, name: str) -> Scenario:
-    return scenario(Drawn(draw), name)
+def scenarios(name: str) -> Choice[Scenario]:
+    """Programs with this framing."""
+    return Choice(lambda choose: scenario(choose, name))
 
 
 def clears_busy_and_hands_over(plan: Scenario) -> bool:
@@ -49,26 +37,39 @@ def clears_busy_and_hands_over(plan: Scenario) -> bool:
     )
 
 
+def same(plan: Scenario) -> None:
+    """The trace is that of the reference."""
+    if not clears_busy_and_hands_over(plan):
+        assert trace(fast, plan) == trace(plan.framing.reference, plan)
+
+
 def differential(name: str) -> Callable[[], None]:
     """The test of this framing."""
 
     @settings(
-        max_examples=EXAMPLES if FRAMINGS[name].reference is stock else EXAMPLES // 4 or 1,
+        max_examples=SHRUNK if FRAMINGS[name].reference is stock else SHRUNK // 4 or 1,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(scenarios(name))
-    def same(plan: Scenario) -> None:
+    @given(scenarios(name).strategy)
+    def checked(plan: Scenario) -> None:
         assume(not clears_busy_and_hands_over(plan))
-        assert trace(fast, plan) == trace(plan.framing.reference, plan)
+        same(plan)
 
-    return same
+    return checked
 
 
 @pytest.mark.parametrize("name", FRAMINGS)
 def test_random_programs_see_the_same_events(name: str) -> None:
     differential(name)()
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize("name", FRAMINGS)
+def test_many_random_programs_see_the_same_events(name: str, share: int) -> None:
+    count = EXAMPLES if FRAMINGS[name].reference is stock else EXAMPLES // 4
+    many(scenarios(name), count, same, share)
 
 
 def test_the_stock_side_is_stock() -> None:

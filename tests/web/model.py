@@ -12,13 +12,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import strategies as st
 from twisted.internet import address, task
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.web import http, resource, server
+
+from tests import chance as st  # each is drawn as hypothesis' of its name
 
 # ---- what a client sends ----
 

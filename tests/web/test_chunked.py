@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.web import http
 
+from tests import chance as st  # each is drawn as hypothesis' of its name
 from tests.web.sides import stock
 
 EXAMPLES = int(os.environ.get("PYREACTOR_WEB_EXAMPLES", "200"))
@@ -109,12 +109,26 @@ class Run:
         return self.trace
 
 
-@settings(max_examples=EXAMPLES * 3)
-@given(streams(), st.sampled_from([-1, -1, -1, 1, 2, 3]))
-def test_same_as_stock(pieces: list[bytes], fails_at: int) -> None:
+#: What comes, and at which call of a program's it fails.
+RUNS = st.tuples(streams(), st.sampled_from([-1, -1, -1, 1, 2, 3]))
+
+
+def same(run: tuple[list[bytes], int]) -> None:
+    pieces, fails_at = run
     with stock():
         expected = Run(fails_at).receive(pieces)
     assert Run(fails_at).receive(pieces) == expected
+
+
+@settings(max_examples=min(EXAMPLES * 3, 600))
+@given(RUNS.strategy)
+def test_same_as_stock(run: tuple[list[bytes], int]) -> None:
+    same(run)
+
+
+@pytest.mark.parametrize("share", range(st.SHARES))
+def test_many_are_the_same_as_stock(share: int) -> None:
+    st.many(RUNS, EXAMPLES, same, share)
 
 
 def chunked(*sizes: int) -> bytes:
