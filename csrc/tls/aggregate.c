@@ -27,17 +27,17 @@ typedef struct {
 /* ---- is it Twisted's own? ---- */
 
 #define METHOD(name) PYR_LOOK_EXPECT(name, c_##name, c_##name),
-static const pyr_override methods[] = {PYR_AGGREGATE_METHODS(METHOD){0}};
+static const pyr_override aggregate_methods[] = {PYR_AGGREGATE_METHODS(METHOD){0}};
 #undef METHOD
 
 static bool
-look_at_class(core_state *st, PyTypeObject *type)
+look_at_aggregate(core_state *st, PyTypeObject *type)
 {
     pyr_tls_state *tls = st->tls;
     PyObject *method = pyr_class_find(type, st->names._scheduledFlush);
     PyObject *most = pyr_class_find(type, st->names.MAX_BUFFER_SIZE);
-    bool fits = pyr_class_overrides(st, type, methods, tls) == 0 && most != NULL &&
-                PyLong_CheckExact(most);
+    bool fits = pyr_class_overrides(st, type, aggregate_methods, tls) == 0 &&
+                most != NULL && PyLong_CheckExact(most);
     if (fits) {
         Py_XSETREF(tls->scheduled_flush, Py_NewRef(method));
         Py_XSETREF(tls->most_buffered, Py_NewRef(most));
@@ -55,7 +55,7 @@ is_all_of_class(core_state *st, Aggregate *self)
     pyr_tls_class *known = &st->tls->aggregate_class;
     if (!pyr_class_is_as_seen(&known->seen, Py_TYPE(self))) {
         pyr_class_see(st, &known->seen, Py_TYPE(self));
-        known->fits = look_at_class(st, Py_TYPE(self));
+        known->fits = look_at_aggregate(st, Py_TYPE(self));
     }
     return known->fits && self->dict == NULL;
 }
@@ -115,7 +115,7 @@ schedule_flush(core_state *st, Aggregate *self)
 
 /* Append the bytes, and set what room is left.  -1 with an exception set. */
 static int
-append_bytes(Aggregate *self, PyObject *data, long long left)
+append_data(Aggregate *self, PyObject *data, long long left)
 {
     PyObject *number = PyLong_FromLongLong(left);
     if (number == NULL || PyList_Append(self->buffer, data) < 0) {
@@ -138,7 +138,7 @@ pyr_aggregate_write(core_state *st, PyObject *op, PyObject *data)
         Py_RETURN_NOTIMPLEMENTED;
     }
     left -= PyBytes_GET_SIZE(data);
-    if (append_bytes(self, data, left) < 0) {
+    if (append_data(self, data, left) < 0) {
         return NULL;
     }
     if (left < 0) {
@@ -297,7 +297,8 @@ int
 pyr_aggregate_exec(PyObject *module, core_state *st)
 {
     pyr_tls_state *tls = st->tls;
-    tls->aggregate_type = pyr_add_type(module, &aggregate_spec, NULL);
     tls->no_bytes = PyBytes_FromStringAndSize(NULL, 0);
-    return tls->aggregate_type == NULL || tls->no_bytes == NULL ? -1 : 0;
+    return tls->no_bytes == NULL
+               ? -1
+               : pyr_add_type(module, &aggregate_spec, NULL, &tls->aggregate_type);
 }

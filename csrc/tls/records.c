@@ -529,7 +529,7 @@ static const pyr_given tls_objects[] = {
 
 /* *slot is the module's function of that name, in a StandIn from now on. */
 static int
-take_method(PyObject *module, const char *name, PyObject **slot)
+find_method(PyObject *module, const char *name, PyObject **slot)
 {
     Py_XSETREF(*slot, PyObject_GetAttrString(module, name));
     return *slot == NULL ? -1 : 0;
@@ -544,12 +544,12 @@ take_methods(PyObject *module, pyr_tls_state *tls)
     memset(&tls->wrapper_class, 0, sizeof(tls->wrapper_class));
     memset(&tls->aggregate_class, 0, sizeof(tls->aggregate_class));
 #define X(name) \
-    status = status < 0 ? -1 : take_method(module, "tls_" #name, &tls->c_##name);
+    status = status < 0 ? -1 : find_method(module, "tls_" #name, &tls->c_##name);
     PYR_TLS_METHODS(X)
 #undef X
 #define X(name) \
     status =    \
-        status < 0 ? -1 : take_method(module, "tls_aggregate_" #name, &tls->c_##name);
+        status < 0 ? -1 : find_method(module, "tls_aggregate_" #name, &tls->c_##name);
     PYR_AGGREGATE_METHODS(X)
 #undef X
     return status;
