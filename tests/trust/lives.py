@@ -23,6 +23,7 @@ import faulthandler
 import gc
 import os
 import random
+import resource as resource_module
 import shutil
 import signal
 import socket
@@ -30,12 +31,13 @@ import ssl as plain_ssl
 import struct
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import warnings
 import weakref
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -67,6 +69,11 @@ OPTIONS = issue("localhost", AUTHORITY).private().options()
 CONTEXT = plain_ssl.SSLContext(plain_ssl.PROTOCOL_TLS_CLIENT)
 CONTEXT.check_hostname = False
 CONTEXT.verify_mode = plain_ssl.CERT_NONE
+
+
+#: What may go on during a round.
+HARDSHIPS = ("signals", "collector", "thread", "descriptors")
+LIMITS = resource_module.getrlimit(resource_module.RLIMIT_NOFILE)
 
 
 class Expected(Exception):
@@ -336,10 +343,9 @@ class Round:
         self.over = self.random.choice(("tcp", "tcp", "unix", "tls"))
         self.takes_lines = self.random.random() < 0.25
         self.disturbed = self.random.choice((0, 0.1, 0.4))
-        self.signals = int(self.random.random() < 0.15)
-        self.collects = self.random.random() < 0.15
+        self.hardship = self.random.choice((None,) * 6 + HARDSHIPS)
         self.children = self.random.choice((0, 0, MOST_CHILDREN))
-        self.exits = False
+        self.is_child = self.exits = False
         self.depth = self.asked = self.finished = 0
         self.waiting: list[Any] = []
         self.peers: list[Peer] = []
@@ -401,7 +407,7 @@ class Round:
         gc.collect()
 
     def iterate(self) -> None:
-        if not self.signals:
+        if self.hardship != "signals":
             reactor.iterate(0)
 
     def end_one(self) -> None:
@@ -434,9 +440,11 @@ class Round:
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             assert status == 0, f"a child ended with {status}"
             return
+        self.is_child = True
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, TOO_LONG)
-        self.children = self.disturbed = self.signals = 0
+        resource_limits(None)
+        self.children = self.disturbed = 0
         self.exits = self.random.random() < 0.5
         if self.exits:
             return  # Twisted would take a SystemExit for an error of this event's
@@ -491,27 +499,52 @@ class Round:
         address = ("127.0.0.1", port.getHost().port)
         return port, lambda: connected(socket.AF_INET, address)
 
+    @contextmanager
+    def endure(self) -> Iterator[None]:
+        """What goes on during a round, but for the collector's and the signals' own part."""
+        over = threading.Event()
+        beside = threading.Thread(target=self.call_beside, args=(over,))
+        threshold, interval = gc.get_threshold(), sys.getswitchinterval()
+        if self.hardship == "signals":
+            signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        elif self.hardship == "collector":
+            gc.set_threshold(1, 2, 2)
+        elif self.hardship == "thread":
+            sys.setswitchinterval(1e-5)
+            beside.start()
+        elif self.hardship == "descriptors":
+            resource_limits(len(os.listdir("/proc/self/fd")) + self.random.randrange(3, 12))
+        try:
+            yield
+        finally:
+            if not self.is_child:
+                gc.set_threshold(*threshold)
+                sys.setswitchinterval(interval)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                resource_limits(None)
+                over.set()
+                if beside.ident is not None:
+                    beside.join()
+
+    def call_beside(self, over: threading.Event) -> None:
+        """A thread calls in, and collects, while the reactor works."""
+        while not over.wait(0.001):
+            reactor.callFromThread(self.event)
+            gc.collect(1)
+
     def run(self) -> None:
         port, connect = self.listen()
         signal.signal(signal.SIGUSR1, self.handler)
         signal.signal(signal.SIGALRM, self.handler)
-        before = gc.get_threshold()
-        if self.signals:
-            signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-        if self.collects:
-            gc.set_threshold(1, 2, 2)
-        try:
+        with self.endure():
             for _ in range(self.random.randrange(10, 120)):
                 self.step(connect)
-        finally:
-            gc.set_threshold(*before)
-            if self.signals:
-                signal.setitimer(signal.ITIMER_REAL, 0)
         self.end(port)
 
     def step(self, connect: Callable[[], socket.socket]) -> None:
         if len(self.peers) < 6 and self.random.random() < 0.2:
-            self.peers.append(Peer(self, connect(), self.over == "tls"))
+            with suppress(OSError):  # of a process without a descriptor left
+                self.peers.append(Peer(self, connect(), self.over == "tls"))
         for peer in self.peers:
             if self.random.random() < 0.6:
                 peer.step()
@@ -551,6 +584,12 @@ class Round:
         own = reactor._internalReaders
         found = [one for one in reactor.getReaders() if one not in own]
         return [*found, *reactor.getWriters()]
+
+
+def resource_limits(descriptors: int | None) -> None:
+    """Have this process get so many descriptors; None: as many as at its beginning."""
+    limits = LIMITS if descriptors is None else (descriptors, LIMITS[1])
+    resource_module.setrlimit(resource_module.RLIMIT_NOFILE, limits)
 
 
 def connected(family: Any, address: Any) -> socket.socket:
