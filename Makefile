@@ -13,7 +13,7 @@ export FUZZ_SECONDS := $(SECONDS)
 BUILD ?= release
 PY := .venv/bin/python
 
-.PHONY: help demo test test-all t coverage lint bench wheel wheels sdist conformance build debug prepare clean asan valgrind tsan leaks faults fuzz lives soak
+.PHONY: help demo test test-all t coverage lint bench wheel wheels sdist conformance build debug prepare clean asan valgrind tsan leaks faults fuzz lives analyze soak
 
 help:
 	@echo "make demo         run an unchanged Twisted program on stock and on pyreactor, compare"
@@ -33,6 +33,7 @@ help:
 	@echo "make faults       each allocation and each system call fails once"
 	@echo "make fuzz         random programs on both sides, others each time (SECONDS=60)"
 	@echo "make lives        a web server's connections, at whose events anything happens (SECONDS=60)"
+	@echo "make analyze      what GCC's analyzer tells of the C code and was not judged yet"
 	@echo "make soak         thousands of connections with random lives (MINUTES=30)"
 	@echo "make bench        the benchmarks against stock Twisted and uvloop"
 	@echo "make wheel        a wheel that brings its own libuv, in wheelhouse/; tried where no libuv is"
@@ -86,8 +87,9 @@ leaks: build
 faults: build
 fuzz: build
 lives: prepare
+analyze: build
 soak: build
-asan valgrind tsan leaks faults fuzz lives soak:
+asan valgrind tsan leaks faults fuzz lives analyze soak:
 	@.ci/trust.sh $@
 
 bench: build

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# trust.sh asan|valgrind|tsan|leaks|faults|fuzz|corpus|lives|soak|smoke: the searches for failures
-# that docs/reliability.md tells of.  smoke is a bounded share of each: minutes in all.
+# trust.sh asan|valgrind|tsan|leaks|faults|fuzz|corpus|lives|analyze|soak|smoke: the searches for
+# failures that docs/reliability.md tells of.  smoke is a bounded share of each: minutes in all.
 source "$(dirname "$0")/common.sh"
 
 python=.venv/bin/python
@@ -13,7 +13,7 @@ UNCHECKED=(--ignore=tests/conformance --ignore=tests/system --ignore=tests/comma
     --ignore=tests/web/test_clients.py --ignore=tests/bench/test_browser.py -k 'not greenlet')
 
 # Twisted's own tests of what is in C.
-TWISTEDS=(twisted.internet twisted.protocols twisted.test.test_defer twisted.test.test_defgen
+TWISTEDS=(twisted.internet twisted.protocols twisted.test.test_defer
     twisted.test.test_tcp twisted.test.test_udp twisted.test.test_protocols twisted.web twisted.spread
     twisted.conch)
 
@@ -93,6 +93,10 @@ for_lives() {
     lives asan "${FUZZ_SECONDS:-60}"
 }
 
+for_analyze() {
+    "$python" -m tests.trust.analyze
+}
+
 for_soak() {
     .ci/build.sh .venv
     "$python" -m tests.trust.soak --minutes "${MINUTES:-30}" --connections "${CONNECTIONS:-10000}"
@@ -115,7 +119,7 @@ for_smoke() {
 }
 
 [[ $# == 1 && $(type -t "for_$1") == function ]] ||
-    fail "trust.sh asan|valgrind|tsan|leaks|faults|fuzz|corpus|lives|soak|smoke"
+    fail "trust.sh asan|valgrind|tsan|leaks|faults|fuzz|corpus|lives|analyze|soak|smoke"
 say "$1"
 "for_$1"
 exit "$failed"
