@@ -25,6 +25,7 @@ sys.exit(lives.main())
 STATEMENTS = {
     "descriptors are left": "os.open('/', os.O_RDONLY)",
     "connections are left": "kept.append(request.channel)",
+    "lost twice": "self.life.channels and self.life.lost.add(self.life.channels[-1]())",
     "left over": "kept.extend(socket.socketpair()); lives.reactor.addReader(kept[-1])",
 }
 
