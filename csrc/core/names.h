@@ -37,7 +37,7 @@
     X(_writeDisconnecting) X(acquire) X(addBoth) X(addRawHeader) X(addReader) \
     X(addWriter) X(addressFamily) X(allContentReceived) X(allHeadersReceived) X(append) \
     X(args) Y(bananaBuffer, "buffer") Y(bananaEncode, "_encode") X(bio_read) \
-    X(bio_write) Y(buffer, "_buffer") X(bufferSize) Y(busy, "_busyReceiving") \
+    X(bio_write) Y(buffer, "_buffer") X(bufferSize) X(bytesWritten) Y(busy, "_busyReceiving") \
     X(callExpressionReceived) X(callLater) X(callback) X(cancel) \
     Y(cancellableInlineCallbacks, "_cancellableInlineCallbacks") X(canceller) X(channel) \
     X(checkPersistence) X(childDataReceived) X(children) X(chunked) X(client) \
@@ -80,7 +80,7 @@
     Y(respondToBadRequest, "_respondToBadRequestAndDisconnect") X(responseHeaders) \
     X(result) X(resumeProducing) Y(runCallbacks, "_runCallbacks") X(seconds) X(seek) \
     X(self) X(send) X(sentLength) X(setHeader) X(setLineMode) X(setRawHeaders) \
-    X(setRawMode) X(setTimeout) X(site) X(sitepath) Y(smallestInt, "_smallestInt") \
+    X(setRawMode) X(setTimeout) X(site) X(sitepath) X(size) Y(smallestInt, "_smallestInt") \
     Y(smallestLongInt, "_smallestLongInt") X(source) X(split) X(stackDepth) \
     X(startReading) X(startWriting) X(startedWriting) X(state) X(stopReading) \
     X(stopWriting) X(stringReceived) X(stringsReceived) X(structFormat) X(system) X(tb) \

@@ -54,6 +54,7 @@
     X(Request_finish, pyr_response_finish, 1, 1)                              \
     X(Request__cleanup, pyr_response_cleanup, 1, 1)                           \
     X(NoRangeStaticProducer_resumeProducing, pyr_sendfile_static, 1, 1)       \
+    X(SingleRangeStaticProducer_resumeProducing, pyr_sendfile_range, 1, 1)    \
     X(FileSender_resumeProducing, pyr_sendfile_sender, 1, 1)
 
 /* The same, once "web_server" is configured. */

@@ -99,9 +99,11 @@ is_plain_file(core_state *st, PyObject *file)
     return is_file && has_own_read(st, file);
 }
 
-/* What of it is to be sent, but for `spared` bytes at its end; false: nothing. */
+/* What of it is to be sent, but for `spared` bytes at its end, and `most` at most; false:
+ * nothing. */
 static bool
-find_part(core_state *st, PyObject *file, long long spared, file_part *part)
+find_part(core_state *st, PyObject *file, long long spared, long long most,
+          file_part *part)
 {
     struct stat status;
     if (!is_plain_file(st, file)) {
@@ -113,6 +115,7 @@ find_part(core_state *st, PyObject *file, long long spared, file_part *part)
         return false;
     }
     part->size = (long long)status.st_size - part->offset - spared;
+    part->size = part->size < most ? part->size : most;
     return part->size > 0;
 }
 
@@ -234,51 +237,104 @@ begin(core_state *st, PyObject *request, long long size)
                                                                              : 1;
 }
 
-/* request.sentLength += sent */
+/* object.<name> += sent */
 static int
-count_sent(core_state *st, PyObject *request, Py_ssize_t sent)
+count_sent(PyObject *object, PyObject *name, Py_ssize_t sent)
 {
-    PyObject *before = PyObject_GetAttr(request, st->names.sentLength);
+    PyObject *before = PyObject_GetAttr(object, name);
     PyObject *more = before == NULL ? NULL : PyLong_FromSsize_t(sent);
     PyObject *after = more == NULL ? NULL : PyNumber_Add(before, more);
     Py_XDECREF(before);
     Py_XDECREF(more);
-    return pyr_web_set_new(request, st->names.sentLength, after);
+    return pyr_web_set_new(object, name, after);
 }
 
-/* A step of the producer of a whole file. */
-static PyObject *
-step_of_static(core_state *st, PyObject *self, PyObject *request, PyObject *file)
+/* object.<name>, if that is an int of C's; else -1, with an exception or not */
+static long long
+read_number(PyObject *object, PyObject *name)
 {
+    PyObject *number = PyObject_GetAttr(object, name);
+    int overflow = 0;
+    long long value = number != NULL && PyLong_CheckExact(number)
+                          ? PyLong_AsLongLongAndOverflow(number, &overflow)
+                          : -1;
+    Py_XDECREF(number);
+    return value;
+}
+
+/* A producer of a file, or of a range in it. */
+typedef struct {
+    PyObject *self, *request, *file;
+    bool is_range;
+} file_producer;
+
+/* What it would send, from where the file stands; false: nothing, or it cannot be told.
+ */
+static bool
+find_next(core_state *st, const file_producer *producer, file_part *part)
+{
+    long long most = PY_LLONG_MAX;
+    if (producer->is_range) {
+        long long size = read_number(producer->self, st->names.size);
+        long long done =
+            size < 0 ? -1 : read_number(producer->self, st->names.bytesWritten);
+        most = done < 0 ? 0 : size - done;
+    }
+    return !PyErr_Occurred() && find_part(st, producer->file, 0, most, part);
+}
+
+/* A step of the producer of a file. */
+static PyObject *
+step_of_static(core_state *st, const file_producer *producer)
+{
+    PyObject *request = producer->request;
     file_part part;
-    PyObject *transport = request != Py_None && is_asked_itself(st, self, request) > 0 &&
-                                  find_part(st, file, 0, &part) &&
-                                  begin(st, request, part.size) > 0
-                              ? transport_of(st, request)
-                              : NULL;
+    PyObject *transport =
+        request != Py_None && is_asked_itself(st, producer->self, request) > 0 &&
+                find_next(st, producer, &part) && begin(st, request, part.size) > 0
+            ? transport_of(st, request)
+            : NULL;
     /* A program's code may have run, and changed the file. */
-    if (transport == NULL || !find_part(st, file, 0, &part)) {
+    if (transport == NULL || !find_next(st, producer, &part)) {
         Py_XDECREF(transport);
         return PyErr_Occurred() ? NULL : Py_NewRef(Py_NotImplemented);
     }
-    Py_ssize_t sent = send_part(st, transport, file, &part);
-    PyObject *result = sent < 0 || (sent > 0 && count_sent(st, request, sent) < 0)
-                           ? NULL
-                           : end_step(st, transport, &part, sent);
+    Py_ssize_t sent = send_part(st, transport, producer->file, &part);
+    int status = sent < 0 ? -1 : 0;
+    if (sent > 0 && producer->is_range) {
+        status = count_sent(producer->self, st->names.bytesWritten, sent);
+    }
+    if (sent > 0 && status == 0) {
+        status = count_sent(request, st->names.sentLength, sent);
+    }
+    PyObject *result = status < 0 ? NULL : end_step(st, transport, &part, sent);
     Py_DECREF(transport);
+    return result;
+}
+
+static PyObject *
+step_of(core_state *st, PyObject *self, bool is_range)
+{
+    PyObject *request = PyObject_GetAttr(self, st->names.request);
+    PyObject *file =
+        request == NULL ? NULL : PyObject_GetAttr(self, st->names.fileObject);
+    file_producer producer = {self, request, file, is_range};
+    PyObject *result = file == NULL ? NULL : step_of_static(st, &producer);
+    Py_XDECREF(request);
+    Py_XDECREF(file);
     return result;
 }
 
 PyObject *
 pyr_sendfile_static(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
-    PyObject *request = PyObject_GetAttr(args[0], st->names.request);
-    PyObject *file =
-        request == NULL ? NULL : PyObject_GetAttr(args[0], st->names.fileObject);
-    PyObject *result = file == NULL ? NULL : step_of_static(st, args[0], request, file);
-    Py_XDECREF(request);
-    Py_XDECREF(file);
-    return result;
+    return step_of(st, args[0], false);
+}
+
+PyObject *
+pyr_sendfile_range(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
+{
+    return step_of(st, args[0], true);
 }
 
 /* The file of a FileSender, if its bytes go to its consumer as they are. */
@@ -323,7 +379,7 @@ step_of_sender(core_state *st, PyObject *self, PyObject *file)
     file_part part;
     PyObject *consumer = consumer_of(st, self);
     long long chunk = consumer == NULL ? 0 : chunk_size(st, self);
-    if (chunk <= 0 || !find_part(st, file, chunk, &part)) {
+    if (chunk <= 0 || !find_part(st, file, chunk, PY_LLONG_MAX, &part)) {
         Py_XDECREF(consumer);
         return PyErr_Occurred() ? NULL : Py_NewRef(Py_NotImplemented);
     }

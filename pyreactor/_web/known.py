@@ -102,6 +102,7 @@ KNOWN: dict[str, dict[str, str]] = {
     },
     "twisted.web.static": {
         "NoRangeStaticProducer.resumeProducing": "5249f7849648",
+        "SingleRangeStaticProducer.resumeProducing": "e45ce464fe13",
     },
 }
 
@@ -169,6 +170,7 @@ METHODS: dict[str, dict[str, str]] = {
     },
     "twisted.web.static": {
         "NoRangeStaticProducer.resumeProducing": "NoRangeStaticProducer_resumeProducing",
+        "SingleRangeStaticProducer.resumeProducing": "SingleRangeStaticProducer_resumeProducing",
     },
 }
 

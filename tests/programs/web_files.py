@@ -114,12 +114,18 @@ def files(folder: str) -> Any:
         Client(request("large"), pauses=20),
         Client(request("large", method="HEAD")),
         Client(request("large", "Range: bytes=5-4000000")),
+        Client(request("large", "Range: bytes=5-4000000"), pauses=20),
+        Client(request("large", "Range: bytes=4000000-9000000")),
+        Client(request("large", "Range: bytes=-65537", last=False) + request("one")),
+        Client(request("large", "Range: bytes=70000-70009")),
+        Client(request("more", "Range: bytes=1-65536", method="HEAD")),
         Client(request("more", last=False) + request("large", last=False) + request("one")),
     ):
         yield transfer(port, client)
         print(client.shown(), logged)
         logged.clear()
     yield transfer(port, Client(request("large"), leaves=True))
+    yield transfer(port, Client(request("large", "Range: bytes=1-"), leaves=True))
     print("left", logged)
     yield listening.stopListening()
 

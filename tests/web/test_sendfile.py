@@ -132,9 +132,12 @@ class Client(protocol.Protocol):
 
     size = 0
 
+    def __init__(self, lines: bytes) -> None:
+        self.lines = lines
+
     def connectionMade(self) -> None:
         assert self.transport is not None
-        self.transport.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.transport.write(b"GET / HTTP/1.1\r\nHost: x\r\n" + self.lines + b"\r\n")
 
     def dataReceived(self, data: bytes) -> None:
         self.size += len(data)
@@ -157,13 +160,18 @@ def cooperating(reactor: PyReactor, monkeypatch: pytest.MonkeyPatch) -> PyReacto
     return reactor
 
 
-def serve(reactor: PyReactor, path: Path) -> tuple[Site, int]:
-    """A file is asked for, and comes: the site, and how many times it was read from."""
+def serve(
+    reactor: PyReactor, path: Path, lines: bytes = b"", size: int | None = None
+) -> tuple[Site, int]:
+    """
+    A file is asked for, and comes, or so much of it: the site, and how many times it was read from.
+    """
+    expected = path.stat().st_size if size is None else size
     file = static.File(str(path))
     file.isLeaf = True  # type: ignore[attr-defined]
     site = Site(file, reactor)
     port: Any = reactor.listenTCP(0, site, interface="127.0.0.1")
-    client = Client()
+    client = Client(lines)
     creator = protocol.ClientCreator(reactor, lambda: client)
     reads = 0
 
@@ -175,7 +183,7 @@ def serve(reactor: PyReactor, path: Path) -> tuple[Site, int]:
     creator.connectTCP("127.0.0.1", port.getHost().port)
     sys.setprofile(count)
     try:
-        spin(reactor, lambda: site.transports and client.size > path.stat().st_size)
+        spin(reactor, lambda: site.transports and client.size > expected)
     finally:
         sys.setprofile(None)
     port.stopListening()
@@ -189,6 +197,47 @@ def test_what_is_sent_so_is_not_read(cooperating: PyReactor, tmp_path: Path, siz
     path = tmp_path / "file"
     path.write_bytes(b"x" * size)
     assert serve(cooperating, path)[1] == 1  # its end
+
+
+def test_a_range_that_is_sent_so_is_not_read(cooperating: PyReactor, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 30_000_000)
+    lines = b"Range: bytes=5-20000004\r\n"
+    assert serve(cooperating, path, lines, 20_000_000)[1] == 1  # no bytes, at its end
+
+
+@pytest.mark.parametrize(
+    ("size", "done"), [(None, 0), (5.0, 0), (10**30, 0), (3, 4), (3, -1), (3, 3)]
+)
+def test_a_range_of_any_size(tmp_path: Path, size: Any, done: int) -> None:
+    """Of a producer that a program has changed."""
+    (tmp_path / "f").write_bytes(b"x" * 70_000)
+
+    def run(own: bool) -> Any:
+        channel: Any = Channel()
+        request: Any = http.Request(channel, False)
+        request.clientproto, request.method = b"HTTP/1.0", b"GET"
+        request.gotLength(0)
+        request.registerProducer = lambda producer, streaming: None
+        request.unregisterProducer = lambda: None
+        with (tmp_path / "f").open("rb") as file:
+            producer: Any = static.SingleRangeStaticProducer(request, file, 2, size)
+            producer.start()
+            producer.bytesWritten = done
+            step: Any = static.SingleRangeStaticProducer.resumeProducing
+            try:
+                (step if own else step.__wrapped__)(producer)
+            except Exception as error:
+                return type(error), str(error)
+            return channel.value(), producer.bytesWritten, channel.done
+
+    assert run(True) == run(False)
+
+
+def test_a_range_that_was_not_started(tmp_path: Path) -> None:
+    producer: Any = static.SingleRangeStaticProducer(http.Request(Channel(), False), None, 0, 1)  # type: ignore[arg-type]
+    with pytest.raises(AttributeError, match="bytesWritten|read"):
+        producer.resumeProducing()
 
 
 @pytest.mark.skipif(
