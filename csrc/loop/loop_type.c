@@ -12,6 +12,13 @@
 #include "loop/sleep.h"
 #include "loop/whole.h"
 
+/* A method without arguments that only gives what something else does. */
+#define METHOD(name, result)                                               \
+    static PyObject *loop_##name(Loop *self, PyObject *Py_UNUSED(ignored)) \
+    {                                                                      \
+        return result;                                                     \
+    }
+
 /* ---- running ---- */
 
 PyDoc_STRVAR(run_doc, "run($self)\n--\n\n"
@@ -39,11 +46,7 @@ PyDoc_STRVAR(runUntilCurrent_doc,
              "Run the calls from threads and the timed calls that are due.\n\n"
              "Mirrors twisted.internet.base.ReactorBase.runUntilCurrent.");
 
-static PyObject *
-loop_runUntilCurrent(Loop *self, PyObject *Py_UNUSED(ignored))
-{
-    return pyr_none_or_error(pyr_loop_run_due(self));
-}
+METHOD(runUntilCurrent, pyr_none_or_error(pyr_loop_run_due(self)))
 
 PyDoc_STRVAR(
     doIteration_doc,
@@ -110,11 +113,7 @@ PyDoc_STRVAR(getDelayedCalls_doc,
              "The pending timed calls: a new list of DelayedCall.\n\n"
              "Mirrors twisted.internet.interfaces.IReactorTime.getDelayedCalls.");
 
-static PyObject *
-loop_getDelayedCalls(Loop *self, PyObject *Py_UNUSED(ignored))
-{
-    return pyr_timers_list(&self->timers);
-}
+METHOD(getDelayedCalls, pyr_timers_list(&self->timers))
 
 PyDoc_STRVAR(
     callFromThread_doc,
@@ -182,12 +181,6 @@ add_descriptor(Loop *self, PyObject *selectable, int event)
 }
 
 static PyObject *
-list_descriptors(Loop *self, PyObject *Py_UNUSED(ignored), int event)
-{
-    return pyr_selectable_list(self, event);
-}
-
-static PyObject *
 remove_descriptor(Loop *self, PyObject *selectable, int event)
 {
     if (PyObject_Hash(selectable) == -1) { /* stock looks for it in a set */
@@ -217,8 +210,8 @@ DESCRIPTOR_METHOD(addReader, add_descriptor, PYR_READ)
 DESCRIPTOR_METHOD(addWriter, add_descriptor, PYR_WRITE)
 DESCRIPTOR_METHOD(removeReader, remove_descriptor, PYR_READ)
 DESCRIPTOR_METHOD(removeWriter, remove_descriptor, PYR_WRITE)
-DESCRIPTOR_METHOD(readers, list_descriptors, PYR_READ)
-DESCRIPTOR_METHOD(writers, list_descriptors, PYR_WRITE)
+METHOD(readers, pyr_selectable_list(self, PYR_READ))
+METHOD(writers, pyr_selectable_list(self, PYR_WRITE))
 
 PyDoc_STRVAR(addReader_doc,
              "addReader($self, reader, /)\n--\n\n"
@@ -352,9 +345,9 @@ PyDoc_STRVAR(
     "loop's that took longer than slow (float seconds; None: watch no more).");
 
 static PyObject *
-loop_watch(Loop *self, PyObject *const *args, Py_ssize_t nargs)
+loop_watch(Loop *self, PyObject *args)
 {
-    return pyr_watchdog_set(&self->watchdog, args, nargs);
+    return pyr_watchdog_set(&self->watchdog, args);
 }
 
 PyDoc_STRVAR(
@@ -367,20 +360,16 @@ PyDoc_STRVAR(
     "For one thread of the interpreter's but the loop's; without the GIL meanwhile.");
 
 static PyObject *
-loop_look_on(Loop *self, PyObject *const *args, Py_ssize_t nargs)
+loop_look_on(Loop *self, PyObject *args)
 {
-    return pyr_watchdog_look_on(&self->watchdog, args, nargs);
+    return pyr_watchdog_look_on(&self->watchdog, args);
 }
 
 PyDoc_STRVAR(moment_doc,
              "moment($self)\n--\n\n"
              "The number of the activity under way; 0: none.  From any thread.");
 
-static PyObject *
-loop_moment(Loop *self, PyObject *Py_UNUSED(ignored))
-{
-    return pyr_watchdog_moment(&self->watchdog);
-}
+METHOD(moment, pyr_watchdog_moment(&self->watchdog))
 
 PyDoc_STRVAR(
     sleep_doc,
@@ -407,29 +396,23 @@ static PyObject *
 loop_count(Loop *self, PyObject *on)
 {
     int wanted = PyObject_IsTrue(on);
-    if (wanted < 0 ||
-        pyr_watchdog_count(&self->watchdog, &self->statistics, wanted != 0) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return pyr_none_or_error(
+        wanted < 0 ? -1
+                   : pyr_watchdog_count(&self->watchdog, &self->statistics, wanted != 0));
 }
 
 PyDoc_STRVAR(statistics_doc, "statistics($self)\n--\n\n"
                              "What was counted, as csrc/loop/statistics.h has it: costs\n"
                              "(list) and numbers (list); None if nothing is counted.");
 
-static PyObject *
-loop_statistics(Loop *self, PyObject *Py_UNUSED(ignored))
-{
-    return pyr_statistics_tell(&self->statistics, self->st);
-}
+METHOD(statistics, pyr_statistics_tell(&self->statistics, self->st))
 
 static PyMethodDef loop_methods[] = {
     {"count", (PyCFunction)loop_count, METH_O, count_doc},
     {"statistics", (PyCFunction)loop_statistics, METH_NOARGS, statistics_doc},
     {"sleep", (PyCFunction)loop_sleep, METH_O, sleep_doc},
-    {"watch", (PyCFunction)(void (*)(void))loop_watch, METH_FASTCALL, watch_doc},
-    {"look_on", (PyCFunction)(void (*)(void))loop_look_on, METH_FASTCALL, look_on_doc},
+    {"watch", (PyCFunction)loop_watch, METH_VARARGS, watch_doc},
+    {"look_on", (PyCFunction)loop_look_on, METH_VARARGS, look_on_doc},
     {"moment", (PyCFunction)loop_moment, METH_NOARGS, moment_doc},
     {"run", (PyCFunction)loop_run, METH_NOARGS, run_doc},
     {"runUntilCurrent", (PyCFunction)loop_runUntilCurrent, METH_NOARGS,

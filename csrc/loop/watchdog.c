@@ -73,20 +73,20 @@ be_watched(pyr_watchdog *self, bool watched)
 }
 
 PyObject *
-pyr_watchdog_set(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs)
+pyr_watchdog_set(pyr_watchdog *self, PyObject *args)
 {
-    if (nargs != 2) {
-        PyErr_SetString(PyExc_TypeError, "watch() takes 2 arguments");
+    PyObject *limit, *report;
+    if (!PyArg_ParseTuple(args, "OO:watch", &limit, &report)) {
         return NULL;
     }
-    bool watched = args[0] != Py_None;
-    double slow = watched ? PyFloat_AsDouble(args[0]) : INFINITY;
+    bool watched = limit != Py_None;
+    double slow = watched ? PyFloat_AsDouble(limit) : INFINITY;
     if ((slow == -1.0 && PyErr_Occurred()) || be_watched(self, watched) < 0) {
         return NULL;
     }
     self->on = watched || self->statistics != NULL;
     self->slow = nanoseconds_of(slow);
-    Py_XSETREF(self->report, args[1] == Py_None ? NULL : Py_NewRef(args[1]));
+    Py_XSETREF(self->report, report == Py_None ? NULL : Py_NewRef(report));
     Py_RETURN_NONE;
 }
 
@@ -133,18 +133,14 @@ sleep_until_slow(pyr_watchdog *self, const pyr_wanted *wanted)
 }
 
 PyObject *
-pyr_watchdog_look_on(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs)
+pyr_watchdog_look_on(pyr_watchdog *self, PyObject *args)
 {
-    if (nargs != 2) {
-        PyErr_SetString(PyExc_TypeError, "look_on() takes 2 arguments");
+    unsigned long long known;
+    double hangs;
+    if (!PyArg_ParseTuple(args, "Kd:look_on", &known, &hangs)) {
         return NULL;
     }
-    pyr_wanted wanted = {.number = PyLong_AsUnsignedLongLong(args[0])};
-    double hangs = PyErr_Occurred() ? -1.0 : PyFloat_AsDouble(args[1]);
-    if (hangs == -1.0 && PyErr_Occurred()) {
-        return NULL;
-    }
-    wanted.hangs = nanoseconds_of(hangs);
+    pyr_wanted wanted = {.number = known, .hangs = nanoseconds_of(hangs)};
     while (self->is_watched) {
         wanted.slow = self->slow;
         PyThreadState *thread = PyEval_SaveThread();

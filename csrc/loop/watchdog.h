@@ -92,9 +92,8 @@ pyr_watchdog_end(pyr_watchdog *self, pyr_span span, pyr_activity activity, PyObj
 }
 
 /* Loop.watch, Loop.look_on and Loop.moment. */
-PyObject *pyr_watchdog_set(pyr_watchdog *self, PyObject *const *args, Py_ssize_t nargs);
-PyObject *pyr_watchdog_look_on(pyr_watchdog *self, PyObject *const *args,
-                               Py_ssize_t nargs);
+PyObject *pyr_watchdog_set(pyr_watchdog *self, PyObject *args);
+PyObject *pyr_watchdog_look_on(pyr_watchdog *self, PyObject *args);
 PyObject *pyr_watchdog_moment(pyr_watchdog *self);
 
 /* The thread that looks on, while it wants nothing of the GIL; or NULL. */
