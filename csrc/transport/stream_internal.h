@@ -84,6 +84,7 @@ struct StreamConnection {
     char put_off;  /* its flush was put off, as input waited */
     char answered; /* a flush has sent what input had brought about */
     char no_delay; /* NO_DELAY_*: who has decided on TCP_NODELAY */
+    uint8_t room;  /* what the next read may bring, if it is much; see stream_read.c */
 };
 
 enum { NO_DELAY_UNASKED, NO_DELAY_FOR_ANSWERS, NO_DELAY_BY_PROGRAM };

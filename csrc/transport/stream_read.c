@@ -108,6 +108,81 @@ pyr_stream_transfer_shared(StreamConnection *self, pyr_transfer call, struct iov
     return done;
 }
 
+/* ---- where a read puts what it receives ---- */
+
+/*
+ * Much is received into the object that the protocol gets, if it gets one, rather than
+ * copied there: a read that brought so much gives the next one room for as much, in units
+ * that a byte has enough values for.
+ */
+#define MUCH 16384
+#define ROOM_UNIT 4096
+#define MOST_ROOM (PYR_READ_BUFFER_SIZE / ROOM_UNIT)
+
+typedef struct {
+    char *data;
+    Py_ssize_t limit;
+    PyObject *bytes; /* which has the data; or NULL, then `buffer` has */
+    pyr_receive_buffer buffer;
+} pyr_place;
+
+static int
+take_place(StreamConnection *self, Py_ssize_t limit, pyr_place *place)
+{
+    *place = (pyr_place){.limit = limit};
+    if (self->room == 0 || limit != PYR_READ_BUFFER_SIZE) {
+        int status = pyr_stream_buffer_take(self, limit, &place->buffer);
+        place->data = place->buffer.data;
+        return status;
+    }
+    place->limit = self->room * ROOM_UNIT;
+    place->bytes = PyBytes_FromStringAndSize(NULL, place->limit);
+    if (place->bytes == NULL) {
+        return -1;
+    }
+    place->data = PyBytes_AS_STRING(place->bytes);
+    return 0;
+}
+
+static void
+give_place_back(pyr_place *place)
+{
+    Py_CLEAR(place->bytes);
+    if (place->buffer.data != NULL) {
+        pyr_stream_buffer_give_back(&place->buffer);
+    }
+}
+
+/* The object has so many bytes now.  Of much memory little is not worth keeping. */
+static int
+fit_place(pyr_place *place, Py_ssize_t count)
+{
+    if (place->bytes == NULL) {
+        return 0;
+    }
+    if (count < place->limit / 2) {
+        Py_SETREF(place->bytes, PyBytes_FromStringAndSize(place->data, count));
+    } else if (count < place->limit) {
+        (void)_PyBytes_Resize(&place->bytes, count); /* NULL where that fails */
+    }
+    if (place->bytes == NULL) {
+        return -1;
+    }
+    place->data = PyBytes_AS_STRING(place->bytes);
+    return 0;
+}
+
+/* A read brought so much. */
+static void
+note_room(StreamConnection *self, const pyr_place *place, Py_ssize_t count)
+{
+    Py_ssize_t room = count == place->limit ? MOST_ROOM : count / ROOM_UNIT + 1;
+    Py_ssize_t least = self->room - 1; /* the next may bring more than this one */
+    self->room = (uint8_t)(count < MUCH ? 0 : room > least ? room : least);
+}
+
+/* ---- receiving ---- */
+
 /* How many bytes came, 0 at the end, -1 with errno, -2 with an exception set. */
 static ssize_t
 receive_stream(StreamConnection *self, char *data, Py_ssize_t limit,
@@ -141,7 +216,9 @@ deliver_to(StreamConnection *self, PyObject *protocol, const char *data, Py_ssiz
 {
     PyObject *result = NULL;
     Py_INCREF(protocol);
-    if (!deliver_in_c(self->st, protocol, data, size, &result)) {
+    if (deliver_in_c(self->st, protocol, data, size, &result)) {
+        self->room = 0;
+    } else {
         bytes = bytes != NULL ? Py_NewRef(bytes) : PyBytes_FromStringAndSize(data, size);
         if (buffer != NULL) {
             pyr_stream_buffer_give_back(buffer);
@@ -191,33 +268,44 @@ deliver_ancillary(StreamConnection *self, pyr_ancillary *ancillary)
     return status;
 }
 
+/* Hand over what lies in the place. */
+static int
+deliver_place(StreamConnection *self, pyr_place *place, Py_ssize_t count)
+{
+    self->received += count;
+    pyr_stream_traffic(self)->received += (uint64_t)count;
+    if (self->kind->deliver != NULL) {
+        return self->kind->deliver(self, place->data, count);
+    }
+    note_room(self, place, count);
+    return fit_place(place, count) < 0
+               ? -1
+               : deliver_own(self, place->data, count, place->bytes, &place->buffer);
+}
+
 /* Why the connection ends, or None, or NULL with an exception set; new reference. */
 PyObject *
 pyr_stream_do_read(StreamConnection *self)
 {
     core_state *st = self->st;
-    pyr_receive_buffer buffer;
+    pyr_place place;
     pyr_ancillary ancillary;
     Py_ssize_t limit = receive_limit(self);
     if (limit < 0 || pyr_stream_refresh_descriptor(self) < 0 ||
-        pyr_stream_buffer_take(self, limit, &buffer) < 0) {
+        take_place(self, limit, &place) < 0) {
         return NULL;
     }
-    ssize_t count = receive_stream(self, buffer.data, limit, &ancillary);
+    ssize_t count = receive_stream(self, place.data, place.limit, &ancillary);
     int status = 0, error = errno;
     if (count < -1) {
         status = -1;
     } else if (ancillary.messages != NULL) {
-        pyr_stream_buffer_give_back(&buffer);
+        give_place_back(&place);
         status = deliver_ancillary(self, &ancillary);
     } else if (count > 0) {
-        self->received += count;
-        pyr_stream_traffic(self)->received += (uint64_t)count;
-        status = self->kind->deliver != NULL
-                     ? self->kind->deliver(self, buffer.data, count)
-                     : deliver_own(self, buffer.data, count, NULL, &buffer);
+        status = deliver_place(self, &place, count);
     }
-    pyr_stream_buffer_give_back(&buffer);
+    give_place_back(&place);
     if (status < 0) {
         return NULL;
     }

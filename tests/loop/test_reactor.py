@@ -20,6 +20,7 @@ import pytest
 from twisted.internet import base, error, interfaces, protocol, tcp
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.task import LoopingCall
+from twisted.protocols import basic
 from zope.interface import directlyProvides
 from zope.interface.verify import verifyObject
 
@@ -562,6 +563,56 @@ def ten(_connection: object) -> int:
 
 def ask(connection: object, name: str) -> object:
     return 10 if name == "bufferSize" else object.__getattribute__(connection, name)
+
+
+def test_much_and_little_is_received_whole(reactor: PyReactor) -> None:
+    """A read that brought much has the next one receive into an object of its own."""
+    pair = Pair(reactor)
+    pieces: list[bytes] = []
+    pair.server.dataReceived = pieces.append
+    sizes = [20_000, 16_384, 16_383, 100_000, 99_000, 40_000, 300_000, 1, 1, 65_536, 65_537, 20, 0]
+    sizes += [25 * 4096, 25 * 4096, 26 * 4096, 250_000, 262_144, 262_143, 1_000_000, 50_000, 7]
+    numbers = b"".join(b"%d," % number for number in range(200_000))
+    for size in sizes:
+        pieces.clear()
+        pair.client.transport.write(numbers[size : 2 * size])
+        spin(reactor, lambda size=size: sum(map(len, pieces)) == len(numbers[size : 2 * size]))
+        assert b"".join(pieces) == numbers[size : 2 * size]
+        assert {type(piece) for piece in pieces} <= {bytes}
+        # None of them has more memory than it needs, or is one that will change.
+        assert [sys.getsizeof(piece) - sys.getsizeof(b"") for piece in pieces] == [
+            *map(len, pieces)
+        ]
+
+
+def test_much_is_received_by_whoever_reads_at_the_time(reactor: PyReactor) -> None:
+    """By a function, then by a framing in C, then by a function again, and until the end."""
+    pair = Pair(reactor)
+    pieces: list[bytes] = []
+    lines: list[bytes] = []
+    receiver: Any = basic.LineReceiver()
+    receiver.MAX_LENGTH = 1_000_000
+    receiver.lineReceived = lines.append
+    pair.server.dataReceived = pieces.append
+    own, line = pair.server, b"x" * 49_998 + b"\r\n"
+    for _ in range(2):
+        for _ in range(3):
+            pieces.clear()
+            pair.client.transport.write(line)
+            spin(reactor, lambda: sum(map(len, pieces)) == len(line))
+        own.transport.protocol = receiver
+        receiver.makeConnection(own.transport)
+        for _ in range(3):
+            lines.clear()
+            pair.client.transport.write(line)
+            spin(reactor, lambda: lines)
+            assert lines == [line[:-2]]
+        own.transport.protocol = own
+    pieces.clear()
+    pair.client.transport.write(line)
+    pair.client.transport.loseConnection()
+    spin(reactor, lambda: own.lost)
+    assert b"".join(pieces) == line
 
 
 def test_dropped_reactors_are_collected() -> None:
