@@ -188,8 +188,8 @@ static int
 give_keys(pyr_framing_method *method, pyr_buffer *b, PyObject *self)
 {
     PyObject *dict = pyr_instance_dict(self);
-    b->has_keys = b->calls == CALLS_BEFORE_KEYS ||
-                  (dict != NULL && pyr_own_dict_changes_unseen(dict));
+    b->has_keys =
+        b->calls == CALLS_BEFORE_KEYS || (dict != NULL && pyr_dict_changes_unseen(dict));
     Py_XDECREF(dict);
     if (!b->has_keys) {
         b->calls++;

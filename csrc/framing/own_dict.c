@@ -11,24 +11,15 @@ pyr_own_dict_get(PyObject *self, PyObject *name, PyObject **value)
     return found;
 }
 
-/*
- * A __dict__ that was made for an instance shares its keys with other instances, and
- * since 3.11 CPython reads and sets attributes slowly by way of such a one.  Taking an
- * item away ends that.  The order stays; nothing else runs between the two calls.
- */
+/* A __dict__ that was made for an instance shares its keys with other instances, and
+ * since 3.11 CPython reads and sets attributes slowly by way of such a one. */
 int
 pyr_own_dict_unshare(PyObject *self, PyObject *popitem)
 {
     int status = 0;
 #if PY_VERSION_HEX >= 0x030B0000
     PyObject *dict = pyr_instance_dict(self);
-    if (dict != NULL && PyDict_CheckExact(dict) && PyDict_GET_SIZE(dict) > 0) {
-        PyObject *last = PyObject_CallMethodNoArgs(dict, popitem);
-        status = last == NULL ? -1
-                              : PyDict_SetItem(dict, PyTuple_GET_ITEM(last, 0),
-                                               PyTuple_GET_ITEM(last, 1));
-        Py_XDECREF(last);
-    }
+    status = dict == NULL ? 0 : pyr_dict_unshare(dict, popitem);
     Py_XDECREF(dict);
 #else
     (void)self, (void)popitem;
@@ -72,8 +63,7 @@ pyr_own_dict_see(pyr_own_seen *seen, PyObject *self, PyObject *dict, int watcher
     seen->place = _PyObject_GetDictPtr(self);
     seen->dict = seen->place != NULL ? dict : NULL;
 #if PY_VERSION_HEX >= 0x030C0000
-    if (watcher < 0 || pyr_own_dict_changes_unseen(dict) ||
-        PyDict_Watch(watcher, dict) < 0) {
+    if (watcher < 0 || pyr_dict_changes_unseen(dict) || PyDict_Watch(watcher, dict) < 0) {
         seen->dict = NULL;
     }
     PyErr_Clear();

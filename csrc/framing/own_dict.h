@@ -23,21 +23,6 @@ int pyr_own_dict_get(PyObject *self, PyObject *name, PyObject **value);
  */
 int pyr_own_dict_unshare(PyObject *self, PyObject *popitem);
 
-/*
- * Are the values of this __dict__ in its instance?  Then CPython 3.13.0 sets attributes
- * without telling the dict's watchers.
- */
-static inline bool
-pyr_own_dict_changes_unseen(PyObject *dict)
-{
-#if PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000
-    return pyr_dict_keys(dict) == NULL;
-#else
-    (void)dict;
-    return false;
-#endif
-}
-
 /* ---- has it changed? ------------------------------------------------------- */
 
 /* From now on this name counts. */

@@ -66,10 +66,13 @@ static inline Aggregate *
 plain_aggregate(core_state *st, PyObject *op)
 {
     Aggregate *self = (Aggregate *)op;
-    return PyObject_TypeCheck(op, st->tls->aggregate_type) && self->write != NULL &&
-                   self->clock != NULL && self->scheduled != NULL &&
-                   self->buffer != NULL && PyList_CheckExact(self->buffer) &&
-                   self->left != NULL && PyLong_CheckExact(self->left)
+    const pyr_tls_class *known = &st->tls->aggregate_class;
+    bool is_one = (known->fits && pyr_class_is_as_seen(&known->seen, Py_TYPE(op))) ||
+                  PyObject_TypeCheck(op, st->tls->aggregate_type);
+    return is_one && self->write != NULL && self->clock != NULL &&
+                   self->scheduled != NULL && self->buffer != NULL &&
+                   PyList_CheckExact(self->buffer) && self->left != NULL &&
+                   PyLong_CheckExact(self->left)
                ? self
                : NULL;
 }

@@ -32,21 +32,34 @@ static const pyr_override connection_methods[] = {
 
 static const pyr_override helper_methods[] = {METHOD(raise_if_problem), {0}};
 
-/* The attributes that a direct connection has itself, a new reference.  NULL without an
- * exception: it is not direct, call its methods. */
-static PyObject *
-direct_attributes(core_state *st, PyObject *connection)
+enum { CONTEXT, FROM_SSL, INTO_SSL, SSL_OF };
+
+static const pyr_look_kind connection_kind = {
+    PYR_LOOK_CONNECTIONS,
+    connection_methods,
+    4,
+    {PYR_NAME(_context), PYR_NAME(_from_ssl), PYR_NAME(_into_ssl), PYR_NAME(_ssl)}};
+
+/* What the class of a context has is not asked for. */
+static const pyr_override no_methods[] = {{0}};
+
+static const pyr_look_kind context_kind = {
+    PYR_LOOK_CONTEXTS,
+    no_methods,
+    PYR_TLS_HELPERS,
+    {PYR_NAME(_verify_helper), PYR_NAME(_alpn_select_helper), PYR_NAME(_ocsp_helper)}};
+
+static const pyr_look_kind helper_kind = {
+    PYR_LOOK_HELPERS, helper_methods, 1, {PYR_NAME(_problems)}};
+
+/* What a direct connection has itself.  NULL without an exception: it is not direct, call
+ * its methods. */
+static inline pyr_look_view *
+direct_view(core_state *st, PyObject *connection)
 {
-    if (!Py_IS_TYPE(connection, st->tls->Connection) ||
-        !pyr_look_has_methods(st, &st->tls->connection_class, st->tls->Connection,
-                              connection_methods)) {
-        return NULL;
-    }
-    PyObject *dict = pyr_instance_dict(connection);
-    if (dict != NULL && !pyr_look_has_none(st, dict, connection_methods)) {
-        Py_CLEAR(dict);
-    }
-    return dict;
+    return Py_IS_TYPE(connection, st->tls->Connection)
+               ? pyr_look(st, &connection_kind, &st->tls->connection_class, connection)
+               : NULL;
 }
 
 /* What a method works on: a C object of OpenSSL's, and the Python object around it. */
@@ -55,22 +68,39 @@ typedef struct {
     void *pointer;
 } handle;
 
+/* The C object in one of the values of a view; NULL: it is none of this type. */
+static void *
+pointer_in(core_state *st, pyr_look_view *view, int which, PyObject *value,
+           PyObject *type)
+{
+    bool noted = value == view->values[which];
+    if (noted && view->pointers[which] != NULL) {
+        return view->pointers[which];
+    }
+    void *pointer = st->tls->to_pointer(value, type);
+    if (pointer == NULL) {
+        PyErr_Clear();
+    }
+    if (noted && value == view->values[which]) {
+        view->pointers[which] = pointer;
+    }
+    return pointer;
+}
+
 /* Find it in an attribute of a direct connection.  False without an exception: call the
  * method. */
 static bool
-find_handle(core_state *st, PyObject *connection, PyObject *name, Py_ssize_t *place,
-            PyObject *type, handle *found)
+find_handle(core_state *st, PyObject *connection, int which, PyObject *type,
+            handle *found)
 {
-    PyObject *dict = direct_attributes(st, connection);
-    found->owner = dict == NULL ? NULL : pyr_look_find(dict, name, place);
-    Py_XDECREF(dict);
-    if (found->owner == NULL || found->owner == Py_None) {
-        Py_CLEAR(found->owner);
+    pyr_look_view *view = direct_view(st, connection);
+    PyObject *value = view == NULL ? NULL : pyr_look_value(view, which);
+    if (value == NULL || value == Py_None) {
         return false;
     }
-    found->pointer = st->tls->to_pointer(found->owner, type);
+    found->owner = Py_NewRef(value);
+    found->pointer = pointer_in(st, view, which, value, type);
     if (found->pointer == NULL) {
-        PyErr_Clear();
         Py_CLEAR(found->owner);
     }
     return found->pointer != NULL;
@@ -79,33 +109,28 @@ find_handle(core_state *st, PyObject *connection, PyObject *name, Py_ssize_t *pl
 static inline bool
 find_ssl(core_state *st, PyObject *connection, handle *found)
 {
-    return find_handle(st, connection, st->names._ssl, &st->tls->places._ssl,
-                       st->tls->ssl_type, found);
+    return find_handle(st, connection, SSL_OF, st->tls->ssl_type, found);
 }
 
-#define FIND_BIO(st, connection, name, found)                              \
-    find_handle(st, connection, (st)->names.name, &(st)->tls->places.name, \
-                (st)->tls->bio_type, found)
+static inline bool
+find_bio(core_state *st, PyObject *connection, int which, handle *found)
+{
+    return find_handle(st, connection, which, st->tls->bio_type, found);
+}
 
 /* ---- what follows a call ---- */
 
-/*
- * Whether one of the context's helpers (a reference that is taken; None: there is none),
- * which call the application back for OpenSSL, keeps no exception of that.
- */
+/* Does one of the context's helpers (a reference that is taken; None: there is none),
+ * which call the application back for OpenSSL, keep no exception of that? */
 static bool
 has_no_problem(core_state *st, PyObject *helper, pyr_tls_class *known)
 {
     bool none = helper == Py_None;
     if (helper != NULL && helper != Py_None) {
-        PyObject *dict = pyr_instance_dict(helper);
-        PyObject *problems = dict == NULL ? NULL : PYR_LOOK(st, dict, _problems);
+        const pyr_look_view *view = pyr_look(st, &helper_kind, known, helper);
+        PyObject *problems = view == NULL ? NULL : pyr_look_value(view, 0);
         none = problems != NULL && PyList_CheckExact(problems) &&
-               PyList_GET_SIZE(problems) == 0 &&
-               pyr_look_has_none(st, dict, helper_methods) &&
-               pyr_look_has_methods(st, known, Py_TYPE(helper), helper_methods);
-        Py_XDECREF(problems);
-        Py_XDECREF(dict);
+               PyList_GET_SIZE(problems) == 0;
     }
     Py_XDECREF(helper);
     return none;
@@ -114,18 +139,20 @@ has_no_problem(core_state *st, PyObject *helper, pyr_tls_class *known)
 static bool
 has_no_problems(core_state *st, PyObject *connection)
 {
-    pyr_tls_class *known = st->tls->helper_classes;
-    PyObject *dict = pyr_instance_dict(connection);
-    PyObject *context = dict == NULL ? NULL : PYR_LOOK(st, dict, _context);
-    PyObject *attributes = context == NULL ? NULL : pyr_instance_dict(context);
-    bool none =
-        attributes != NULL &&
-        has_no_problem(st, PYR_LOOK(st, attributes, _verify_helper), &known[0]) &&
-        has_no_problem(st, PYR_LOOK(st, attributes, _alpn_select_helper), &known[1]) &&
-        has_no_problem(st, PYR_LOOK(st, attributes, _ocsp_helper), &known[2]);
-    Py_XDECREF(attributes);
+    pyr_tls_state *tls = st->tls;
+    PyObject *helpers[PYR_TLS_HELPERS] = {NULL};
+    const pyr_look_view *view = direct_view(st, connection);
+    PyObject *context = Py_XNewRef(view == NULL ? NULL : pyr_look_value(view, CONTEXT));
+    view = context == NULL ? NULL
+                           : pyr_look(st, &context_kind, &tls->context_class, context);
+    for (int i = 0; view != NULL && i < PYR_TLS_HELPERS; i++) {
+        helpers[i] = Py_XNewRef(pyr_look_value(view, i));
+    }
+    bool none = true;
+    for (int i = 0; i < PYR_TLS_HELPERS; i++) {
+        none = has_no_problem(st, helpers[i], &tls->helper_classes[i]) && none;
+    }
     Py_XDECREF(context);
-    Py_XDECREF(dict);
     return none;
 }
 
@@ -262,7 +289,7 @@ pyr_tls_outcome
 pyr_openssl_bio_read(core_state *st, PyObject *connection, PyObject **data)
 {
     handle bio;
-    if (!FIND_BIO(st, connection, _from_ssl, &bio)) {
+    if (!find_bio(st, connection, FROM_SSL, &bio)) {
         return read_by_method(st, connection, st->names.bio_read, data);
     }
     return read_directly(st, connection, bio, st->tls->BIO_read, after_bio, data);
@@ -273,7 +300,7 @@ pyr_openssl_put(core_state *st, PyObject *connection, const char *data, Py_ssize
 {
     pyr_tls_state *tls = st->tls;
     handle bio;
-    if (size > INT_MAX || !FIND_BIO(st, connection, _into_ssl, &bio)) {
+    if (size > INT_MAX || !find_bio(st, connection, INTO_SSL, &bio)) {
         return PYR_TLS_INDIRECT;
     }
     tls->restore_errno();
@@ -365,6 +392,7 @@ pyr_openssl_configure(core_state *st, PyObject *given)
     tls->want_read = want_read == NULL ? -1 : (int)PyLong_AsLong(want_read);
     /* What is expected may be other methods now. */
     memset(&tls->connection_class, 0, sizeof(tls->connection_class));
+    memset(&tls->context_class, 0, sizeof(tls->context_class));
     memset(tls->helper_classes, 0, sizeof(tls->helper_classes));
     return PyErr_Occurred() ? -1 : take_cffi(tls, given);
 }

@@ -45,52 +45,44 @@ static const pyr_override of_class[] = {
 #undef METHOD
 
 /* What it has itself, past its class. */
-static const size_t of_protocol_dict[] = {
-    PYR_NAME(_appSendBuffer), PYR_NAME(_handshakeDone), PYR_NAME(_tlsConnection),
-    PYR_NAME(transport), PYR_NAME(wrappedProtocol)};
+enum { APP_SEND_BUFFER, HANDSHAKE_DONE, TLS_CONNECTION, TRANSPORT, WRAPPED_PROTOCOL };
 
-static bool
-class_fits(core_state *st, PyTypeObject *type)
+static const pyr_look_kind protocol_kind = {
+    PYR_LOOK_PROTOCOLS,
+    of_class,
+    5,
+    {PYR_NAME(_appSendBuffer), PYR_NAME(_handshakeDone), PYR_NAME(_tlsConnection),
+     PYR_NAME(transport), PYR_NAME(wrappedProtocol)}};
+
+/* What the protocol has itself, if it is plain; NULL without an exception if its
+ * attributes have to be asked for, and its methods to be called. */
+static inline const pyr_look_view *
+view_if_plain(core_state *st, PyObject *self)
 {
-    return pyr_class_overrides(st, type, of_class, st->tls) == 0 &&
-           pyr_class_leaves_to_dict(st, type, of_protocol_dict, 5);
+    return pyr_look(st, &protocol_kind, &st->tls->protocol_class, self);
 }
 
-/*
- * The protocol's dict, a new reference, if it is plain; NULL without an exception if its
- * attributes have to be asked for, and its methods to be called.  Good until Python code
- * runs, which it may in any function of OpenSSL's that works on records.
- */
+/* self.<one of those names>, a new reference.  `view` is as view_if_plain has said. */
 static PyObject *
-dict_if_plain(core_state *st, PyObject *self)
+value_in(core_state *st, PyObject *self, const pyr_look_view *view, int which)
 {
-    pyr_tls_class *known = &st->tls->protocol_class;
-    if (!pyr_class_is_as_seen(&known->seen, Py_TYPE(self))) {
-        pyr_class_see(st, &known->seen, Py_TYPE(self));
-        known->fits = class_fits(st, Py_TYPE(self));
-    }
-    PyObject *dict = known->fits ? pyr_instance_dict(self) : NULL;
-    if (dict != NULL && !pyr_look_has_none(st, dict, of_class)) {
-        Py_CLEAR(dict);
-    }
-    return dict;
+    PyObject *value = view == NULL ? NULL : pyr_look_value(view, which);
+    return value != NULL
+               ? Py_NewRef(value)
+               : PyObject_GetAttr(self, pyr_name_at(st, protocol_kind.names[which]));
 }
 
-/* self.<name>, a new reference.  `dict` is as dict_if_plain has said. */
 static PyObject *
-find_value(PyObject *self, PyObject *dict, PyObject *name, Py_ssize_t *place)
+find_value(core_state *st, PyObject *self, int which)
 {
-    PyObject *value = dict == NULL ? NULL : pyr_look_find(dict, name, place);
-    return value != NULL ? value : PyObject_GetAttr(self, name);
+    return value_in(st, self, view_if_plain(st, self), which);
 }
-
-#define VALUE(name) find_value(self, dict, st->names.name, &st->tls->places.name)
 
 /* The truth of one that a plain protocol's class has; -1 with an exception set. */
 static inline int
-is_set(PyObject *self, PyObject *dict, PyObject *name)
+is_set(PyObject *self, const pyr_look_view *view, PyObject *name)
 {
-    return dict != NULL ? 0 : pyr_attribute_true(self, name);
+    return view != NULL ? 0 : pyr_attribute_true(self, name);
 }
 
 /* ---- what is to be sent ---- */
@@ -99,9 +91,7 @@ is_set(PyObject *self, PyObject *dict, PyObject *name)
 static int
 write_below(core_state *st, PyObject *self, PyObject *records)
 {
-    PyObject *dict = dict_if_plain(st, self);
-    PyObject *transport = VALUE(transport);
-    Py_XDECREF(dict);
+    PyObject *transport = find_value(st, self, TRANSPORT);
     int status =
         transport == NULL ? -1 : pyr_call_dropping(transport, st->names.write, records);
     Py_XDECREF(transport);
@@ -110,9 +100,9 @@ write_below(core_state *st, PyObject *self, PyObject *records)
 
 /* Send what OpenSSL has for the peer. */
 static int
-flush_sent(core_state *st, PyObject *self, PyObject *dict)
+flush_sent(core_state *st, PyObject *self)
 {
-    PyObject *connection = VALUE(_tlsConnection);
+    PyObject *connection = find_value(st, self, TLS_CONNECTION);
     if (connection == NULL) {
         return -1;
     }
@@ -136,18 +126,16 @@ flush_sent(core_state *st, PyObject *self, PyObject *dict)
 static PyObject *
 flush_send_bio(core_state *st, PyObject *self, PyObject *Py_UNUSED(data))
 {
-    return pyr_none_or_error(flush_sent(st, self, NULL));
+    return pyr_none_or_error(flush_sent(st, self));
 }
 
 /* self._flushSendBIO() */
 static int
 call_flush_send(core_state *st, PyObject *self)
 {
-    PyObject *dict = dict_if_plain(st, self);
-    int status = dict != NULL ? flush_sent(st, self, dict)
-                              : pyr_call_dropping(self, st->names._flushSendBIO, NULL);
-    Py_XDECREF(dict);
-    return status;
+    return view_if_plain(st, self) != NULL
+               ? flush_sent(st, self)
+               : pyr_call_dropping(self, st->names._flushSendBIO, NULL);
 }
 
 /* ---- receiving ---- */
@@ -159,7 +147,7 @@ static const pyr_override wrapper_methods[] = {
 
 /* ProtocolWrapper.dataReceived(self, data) */
 static int
-deliver_to_wrapped(core_state *st, PyObject *self, PyObject *dict, PyObject *data)
+deliver_to_wrapped(core_state *st, PyObject *self, PyObject *data)
 {
     pyr_tls_state *tls = st->tls;
     if (!pyr_look_has_methods(st, &tls->wrapper_class, tls->ProtocolWrapper,
@@ -172,7 +160,7 @@ deliver_to_wrapped(core_state *st, PyObject *self, PyObject *dict, PyObject *dat
         Py_XDECREF(method);
         return pyr_drop(result);
     }
-    PyObject *target = VALUE(wrappedProtocol);
+    PyObject *target = find_value(st, self, WRAPPED_PROTOCOL);
     int status =
         target == NULL ? -1 : pyr_call_dropping(target, st->names.dataReceived, data);
     Py_XDECREF(target);
@@ -183,24 +171,17 @@ deliver_to_wrapped(core_state *st, PyObject *self, PyObject *dict, PyObject *dat
 static int
 deliver_unless_aborted(core_state *st, PyObject *self, PyObject *data)
 {
-    PyObject *dict = dict_if_plain(st, self);
-    int status = is_set(self, dict, st->names._aborted);
-    if (status == 0) {
-        status = deliver_to_wrapped(st, self, dict, data);
-    }
-    Py_XDECREF(dict);
-    return status;
+    int aborted = is_set(self, view_if_plain(st, self), st->names._aborted);
+    return aborted != 0 ? aborted : deliver_to_wrapped(st, self, data);
 }
 
 /* self._tlsConnection, or NULL: without an exception if that is lost. */
 static PyObject *
 connection_unless_lost(core_state *st, PyObject *self)
 {
-    PyObject *dict = dict_if_plain(st, self);
-    int lost = is_set(self, dict, st->names._lostTLSConnection);
-    PyObject *connection = lost != 0 ? NULL : VALUE(_tlsConnection);
-    Py_XDECREF(dict);
-    return connection;
+    const pyr_look_view *view = view_if_plain(st, self);
+    int lost = is_set(self, view, st->names._lostTLSConnection);
+    return lost != 0 ? NULL : value_in(st, self, view, TLS_CONNECTION);
 }
 
 /* One round of the loop in _flushReceiveBIO. */
@@ -249,26 +230,21 @@ go_on_with_handshake(core_state *st, PyObject *self)
 static PyObject *
 call_flush_receive(core_state *st, PyObject *self)
 {
-    PyObject *dict = dict_if_plain(st, self);
-    bool plain = dict != NULL;
-    Py_XDECREF(dict);
-    return plain ? flush_receive_bio(st, self, NULL)
-                 : pyr_none_or_error(
-                       pyr_call_dropping(self, st->names._flushReceiveBIO, NULL));
+    return view_if_plain(st, self) != NULL ? flush_receive_bio(st, self, NULL)
+                                           : pyr_none_or_error(pyr_call_dropping(
+                                                 self, st->names._flushReceiveBIO, NULL));
 }
 
-/* What dataReceived does once OpenSSL has the bytes.  The reference to the dict (see
- * dict_if_plain) is taken. */
+/* What dataReceived does once OpenSSL has the bytes. */
 static PyObject *
-after_input(core_state *st, PyObject *self, PyObject *dict)
+after_input(core_state *st, PyObject *self)
 {
-    int done = pyr_drop_for_truth(VALUE(_handshakeDone));
+    int done = pyr_drop_for_truth(find_value(st, self, HANDSHAKE_DONE));
     if (done == 0) {
-        Py_CLEAR(dict);
         done = go_on_with_handshake(st, self);
     }
-    int waiting = done <= 0 ? 0 : pyr_drop_for_truth(VALUE(_appSendBuffer));
-    Py_XDECREF(dict);
+    int waiting =
+        done <= 0 ? 0 : pyr_drop_for_truth(find_value(st, self, APP_SEND_BUFFER));
     if (waiting > 0) {
         waiting = pyr_call_dropping(self, st->names._unbufferPendingWrites, NULL);
     }
@@ -281,8 +257,7 @@ after_input(core_state *st, PyObject *self, PyObject *dict)
 static PyObject *
 data_received(core_state *st, PyObject *self, PyObject *data)
 {
-    PyObject *dict = dict_if_plain(st, self);
-    PyObject *connection = VALUE(_tlsConnection);
+    PyObject *connection = find_value(st, self, TLS_CONNECTION);
     pyr_tls_outcome outcome = PYR_TLS_RAISED;
     if (connection != NULL) {
         outcome = PyBytes_CheckExact(data)
@@ -291,17 +266,12 @@ data_received(core_state *st, PyObject *self, PyObject *data)
                       : PYR_TLS_INDIRECT;
     }
     if (outcome == PYR_TLS_INDIRECT) {
-        Py_CLEAR(dict);
         outcome = pyr_call_dropping(connection, st->names.bio_write, data) < 0
                       ? PYR_TLS_RAISED
                       : PYR_TLS_DONE;
     }
     Py_XDECREF(connection);
-    if (outcome == PYR_TLS_RAISED) {
-        Py_XDECREF(dict);
-        return NULL;
-    }
-    return after_input(st, self, dict);
+    return outcome == PYR_TLS_RAISED ? NULL : after_input(st, self);
 }
 
 /* The same without an object of the data, for a plain protocol (see pyr_deliver_func).
@@ -311,18 +281,18 @@ deliver_records(core_state *st, PyObject *self, const char *data, Py_ssize_t siz
                 PyObject **result)
 {
     const pyr_tls_class *known = &st->tls->protocol_class;
-    PyObject *dict = known->fits && pyr_class_is_as_seen(&known->seen, Py_TYPE(self))
-                         ? dict_if_plain(st, self)
-                         : NULL;
-    PyObject *connection = dict == NULL ? NULL : PYR_LOOK(st, dict, _tlsConnection);
+    const pyr_look_view *view =
+        known->fits && pyr_class_is_as_seen(&known->seen, Py_TYPE(self))
+            ? view_if_plain(st, self)
+            : NULL;
+    PyObject *connection =
+        Py_XNewRef(view == NULL ? NULL : pyr_look_value(view, TLS_CONNECTION));
     pyr_tls_outcome outcome = connection == NULL
                                   ? PYR_TLS_INDIRECT
                                   : pyr_openssl_put(st, connection, data, size);
     Py_XDECREF(connection);
     if (outcome == PYR_TLS_DONE) {
-        *result = after_input(st, self, dict);
-    } else {
-        Py_XDECREF(dict);
+        *result = after_input(st, self);
     }
     return outcome != PYR_TLS_INDIRECT;
 }
@@ -371,13 +341,12 @@ after_no_send(core_state *st, PyObject *self, PyObject *data, Py_ssize_t offset,
 /* One round of the loop in _write: send the next record.  What `send` gives may lead
  * before the beginning, from where Python's slices go on at the end. */
 static step
-send_once(core_state *st, PyObject *self, PyObject *dict, PyObject *data,
-          Py_ssize_t *offset)
+send_once(core_state *st, PyObject *self, PyObject *data, Py_ssize_t *offset)
 {
     if (*offset < 0) {
         return STEP_OTHERWISE;
     }
-    PyObject *connection = VALUE(_tlsConnection);
+    PyObject *connection = find_value(st, self, TLS_CONNECTION);
     if (connection == NULL) {
         return STEP_FAILED;
     }
@@ -422,15 +391,12 @@ write_records(core_state *st, PyObject *self, PyObject *data)
     if (!PyBytes_CheckExact(data)) {
         Py_RETURN_NOTIMPLEMENTED;
     }
-    PyObject *dict = dict_if_plain(st, self);
-    int lost = is_set(self, dict, st->names._lostTLSConnection);
+    int lost = is_set(self, view_if_plain(st, self), st->names._lostTLSConnection);
     Py_ssize_t offset = 0;
     step next = lost < 0 ? STEP_FAILED : lost > 0 ? STEP_LAST : STEP_MORE;
     while (next == STEP_MORE && offset < PyBytes_GET_SIZE(data)) {
-        next = send_once(st, self, dict, data, &offset);
-        Py_CLEAR(dict); /* other code has run: the next record asks again */
+        next = send_once(st, self, data, &offset);
     }
-    Py_XDECREF(dict);
     if (next == STEP_OTHERWISE) {
         return offset == 0 ? Py_NewRef(Py_NotImplemented)
                            : send_rest(st, self, data, offset);
@@ -454,9 +420,7 @@ call_write_records(core_state *st, PyObject *self, bool plain, PyObject *data)
 static PyObject *
 write_unless_closing(core_state *st, PyObject *self, PyObject *data)
 {
-    PyObject *dict = dict_if_plain(st, self);
-    bool plain = dict != NULL;
-    Py_XDECREF(dict);
+    bool plain = view_if_plain(st, self) != NULL;
     int drops = plain ? 0 : drops_writes(st, self);
     return drops != 0 ? pyr_none_or_error(drops)
                       : call_write_records(st, self, plain, data);
@@ -570,6 +534,7 @@ tls_configure(PyObject *module, core_state *st, PyObject *given)
 static int
 tls_exec(PyObject *module, core_state *st)
 {
+    pyr_look_exec(st);
     return pyr_openssl_init(st) < 0 ? -1 : pyr_aggregate_exec(module, st);
 }
 
@@ -578,6 +543,7 @@ tls_clear(core_state *st)
 {
     st->deliver_records = NULL;
     pyr_openssl_clear(st);
+    pyr_look_clear(st);
 }
 
 const pyr_room pyr_tls_room = {

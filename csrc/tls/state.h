@@ -53,38 +53,13 @@
 /* Helpers of a context's that call the application back: _verify_helper and so on. */
 #define PYR_TLS_HELPERS 3
 
-/* Attributes that are found by way of the object's dict (look.h): of the protocol, its
- * connection, that one's context, and the helpers. */
-#define PYR_TLS_PLACES(X)  \
-    X(_appSendBuffer)      \
-    X(_handshakeDone)      \
-    X(_tlsConnection)      \
-    X(transport)           \
-    X(wrappedProtocol)     \
-    X(_context)            \
-    X(_from_ssl)           \
-    X(_into_ssl)           \
-    X(_ssl)                \
-    X(_alpn_select_helper) \
-    X(_ocsp_helper)        \
-    X(_verify_helper)      \
-    X(_problems)
-
 /* A class last looked at. */
 typedef struct {
     pyr_class_seen seen;
     bool fits; /* it has the methods, or all, that C expects of it */
+    /* From an instance's beginning to the pointer to its __dict__; 0: see look.h. */
+    Py_ssize_t place;
 } pyr_tls_class;
-
-/* A dict that has none of some names while it has this stamp, which no other dict and no
- * other state of it ever has.  A stamp of 0 says nothing. */
-typedef struct {
-    const PyObject *dict; /* compared only */
-    const void *table;
-    uint64_t stamp;
-} pyr_tls_without;
-
-#define PYR_TLS_KNOWN_DICTS 256
 
 typedef struct pyr_tls_state {
 #define X(name) PyObject *name;
@@ -106,17 +81,13 @@ typedef struct pyr_tls_state {
     pyr_tls_class protocol_class;
     pyr_tls_class wrapper_class;
     pyr_tls_class connection_class;
+    pyr_tls_class context_class;
     pyr_tls_class helper_classes[PYR_TLS_HELPERS];
 #define X(name, parameters) int(*name) parameters;
     PYR_OPENSSL_FUNCTIONS(X)
 #undef X
     int want_read; /* SSL_ERROR_WANT_READ */
-    struct {
-#define X(name) Py_ssize_t name;
-        PYR_TLS_PLACES(X)
-#undef X
-    } places;
-    pyr_tls_without without[PYR_TLS_KNOWN_DICTS];
+    int watcher;   /* what CPython knows the module by, for dicts; -1: it does not */
     /* What cffi puts around each call, and how it finds the pointer in an object. */
     void (*restore_errno)(void);
     void (*save_errno)(void);
