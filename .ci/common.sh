@@ -98,8 +98,9 @@ all_done() {
 unit_tests() {
     say "tests on $2"
     .ci/build.sh "$1"
-    # Most tests wait for programs they started: three at a time fill two cores.
-    "$1/bin/python" -m pytest -q -p no:cacheprovider -n 3 --dist loadgroup \
+    # Most tests wait for programs they started, and most of that time no core works: five at a time
+    # fill two.
+    "$1/bin/python" -m pytest -q -p no:cacheprovider -n 5 --dist loadgroup \
         --ignore=tests/conformance "${@:3}"
 }
 
