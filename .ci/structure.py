@@ -17,6 +17,7 @@ import argparse
 import ast
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,7 @@ INTERNAL_HEADER = re.compile(r'#[ \t]*include[ \t]+[<"]((?:internal|cpython)/[^>
 PAGE = "docs/architecture.md"
 BEGIN = "<!-- drawn by .ci/structure.py -->"
 END = "<!-- end of what is drawn -->"
+TABLE = "| to change | go to |"
 
 #: Where the files are that pages name.
 SOURCES = ("csrc", "pyreactor", "tests", "benchmarks", "examples", ".ci")
@@ -499,6 +501,18 @@ def check_named_files(root: Path) -> Iterator[Finding]:
                     yield Finding(where, number, f"there is no {name}")
 
 
+def check_every_file_is_named(root: Path, files: Iterable[CFile]) -> Iterator[Finding]:
+    """Files of C that no page for developers names: what one changes there, nobody would find."""
+    pages = [page.read_text(encoding="utf-8") for page in root.glob("docs/*.md")]
+    named = {name.removeprefix("csrc/") for page in pages for name in NAMED_FILE.findall(page)}
+    sources = [file.name for file in files if not file.is_header]
+    ends = Counter(name.rsplit("/", 1)[-1] for name in sources)
+    for name in sources if any(TABLE in page for page in pages) else ():
+        end = name.rsplit("/", 1)[-1]
+        if name not in named and not (end in named and ends[end] == 1):
+            yield Finding(f"csrc/{name}", 1, f"{PAGE} does not say what it is for")
+
+
 def findings(root: Path) -> list[Finding]:
     """All that is wrong, in the order of the files."""
     found: list[Finding] = []
@@ -511,6 +525,7 @@ def findings(root: Path) -> list[Finding]:
         if not module.name.endswith(".pyi"):
             found += check_public(module)
     found += [*python_rooms(python).findings(), *check_page(root), *check_named_files(root)]
+    found += check_every_file_is_named(root, files)
     return sorted(set(found))
 
 

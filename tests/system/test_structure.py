@@ -253,6 +253,14 @@ WRONG: dict[str, tuple[Tree, list[str]]] = {
             "CONTRIBUTING.md:2: there is no _loop/hook.py",
         ],
     ),
+    "a file of C that no page names": (
+        {"docs/architecture.md": "| to change | go to |\n`csrc/module.c`, `loop/heap.c`\n"},
+        [
+            "csrc/core/log.c:1: docs/architecture.md does not say what it is for",
+            "docs/architecture.md:1: docs/architecture.md has not the marks "
+            "<!-- drawn by .ci/structure.py --> and <!-- end of what is drawn -->",
+        ],
+    ),
     "no place for the picture": (
         {"docs/architecture.md": "Text\n"},
         [
