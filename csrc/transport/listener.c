@@ -52,7 +52,14 @@ core_accept(PyObject *Py_UNUSED(module), PyObject *number)
         (void)close(fd);
         return NULL;
     }
-    return Py_BuildValue("iN", fd, address);
+    PyObject *descriptor = PyLong_FromLong(fd);
+    PyObject *accepted = descriptor == NULL ? NULL : PyTuple_Pack(2, descriptor, address);
+    Py_XDECREF(descriptor);
+    Py_DECREF(address);
+    if (accepted == NULL) {
+        (void)close(fd);
+    }
+    return accepted;
 }
 
 static PyMethodDef listener_functions[] = {

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/call.h"
 #include "core/objects.h"
 #include "loop/loop.h"
 #include "loop/state.h"
@@ -105,33 +106,48 @@ stream_fileno(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 }
 
 PyDoc_STRVAR(adopt_doc,
-             "_adopt($self, fd, family, /)\n--\n\n"
+             "_adopt($self, fd, family, protocol, sessionno, /)\n--\n\n"
              "Own the accepted, non-blocking descriptor fd (int) of the address\n"
-             "family (int); its Python socket is made when it is asked for.");
+             "family (int), for a protocol; sessionno (int) is its number on the port.\n"
+             "Its Python socket and its logstr are made when they are asked for.");
 
 static PyObject *
-stream_adopt(StreamConnection *self, PyObject *args)
+stream_adopt(StreamConnection *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    int fd, family;
-    if (!PyArg_ParseTuple(args, "ii:_adopt", &fd, &family)) {
+    if (nargs != 4) {
+        return pyr_call_refused(4, nargs);
+    }
+    long fd = PyLong_AsLong(args[0]);
+    long family = fd == -1 ? -1 : PyLong_AsLong(args[1]);
+    long session = family == -1 ? -1 : PyLong_AsLong(args[3]);
+    if (session == -1 && PyErr_Occurred()) {
         return NULL;
     }
     if (self->fd >= 0 || self->socket != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "this connection has a descriptor");
         return NULL;
     }
-    self->fd = fd;
+    self->fd = (int)fd;
     self->family = (short)family;
+    self->session = session;
+    Py_XSETREF(self->protocol, Py_NewRef(args[2]));
+    Py_CLEAR(self->logstr);
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(isOpen_doc, "_isOpen($self)\n--\n\n"
-                         "True (bool) until the socket attribute is gone.");
+PyDoc_STRVAR(markLost_doc, "_markLost($self)\n--\n\n"
+                           "Be disconnected, and connected no more.\n\n"
+                           "Returns False if the socket attribute is gone already.");
 
 static PyObject *
-stream_isOpen(StreamConnection *self, PyObject *Py_UNUSED(ignored))
+stream_markLost(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    return PyBool_FromLong(self->fd >= 0 || self->socket != NULL);
+    if (self->fd < 0 && self->socket == NULL) {
+        Py_RETURN_FALSE;
+    }
+    self->disconnected = 1;
+    self->connected = 0;
+    Py_RETURN_TRUE;
 }
 
 PyDoc_STRVAR(
@@ -206,8 +222,8 @@ static PyMethodDef stream_methods[] = {
     {"_writeSequencePlain", (PyCFunction)pyr_stream_write_sequence, METH_O,
      writeSequencePlain_doc},
     {"fileno", (PyCFunction)stream_fileno, METH_NOARGS, fileno_doc},
-    {"_adopt", (PyCFunction)stream_adopt, METH_VARARGS, adopt_doc},
-    {"_isOpen", (PyCFunction)stream_isOpen, METH_NOARGS, isOpen_doc},
+    {"_adopt", (PyCFunction)(void (*)(void))stream_adopt, METH_FASTCALL, adopt_doc},
+    {"_markLost", (PyCFunction)stream_markLost, METH_NOARGS, markLost_doc},
     {"_closeDescriptor", (PyCFunction)stream_closeDescriptor, METH_O,
      closeDescriptor_doc},
     {NULL},

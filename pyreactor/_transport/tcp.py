@@ -8,10 +8,12 @@ half-close, connecting, TLS) is Twisted's own Python, with the few changes below
 from __future__ import annotations
 
 import os
+from types import MethodType
 from typing import Any
 
 from twisted.internet import abstract, address, error, tcp
 from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import Protocol
 from twisted.python import log
 from twisted.python.failure import Failure
 
@@ -27,6 +29,8 @@ except ImportError:
 
 _UNSET = object()
 _NOT_ABORTED = (error.ConnectionDone, error.ConnectionLost)
+_STOCK_PREFIX = Protocol.logPrefix
+_new = object.__new__
 
 
 class _BelowTLS(abstract.FileDescriptor):
@@ -86,16 +90,23 @@ class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
 
         :param reason: why the connection ended.
         """
-        if not self._isOpen():
+        if not self._markLost():
             return
-        abstract.FileDescriptor.connectionLost(self, reason)
+        # The rest of FileDescriptor.connectionLost.
+        if self.producer is not None:
+            self.producer.stopProducing()
+            self.producer = None
+        self.stopReading()
+        self.stopWriting()
         # What check() finds of these, by the names of their bases, is known.
         plain = type(reason) is Failure and reason.type in _NOT_ABORTED
         self._closeSocket(plain or not reason.check(error.ConnectionAborted))
         protocol = self.protocol
         del self.protocol
         del self.socket
-        self.__dict__.pop("fileno", None)
+        fileno = self.fileno
+        if type(fileno) is not MethodType or fileno.__self__ is not self:
+            self.__dict__.pop("fileno", None)  # the program's own; else make no dict
         protocol.connectionLost(reason)
 
 
@@ -115,19 +126,9 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
 
     _base = Connection
     sessionno = _core.StreamConnection._sessionno
-    _lostProtocol: type | None = None  # the protocol's class, once the protocol is gone
+    _protocolClass: type | None = None  # that the protocol was of when it was accepted
     _logPrefix: str  # what logstr begins with
     _hostname: Any = _UNSET
-
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        Close the descriptor and tell the protocol, once.
-
-        :param reason: why the connection ended.
-        """
-        if self._isOpen():
-            self._lostProtocol = self.protocol.__class__
-            Connection.connectionLost(self, reason)
 
     @property
     def hostname(self) -> Any:
@@ -151,22 +152,28 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         :param sessionno: the number of the connection on that port.
         """
         self = cls.__new__(cls)
-        self._adopt(fd, server.addressFamily)
+        self._adopt(fd, server.addressFamily, protocol, sessionno)
         self.reactor = server.reactor
-        self.protocol = protocol
         if len(client) != 2:
             self._addressType = address.IPv6Address
         self.server = server
         self.client = client
-        self.sessionno = sessionno
-        self._logPrefix = self._getLogPrefix(protocol)
-        del self.logstr  # it is made when it is needed
+        kind = self._protocolClass = protocol.__class__
+        if (
+            getattr(kind, "logPrefix", None) is _STOCK_PREFIX
+            and type(own := protocol.logPrefix) is MethodType
+            and own.__func__ is _STOCK_PREFIX
+        ):
+            self._logPrefix = kind.__name__  # without the question what it provides
+        else:
+            self._logPrefix = self._getLogPrefix(protocol)
         self.startReading()
         self.connected = 1
         return self
 
     def _makeLogstr(self) -> str:
-        return f"{self._logPrefix},{self.sessionno},{self.hostname}"
+        host = self.client[0] if self._hostname is _UNSET else self._hostname
+        return f"{self._logPrefix},{self.sessionno},{host}"
 
     @property
     def repstr(self) -> str:
@@ -174,7 +181,7 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         given: str | None = self.__dict__.get("_repstr")
         if given is not None:
             return given
-        name = (self._lostProtocol or self.protocol.__class__).__name__
+        name = (self._protocolClass or self.protocol.__class__).__name__
         port: Any = self.server
         return f"<{name} #{self.sessionno} on {port._firstPortNumber}>"
 
@@ -256,7 +263,7 @@ class Port(AcceptingPort):
         if self._addressType is not IPv4Address:
             return tcp.Port._buildAddr(self, address)
         # Without the look at what the kernel gives that the constructor takes.
-        built = IPv4Address.__new__(IPv4Address)
+        built = _new(IPv4Address)
         built.type = "TCP"
         built.host, built.port = address
         return built

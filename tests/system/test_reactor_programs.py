@@ -18,6 +18,8 @@ from tests.support import PROGRAMS, PYREACTOR, STOCK, outcome, python
 DESCRIPTORS = os.environ.get("PYREACTOR_DESCRIPTORS", "2000")
 
 CASES = [
+    ("accepted_lives.py", (), "all 15"),
+    ("accepted_lives.py", ("unix",), "all 15"),
     ("abort_in_data_received.py", (), "server lost ConnectionAborted after calls: 1"),
     ("call_from_threads.py", (), "True 8"),
     ("calls_made_by_a_flush.py", (), "server lost ConnectionDone"),
