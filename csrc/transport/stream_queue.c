@@ -88,7 +88,9 @@ after_queueing(StreamConnection *self)
             return -1;
         }
     }
-    return pyr_stream_change(self, PYR_WRITE, true);
+    bool starts = !self->writing || self->loop == NULL || self->kind->asks_fileno ||
+                  self->overrides & OWN_WATCH;
+    return starts ? pyr_stream_change(self, PYR_WRITE, true) : 0;
 }
 
 PyObject *
