@@ -6,6 +6,7 @@ Twisted's TLS protocol by its own code and by ours, over transports of memory: t
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
 import runpy
@@ -604,6 +605,23 @@ def replace_class(end: Any, seen: list[Any]) -> None:
     end.__class__ = Kind
 
 
+def set_again(end: Any, name: str) -> None:
+    """It has another place in the dict then."""
+    found = vars(end).pop(name)
+    end.another = 1
+    setattr(end, name, found)
+
+
+class Helper:
+    """In the place of one of pyOpenSSL's, which has nothing to raise."""
+
+    def __init__(self, seen: list[Any]) -> None:
+        self.seen = seen
+
+    def raise_if_problem(self) -> None:
+        self.seen.append("asked")
+
+
 CHANGES: dict[str, Any] = {
     **{
         name: lambda end, seen, name=name: replace_method(end, name, seen)
@@ -630,6 +648,19 @@ CHANGES: dict[str, Any] = {
     ),
     "no connection": lambda end, seen: setattr(end, "_tlsConnection", None),
     "no ssl": lambda end, seen: setattr(end._tlsConnection, "_ssl", None),
+    "by way of the dict": lambda end, seen: vars(end).update(wrappedProtocol=protocol.Protocol()),
+    "no buffer in the dict": lambda end, seen: vars(end).pop("_appSendBuffer"),
+    "taken away and set again": lambda end, seen: set_again(end, "transport"),
+    "another list of problems": lambda end, seen: setattr(
+        end._tlsConnection._context._verify_helper, "_problems", [KeyError("from a callback")]
+    ),
+    "another helper": lambda end, seen: setattr(
+        end._tlsConnection._context, "_ocsp_helper", Helper(seen)
+    ),
+    "no helper": lambda end, seen: setattr(end._tlsConnection._context, "_verify_helper", None),
+    "another context": lambda end, seen: setattr(
+        end._tlsConnection, "_context", copy.copy(end._tlsConnection._context)
+    ),
     "attribute of another name": lambda end, seen: setattr(end, "another", seen),
 }
 
@@ -677,6 +708,45 @@ def test_what_a_handler_changes_counts_at_once(change: str, when: str) -> None:
     with own_code():
         expected = events()
     assert not expected[-1]
+    assert events() == expected
+
+
+def test_finalizer_of_a_replaced_value_finds_the_new_one() -> None:
+    """CPython 3.11 runs it while the number of the dict's state is the old one."""
+
+    def events() -> list[Any]:
+        pair, seen = connected(kind=tls.TLSMemoryBIOProtocol), []  # type: ignore[var-annotated]
+        client, end = pair.ends["client"], pair.ends["server"]
+
+        def deliver() -> None:
+            sent, client.transport.sent = client.transport.sent, b""
+            if sent:
+                end.dataReceived(sent)
+
+        class Above(protocol.Protocol):
+            def __init__(self, number: int) -> None:
+                self.number = number
+
+            def dataReceived(self, data: bytes) -> None:
+                seen.append((self.number, data))
+
+            def __del__(self) -> None:
+                deliver()
+
+        def replace(end: Any) -> None:
+            for number in range(60):
+                client.write(b"before")
+                deliver()
+                client.write(b"during")
+                end.wrappedProtocol = Above(number)
+
+        vars(end)
+        replace(end)
+        return seen
+
+    with own_code():
+        expected = events()
+    assert (58, b"before") in expected and (59, b"during") in expected
     assert events() == expected
 
 
