@@ -20,7 +20,9 @@ fi
 printf '%s\n' "$PYREACTOR_BUILD" >"$kind"
 # The console script and the plugin for --reactor=pyreactor.
 if ! grep -qs 'from pyreactor.__main__ import main' "$venv/bin/pyreactor"; then
-    # pip writes into the checkout: not for two environments at the same time.
+    # pip writes into the checkout: not for two environments at the same time.  It would compile the
+    # extension once more.
+    export PYREACTOR_BUILD=none
     alone=()
     ! command -v flock >/dev/null || alone=(flock build/editable)
     "${alone[@]}" "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
