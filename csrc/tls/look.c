@@ -31,7 +31,7 @@ pyr_look_place(int views, const PyObject *dict)
 /* A dict that was seen changes, or ends.  No Python code runs. */
 static int
 forget_own(PyDict_WatchEvent Py_UNUSED(event), PyObject *dict, PyObject *Py_UNUSED(key),
-       PyObject *Py_UNUSED(value))
+           PyObject *Py_UNUSED(value))
 {
     for (int views = 0; views < TABLES; views++) {
         pyr_look_view *view = pyr_look_place(views, dict);
