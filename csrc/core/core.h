@@ -8,6 +8,7 @@
 #include <structmember.h>
 
 #include "core/compat.h"
+#include "core/dict.h"
 
 #include "core/state.h"
 #include "core/types.h"

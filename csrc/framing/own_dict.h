@@ -9,7 +9,7 @@
 #ifndef PYREACTOR_OWN_DICT_H
 #define PYREACTOR_OWN_DICT_H
 
-#include "core/compat.h"
+#include "core/dict.h"
 #include "framing/framing.h"
 
 #include <stdbool.h>

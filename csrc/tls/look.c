@@ -30,8 +30,8 @@ pyr_look_place(int views, const PyObject *dict)
 
 /* A dict that was seen changes, or ends.  No Python code runs. */
 static int
-forget_own(PyDict_WatchEvent Py_UNUSED(event), PyObject *dict, PyObject *Py_UNUSED(key),
-           PyObject *Py_UNUSED(value))
+forget_view(PyDict_WatchEvent Py_UNUSED(event), PyObject *dict, PyObject *Py_UNUSED(key),
+            PyObject *Py_UNUSED(value))
 {
     for (int views = 0; views < TABLES; views++) {
         pyr_look_view *view = pyr_look_place(views, dict);
@@ -184,7 +184,7 @@ pyr_look_exec(core_state *st)
 {
     st->tls->watcher = -1;
 #if PY_VERSION_HEX >= 0x030C0000
-    st->tls->watcher = PyDict_AddWatcher(forget);
+    st->tls->watcher = PyDict_AddWatcher(forget_view);
     PyErr_Clear(); /* an interpreter has few of them */
 #endif
 }

@@ -1013,9 +1013,12 @@ class Collector:
         for name in ("_buffer", "_bufferLeft", "_scheduled", "_closed"):
             try:
                 value = getattr(self.of, name, "absent")
-                self.seen.append(
-                    str(value) if isinstance(value, (list, int, str)) else value is None
-                )
+                if isinstance(value, list):
+                    value = [
+                        bytes(item) if isinstance(item, memoryview) else item for item in value
+                    ]
+                known = isinstance(value, (list, int, str))
+                self.seen.append(str(value) if known else value is None)
             except Exception as error:
                 self.seen.append(repr(error))
         self.seen.append(len(self.clock.calls))
