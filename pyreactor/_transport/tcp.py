@@ -30,6 +30,7 @@ except ImportError:
 _UNSET = object()
 _NOT_ABORTED = (error.ConnectionDone, error.ConnectionLost)
 _STOCK_PREFIX = Protocol.logPrefix
+_GETATTRIBUTE: Any = object.__getattribute__
 _new = object.__new__
 
 
@@ -161,6 +162,7 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         kind = self._protocolClass = protocol.__class__
         if (
             getattr(kind, "logPrefix", None) is _STOCK_PREFIX
+            and (kind is server._plainKind or server._isPlain(kind))
             and type(own := protocol.logPrefix) is MethodType
             and own.__func__ is _STOCK_PREFIX
         ):
@@ -172,8 +174,7 @@ class Server(Connection, tcp.Server):  # type: ignore[misc]
         return self
 
     def _makeLogstr(self) -> str:
-        host = self.client[0] if self._hostname is _UNSET else self._hostname
-        return f"{self._logPrefix},{self.sessionno},{host}"
+        return f"{self._logPrefix},{self.sessionno},{self.client[0]}"
 
     @property
     def repstr(self) -> str:
@@ -201,6 +202,7 @@ class AcceptingPort(tcp.Port):
     transport: Any = Server
     factory: Any
     _firstPortNumber: int | None = None  # where we listen, or listened
+    _plainKind: type | None = None  # the class of protocols that _isPlain last said yes to
 
     def doRead(self) -> None:
         """Accept the connections that wait, up to ``numberAccepts`` of them."""
@@ -231,6 +233,16 @@ class AcceptingPort(tcp.Port):
             accepted += 1
             self._serve(*found)
         return accepted
+
+    def _isPlain(self, kind: type) -> bool:
+        """
+        Whether no code of the class runs where an attribute of an instance is asked for.
+
+        :param kind: a class of protocols.
+        """
+        plain = not hasattr(kind, "__getattr__") and kind.__getattribute__ is _GETATTRIBUTE
+        self._plainKind = kind if plain else None
+        return plain
 
     def _serve(self, fd: int, addr: Any) -> None:
         try:
