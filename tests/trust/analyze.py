@@ -32,6 +32,7 @@ JUDGED = {
     "fast_failure": AN_ERROR,
     "pyr_traceback_prepend": AN_ERROR,
     "fail": AN_ERROR,
+    "run_except_clauses": AN_ERROR,
     "pyr_web_do": AN_ERROR,
 }
 
