@@ -534,6 +534,7 @@ def own() -> dict[str, Subject]:
         lengthField = 1
 
     return {
+        "Aggregate": Subject(_core.Aggregate),
         "Loop": Subject(loop),
         "StandIn": Subject(stand_in),
         "FramingMethod": Subject(framing),
