@@ -60,19 +60,17 @@ is_all_of_class(core_state *st, Aggregate *self)
     return known->fits && self->dict == NULL;
 }
 
-/* Borrowed; NULL without an exception if attributes are not of the kinds that Twisted
- * makes them: its own code knows what to do then. */
+/* Borrowed; NULL without an exception if it is of a program's subclass, which may have
+ * properties of these names, or attributes are not of the kinds that Twisted makes them:
+ * its own code knows what to do then. */
 static inline Aggregate *
 plain_aggregate(core_state *st, PyObject *op)
 {
     Aggregate *self = (Aggregate *)op;
-    const pyr_tls_class *known = &st->tls->aggregate_class;
-    bool is_one = (known->fits && pyr_class_is_as_seen(&known->seen, Py_TYPE(op))) ||
-                  PyObject_TypeCheck(op, st->tls->aggregate_type);
-    return is_one && self->write != NULL && self->clock != NULL &&
-                   self->scheduled != NULL && self->buffer != NULL &&
-                   PyList_CheckExact(self->buffer) && self->left != NULL &&
-                   PyLong_CheckExact(self->left)
+    return Py_TYPE(op)->tp_base == st->tls->aggregate_type && self->write != NULL &&
+                   self->clock != NULL && self->scheduled != NULL &&
+                   self->buffer != NULL && PyList_CheckExact(self->buffer) &&
+                   self->left != NULL && PyLong_CheckExact(self->left)
                ? self
                : NULL;
 }

@@ -1135,6 +1135,32 @@ def test_what_collects_writes_calls_its_methods(
     assert calls() == expected
 
 
+def test_what_collects_writes_may_be_of_a_class_with_properties() -> None:
+    def calls() -> list[Any]:
+        seen: list[Any] = []
+
+        def get(self: Any) -> Any:
+            seen.append("get")
+            return vars(self)["own"]
+
+        def put(self: Any, value: Any) -> None:
+            seen.append(("set", list(value)))
+            vars(self)["own"] = value
+
+        own = type("Own", (tls._AggregateSmallWrites,), {"_buffer": property(get, put)})
+        clock = task.Clock()
+        of: Any = own(seen.append, clock)
+        for data in (b"x", b"y", b"x" * 64_000, b"z"):
+            of.write(data)
+        clock.advance(0)
+        return seen
+
+    with own_code():
+        expected = calls()
+    assert expected.count("get") > 8
+    assert calls() == expected
+
+
 def test_writes_in_a_write_are_as_on_stock() -> None:
     """Those made while the collected ones are sent are lost, as Twisted has it."""
 
