@@ -68,7 +68,7 @@ class Environment:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=300,
+            timeout=900,  # a busy machine compiles for minutes
             check=False,
         )
 
@@ -80,7 +80,8 @@ class Environment:
 
     def install(self, *what: str) -> None:
         offline = ("--force-reinstall", "--no-deps", "--no-index", "--no-build-isolation", "-q")
-        self.run("python", "-m", "pip", "install", *offline, *what)
+        # What is compiled has to work; it need not be quick, as what takes a minute to compile is.
+        self.run("python", "-m", "pip", "install", *offline, *what, PYREACTOR_BUILD="debug")
 
 
 def copy_sources(folder: Path) -> Path:
