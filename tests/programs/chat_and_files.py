@@ -191,6 +191,6 @@ async def ftp() -> None:
 log_errors()
 defer.ensureDeferred(globals()[sys.argv[1]]()).addErrback(
     lambda failure: print("failed", failure.getTraceback())
-).addCallback(lambda _: reactor.stop())
+).addCallback(lambda _: reactor.callWhenRunning(reactor.stop))
 run()
 print("done")

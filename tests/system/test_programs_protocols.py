@@ -80,4 +80,5 @@ def test_the_same_on_both(program: str, arguments: tuple[str, ...], point: str) 
     assert here[:2] == stock[:2], here[2]
     assert point in here[1]
     assert "gave up" not in here[1]
+    assert "stays stock" not in here[2]
     assert "failed Traceback" not in here[1]
