@@ -53,13 +53,19 @@ static unsigned int
 look_at_factory(core_state *st, PyTypeObject *type)
 {
     pyr_web_class *known = &st->web->request_class;
-    if (!pyr_class_is_as_seen(&known->seen, type)) {
-        pyr_class_see(st, &known->seen, type);
-        known->overrides = pyr_class_overrides(st, type, making, st->web);
-        known->overrides |= runs_code(st, type) ? CODE : 0;
-        known->overrides |= is_not_queued(st, type) ? NOT_QUEUED : 0;
+    if (pyr_class_is_as_seen(&known->seen, type)) {
+        return known->overrides;
     }
-    return known->overrides;
+    pyr_class_see(st, &known->seen, type);
+    known->overrides = ~0U; /* until all is found */
+    unsigned int found = pyr_class_overrides(st, type, making, st->web);
+    found |= runs_code(st, type) ? CODE : 0;
+    found |= is_not_queued(st, type) ? NOT_QUEUED : 0;
+    /* Python code may have run there, which looks at another class. */
+    if (pyr_class_is_as_seen(&known->seen, type)) {
+        known->overrides = found;
+    }
+    return found;
 }
 
 bool
