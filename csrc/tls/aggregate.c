@@ -95,7 +95,12 @@ call_flush(core_state *st, Aggregate *self)
 static int
 schedule_flush(core_state *st, Aggregate *self)
 {
-    PyObject *clock = Py_NewRef(self->clock);
+    /* The truth of the last timed call may have run a program's code, which took it away.
+     */
+    PyObject *clock = pyr_attribute_value((PyObject *)self, self->clock, "_clock");
+    if (clock == NULL) {
+        return -1;
+    }
     PyObject *flush = is_all_of_class(st, self)
                           ? PyMethod_New(st->tls->scheduled_flush, (PyObject *)self)
                           : PyObject_GetAttr((PyObject *)self, st->names._scheduledFlush);

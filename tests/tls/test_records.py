@@ -1180,6 +1180,28 @@ def test_writes_in_a_write_are_as_on_stock() -> None:
     assert events() == expected
 
 
+def test_the_clock_may_go_while_the_last_timed_call_is_asked() -> None:
+    def events() -> list[Any]:
+        collector = Collector()
+
+        class Call:
+            def __bool__(self) -> bool:
+                del collector.of._clock
+                return False
+
+        collector.of._scheduled = Call()  # type: ignore[assignment]
+        try:
+            collector.of.write(b"x")
+        except AttributeError as error:
+            collector.seen.append(str(error))
+        return collector.seen
+
+    with own_code():
+        expected = events()
+    assert expected == ["'_AggregateSmallWrites' object has no attribute '_clock'"]
+    assert events() == expected
+
+
 def test_what_collects_writes_is_freed() -> None:
     """Alone, and in a cycle; and it has attributes of its own, and can be referred to weakly."""
     gc.collect()
