@@ -40,6 +40,8 @@ _NATIVE_STRING = {"nativeString": "2641ad46c07d"}
 
 #: So many names are noted at most.
 MOST = 1000
+#: The longest of a handler that is noted: a state may be what a peer sent.
+LONGEST = 255
 
 #: What a function of Twisted's was before it was given other code, by the name here.
 stock: dict[str, Callable[..., Any]] = {}
@@ -56,9 +58,14 @@ prefixes = [_pack("!H", length) for length in range(256)]
 def handler(name: str) -> str:
     """
     Note the name of what handles a state, as one object: then CPython has noted, too, where a
-    class has it.
+    class has it.  A state that is no plain str may have made any name.
     """
-    if type(name) is str and len(handlers) < MOST:
+    if (
+        type(name) is str
+        and name.startswith("proto_")
+        and len(name) <= LONGEST
+        and len(handlers) < MOST
+    ):
         name = handlers[name[len("proto_") :]] = sys.intern(name)
     return name
 

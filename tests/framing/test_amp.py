@@ -94,6 +94,38 @@ def test_names_that_are_noted_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert (len(ours.identifiers), len(ours.handlers)) == (3, 3)
 
 
+def test_long_states_are_not_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ours, "handlers", {})
+    for length in (ours.LONGEST, ours.LONGEST + 1):
+        name = "proto_".ljust(length, "x")
+        assert ours.handler(name) == name
+    assert [len(name) for name in ours.handlers.values()] == [ours.LONGEST]
+
+
+def test_a_state_that_makes_another_name_changes_no_other_protocol() -> None:
+    class Odd(str):
+        def __radd__(self, other: str) -> str:
+            return "other_first"
+
+    class Protocol(basic.StatefulStringProtocol):
+        def proto_first(self, string: bytes) -> str:
+            return "by its name"
+
+        def other_first(self, string: bytes) -> str:
+            return "by another"
+
+    def states() -> list[str]:
+        seen = []
+        for state in (Odd("odd"), "first"):
+            protocol = Protocol()
+            protocol.state = state
+            protocol.stringReceived(b"")
+            seen.append(protocol.state)
+        return seen
+
+    assert check(states) == ["by another", "by its name"]
+
+
 # ---- boxes ----
 
 SHORT = st.binary(max_size=4)
