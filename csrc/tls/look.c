@@ -46,10 +46,10 @@ forget_view(PyDict_WatchEvent Py_UNUSED(event), PyObject *dict, PyObject *Py_UNU
 static bool
 watch_dict(core_state *st, PyObject *dict)
 {
-    if (pyr_dict_changes_unseen(dict)) {
-        (void)pyr_dict_unshare(dict, st->names.popitem);
-    }
-    bool told = st->tls->watcher >= 0 && !pyr_dict_changes_unseen(dict) &&
+    bool told = st->tls->watcher >= 0 &&
+                (!pyr_dict_changes_unseen(dict) ||
+                 (pyr_dict_unshare(dict, st->names.popitem) == 0 &&
+                  !pyr_dict_changes_unseen(dict))) &&
                 PyDict_Watch(st->tls->watcher, dict) == 0;
     if (!told) {
         PyErr_Clear();
