@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,29 +12,12 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols import amp, basic
 from twisted.python import log
 
-from pyreactor import _code, _versions
 from pyreactor._framing import amp as ours
+from tests.given_code import given_functions, own_code_of
 
 ours.install()
 
-GIVEN = [
-    (function, function.__code__, _code.stocks(function))
-    for name, paths in ours.FUNCTIONS.items()
-    for path in paths
-    for function in [_versions.function_of(importlib.import_module(name), path)]
-]
-
-
-@contextmanager
-def own_code() -> Iterator[None]:
-    """Run with Twisted's own functions."""
-    for function, _, stock in GIVEN:
-        function.__code__ = stock
-    try:
-        yield
-    finally:
-        for function, code, _ in GIVEN:
-            function.__code__ = code
+GIVEN = given_functions(ours.FUNCTIONS)
 
 
 def outcome(run: Callable[..., Any], *args: Any) -> Any:
@@ -49,7 +30,7 @@ def outcome(run: Callable[..., Any], *args: Any) -> Any:
 
 def check(run: Callable[..., Any], *args: Any) -> Any:
     """The same on both sides, which is given back; twice, as some of it is kept."""
-    with own_code():
+    with own_code_of(GIVEN):
         expected = outcome(run, *args)
     assert outcome(run, *args) == expected
     assert outcome(run, *args) == expected

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
-from pyreactor import _code, _versions
 from pyreactor._web import client as ours
+from tests.given_code import given_functions, own_code_of
 
 for _name in ours.FUNCTIONS:
     ours.install(importlib.import_module(_name))
 
-FUNCTIONS = [
-    (function, function.__code__, _code.stocks(function))
-    for name, paths in ours.FUNCTIONS.items()
-    for path in paths
-    for function in [_versions.function_of(importlib.import_module(name), path)]
-]
+FUNCTIONS = given_functions(ours.FUNCTIONS)
 
 
-@contextmanager
-def own_code() -> Iterator[None]:
+def own_code() -> AbstractContextManager[None]:
     """Run with Twisted's own functions."""
-    assert all(function.__code__ is code for function, code, _ in FUNCTIONS)
-    for function, _, stock in FUNCTIONS:
-        function.__code__ = stock
-    try:
-        yield
-    finally:
-        for function, code, _ in FUNCTIONS:
-            function.__code__ = code
+    return own_code_of(FUNCTIONS)
 
 
 def check(run: Callable[..., Any], *args: Any) -> Any:
