@@ -1,5 +1,5 @@
 """
-What the README says of speed: ``python -m benchmarks.readme`` writes it, from what was measured.
+What README and docs/performance say of speed: ``python -m benchmarks.readme`` writes it.
 
 The table of CPU time is of docs/performance.json, which ``pyreactor bench --json`` wrote.  That of
 rates and memory is of benchmarks/measured.json, where there is one: what no Python program can
@@ -154,6 +154,10 @@ def measure() -> None:
         ]
     )
     harness.execute([each.compare for each in COMPARES], options)
+
+
+def write_pages() -> None:
+    """Make docs/performance of the samples as they are."""
     pages = (
         f"--{name}={DOCS / 'performance'}.{end}"
         for name, end in (("markdown", "md"), ("html", "html"))
@@ -168,6 +172,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if arguments:
         measure()
+    write_pages()
     README.write_text(made(), encoding="utf-8")
     return 0
 
