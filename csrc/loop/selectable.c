@@ -33,15 +33,27 @@ descriptor_to_add(core_state *st, PyObject *object)
     return fd;
 }
 
-/* object.fileno(), where *fd is -1 for what is no descriptor; -1 with an exception. */
+/* What object.fileno() may return but for a descriptor. */
+enum { NONE_ANY_MORE = -1, NOTHING_TO_WATCH = -2 };
+
+static int
+as_descriptor(PyObject *number)
+{
+    int overflow = 0;
+    long value = PyLong_Check(number) ? PyLong_AsLongAndOverflow(number, &overflow)
+                                      : NOTHING_TO_WATCH;
+    bool fits = overflow == 0 && value >= NONE_ANY_MORE && value <= INT_MAX;
+    return fits ? (int)value : NOTHING_TO_WATCH;
+}
+
+/* Put object.fileno() into *fd; -1 with the exception that it raised. */
 static int
 ask_descriptor(core_state *st, PyObject *object, int *fd)
 {
     PyObject *number = PyObject_CallMethodNoArgs(object, st->names.fileno);
-    long value = number == NULL ? -1 : PyLong_AsLong(number);
+    *fd = number == NULL ? NONE_ANY_MORE : as_descriptor(number);
     Py_XDECREF(number);
-    *fd = value < 0 || value > INT_MAX ? -1 : (int)value;
-    return value == -1 && PyErr_Occurred() ? -1 : 0;
+    return number == NULL ? -1 : 0;
 }
 
 static int
@@ -61,7 +73,7 @@ object_read_and_write(core_state *st, PyObject *object, int events, bool *in_rea
     if (ask_descriptor(st, object, &fd) < 0) {
         return NULL;
     }
-    if (fd < 0) {
+    if (fd == NONE_ANY_MORE) {
         return Py_NewRef(st->loop->no_descriptor);
     }
     PyObject *why = Py_NewRef(Py_None);
@@ -217,8 +229,8 @@ pyr_selectable_remove(Loop *loop, PyObject *object, int event)
     if (ask_descriptor(loop->st, object, &fd) < 0) {
         return -1;
     }
-    pyr_watch *watch = fd < 0 ? pyr_watches_find(&loop->watches, object)
-                              : pyr_watches_get(&loop->watches, fd);
+    pyr_watch *watch = fd == NONE_ANY_MORE ? pyr_watches_find(&loop->watches, object)
+                                           : pyr_watches_get(&loop->watches, fd);
     if (watch == NULL || watch->ops->keeps_watch || !(watch->wanted & event)) {
         return 0;
     }

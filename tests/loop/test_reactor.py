@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from twisted.internet import base, error, interfaces, protocol, tcp
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.task import LoopingCall
 from twisted.protocols import basic
 from zope.interface import directlyProvides
@@ -401,6 +402,27 @@ def test_bad_descriptors(reactor: PyReactor, number: Any, kind: type[Exception])
     with pytest.raises(kind):
         reactor.addWriter(bad)
     assert reactor.getReaders() == []
+
+
+@pytest.mark.parametrize("kind", [PyReactor, EPollReactor])
+@pytest.mark.parametrize("number", [None, "x", 1.5, -5, 10**30, 987654])
+def test_what_tells_no_descriptor_is_not_there_to_be_removed(
+    sockets: Any, kind: Any, number: Any
+) -> None:
+    """Its events are its own still; with -1 it is looked for."""
+    reactor = kind()
+    one = Selectable(reactor, sockets[0])
+    one.startReading()
+    one.fileno = lambda: number  # type: ignore[method-assign]
+    reactor.removeReader(one)
+    reactor.removeWriter(one)
+    assert one in reactor.getReaders()
+    sockets[1].send(b"x")
+    spin(reactor, lambda: one.events)
+    assert one.events == [b"x"]
+    one.fileno = lambda: -1  # type: ignore[method-assign]
+    reactor.removeReader(one)
+    assert one not in reactor.getReaders()
 
 
 def test_a_selectable_that_raises_is_disconnected(reactor: PyReactor, sockets: Any) -> None:
