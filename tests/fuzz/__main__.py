@@ -1,11 +1,12 @@
 """
 Random programs on both sides, guided by what they reach in C, until so many seconds are over.
 
-    .ci/checked.sh fuzz -m tests.fuzz [--seconds 60] [--found FOLDER] [TARGET...]
+    .ci/checked.sh fuzz -m tests.fuzz [--seconds 60] [--processor] [--found FOLDER] [TARGET...]
     .ci/checked.sh fuzz -m tests.fuzz --input FILE TARGET
     .ci/checked.sh fuzz -m tests.fuzz --minimise FOLDER [--found FOLDER] [TARGET...]
 
-The targets (targets.py) come in turns.  An input that takes an edge which none took before it is
+Seconds are those of the clock, or with --processor those that a processor worked.  The targets
+(targets.py) come in turns.  An input that takes an edge which none took before it is
 kept, and later ones are made of it; they are stored in the folder --found, where the next search
 finds them, beside those of tests/fuzz/corpus.  A finding ends the search.  Its input is in the
 folder, too: --input runs it again.
@@ -23,12 +24,16 @@ import sys
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.logger import globalLogBeginner
 
 from tests.fuzz.search import Edges, Search, smallest
 from tests.fuzz.targets import TARGETS
+
+#: What tells the seconds that a search has.
+Clock = Callable[[], float]
 
 KEPT = Path(__file__).with_name("corpus")
 #: Seconds that a target's turn takes at most, and those after which a run is taken to hang.
@@ -66,11 +71,11 @@ class Current:
         return self.path.rename(found)
 
 
-def turn(name: str, search: Search, until: float, current: Current) -> bool:
-    """Search with one target until then; whether there was no finding."""
+def turn(name: str, search: Search, until: float, clock: Clock, current: Current) -> bool:
+    """Search with one target until the clock says so; whether there was no finding."""
     gc.collect()  # what the target before it left would be told of in the middle of a run
     with TARGETS[name].around():
-        while time.monotonic() < until:
+        while clock() < until:
             faulthandler.dump_traceback_later(HANGS, exit=True)
             for _ in range(10):
                 data = search.next()
@@ -85,29 +90,32 @@ def turn(name: str, search: Search, until: float, current: Current) -> bool:
     return True
 
 
-def look(names: list[str], seconds: float, found: Path, seed: int) -> int:
-    """Search with all these targets; the exit code."""
+def look(names: list[str], seconds: float, clock: Clock, found: Path, seed: int) -> int:
+    """Search with all these targets for so many seconds of the clock; the exit code."""
     edges, current = Edges(), Current(found)
     print(f"seed {seed}, {'guided by edges of C' if edges.there else 'not guided'}", flush=True)
     searches = {}
     for name in names:
         kept = read(KEPT / f"{name}.txt") + read(found / f"{name}.txt")
         searches[name] = Search(TARGETS[name].function(), edges, random.Random(seed), kept)
-    end = time.monotonic() + seconds
+    began, worked = time.monotonic(), time.process_time()
+    end = clock() + seconds
     rest = list(names)
     fine = True
-    while fine and (rest or time.monotonic() < end):
+    while fine and (rest or clock() < end):
         # All come at least once, and have the same share of what is left of the time.
         rest = rest or list(names)
         name = rest.pop(0)
         print(f"{name} ...", file=sys.stderr, flush=True)
-        share = max(0.1, (end - time.monotonic()) / (len(rest) + 1))
+        share = max(0.1, (end - clock()) / (len(rest) + 1))
         search = searches[name]
-        fine = turn(name, search, time.monotonic() + min(TURN, share), current)
+        fine = turn(name, search, clock() + min(TURN, share), clock, current)
         write(found / f"{name}.txt", search.inputs + search.waiting)
     for name, search in searches.items():
         told = f"{search.runs:>9,} runs {len(search.inputs):>6,} kept {search.news:>7,} new"
         print(f"{name:<28}{told}")
+    took = f"{time.process_time() - worked:,.0f} s of processor time"
+    print(f"{took} in {time.monotonic() - began:,.0f} s by the clock")
     print("no finding" if fine else "a finding, see above", flush=True)
     return int(not fine)
 
@@ -134,6 +142,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}")
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--processor", action="store_true")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     parser.add_argument("--found", type=Path, default=Path("build/found"))
     parser.add_argument("--input", type=Path)
@@ -151,7 +160,8 @@ def main() -> int:
         return 0
     if options.minimise:
         return minimise(names, options.minimise, options.found)
-    return look(names, options.seconds, options.found, options.seed)
+    clock = time.process_time if options.processor else time.monotonic
+    return look(names, options.seconds, clock, options.found, options.seed)
 
 
 if __name__ == "__main__":
