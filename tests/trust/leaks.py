@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import os
 import resource
 import socket
@@ -31,6 +32,7 @@ from twisted.logger import Logger, globalLogBeginner
 from twisted.protocols import basic
 from twisted.python import log
 from twisted.spread import banana
+from twisted.web import client as web_client
 from twisted.web import resource as web_resource
 from twisted.web import server as web_server
 
@@ -519,40 +521,126 @@ async def port_opened(times: int) -> None:
         await udp.stopListening()
 
 
-@thing(100)
-async def http_request(times: int) -> None:
-    class Page(web_resource.Resource):
-        isLeaf = True
+class Page(web_resource.Resource):
+    """What is asked for: a page, and where something was sent, that in chunks."""
 
-        def render_GET(self, request: Any) -> bytes:
-            return b"hello"
+    isLeaf = True
 
-    class Browser(protocol.Protocol):
-        def connectionMade(self) -> None:
-            self.left = times
-            self.done: Any = defer.Deferred()
-            self.ask()
+    def render_GET(self, request: Any) -> bytes:
+        return b"hello"
 
-        def ask(self) -> None:
-            self.transport.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    def render_POST(self, request: Any) -> int:
+        request.write(request.content.read(10))
+        request.write(request.content.read())
+        request.finish()
+        return int(web_server.NOT_DONE_YET)
 
-        def dataReceived(self, data: bytes) -> None:
-            if data.endswith(b"hello"):
-                self.left -= 1
-                if self.left:
-                    self.ask()
-                else:
-                    self.transport.loseConnection()
 
-        def connectionLost(self, reason: Any) -> None:
-            self.done.callback(None)
+def site() -> Any:
+    return reactor.listenTCP(0, web_server.Site(Page()), interface="127.0.0.1")
 
-    site = web_server.Site(Page())
-    port = reactor.listenTCP(0, site, interface="127.0.0.1")
+
+class Browser(protocol.Protocol):
+    """Sends the same request again and again, as often as it says."""
+
+    def __init__(self, times: int, request: bytes, end: bytes) -> None:
+        self.left = times
+        self.request, self.end = request, end
+        self.done: Any = defer.Deferred()
+
+    def connectionMade(self) -> None:
+        self.transport.write(self.request)
+
+    def dataReceived(self, data: bytes) -> None:
+        if data.endswith(self.end):
+            self.left -= 1
+            if self.left:
+                self.transport.write(self.request)
+            else:
+                self.transport.loseConnection()
+
+    def connectionLost(self, reason: Any) -> None:
+        self.done.callback(None)
+
+
+async def served(times: int, request: bytes, end: bytes) -> None:
+    port = site()
     address = f"tcp:127.0.0.1:{port.getHost().port}"
     client = endpoints.clientFromString(reactor, address)
-    browser: Any = await endpoints.connectProtocol(client, Browser())
+    browser: Any = await endpoints.connectProtocol(client, Browser(times, request, end))
     await browser.done
+    await port.stopListening()
+
+
+@thing(100)
+async def http_request(times: int) -> None:
+    await served(times, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"hello")
+
+
+@thing(100)
+async def http_chunks(times: int) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"8\r\nsome of \r\n9;a=b\r\nthe body.\r\n0\r\n\r\n"
+    await served(times, head + chunks, b"\r\n0\r\n\r\n")
+
+
+@thing(100)
+async def http_request_abandoned(times: int) -> None:
+    """The peer ends in the middle of a request: in its head, or in a chunk of its body."""
+    port = site()
+    number = port.getHost().port
+    heads = (
+        b"GET / HTTP/1.1\r\nHost: lo",
+        b"GET /",
+        b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nbo",
+    )
+    chunk = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbod"
+    for n in range(times):
+        with socket.create_connection(("127.0.0.1", number)) as peer:
+            peer.sendall((*heads, chunk)[n % 4])
+            await task.deferLater(reactor, 0, int)
+        await task.deferLater(reactor, 0, int)
+    await port.stopListening()
+
+
+async def fetched(times: int, persistent: bool) -> None:
+    """Ask by a client with a pool of connections, and send something each second time."""
+    port = site()
+    uri = b"http://127.0.0.1:%d/" % port.getHost().port
+    pool = web_client.HTTPConnectionPool(reactor, persistent)
+    agent = web_client.Agent(reactor, pool=pool)
+    for n in range(times):
+        body = b"some of the body" * 4 if n % 2 else None
+        sent = web_client.FileBodyProducer(io.BytesIO(body)) if body else None
+        response = await agent.request(b"POST" if body else b"GET", uri, bodyProducer=sent)
+        assert await web_client.readBody(response) == (body or b"hello")
+    await pool.closeCachedConnections()
+    await port.stopListening()
+
+
+@thing(100)
+async def http_fetched(times: int) -> None:
+    await fetched(times, True)
+
+
+@thing(200)
+async def http_fetched_once(times: int) -> None:
+    await fetched(times, False)
+
+
+@thing(100)
+async def http_response_abandoned(times: int) -> None:
+    """A response whose body is not read to its end: the connection is aborted."""
+    port = site()
+    uri = b"http://127.0.0.1:%d/" % port.getHost().port
+    agent = web_client.Agent(reactor)
+    for _ in range(times):
+        sent = web_client.FileBodyProducer(io.BytesIO(b"some" * 4))
+        response: Any = await agent.request(b"POST", uri, bodyProducer=sent)
+        reading = web_client.readBody(response)
+        reading.addErrback(lambda failure: failure.trap(defer.CancelledError) and None)
+        reading.cancel()
+        await reading
     await port.stopListening()
 
 
