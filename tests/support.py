@@ -40,8 +40,9 @@ def python(
     env: Mapping[str, str] | None = None,
     stdin: str = "",
     executable: str | Path = sys.executable,
+    timeout: float = TIMEOUT,
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python with `arguments`, through `runner`, to its end."""
+    """Run Python with `arguments`, through `runner`, to its end, for `timeout` seconds at most."""
     return subprocess.run(
         [str(executable), *runner, *map(str, arguments)],
         cwd=cwd,
@@ -49,7 +50,7 @@ def python(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT,
+        timeout=timeout,
         check=False,
     )
 
