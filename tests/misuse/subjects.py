@@ -196,6 +196,7 @@ def standard_io() -> Any:
     reading, far = os.pipe()
     made = stdio.StandardIO(Told(), stdin=reading, stdout=writing, reactor=real)
     made.ends = (theirs, far)
+    made.own = [(number, os.fstat(number).st_ino) for number in (reading, writing)]
     return made
 
 
@@ -203,6 +204,11 @@ def end_standard_io(made: Any) -> None:
     for end in made.ends:
         os.close(end)
     turn()
+    # One that a call had forget its pipes does not close them, on stock, too.
+    for number, inode in made.own:
+        with contextlib.suppress(OSError):
+            if os.fstat(number).st_ino == inode:
+                os.close(number)
 
 
 def serial_port() -> Any:
