@@ -47,9 +47,13 @@ pyr_pack_arguments(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
 PyObject *
 pyr_call_packed(PyObject *func, PyObject *args, PyObject *kwargs)
 {
-    return args == NULL ? PyObject_VectorcallDict(func, NULL, 0, kwargs)
-                        : PyObject_VectorcallDict(func, &PyTuple_GET_ITEM(args, 0),
-                                                  (size_t)PyTuple_GET_SIZE(args), kwargs);
+    if (args == NULL && kwargs == NULL) {
+        return PyObject_CallNoArgs(func);
+    }
+    PyObject *const *values = args == NULL ? NULL : &PyTuple_GET_ITEM(args, 0);
+    size_t count = args == NULL ? 0 : (size_t)PyTuple_GET_SIZE(args);
+    return kwargs == NULL ? PyObject_Vectorcall(func, values, count, NULL)
+                          : PyObject_VectorcallDict(func, values, count, kwargs);
 }
 
 #define SMALL_CALL 2

@@ -5,22 +5,22 @@
 #include "core/report.h"
 #include "loop/variables.h"
 
+/* The ring is full: what wrapped around goes on where it ended. */
 static int
 ring_grow(pyr_threadcalls *self)
 {
-    size_t capacity = self->capacity == 0 ? 16 : self->capacity * 2;
-    pyr_threadcall *ring = PyMem_New(pyr_threadcall, capacity);
+    size_t before = self->capacity, capacity = before == 0 ? 16 : before * 2;
+    pyr_threadcall *ring = self->ring;
+    PyMem_Resize(ring, pyr_threadcall, capacity);
     if (ring == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    for (size_t i = 0; i < self->count; i++) {
-        ring[i] = self->ring[(self->head + i) & (self->capacity - 1)];
+    if (self->head > 0) {
+        memcpy(ring + before, ring, self->head * sizeof(*ring));
     }
-    PyMem_Free(self->ring);
     self->ring = ring;
     self->capacity = capacity;
-    self->head = 0;
     return 0;
 }
 

@@ -2,10 +2,9 @@
 #include "loop/wake.h"
 
 void
-pyr_wake_up(pyr_wake *self)
+pyr_wake_sleeper(pyr_wake *self)
 {
-    self->woken = true;
-    if ((self->asleep || self->away) && !self->sent && *self->engine != NULL) {
+    if (!self->sent && *self->engine != NULL) {
         self->sent = true;
         pyr_engine_wake(*self->engine);
     }

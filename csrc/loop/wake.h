@@ -16,9 +16,19 @@ typedef struct {
     bool woken;          /* the next iteration must not sleep */
 } pyr_wake;
 
+/* Have what sleeps, or the host, hear of it, unless it was told already. */
+void pyr_wake_sleeper(pyr_wake *self);
+
 /* Make the iteration that runs or comes next return soon.  From any thread, with the GIL.
  */
-void pyr_wake_up(pyr_wake *self);
+static inline void
+pyr_wake_up(pyr_wake *self)
+{
+    self->woken = true;
+    if (self->asleep || self->away) {
+        pyr_wake_sleeper(self);
+    }
+}
 
 /* The loop got something to do: another thread's doing ends its sleep, and anybody's has
  * the host give it a turn. */

@@ -324,6 +324,28 @@ def test_an_iteration_takes_what_is_a_number(reactor: PyReactor) -> None:
     assert called == [0, 1, 2, 3, 4]
 
 
+def test_calls_from_threads_come_in_order_while_their_queue_grows(reactor: PyReactor) -> None:
+    """Each call asks for two more, so that the queue gets longer wherever its head stands."""
+    called: list[int] = []
+    asked = 0
+
+    def ask() -> None:
+        nonlocal asked
+        reactor.callFromThread(call, asked)
+        asked += 1
+
+    def call(number: int) -> None:
+        called.append(number)
+        for _ in range(2):
+            if asked < 300:
+                ask()
+
+    ask()
+    while len(called) < asked:
+        reactor.runUntilCurrent()
+    assert called == list(range(300))
+
+
 def test_looping_call_over_it(reactor: PyReactor) -> None:
     ticks: list[int] = []
     loop = LoopingCall(ticks.append, 1)
