@@ -52,7 +52,7 @@
     X(fileObject) X(fileno) X(finish) X(finishCallback) X(finished) X(flush) \
     Y(firstLine, "_HTTPChannel__first_line") X(format) X(fromCoroutine) X(func) X(get) \
     X(getAllRawHeaders) X(getChild) X(getChildForRequest) X(getChildWithDefault) \
-    X(getContentFile) X(getEncoder) X(getHost) X(getPeer) X(getRawHeaders) \
+    X(getContentFile) X(getEncoder) X(getHeader) X(getHost) X(getPeer) X(getRawHeaders) \
     X(getResourceFor) Y(getattribute, "__getattribute__") X(gmtime) X(gotItem) \
     X(gotLength) X(h) X(handleContentChunk) Y(handleParseError, "_handleParseError") \
     X(hasHeader) Y(header, "_header") X(headerInvalid) X(headerReceived) X(host) \

@@ -1,6 +1,7 @@
 /* The log room's part of the module; see log.h. */
 #include "log/log.h"
 
+#include "log/access.h"
 #include "log/legacy.h"
 #include "log/logger.h"
 #include "log/state.h"
@@ -12,6 +13,10 @@ static const pyr_given log_objects[] = {
     PYR_MADE(pyr_log_state, space),
     PYR_MADE(pyr_log_state, prefix),
     PYR_MADE(pyr_log_state, zero),
+    PYR_MADE(pyr_log_state, referer),
+    PYR_MADE(pyr_log_state, user_agent),
+    PYR_MADE(pyr_log_state, dash),
+    PYR_MADE(pyr_log_state, code_format),
 #define X(name) PYR_GIVEN(pyr_log_state, name),
     PYR_LOG_GIVEN(X)
 #undef X
@@ -42,10 +47,18 @@ log_exec(PyObject *module, core_state *st)
     log->space = PyUnicode_InternFromString(" ");
     log->prefix = PyUnicode_InternFromString("log_");
     log->zero = PyLong_FromLong(0);
-    return log->legacy_namespace == NULL || log->legacy_format == NULL ||
-                   log->space == NULL || log->prefix == NULL || log->zero == NULL
-               ? -1
-               : PyModule_AddFunctions(module, pyr_text_functions);
+    log->referer = PyBytes_FromString("referer");
+    log->user_agent = PyBytes_FromString("user-agent");
+    log->dash = PyBytes_FromString("-");
+    log->code_format = PyUnicode_FromString("%(code)d");
+    if (log->legacy_namespace == NULL || log->legacy_format == NULL ||
+        log->space == NULL || log->prefix == NULL || log->zero == NULL ||
+        log->referer == NULL || log->user_agent == NULL || log->dash == NULL ||
+        log->code_format == NULL ||
+        PyModule_AddFunctions(module, pyr_text_functions) < 0) {
+        return -1;
+    }
+    return PyModule_AddFunctions(module, pyr_access_functions);
 }
 
 const pyr_room pyr_log_room = {

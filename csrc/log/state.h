@@ -69,6 +69,10 @@ typedef struct pyr_log_state {
     PyObject *space;            /* " " */
     PyObject *prefix;           /* "log_" */
     PyObject *zero;
+    PyObject *referer; /* b"referer", and the like */
+    PyObject *user_agent;
+    PyObject *dash;        /* b"-" */
+    PyObject *code_format; /* "%(code)d" */
     pyr_log_class publisher_class, filter_class, predicate_class, history_class;
 } pyr_log_state;
 

@@ -86,19 +86,28 @@ shows_as_it_is(const unsigned char *bytes, Py_ssize_t size)
     return true;
 }
 
+bool
+pyr_text_is_shown(PyObject *data)
+{
+    if (PyUnicode_CheckExact(data)) {
+        return PyUnicode_IS_COMPACT_ASCII(data) &&
+               shows_as_it_is(PyUnicode_1BYTE_DATA(data), PyUnicode_GET_LENGTH(data));
+    }
+    return PyBytes_CheckExact(data) &&
+           shows_as_it_is((unsigned char *)PyBytes_AS_STRING(data),
+                          PyBytes_GET_SIZE(data));
+}
+
 static PyObject *
 shown_text(PyObject *Py_UNUSED(module), PyObject *data)
 {
-    if (PyUnicode_CheckExact(data) && PyUnicode_IS_COMPACT_ASCII(data) &&
-        shows_as_it_is(PyUnicode_1BYTE_DATA(data), PyUnicode_GET_LENGTH(data))) {
-        return Py_NewRef(data);
-    }
-    if (!PyBytes_CheckExact(data) ||
-        !shows_as_it_is((unsigned char *)PyBytes_AS_STRING(data),
-                        PyBytes_GET_SIZE(data))) {
+    if (!pyr_text_is_shown(data)) {
         Py_RETURN_NONE;
     }
-    return PyUnicode_DecodeASCII(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), NULL);
+    return PyUnicode_CheckExact(data)
+               ? Py_NewRef(data)
+               : PyUnicode_DecodeASCII(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data),
+                                       NULL);
 }
 
 PyDoc_STRVAR(

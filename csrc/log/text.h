@@ -4,6 +4,11 @@
 
 #include "core/core.h"
 
+#include <stdbool.h>
+
+/* Is that bytes or text in which nothing has to be escaped? */
+bool pyr_text_is_shown(PyObject *data);
+
 extern PyMethodDef pyr_text_functions[];
 
 #endif

@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from pyreactor import _code
-from pyreactor._core import log_plain_text, log_time_text
+from pyreactor._core import log_access_line, log_plain_text, log_time_text
 
 if TYPE_CHECKING:
     # What the functions below find in Twisted's modules.
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 stock: dict[str, Callable[..., Any]] = {}
 
 plainText = log_plain_text
+accessLine = log_access_line
 timeText = log_time_text
 
 #: The classes and functions that Twisted makes times by, where nobody has put others; and
@@ -294,10 +295,6 @@ def datetimeToString(msSinceEpoch: Any = None) -> bytes:
 # ---- the web server's log ----
 
 
-def nothing(_: Any) -> None:
-    """What is plain to a program that has put its own `_escape` there."""
-
-
 def _escape(s: Any) -> str:
     """Mirrors twisted.web.http._escape."""
     text: str | None = _pyreactor.plainText(s)
@@ -311,20 +308,5 @@ def combinedLogFormatter(timestamp: Any, request: Any) -> str:
         ip = clientAddr.host
     else:
         ip = b"-"
-    # What is left is what has to be escaped, and an empty text.
-    plain = _pyreactor.plainText if _escape is _pyreactor.known["_escape"] else _pyreactor.nothing
-    value = request.getHeader(b"referer") or b"-"
-    referrer = plain(value) or _escape(value)
-    value = request.getHeader(b"user-agent") or b"-"
-    agent = plain(value) or _escape(value)
-    escaped = plain(ip) or _escape(ip)
-    method = plain(request.method) or _escape(request.method)
-    uri = plain(request.uri) or _escape(request.uri)
-    protocol, code = plain(request.clientproto) or _escape(request.clientproto), request.code
-    length = request.sentLength or "-"
-    if type(code) is not int:  # or it is refused, by its name
-        code = "%(code)d" % {"code": code}  # noqa: UP031
-    return (
-        f'"{escaped!s}" - - {timestamp!s} "{method!s} {uri!s} {protocol!s}"'
-        f' {code} {length!s} "{referrer!s}" "{agent!s}"'
-    )
+    known = _pyreactor.known["_escape"]
+    return str(_pyreactor.accessLine(ip, timestamp, request, _escape, _escape is known))

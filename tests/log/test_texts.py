@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -237,14 +238,14 @@ sent = st.sampled_from(
     ),
     st.fixed_dictionaries(
         {
-            "method": sent,
+            "method": st.one_of(sent, st.sampled_from(["GET", "ü", Own("GET"), None])),
             "uri": sent,
             "clientproto": sent,
-            "code": st.sampled_from([200, 404, "200", None, 200.5]),
-            "sentLength": st.sampled_from([0, 17, None]),
+            "code": st.sampled_from([200, 404, -1, 1 << 70, True, "200", None, 200.5]),
+            "sentLength": st.sampled_from([0, 17, None, True, b"17", Own("17"), "ü"]),
         }
     ),
-    st.sampled_from(["[time]", None, ("a", "b")]),
+    st.sampled_from(["[time]", "[ü]", None, ("a", "b"), b"[time]", Own("[time]")]),
 )
 @settings(max_examples=EXAMPLES)
 def test_lines_of_an_access_log(address: Any, headers: Any, attributes: Any, when: Any) -> None:
@@ -261,6 +262,20 @@ def test_replaced_escape_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr(http, "_escape", lambda text: f"<{text!r}>")
     assert check(http.combinedLogFormatter, "[time]", request).startswith("\"<b'-'>\"")
+    monkeypatch.setattr(http, "_escape", lambda text: text)
+    assert check(http.combinedLogFormatter, "[time]", request).startswith("\"b'-'\"")
+
+
+@pytest.mark.parametrize(
+    "name", ["getHeader", "method", "uri", "clientproto", "code", "sentLength"]
+)
+def test_access_log_of_what_is_no_request(name: str) -> None:
+    """The same error for the first that is missing."""
+    names = {"method": b"GET", "uri": b"/", "clientproto": b"HTTP/1.1", "code": 200}
+    names |= {"sentLength": 1, "getHeader": lambda name: None, "getClientAddress": lambda: None}
+    del names[name]
+    result = check(http.combinedLogFormatter, "[time]", SimpleNamespace(**names))
+    assert result[0] is AttributeError
 
 
 def test_date_header(monkeypatch: pytest.MonkeyPatch) -> None:
