@@ -16,7 +16,7 @@ from functools import partial
 
 from benchmarks import harness
 from benchmarks.harness import ALL_SIDES, STOCK_ENV, Comparison, Sample, Side, Work, matching
-from benchmarks.web import measure_one
+from benchmarks.web import COLUMNS, measure_one
 
 CONNECTIONS = 32
 AIMS = {"uvicorn": 0.9, "twisted on pypy": 0.9}
@@ -67,7 +67,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         harness.rounds_of(options),
         options.subject,
         seconds_per_sample=2.5,
-        columns={"rate": "requests/s"},
+        columns=COLUMNS,
     )
 
 

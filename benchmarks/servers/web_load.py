@@ -3,7 +3,7 @@ Sends one request again and again over kept connections, each when the answer be
 
 Arguments: target, process to look at, connections, requests, which request, and how many more to
 send before (0: a tenth).  Prints JSON: the CPU time of that process for each request, in seconds,
-and the rate.
+the rate, and the share of the time that this load was at work.
 """
 
 from __future__ import annotations
@@ -96,12 +96,16 @@ def exchange(connections: list[Connection], count: int) -> None:
             connection.ask()
             asked += 1
         while done < count:
-            for key, _ in selector.select():
-                if key.data.receive():
-                    done += 1
-                    if asked < count:
-                        asked += 1
-                        key.data.ask()
+            # All that came, and only then all that is asked next: the server finds several
+            # requests at once, as it would from a load that is quicker than this one.  If each
+            # answer were followed by the next request at once, a server that takes less time
+            # than this load would sleep, and be woken up, for each of them.
+            ready = selector.select()
+            answered = [key.data for key, _ in ready if key.data.receive()]
+            done += len(answered)
+            for connection in answered[: count - asked]:
+                connection.ask()
+            asked += min(len(answered), count - asked)
 
 
 def cpu_seconds(pid: str) -> float:
@@ -117,10 +121,11 @@ def main(
     made = [Connection(host, int(port), REQUESTS[name]) for _ in range(int(connections))]
     count = int(requests)
     exchange(made, int(warm_up) or max(count // 10, 1))
-    before, began = cpu_seconds(pid), time.monotonic()
+    before, used, began = cpu_seconds(pid), time.process_time(), time.monotonic()
     exchange(made, count)
-    after, ended = cpu_seconds(pid), time.monotonic()
-    print(json.dumps({"cpu": (after - before) / count, "rate": count / (ended - began)}))
+    after, used, passed = cpu_seconds(pid), time.process_time() - used, time.monotonic() - began
+    result = {"cpu": (after - before) / count, "rate": count / passed, "load": used / passed}
+    print(json.dumps(result))
 
 
 main(*sys.argv[1:])

@@ -1,7 +1,8 @@
 """
 A site with a page, forms, files and, where klein is installed, its routes.
 
-Prints its port and its reactor.  Its argument is where the access log goes: a file, or "none".
+Prints its port and its reactor.  Its argument is where the access log goes: a file; "nowhere", for
+one that is made as always but nobody hears; or "none", where the site makes no line of it at all.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def root(folder: str) -> Any:
 def main(log: str) -> None:
     """Serve until the process is ended."""
     with tempfile.TemporaryDirectory() as folder:
-        site: Any = server.Site(root(folder), logPath=None if log == "none" else log)
+        site: Any = server.Site(root(folder), logPath=None if log in ("none", "nowhere") else log)
         if log == "none":
             site.log = lambda request: None
         port: Any = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[attr-defined]
