@@ -62,7 +62,7 @@ LEFT_OUT = {
     "installHandler", "addSystemEventTrigger", "threadpool", "joinGroup", "leaveGroup",
     "setOutgoingInterface", "abstract", "resolveAddress", "stopConsuming_", "closed",
     "startDebugMode", "_base", "setPrefixLimit", "startListening",
-    "connectionMade", "failIfNotConnected", "wait",
+    "connectionMade", "failIfNotConnected", "wait", "_adopt",  # which takes over any descriptor
 }  # fmt: skip
 
 #: What is called after each, and tells in what state the object is.
