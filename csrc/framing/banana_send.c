@@ -22,6 +22,7 @@ typedef struct {
 typedef struct {
     pyr_framing_method *method;
     PyObject *self;
+    PyObject *own; /* its __dict__ */
     /* What was encoded. */
     char *data;
     Py_ssize_t size, room;
@@ -89,20 +90,18 @@ append_prefix(encoding *e, unsigned long long number, unsigned char type)
 
 /* self.name, where the class has no descriptor under that name (new reference). */
 static PyObject *
-attribute_of(PyObject *self, PyObject *name)
+attribute_of(encoding *e, PyObject *name)
 {
-    PyObject *dict = pyr_instance_dict(self);
-    PyObject *value = dict == NULL ? NULL : PyDict_GetItemWithError(dict, name);
-    Py_XINCREF(value);
-    Py_XDECREF(dict);
-    return value != NULL || PyErr_Occurred() ? value : PyObject_GetAttr(self, name);
+    PyObject *value;
+    return PyDict_GetItemRef(e->own, name, &value) != 0 ? value
+                                                        : PyObject_GetAttr(e->self, name);
 }
 
 /* An attribute that is a plain int.  False: it is another thing; no exception. */
 static bool
 read_limit(encoding *e, PyObject *name, long long *limit)
 {
-    PyObject *value = attribute_of(e->self, name);
+    PyObject *value = attribute_of(e, name);
     if (value == NULL) {
         PyErr_Clear(); /* stock's code will come upon it */
         return false;
@@ -171,11 +170,11 @@ static int
 read_dialect(encoding *e)
 {
     const pyr_names *names = &e->method->st->names;
-    PyObject *dialect = attribute_of(e->self, names->currentDialect);
+    PyObject *dialect = attribute_of(e, names->currentDialect);
     int found = pyr_banana_is_pb(e->method->st, dialect);
     Py_XDECREF(dialect);
     if (found > 0) {
-        e->symbols = attribute_of(e->self, names->outgoingSymbols);
+        e->symbols = attribute_of(e, names->outgoingSymbols);
         found = e->symbols != NULL && PyDict_CheckExact(e->symbols) ? 1 : -1;
     }
     PyErr_Clear(); /* stock's code will come upon it */
@@ -269,23 +268,18 @@ encode_element(encoding *e, PyObject *element)
 
 /* ---- sendEncoded --------------------------------------------------------------- */
 
-/* Whether self._encode is stock's.  -1: exception. */
+/* Is _encode the class's, and that stock's?  -1: exception. */
 static int
-encodes_as_stock(pyr_framing_method *method, PyObject *self)
+encodes_as_stock(pyr_framing_method *method, PyTypeObject *type, PyObject *own)
 {
-    PyTypeObject *type = Py_TYPE(self);
     if (!pyr_class_is_as_seen(&method->class_seen, type)) {
         pyr_class_see(method->st, &method->class_seen, type);
         method->class_fits = pyr_attributes_ordinary_access(method->st, type) &&
                              pyr_attributes_class_has(method, type);
     }
-    PyObject *own;
-    int found = method->class_fits
-                    ? pyr_own_dict_get(self, method->st->names.bananaEncode, &own)
+    int found = method->class_fits && own != NULL
+                    ? PyDict_Contains(own, method->st->names.bananaEncode)
                     : 1;
-    if (found > 0 && method->class_fits) {
-        Py_DECREF(own);
-    }
     return found < 0 ? -1 : !found;
 }
 
@@ -307,11 +301,13 @@ write_value(pyr_framing_method *method, PyObject *self, PyObject *value)
 
 /* The expression as bytes; NotImplemented: stock's code does all of it. */
 static PyObject *
-encode_all(pyr_framing_method *method, PyObject *self, PyObject *expression)
+encode_all(pyr_framing_method *method, PyObject *self, PyObject *own,
+           PyObject *expression)
 {
     encoding e;
     e.method = method;
     e.self = self;
+    e.own = own;
     e.data = e.few_bytes;
     e.room = FEW_BYTES;
     e.size = e.depth = 0;
@@ -337,10 +333,12 @@ pyr_banana_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
     }
     pyr_framing_method *method = (pyr_framing_method *)op;
     PyObject *self = args[0];
-    int as_stock = encodes_as_stock(method, self);
+    PyObject *own = pyr_instance_dict(self);
+    int as_stock = encodes_as_stock(method, Py_TYPE(self), own);
     PyObject *value = as_stock < 0    ? NULL
                       : as_stock == 0 ? Py_NewRef(Py_NotImplemented)
-                                      : encode_all(method, self, args[1]);
+                                      : encode_all(method, self, own, args[1]);
+    Py_XDECREF(own);
     if (value == NULL || value == Py_NotImplemented) {
         return value;
     }

@@ -127,8 +127,8 @@ expect_change(pyr_own_seen *seen, PyObject *dict)
 }
 
 /* Are names and values as seen, where a `false` may leave `end` and `size` further on
- * than what was seen. */
-static bool
+ * than what was seen.  Rarely asked: not to lengthen the function that asks. */
+static PYR_NO_INLINE bool
 has_names(pyr_own_seen *seen, PyObject *dict)
 {
     PyObject *key;
