@@ -56,7 +56,7 @@ or_dash(PyObject *value, PyObject *dash)
 
 /* request.getHeader(name) or b"-", escaped */
 static int
-set_header(core_state *st, access_line *line, part *to, PyObject *name)
+ask_header(core_state *st, access_line *line, part *to, PyObject *name)
 {
     PyObject *value = pyr_call_named(line->request, st->names.getHeader, name);
     return set_escaped(line, to, or_dash(value, st->log->dash));
@@ -69,8 +69,8 @@ set_parts(core_state *st, access_line *line, PyObject *ip)
     const pyr_names *names = &st->names;
     PyObject *const asked[] = {names->method, names->uri, names->clientproto};
     part *parts = line->parts;
-    if (set_header(st, line, &parts[REFERRER], st->log->referer) < 0 ||
-        set_header(st, line, &parts[AGENT], st->log->user_agent) < 0 ||
+    if (ask_header(st, line, &parts[REFERRER], st->log->referer) < 0 ||
+        ask_header(st, line, &parts[AGENT], st->log->user_agent) < 0 ||
         set_escaped(line, &parts[IP], Py_NewRef(ip)) < 0) {
         return -1;
     }
@@ -131,7 +131,7 @@ make_texts(core_state *st, part *parts, Py_ssize_t *size)
 }
 
 static char *
-put(char *to, const char *text, size_t size)
+put_text(char *to, const char *text, size_t size)
 {
     memcpy(to, text, size);
     return to + size;
@@ -148,19 +148,19 @@ join_ascii(const part *parts, Py_ssize_t size)
     char *to = (char *)PyUnicode_1BYTE_DATA(line);
     for (int i = 0; i < PARTS; i++) {
         PyObject *value = parts[i].value;
-        to = put(to, between[i], strlen(between[i]));
+        to = put_text(to, between[i], strlen(between[i]));
         to = parts[i].is_shown
-                 ? put(to, PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value))
-                 : put(to, (const char *)PyUnicode_1BYTE_DATA(value),
-                       (size_t)PyUnicode_GET_LENGTH(value));
+                 ? put_text(to, PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value))
+                 : put_text(to, (const char *)PyUnicode_1BYTE_DATA(value),
+                            (size_t)PyUnicode_GET_LENGTH(value));
     }
-    (void)put(to, between[PARTS], strlen(between[PARTS]));
+    (void)put_text(to, between[PARTS], strlen(between[PARTS]));
     return line;
 }
 
 /* The same where a program has other text in it. */
 static PyObject *
-join(const part *parts)
+join_parts(const part *parts)
 {
     PyObject *line = PyUnicode_FromString("");
     for (int i = 0; line != NULL && i < PARTS; i++) {
@@ -190,7 +190,7 @@ line_text(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     PyObject *text = NULL;
     Py_ssize_t size;
     if (set_parts(st, &line, args[0]) == 0 && make_texts(st, line.parts, &size) == 0) {
-        text = size < 0 ? join(line.parts) : join_ascii(line.parts, size);
+        text = size < 0 ? join_parts(line.parts) : join_ascii(line.parts, size);
     }
     for (int i = 0; i < PARTS; i++) {
         Py_XDECREF(line.parts[i].value);
