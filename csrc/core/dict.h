@@ -1,10 +1,41 @@
-/* The __dict__ of an instance: whether its changes are told, and keys of its own. */
+/* Who is told of changes of dicts; the __dict__ of an instance: keys of its own. */
 #ifndef PYREACTOR_DICT_H
 #define PYREACTOR_DICT_H
 
 #include "core/compat.h"
 
 #include <stdbool.h>
+
+/*
+ * Have `changes` told of changes of the dicts that are watched with the number that this
+ * gives.  -1: CPython has no number left, as an interpreter has few of them, or is older
+ * than 3.12.
+ */
+#if PY_VERSION_HEX >= 0x030C0000
+static inline int
+pyr_dict_add_watcher(PyDict_WatchCallback changes)
+{
+    int watcher = PyDict_AddWatcher(changes);
+    if (watcher < 0) {
+        PyErr_Clear();
+    }
+    return watcher;
+}
+#else
+#define pyr_dict_add_watcher(changes) (-1)
+#endif
+
+/* It is told no more. */
+static inline void
+pyr_dict_clear_watcher(int *watcher)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (*watcher >= 0 && PyDict_ClearWatcher(*watcher) < 0) {
+        PyErr_Clear();
+    }
+#endif
+    *watcher = -1;
+}
 
 /*
  * Are the values of this __dict__ in its instance?  Then CPython 3.13.0 sets attributes

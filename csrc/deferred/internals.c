@@ -7,6 +7,7 @@
  * later tell of that (PyDict_Watch), earlier versions number each state of a dict.
  */
 #include "core/core.h"
+#include "core/dict.h"
 #include "deferred/object.h"
 
 #if PY_VERSION_HEX >= 0x030C0000
@@ -72,11 +73,10 @@ pyr_internals_begin(core_state *st)
 {
     st->deferred->globals_seen = 0;
 #if PY_VERSION_HEX >= 0x030C0000
-    int watcher = st->deferred->globals_watcher = PyDict_AddWatcher(note_dict_change);
-    if (watcher >= 0) {
-        return PyDict_Watch(watcher, st->deferred->module_globals);
+    st->deferred->globals_watcher = pyr_dict_add_watcher(note_dict_change);
+    if (st->deferred->globals_watcher >= 0) {
+        return PyDict_Watch(st->deferred->globals_watcher, st->deferred->module_globals);
     }
-    PyErr_Clear(); /* an interpreter has few of them */
 #endif
     return 0;
 }
@@ -84,11 +84,7 @@ pyr_internals_begin(core_state *st)
 void
 pyr_internals_clear(core_state *st)
 {
-#if PY_VERSION_HEX >= 0x030C0000
-    if (st->deferred->module_globals != NULL && st->deferred->globals_watcher >= 0 &&
-        PyDict_ClearWatcher(st->deferred->globals_watcher) < 0) {
-        PyErr_Clear();
+    if (st->deferred->module_globals != NULL) {
+        pyr_dict_clear_watcher(&st->deferred->globals_watcher);
     }
-#endif
-    st->deferred->globals_watcher = -1;
 }

@@ -574,20 +574,11 @@ pyr_attributes_exec(core_state *st)
     for (int slot = SLOT_MAX_LENGTH; slot < SLOT_COUNT; slot++) {
         pyr_own_name_add(pyr_name_at(st, slot_names[slot]));
     }
-    st->framing->watcher = -1;
-#if PY_VERSION_HEX >= 0x030C0000
-    st->framing->watcher = PyDict_AddWatcher(own_dict_changes);
-    PyErr_Clear(); /* an interpreter has few of them */
-#endif
+    st->framing->watcher = pyr_dict_add_watcher(own_dict_changes);
 }
 
 void
 pyr_attributes_clear(core_state *st)
 {
-#if PY_VERSION_HEX >= 0x030C0000
-    if (st->framing->watcher >= 0 && PyDict_ClearWatcher(st->framing->watcher) < 0) {
-        PyErr_Clear();
-    }
-#endif
-    st->framing->watcher = -1;
+    pyr_dict_clear_watcher(&st->framing->watcher);
 }

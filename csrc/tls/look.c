@@ -182,22 +182,13 @@ pyr_look_anew(core_state *st, const pyr_look_kind *kind, pyr_tls_class *known,
 void
 pyr_look_exec(core_state *st)
 {
-    st->tls->watcher = -1;
-#if PY_VERSION_HEX >= 0x030C0000
-    st->tls->watcher = PyDict_AddWatcher(forget_view);
-    PyErr_Clear(); /* an interpreter has few of them */
-#endif
+    st->tls->watcher = pyr_dict_add_watcher(forget_view);
 }
 
 void
 pyr_look_clear(core_state *st)
 {
-#if PY_VERSION_HEX >= 0x030C0000
-    if (st->tls->watcher >= 0 && PyDict_ClearWatcher(st->tls->watcher) < 0) {
-        PyErr_Clear();
-    }
-#endif
-    st->tls->watcher = -1;
+    pyr_dict_clear_watcher(&st->tls->watcher);
     for (int views = 0; views < TABLES; views++) {
         memset(tables[views].views, 0, tables[views].count * sizeof(pyr_look_view));
     }
