@@ -2,7 +2,8 @@
 A site with a page, forms, files and, where klein is installed, its routes.
 
 Prints its port and its reactor.  Its argument is where the access log goes: a file; "nowhere", for
-one that is made as always but nobody hears; or "none", where the site makes no line of it at all.
+events of Twisted's log, which is not begun, so that only the history hears them that it keeps until
+then; or "none", where the site makes no line of it at all.
 """
 
 from __future__ import annotations

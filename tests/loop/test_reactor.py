@@ -325,7 +325,7 @@ def test_an_iteration_takes_what_is_a_number(reactor: PyReactor) -> None:
 
 
 def test_calls_from_threads_come_in_order_while_their_queue_grows(reactor: PyReactor) -> None:
-    """Each call asks for two more, so that the queue gets longer wherever its head stands."""
+    """Each call asks for two more, so that the queue gets longer where it wraps around, too."""
     called: list[int] = []
     asked = 0
 
@@ -341,7 +341,7 @@ def test_calls_from_threads_come_in_order_while_their_queue_grows(reactor: PyRea
                 ask()
 
     ask()
-    while len(called) < asked:
+    for _ in range(300):
         reactor.runUntilCurrent()
     assert called == list(range(300))
 
@@ -1016,7 +1016,7 @@ def test_two_connections_on_one_descriptor(reactor: PyReactor) -> None:
         with pytest.raises(FileExistsError):
             start()
     reactor.iterate(0)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before  # the collector may close others meanwhile
     pair.client.transport.write(b"for the first")
     spin(reactor, lambda: pair.server.received)
     assert second not in reactor.getReaders()
