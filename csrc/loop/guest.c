@@ -71,12 +71,17 @@ send_written(Loop *self)
     }
 }
 
-/* Seconds until there is something to do. */
+/* Seconds until there is something to do.  To ask for the next timed call may run Python
+ * code, of a replaced clock or of what a cancelled call held: what comes meanwhile, from
+ * another thread even, is told nobody but here. */
 static int
 next_delay(Loop *self, double *delay)
 {
-    *delay = 0.0;
-    return has_more(self) ? 0 : pyr_timers_delay(&self->timers, delay);
+    int status = has_more(self) ? 0 : pyr_timers_delay(&self->timers, delay);
+    if (has_more(self)) {
+        *delay = 0.0;
+    }
+    return status;
 }
 
 /* Is a call of Twisted's due?  -1: the reactor's clock raised. */

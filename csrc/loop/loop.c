@@ -2,8 +2,8 @@
  * The event loop; see loop.h.
  *
  * One iteration: flush what was written, sleep in the kernel without the GIL, handle
- * what became ready.  libuv's callbacks only collect that; no Python code runs before
- * libuv has returned and the GIL is taken back, so it changes hands once an iteration.
+ * what became ready.  In the kernel that is only collected; no Python code runs before
+ * the sleep has ended and the GIL is taken back, so it changes hands once an iteration.
  */
 #include "loop/loop.h"
 #include "loop/state.h"

@@ -178,7 +178,7 @@ def _watching(document: Document) -> list[str]:
     return [f"With --slow and --stats beside without: {'; '.join(found)}."] if found else []
 
 
-_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
 def rounds(document: Document) -> str:
@@ -190,31 +190,32 @@ def rounds(document: Document) -> str:
 
 def duration(seconds: float) -> str:
     """A time with three significant digits: ``12.3 µs``."""
-    for unit, scale in _UNITS:
-        if seconds >= scale:
-            return f"{significant(seconds / scale)} {unit}"
-    return f"{significant(seconds * 1e9)} ns"
+    unit, scale = _unit(seconds)
+    return f"{significant(seconds / scale)} {unit}"
+
+
+def _unit(seconds: float) -> tuple[str, float]:
+    """The largest one in which a time, rounded, is not below 1; and how long that is."""
+    return next((unit for unit in _UNITS if seconds >= 0.9995 * unit[1]), _UNITS[-1])
 
 
 def durations(found: Spread) -> str:
     """Least and most, in the unit of the most: ``11.9 – 12.6 µs``."""
-    unit, scale = next(
-        ((unit, scale) for unit, scale in _UNITS if found.most >= scale), ("ns", 1e-9)
-    )
+    unit, scale = _unit(found.most)
     return f"{significant(found.least / scale)} – {significant(found.most / scale)} {unit}"
 
 
 def significant(number: float) -> str:
     """A number with three significant digits, thousands marked."""
     magnitude = abs(number)
-    digits = 0 if magnitude >= 100 else 1 if magnitude >= 10 else 2
+    digits = 0 if magnitude >= 99.95 else 1 if magnitude >= 9.995 else 2
     return f"{number:,.{digits}f}"
 
 
 def rate(number: float) -> str:
     """Operations a second, short: ``23.4k/s``."""
     for letter, scale in (("M", 1e6), ("k", 1e3)):
-        if number >= scale:
+        if number >= 0.9995 * scale:
             return f"{significant(number / scale)}{letter}/s"
     return f"{significant(number)}/s"
 

@@ -334,10 +334,10 @@ def status() -> str:
     """Whether TLS records are handled in C, and why not, for people."""
     methods = vars(tls.TLSMemoryBIOProtocol)
     stock = [name for name in METHODS if not isinstance(methods[name], _core.StandIn)]
-    if not stock:
-        return "TLS records in C"
     if not _has_aggregate():
         stock.append("_AggregateSmallWrites")
+    if not stock:
+        return "TLS records in C"
     if len(stock) == len(METHODS) + 1:
         stock = ["all"]
     return f"TLS methods of Twisted's own: {', '.join(stock)} ({'; '.join(_reasons) or 'replaced'})"

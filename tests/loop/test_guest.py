@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -181,6 +182,31 @@ def test_a_thread_wakes_it(loop: Any) -> None:
     reactor.callWhenRunning(begin)
     run(reactor)
     assert seen == [*range(100), here]
+
+
+def test_a_thread_wakes_it_while_it_asks_for_the_time(loop: Any) -> None:
+    """A program's clock may let a thread in, in the middle of a turn."""
+    reactor: Any = AsyncioReactor(loop)
+    seen: list[int] = []
+    asked = 0
+
+    def clock() -> float:
+        nonlocal asked
+        if len(seen) == asked and reactor.running:
+            thread = threading.Thread(target=reactor.callFromThread, args=(call, asked))
+            asked += 1
+            thread.start()
+            thread.join()
+        return time.time()
+
+    def call(number: int) -> None:
+        seen.append(number)
+        if number == 20:
+            reactor.stop()
+
+    reactor.seconds = clock
+    run(reactor)
+    assert seen == list(range(21))
 
 
 def test_the_alarm_is_set_for_the_earliest_call_only(counting: Counting) -> None:

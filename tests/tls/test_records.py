@@ -1271,6 +1271,22 @@ print(tls.TLSMemoryBIOProtocol.write is write)
     )
 
 
+def test_small_writes_that_are_collected_otherwise_are_told() -> None:
+    """By a class of another release, whose methods in C nobody has looked at."""
+    code = """
+from twisted.protocols import tls
+def write(self, data): pass
+tls._AggregateSmallWrites.write = write
+import pyreactor.reactor
+from pyreactor._tls import records as _tls
+print(_tls.status())
+"""
+    assert check(code) == (
+        "TLS methods of Twisted's own: _AggregateSmallWrites"
+        " (_AggregateSmallWrites.write is not twisted.protocols.tls's own)\n"
+    )
+
+
 def test_instrumented_method_is_called() -> None:
     """What `functools.wraps` makes has the module and the name of what it wraps."""
     code = """
