@@ -5,8 +5,9 @@
 bool
 pyr_fire_is_plain(pyr_deferred *self)
 {
-    return !self->called && pyr_is_native(self->st, (PyObject *)self) &&
-           !self->st->deferred->debug;
+    /* A look at the class may run code that fires it. */
+    return pyr_is_native(self->st, (PyObject *)self) && !self->st->deferred->debug &&
+           !self->called;
 }
 
 void

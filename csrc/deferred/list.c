@@ -23,9 +23,10 @@ typedef struct {
 static PyObject *
 collect_plainly(deferred_list *self, PyObject *result, Py_ssize_t index)
 {
-    PyObject *pair = PyTuple_Pack(2, Py_True, result);
-    /* Dropping what was there may run Python code, which may put in another list. */
+    /* Making the pair, and dropping what was there, may run Python code, which may put in
+     * another list, or none. */
     PyObject *results = Py_NewRef(self->results);
+    PyObject *pair = PyTuple_Pack(2, Py_True, result);
     int done = pair == NULL ? -1 : PyList_SetItem(results, index, pair);
     if (done == 0) {
         self->finished_count++;
@@ -160,9 +161,12 @@ PyObject *
 pyr_list_parse(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     core_state *st = pyr_module_state(module);
-    PyObject *items = nargs == 1 && PyList_CheckExact(args[0]) && are_successes(args[0])
-                          ? PySequence_List(args[0])
-                          : NULL;
+    /* A copy is looked at: making it may run a finalizer's code. */
+    PyObject *items =
+        nargs == 1 && PyList_CheckExact(args[0]) ? PySequence_List(args[0]) : NULL;
+    if (items != NULL && !are_successes(items)) {
+        Py_CLEAR(items);
+    }
     if (items == NULL) {
         return PyErr_Occurred()
                    ? NULL

@@ -40,29 +40,68 @@ append_links(core_state *st, PyObject *list, const pyr_link *links, int32_t coun
     return pyr_drop(none);
 }
 
+/* The links that wait, with references of their own; NULL with an exception. */
+static pyr_link *
+copy_waiting(const pyr_deferred *self, int32_t count)
+{
+    pyr_link *links = PyMem_New(pyr_link, (size_t)count + 1); /* never nothing */
+    if (links == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        links[i] = self->links[self->head + i];
+        Py_XINCREF(links[i].target);
+        Py_XINCREF(links[i].args);
+        Py_XINCREF(links[i].keywords);
+    }
+    return links;
+}
+
+static void
+free_copy(pyr_link *links, int32_t count)
+{
+    for (int32_t i = 0; links != NULL && i < count; i++) {
+        pyr_links_clear_one(&links[i]);
+    }
+    PyMem_Free(links);
+}
+
+static bool
+are_waiting(const pyr_deferred *self, const pyr_link *links, int32_t count)
+{
+    return self->tail - self->head == count &&
+           memcmp(self->links + self->head, links, sizeof(pyr_link) * (size_t)count) == 0;
+}
+
+/* Have the links that wait in a list, which is the Deferred's from then on.  To make it
+ * runs Python code: whatever that raises leaves the links as they are, and if it adds
+ * some, fires the Deferred or lists it, the list is made anew. */
+static int
+list_waiting(pyr_deferred *self)
+{
+    int32_t count = self->tail - self->head;
+    pyr_link *links = copy_waiting(self, count);
+    PyObject *list = links == NULL ? NULL : PyList_New(0);
+    int result = list == NULL ? -1 : append_links(self->st, list, links, count);
+    if (result == 0 && self->listed == NULL && are_waiting(self, links, count)) {
+        self->listed = Py_NewRef(list);
+        pyr_links_clear(self);
+    }
+    free_copy(links, count);
+    Py_XDECREF(list);
+    return result;
+}
+
 PyObject *
 pyr_listed_get(pyr_deferred *self)
 {
-    PyObject *list = self->listed == NULL ? PyList_New(0) : NULL;
-    if (self->listed != NULL || list == NULL) { /* or listed by a finalizer just now */
-        Py_XDECREF(list);
-        return Py_XNewRef(self->listed);
-    }
-    self->listed = Py_NewRef(list);
-    int result = 0;
-    while (result == 0 && self->head < self->tail) {
-        pyr_link links[2] = {self->links[self->head++]};
-        int count = 1;
-        if (links[0].kind == &pyr_link_pair) {
-            links[count++] = self->links[self->head++];
+    while (self->listed == NULL) {
+        if (list_waiting(self) < 0) {
+            return NULL;
         }
-        result = pyr_listed_add(self, links, count);
     }
-    pyr_links_clear(self);
-    if (result < 0) {
-        Py_CLEAR(list);
-    }
-    return list;
+    return Py_NewRef(self->listed);
 }
 
 int

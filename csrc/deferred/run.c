@@ -114,7 +114,7 @@ call_for_nothing(PyObject *function, PyObject *one, PyObject *two)
 static inline bool
 is_for_stock(pyr_deferred *self)
 {
-    return self->listed != NULL || pyr_debug(self);
+    return pyr_debug(self) || self->listed != NULL; /* a look at the class may list it */
 }
 
 int
@@ -177,8 +177,9 @@ static int
 pause_for(pyr_deferred *current, PyObject *other)
 {
     core_state *st = current->st;
-    if (!pyr_is_own(st, other) || ((pyr_deferred *)other)->listed != NULL ||
-        !pyr_is_native(st, (PyObject *)current)) {
+    /* A look at the class may list either. */
+    if (!pyr_is_native(st, (PyObject *)current) || !pyr_is_own(st, other) ||
+        ((pyr_deferred *)other)->listed != NULL) {
         return call_for_nothing(st->deferred->wait_for_stock, (PyObject *)current, other);
     }
     /* The link first, as in pyr_add_chained */
@@ -362,13 +363,15 @@ run_links(run_stack *stack, pyr_deferred *current)
         ensure_result(current);
         bool failed = pyr_is_failure(st, current->result);
         pyr_link link;
-        if (!pyr_links_take(current, failed, &link)) {
-            return settle(current, failed);
-        }
+        bool taken = pyr_links_take(current, failed, &link);
         if (current->result == NULL) {
-            /* Taking a link drops its other side, and that can run Python code. */
+            /* To ask what the result is, and to drop a link's other side, can run Python
+             * code. */
             ensure_result(current);
             failed = false;
+        }
+        if (!taken) {
+            return settle(current, failed);
         }
         if (link.kind == &pyr_link_continue) {
             return continue_with(stack, current, link.target);

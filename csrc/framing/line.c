@@ -106,6 +106,24 @@ after_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *
     return stop ? STEP_STOP : STEP_ON;
 }
 
+/* What lineReceived returned is the result where it stops, and else dropped, which may
+ * run a finalizer's code: *fits is found out again. */
+static pyr_step
+end_delivery(pyr_framing_method *method, pyr_buffer *b, PyObject *self, PyObject *why,
+             pyr_step next, PyObject **result, int *fits)
+{
+    if (next == STEP_STOP) {
+        *result = why;
+        return next;
+    }
+    bool is_none = why == Py_None;
+    Py_DECREF(why);
+    if (next == STEP_ON && !is_none) {
+        *fits = pyr_attributes_ready(method, b, self);
+    }
+    return next == STEP_ON && *fits < 0 ? STEP_FAILED : next;
+}
+
 /* Deliver one line of `size` bytes.  *result is set for STEP_STOP. */
 static pyr_step
 deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize_t size,
@@ -121,12 +139,7 @@ deliver_line(pyr_framing_method *method, pyr_buffer *b, PyObject *self, Py_ssize
         return STEP_FAILED;
     }
     pyr_step next = after_line(method, b, self, why, fits);
-    if (next == STEP_STOP) {
-        *result = why;
-    } else {
-        Py_DECREF(why);
-    }
-    return next;
+    return end_delivery(method, b, self, why, next, result, fits);
 }
 
 /* ---- lines that are taken together (core/transport_ops.h) ---- */
@@ -174,10 +187,8 @@ take_together(pyr_framing_method *method, pyr_buffer *b, PyObject *self,
         return false;
     }
     *next = why == NULL ? STEP_FAILED : after_line(method, b, self, why, fits);
-    if (*next == STEP_STOP) {
-        *result = why;
-    } else {
-        Py_XDECREF(why);
+    if (why != NULL) {
+        *next = end_delivery(method, b, self, why, *next, result, fits);
     }
     return true;
 }

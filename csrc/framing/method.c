@@ -45,18 +45,37 @@ take_busy(pyr_framing_method *method, pyr_buffer *b, PyObject *dict)
                : 0;
 }
 
+/* 1: the __dict__ has that under the buffer's name, as before (NULL: nothing); -1: error
+ */
+static int
+has_still(const pyr_framing_method *method, PyObject *dict, const PyObject *found)
+{
+    PyObject *now;
+    int status = PyDict_GetItemRef(dict, pyr_key(method), &now);
+    Py_XDECREF(now);
+    return status < 0 ? status : now == found;
+}
+
+static pyr_buffer *find_in_dict(pyr_framing_method *method, PyObject *self,
+                                PyObject *dict);
+
 /*
  * Make the buffer of `self` (new reference) from what its __dict__ has under the buffer's
- * name (may be NULL).  A new object may run a garbage collection, and so any code: hence
- * the references.
+ * name (may be NULL).  A new object may run a garbage collection, and so any code, by
+ * which the protocol may have got another buffer: hence the references, and the look.
  */
 static pyr_buffer *
 make_buffer(pyr_framing_method *method, PyObject *self, PyObject *dict, PyObject *found)
 {
     pyr_buffer *b = pyr_buffer_new(method->st, self);
-    if (b != NULL && ((found != NULL && take_content(b, found) < 0) ||
-                      (method->kind->needs_busy && take_busy(method, b, dict) < 0) ||
-                      PyDict_SetItem(dict, pyr_key(method), (PyObject *)b) < 0)) {
+    int still = b == NULL ? -1 : has_still(method, dict, found);
+    if (still == 0) {
+        Py_DECREF(b);
+        return find_in_dict(method, self, dict);
+    }
+    if (still < 0 || (found != NULL && take_content(b, found) < 0) ||
+        (method->kind->needs_busy && take_busy(method, b, dict) < 0) ||
+        PyDict_SetItem(dict, pyr_key(method), (PyObject *)b) < 0) {
         Py_CLEAR(b);
     }
     return b;

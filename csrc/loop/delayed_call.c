@@ -221,10 +221,14 @@ delayed_call_cancel(DelayedCall *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* Move the call to self->time, which became earlier. */
+/* Move the call to self->time, which became earlier; unless what told that time, a
+ * program's clock or number, has had it run or cancelled. */
 static int
 move_sooner(DelayedCall *self)
 {
+    if (self->called || self->cancelled) {
+        return 0;
+    }
     if (pyr_timers_push(self) < 0) {
         return -1;
     }

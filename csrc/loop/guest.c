@@ -16,7 +16,8 @@ has_more(Loop *self)
 {
     return self->just_stopped || self->pending_exc != NULL ||
            self->threadcalls.count > 0 || pyr_watches_any(self) ||
-           pyr_flush_is_due(&self->flush) || !self->guest.engine_told;
+           self->watches.changed_head != NULL || pyr_flush_is_due(&self->flush) ||
+           !self->guest.engine_told;
 }
 
 /* May the host run inside a turn, as nest_asyncio lets the class do?  Then what comes
@@ -137,6 +138,17 @@ take_rounds(Loop *self, double *delay)
     }
 }
 
+/* The host's alarm is by a monotonic clock: is the reactor's, by which a call is due in
+ * `delay` seconds, another than when that was set, or set forward or back since? */
+static bool
+was_clock_set(Loop *self, double due, double delay)
+{
+    double offset = due - delay - (double)pyr_nanoseconds() / 1e9;
+    bool was_set = !(fabs(offset - self->guest.offset) < LONGEST_TURN);
+    self->guest.offset = offset;
+    return was_set;
+}
+
 /* The host's alarm rings early enough, unless a timed call is due before.  Where it rings
  * too early, the turn that follows sets the next one. */
 static PyObject *
@@ -145,6 +157,9 @@ set_alarm(Loop *self, double delay)
     if (delay > 0.0) {
         bool any = !isinf(delay);
         double due = any ? pyr_timers_first_time(&self->timers) : INFINITY;
+        if (any && was_clock_set(self, due, delay)) {
+            self->guest.alarm = INFINITY;
+        }
         if (due >= self->guest.alarm) {
             Py_RETURN_NONE;
         }
@@ -174,6 +189,18 @@ take_round_by_methods(Loop *self, PyObject **delay)
     return 0;
 }
 
+/* The host is to call a turn at once, for which it is given a delay of 0 (stolen; or NULL
+ * with an exception); None: that turn is among what it has to call already. */
+static PyObject *
+go_on_soon(Loop *self, PyObject *delay)
+{
+    if (delay != NULL && self->guest.soon && self->guest.engine_told) {
+        Py_SETREF(delay, Py_NewRef(Py_None));
+    }
+    self->guest.soon = delay != NULL;
+    return delay;
+}
+
 /* A callback that a host calls each time, in the same context variables, cannot be called
  * inside itself: where the host may run inside a turn, what it calls soon takes the turn.
  */
@@ -181,7 +208,15 @@ static PyObject *
 turn_soon(Loop *self)
 {
     self->wake.sent = true;
-    return PyFloat_FromDouble(0.0);
+    return go_on_soon(self, PyFloat_FromDouble(0.0));
+}
+
+static bool
+is_zero(PyObject *delay)
+{
+    return PyFloat_CheckExact(delay)  ? PyFloat_AS_DOUBLE(delay) == 0.0
+           : PyLong_CheckExact(delay) ? PyObject_Not(delay) == 1
+                                      : false;
 }
 
 PyObject *
@@ -194,7 +229,8 @@ pyr_guest_turn(Loop *self, bool is_ready)
     double seconds = 0.0;
     PyObject *delay = NULL;
     pyr_statistics_wakes(&self->statistics);
-    self->wake.away = nests;
+    /* What is asked of a program's methods is not asked again after what they run. */
+    self->wake.away = nests || self->overridden;
     self->wake.sent = false;
     int status = self->overridden ? take_round_by_methods(self, &delay)
                                   : take_rounds(self, &seconds);
@@ -208,14 +244,17 @@ pyr_guest_turn(Loop *self, bool is_ready)
         Py_RETURN_NONE; /* it was sent during the turn, as the host may have run in it */
     }
     self->wake.sent = delay == NULL && seconds == 0.0;
-    return delay != NULL ? delay : set_alarm(self, seconds);
+    if (delay == NULL) {
+        delay = set_alarm(self, seconds);
+    }
+    return delay != NULL && is_zero(delay) ? go_on_soon(self, delay) : delay;
 }
 
 void
 pyr_guest_ask_anew(Loop *self)
 {
     self->guest.alarm = INFINITY;
-    self->guest.engine_told = false;
+    self->guest.engine_told = self->guest.soon = false;
     self->wake.sent = false;
     pyr_wake_up(&self->wake);
 }

@@ -49,7 +49,9 @@ typedef struct Loop {
     struct {
         bool is_guest;
         bool engine_told; /* the host has been told of the engine that there is */
+        bool soon;        /* the host has a turn among what it is to call at once */
         double alarm;     /* when the host's alarm rings, by the reactor's clock */
+        double offset;    /* of that clock from the system's monotonic one, then */
         PyObject *ready;  /* what the host has to call, if it tells; or NULL */
         PyObject *host;   /* its class; or NULL, then it may run inside a turn */
         PyObject *runs;   /* `run_forever` of classes that never do that */

@@ -85,7 +85,7 @@ loop_timeout(Loop *self, PyObject *Py_UNUSED(ignored))
     if (pyr_timers_delay(&self->timers, &delay) < 0) {
         return NULL;
     }
-    if (isinf(delay)) {
+    if (isinf(delay) && self->timers.heap.count == 0) {
         Py_RETURN_NONE;
     }
     if (delay == 0 || delay > PYR_LONGEST_SLEEP) { /* stock's limits are ints */
@@ -309,6 +309,9 @@ PyDoc_STRVAR(
 static PyObject *
 loop_turn(Loop *self, PyObject *ready)
 {
+    if (ready != Py_True) { /* the turn that it was to call at once */
+        self->guest.soon = false;
+    }
     return pyr_guest_turn(self, ready == Py_True);
 }
 

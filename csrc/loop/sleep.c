@@ -124,9 +124,25 @@ be_prepared(Loop *self, double delay)
     return 0;
 }
 
+/* Handle the signals that came since Python code ran: the sleep would not end by them.
+ * Have their handlers given the loop something to do? */
+static bool
+was_signalled(Loop *self)
+{
+    uint64_t calls = self->timers.next_number;
+    if (PyErr_CheckSignals() < 0) {
+        pyr_errors_keep(self);
+    }
+    return self->wake.woken || self->pending_exc != NULL || self->just_stopped ||
+           pyr_flush_is_due(&self->flush) || calls != self->timers.next_number;
+}
+
 int
 pyr_sleep_until_ready(Loop *self, double delay)
 {
+    if (delay > 0 && was_signalled(self)) {
+        delay = 0;
+    }
     if (self->wake.asleep && self->engine != NULL) {
         sleep_beside(self, delay);
     } else if (be_prepared(self, delay) < 0) {

@@ -57,11 +57,11 @@ send_datagram(DatagramPort *self, PyObject *data, const struct sockaddr_storage 
               socklen_t size)
 {
     ssize_t sent;
-    int fd = pyr_datagram_descriptor(self);
-    if (fd < 0) {
-        return -2;
-    }
     do {
+        int fd = pyr_datagram_descriptor(self); /* a signal's handler may close it */
+        if (fd < 0) {
+            return -2;
+        }
         sent = sendto(fd, PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data), 0,
                       size == 0 ? NULL : (const struct sockaddr *)addr, size);
         if (sent < 0 && errno == EINTR && PyErr_CheckSignals() < 0) {

@@ -2,6 +2,7 @@
 #include "transport/stream_internal.h"
 
 #include "core/attribute.h"
+#include "core/objects.h"
 #include "loop/loop.h"
 #include "loop/state.h"
 #include "transport/state.h"
@@ -39,17 +40,36 @@ stream_set_reactor(StreamConnection *self, PyObject *reactor, void *Py_UNUSED(cl
     return 0;
 }
 
+/* Python code makes it: meanwhile another thread, or a finalizer, may have had it made,
+ * or have ended the connection, whose number may be another one's by now.  Then what was
+ * made is let go, without closing that number. */
+static int
+make_socket(StreamConnection *self)
+{
+    int fd = self->fd;
+    PyObject *made = PyObject_CallFunction(self->st->transport->make_socket, "ii",
+                                           (int)self->family, fd);
+    if (made == NULL) {
+        return -1;
+    }
+    if (self->socket == NULL && self->fd == fd) {
+        self->socket = made;
+        return 0;
+    }
+    int status = pyr_drop(PyObject_CallMethod(made, "detach", NULL));
+    Py_DECREF(made);
+    return status;
+}
+
 static PyObject *
 stream_get_socket(StreamConnection *self, void *Py_UNUSED(closure))
 {
-    if (self->socket == NULL) {
+    while (self->socket == NULL) {
         if (self->fd < 0 || !self->kind->is_socket) {
             pyr_attribute_absent((PyObject *)self, "socket");
             return NULL;
         }
-        self->socket = PyObject_CallFunction(self->st->transport->make_socket, "ii",
-                                             (int)self->family, self->fd);
-        if (self->socket == NULL) {
+        if (make_socket(self) < 0) {
             return NULL;
         }
     }
@@ -114,7 +134,13 @@ get_list(PyObject *self, void *closure)
 {
     PyObject **slot = pyr_attribute_slot(self, closure);
     if (*slot == NULL) {
-        *slot = PyList_New(0);
+        PyObject *list =
+            PyList_New(0); /* may run a finalizer's code, which has it made */
+        if (*slot == NULL) {
+            *slot = list;
+        } else {
+            Py_XDECREF(list);
+        }
     }
     return Py_XNewRef(*slot);
 }

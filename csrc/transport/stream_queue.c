@@ -32,9 +32,14 @@ queue_bytes(StreamConnection *self, PyObject *data)
         return 0;
     }
     if (self->temp_buffer == NULL) {
-        self->temp_buffer = PyList_New(0);
-        if (self->temp_buffer == NULL) {
+        PyObject *list = PyList_New(0); /* may run a finalizer's code, which writes */
+        if (list == NULL) {
             return -1;
+        }
+        if (self->temp_buffer == NULL) {
+            self->temp_buffer = list;
+        } else {
+            Py_DECREF(list);
         }
     }
     if (PyList_Append(self->temp_buffer, data) < 0) {

@@ -201,8 +201,8 @@ pyr_stream_set_descriptor(StreamConnection *self, int fd)
 void
 pyr_stream_close_descriptor(StreamConnection *self)
 {
+    pyr_stream_forget_watch(self); /* may run a finalizer's code, which closes it */
     int fd = self->fd;
-    pyr_stream_forget_watch(self);
     self->fd = -1;
     if (fd >= 0 && self->socket == NULL && self->kind->is_socket) {
         (void)close(fd);

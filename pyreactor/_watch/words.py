@@ -24,10 +24,23 @@ def describe(kind: int, what: Any) -> str:
 
 
 def function(what: Any) -> str:
-    """The qualified name of a function, with its module; what it wraps, if that is known."""
+    """
+    The qualified name of a function, with its module; what it wraps, if that is known.
+
+    Of an object that refuses to tell, or has every attribute that it is asked for, as a mock: the
+    class.
+    """
+    try:
+        return _function(what, 3)
+    except Exception:
+        return _class(what)
+
+
+def _function(what: Any, depth: int) -> str:
+    """The same, following as many wrappers."""
     inner = getattr(what, "func", None) or getattr(what, "f", None)
-    if callable(inner) and not hasattr(what, "__qualname__"):
-        return f"{type(what).__name__} of {function(inner)}"
+    if depth and callable(inner) and not hasattr(what, "__qualname__"):
+        return f"{type(what).__name__} of {_function(inner, depth - 1)}"
     name = getattr(what, "__qualname__", None)
     if name is None:
         return f"{type(what).__module__}.{type(what).__qualname__}"

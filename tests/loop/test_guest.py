@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 # These choose a reactor for the process that imports them: none may be asked for here.
-from twisted.internet import protocol
+from twisted.internet import interfaces, protocol
 from twisted.logger import globalLogPublisher
+from zope.interface import implementer
 
 from pyreactor.asyncioreactor import AsyncioReactor
 
@@ -207,6 +208,102 @@ def test_a_thread_wakes_it_while_it_asks_for_the_time(loop: Any) -> None:
     reactor.seconds = clock
     run(reactor)
     assert seen == list(range(21))
+
+
+def test_turns_do_not_pile_up() -> None:
+    """While there is always something to do, and events come: the host has one to call."""
+    loop = asyncio.SelectorEventLoop()
+    reactor = AsyncioReactor(loop)
+    queued: list[int] = []
+    hops = 0
+
+    def hop() -> None:
+        nonlocal hops
+        hops += 1
+        client.transport.write(b"x")  # type: ignore[attr-defined]
+        reactor.callLater(0, hop)
+
+    def look() -> None:
+        queued.append(len(loop._ready))  # type: ignore[attr-defined]
+        if len(queued) == 200:
+            reactor.stop()
+        loop.call_later(0, look)
+
+    client = Keeping(-1, lambda: None)
+    connected(reactor, client)
+    client.connectionMade = hop  # type: ignore[method-assign]
+    loop.call_soon(look)
+    run(reactor)
+    assert max(queued) < 10
+    loop.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_what_is_called_later_while_written_data_is_sent(replaced: bool) -> None:
+    """By a producer, after the reactor's methods, a program's too, were asked for the time."""
+    loop = asyncio.SelectorEventLoop()
+    reactor: Any = AsyncioReactor(loop)
+    if replaced:
+        stock = reactor.runUntilCurrent
+        reactor.runUntilCurrent = lambda: stock()
+    client = Keeping(-1, lambda: None)
+
+    @implementer(interfaces.IPullProducer)
+    class Producer:
+        asked = 0
+
+        def resumeProducing(self) -> None:
+            self.asked += 1
+            if self.asked == 2:
+                reactor.callLater(0.05, reactor.stop)
+            elif self.asked == 1:
+                client.transport.write(b"x")  # type: ignore[attr-defined]
+
+        def stopProducing(self) -> None:
+            pass
+
+    connected(reactor, client)
+    client.connectionMade = lambda: reactor.callLater(  # type: ignore[method-assign]
+        0.05,
+        lambda: client.transport.registerProducer(Producer(), False),  # type: ignore[attr-defined]
+    )
+    run(reactor)
+    loop.close()
+
+
+def test_a_clock_that_is_set_forward(loop: Any) -> None:
+    """As by NTP, or while the machine slept: what is called later then is by the new time."""
+    reactor: Any = AsyncioReactor(loop)
+    ahead = 0.0
+
+    def step() -> None:
+        nonlocal ahead
+        ahead = 51.0
+        reactor.callLater(0.01, reactor.stop)
+
+    reactor.seconds = lambda: time.time() + ahead
+    reactor.callLater(50, len, ())
+    loop.call_later(0.01, reactor.callFromThread, step)
+    run(reactor)
+
+
+def test_a_clock_that_resumes_a_connection(loop: Any) -> None:
+    """The kernel is told of what is changed after the turn's events."""
+    reactor: Any = AsyncioReactor(loop)
+    client = Keeping(4, lambda: reactor.stop())
+    asked: list[None] = []
+
+    def clock() -> float:
+        if client.transport is not None and len(asked) < 20:
+            asked.append(None)
+            (client.transport.pauseProducing, client.transport.resumeProducing)[len(asked) % 2]()  # type: ignore[attr-defined]
+        return time.time()
+
+    client.connectionMade = lambda: client.transport.write(b"data")  # type: ignore[attr-defined, method-assign]
+    reactor.seconds = clock
+    connected(reactor, client)
+    run(reactor)
+    assert client.received == b"data"
 
 
 def test_the_alarm_is_set_for_the_earliest_call_only(counting: Counting) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
 import re
 import select
+import signal
 import socket
 import sys
 import threading
@@ -344,6 +346,42 @@ def test_calls_from_threads_come_in_order_while_their_queue_grows(reactor: PyRea
     for _ in range(300):
         reactor.runUntilCurrent()
     assert called == list(range(300))
+
+
+def test_a_call_that_is_run_while_it_is_reset_runs_once(reactor: PyReactor) -> None:
+    """By what its new time is computed of."""
+    called: list[int] = []
+    call: Any = reactor.callLater(0, called.append, 1)
+
+    class Seconds:
+        def __radd__(self, other: float) -> float:
+            spin(reactor, lambda: called)
+            return other - 5
+
+    call.reset(Seconds())
+    for _ in range(3):
+        reactor.iterate(0)
+    assert called == [1]
+    assert reactor.getDelayedCalls() == []
+
+
+def test_a_call_at_the_end_of_time(reactor: PyReactor) -> None:
+    assert reactor.timeout() is None
+    reactor.callLater(float("inf"), len)
+    assert reactor.timeout() == 2147483
+
+
+def test_a_signal_that_comes_while_no_python_code_runs(reactor: PyReactor) -> None:
+    """Its handler runs before the loop sleeps: nothing would wake it."""
+    raise_signal = getattr(ctypes.CDLL(None), "raise")  # which handles none, as Python's does
+    before = signal.signal(signal.SIGUSR1, lambda *_: reactor.stop())
+    guard = reactor.callLater(60, reactor.crash)
+    reactor.callLater(0, raise_signal, int(signal.SIGUSR1))
+    try:
+        reactor.run(installSignalHandlers=False)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert guard.active()
 
 
 def test_looping_call_over_it(reactor: PyReactor) -> None:
