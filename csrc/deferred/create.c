@@ -98,8 +98,12 @@ pyr_create_tp_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
         return PyBaseObject_Type.tp_new(type, st->deferred->empty_tuple, NULL);
     }
     pyr_deferred *self = (pyr_deferred *)type->tp_alloc(type, 0);
-    if (self != NULL) {
-        begin_deferred(self, st);
+    if (self == NULL) {
+        return NULL;
+    }
+    begin_deferred(self, st);
+    if (type != st->deferred->list_type && pyr_metaclass_begin(self) < 0) {
+        Py_CLEAR(self);
     }
     return (PyObject *)self;
 }

@@ -99,6 +99,69 @@ pyr_metaclass_look(core_state *st)
     PyErr_Restore(type, value, tb);
 }
 
+/* ---- subclasses that declare Deferred's attributes again ---- */
+
+/* Does the class find C's own descriptors by the names of the fields?  One that is no
+ * DeferredList need not have those of that class. */
+static bool
+finds_fields(pyr_deferred_state *state, PyTypeObject *type)
+{
+    PyObject *name, *field;
+    Py_ssize_t position = 0;
+    bool finds = true;
+    while (finds && PyDict_Next(state->fields, &position, &name, &field)) {
+        PyObject *found = pyr_class_find(type, name);
+        finds = found == field || found == NULL;
+        Py_XDECREF(found);
+    }
+    return finds;
+}
+
+/* Give an instance what the fields in the dict begin with. */
+static int
+set_fields(PyObject *self, PyObject *begins)
+{
+    PyObject *field, *value;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(begins, &position, &field, &value)) {
+        if (Py_TYPE(field)->tp_descr_set(field, self, value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/*
+ * Stock's methods set self.called and the like.  Where a subclass has a value under such
+ * a name, that would not reach the field: declared.py puts a descriptor in its place.
+ */
+int
+pyr_metaclass_begin(pyr_deferred *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    core_state *st = self->st;
+    pyr_class_seen *settled =
+        &st->deferred->settled[((uintptr_t)type >> 6) % PYR_SETTLED];
+    if (pyr_class_is_as_seen(settled, type) || st->deferred->fields == NULL) {
+        return 0; /* no fields: the module is being taken apart */
+    }
+    pyr_class_seen seen;
+    pyr_class_see(st, &seen, type);
+    PyObject *begins =
+        finds_fields(st->deferred, type)
+            ? Py_NewRef(Py_None)
+            : PyObject_CallFunctionObjArgs(st->deferred->settle, (PyObject *)type,
+                                           st->deferred->fields, NULL);
+    int result = begins == NULL ? -1 : 0;
+    if (begins == Py_None) {
+        *settled = seen;
+    } else if (begins != NULL) {
+        result = set_fields((PyObject *)self, begins);
+    }
+    Py_XDECREF(begins);
+    return result;
+}
+
 /* ---- the metaclass ---- */
 
 /*

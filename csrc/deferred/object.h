@@ -93,6 +93,7 @@ typedef struct pyr_deferred {
     X(failure_globals)  /* of twisted.python.failure */             \
     X(failure_template) /* what a Failure's __dict__ starts with */ \
     X(module_globals)   /* of twisted.internet.defer */             \
+    X(fields)           /* descriptors of Deferred's attributes */  \
     X(internals)        /* what drives generators there */
 
 #define PYR_DEFERRED_GIVEN(X)                      \
@@ -120,6 +121,7 @@ typedef struct pyr_deferred {
     X(stock_maybe)                                 \
     X(stock_ensure)                                \
     X(note_creator)                                \
+    X(settle)                                      \
     X(warn_about_own)                              \
     X(wait_for_stock)                              \
     X(steal_from_stock)                            \
@@ -150,6 +152,9 @@ typedef enum {
         PYR_TRACE_COUNT
 } pyr_traceback_point;
 
+/* How many subclasses are remembered at a time. */
+#define PYR_SETTLED 8
+
 typedef struct pyr_deferred_state {
     PyTypeObject *type;
     PyTypeObject *list_type;
@@ -172,7 +177,9 @@ typedef struct pyr_deferred_state {
     bool debug;              /* truth of Deferred.debug; ask pyr_class_debug */
     bool patched;        /* a program replaced a method on the class; ask pyr_patched */
     pyr_class_seen seen; /* DeferredList, when these two were found out */
-    bool fast_failure;   /* Failures may be filled in without calling their __init__ */
+    /* Subclasses, when they had no value of their own for a field. */
+    pyr_class_seen settled[PYR_SETTLED];
+    bool fast_failure; /* Failures may be filled in without calling their __init__ */
     pyr_class_seen failure_seen; /* Failure, when that was found out */
     pyr_freelist free_deferreds;
     pyr_freelist free_awaiters;
@@ -284,6 +291,9 @@ PyObject *pyr_unhandled_info(pyr_deferred *self);
 int pyr_metaclass_note_pristine(struct core_state *st);
 int pyr_metaclass_adopt(struct core_state *st);
 void pyr_metaclass_look(struct core_state *st);
+/* What an instance of a subclass, fresh and tracked, begins with by that class's own
+ * attributes: called = True and the like. */
+int pyr_metaclass_begin(pyr_deferred *self);
 /* The truth of self.debug, asked by its name. */
 bool pyr_metaclass_debug(pyr_deferred *self);
 

@@ -20,6 +20,7 @@ from twisted.internet import defer as stock_module
 from twisted.python import failure as failure_module
 
 from pyreactor import _core as core_module
+from pyreactor._deferred.declared import BEGINNING, fields, is_value, settle
 from pyreactor._deferred.links import append_links
 from pyreactor._deferred.trace import entries, trace_points
 from pyreactor._standin import stand_in
@@ -264,6 +265,7 @@ def given() -> dict[str, Any]:
         "stock_maybe": rebound(stock.maybeDeferred),
         "stock_ensure": rebound(stock.ensureDeferred),
         "note_creator": note_creator,
+        "settle": settle,
         "warn_about_own": warn_about_own,
         "wait_for_stock": wait_for_stock,
         "steal_from_stock": steal_from_stock,
@@ -276,19 +278,11 @@ def given() -> dict[str, Any]:
         "cancel_generator": cancel_generator,
         "generator_at": generator_at,
         "module_globals": vars(stock),
+        "fields": {**fields(_core.Deferred), **fields(_core.DeferredList)},
         "internals": {name: vars(stock)[name] for name in INTERNALS if name in vars(stock)},
     }
 
 
-#: What stock keeps in an instance's __dict__, and what is there when it is not.
-_STATE = {
-    "called": False,
-    "paused": 0,
-    "_suppressAlreadyCalled": False,
-    "_runningCallbacks": False,
-    "_chainedTo": None,
-    "_debugInfo": None,
-}
 _LIST_STATE = (
     "_deferredList",
     "resultList",
@@ -299,31 +293,41 @@ _LIST_STATE = (
 )
 
 
-def _getstate(self: Any) -> dict[str, Any]:
-    """What stock's instance would have in its __dict__."""
+def _slots(self: Any) -> dict[str, Any]:
+    """What a subclass has declared as ``__slots__``, as far as it is there."""
+    cls = type(self)
+    if cls in (_core.Deferred, _core.DeferredList):
+        return {}
+    names = vars(copyreg)["_slotnames"](cls)
+    return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+
+def _getstate(self: Any) -> Any:
+    """What stock's instance would have in its __dict__; in a pair with the slots, if it has any."""
     state = {"_callbacks": self._callbacks, "_canceller": self._canceller}
-    for name, default in _STATE.items():
-        value = getattr(self, name)
-        if value != default:
+    for name, default in BEGINNING.items():
+        value, found = getattr(self, name), getattr(type(self), name)
+        if value != (found if is_value(found) else default):
             state[name] = value
     if hasattr(self, "result"):
         state["result"] = self.result
     if isinstance(self, _core.DeferredList):
         state.update((name, getattr(self, name)) for name in _LIST_STATE)
     state.update(self.__dict__)
-    return state
+    slots = _slots(self)
+    return (state, slots) if slots else state
 
 
-def _setstate(self: Any, state: dict[str, Any]) -> None:
-    """Take over the __dict__ of an instance, of stock's class or of this one."""
-    for name, value in state.items():
-        setattr(self, name, value)
+def _setstate(self: Any, state: Any) -> None:
+    """Take over the __dict__ and slots of an instance, of stock's class or of this one."""
+    for attributes in state if isinstance(state, tuple) else (state,):
+        for name, value in (attributes or {}).items():
+            setattr(self, name, value)
 
 
-def _reduce_ex(self: Any, protocol: int) -> tuple[Any, ...]:
-    """Copy and pickle by the attributes that stock's instances have."""
-    new: Any = vars(copyreg)["__newobj__"]
-    return new, (type(self),), self.__getstate__()
+def _reduce_ex(self: Any, protocol: int) -> Any:
+    """Copy and pickle by the attributes of stock's instances, as the newer protocols do."""
+    return object.__reduce_ex__(self, max(protocol, 2))
 
 
 def _dir(self: Any) -> list[str]:
