@@ -144,11 +144,15 @@ def status() -> tuple[bool, str]:
         return False, f"the C extension cannot be imported: {error}"
     missing = [
         name
-        for name in ("Deferred", "DeferredList", "succeed", "_cancellableInlineCallbacks")
+        for name in NAMES
         if getattr(module, name, None) is not getattr(_core, name, _core)  # once set up
     ]
     if missing:
         return False, f"twisted.internet.defer has its own {', '.join(missing)}"
+    from pyreactor._deferred import setup
+
+    if replaced := setup.replaced():
+        return False, f"not in C, as replaced: {', '.join(replaced)}"
     return True, "twisted.internet.defer holds the C Deferred" + _not_obeyed(module)
 
 

@@ -12,11 +12,12 @@ Functions of ``twisted.protocols.amp`` are given other code.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import ModuleType
 
 from pyreactor._core import StandIn
 from pyreactor._framing import amp
-from pyreactor._framing.members import MODULES, members, untouched
+from pyreactor._framing.members import MODULES, members, replaced, replaced_beside
 
 AMP = "twisted.protocols.amp"
 TARGETS = (*MODULES, AMP)
@@ -34,10 +35,16 @@ def activate(module: ModuleType) -> None:
         amp.install()
     for name in MODULES.get(module.__name__, ()):
         stock = getattr(module, name, None)
-        if not isinstance(stock, type) or _active(module, name) or not untouched(stock):
+        if not isinstance(stock, type) or _active(module, name) or replaced(stock):
             continue
         for member, value in members(stock).items():
             setattr(stock, member, value)
+
+
+def _paths(names: list[tuple[ModuleType, str]], find: Callable[[type], list[str]]) -> str:
+    """What is found to be replaced in the classes of these names."""
+    found = [f"{name}.{each}" for module, name in names for each in find(getattr(module, name))]
+    return ", ".join(found)
 
 
 def status() -> tuple[bool, str]:
@@ -47,10 +54,14 @@ def status() -> tuple[bool, str]:
         return False, f"{TARGETS[0]} is not imported"
     names = [(module, name) for target, module in imported.items() for name in MODULES[target]]
     stock = [name for module, name in names if not _active(module, name)]
+    if not stock and (paths := _paths(names, replaced)):
+        return False, f"not in C, as replaced: {paths}"
     if not stock and AMP in sys.modules and amp.stock_functions():
         return False, f"not by shorter ways: {', '.join(amp.stock_functions())}"
     if not stock:
-        return True, f"all receivers of {' and '.join(imported)} parse in C"
+        paths = _paths(names, replaced_beside)
+        beside = f"; not in C, as replaced: {paths}" if paths else ""
+        return True, f"all receivers of {' and '.join(imported)} parse in C{beside}"
     if len(stock) == len(names):
         return False, "not activated"
     return False, f"{', '.join(stock)}: dataReceived is not the C one"

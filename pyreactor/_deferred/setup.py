@@ -55,6 +55,8 @@ INTERNALS = (
     "_copy_context",
 )
 
+internals = {name: vars(stock)[name] for name in INTERNALS if name in vars(stock)}
+
 #: What C code uses as it was at set-up, whatever a program puts under these names.
 USED_AS_THEY_WERE = {
     name: vars(stock)[name] for name in ("DebugInfo", "Failure", "passthru") if name in vars(stock)
@@ -279,7 +281,7 @@ def given() -> dict[str, Any]:
         "generator_at": generator_at,
         "module_globals": vars(stock),
         "fields": {**fields(_core.Deferred), **fields(_core.DeferredList)},
-        "internals": {name: vars(stock)[name] for name in INTERNALS if name in vars(stock)},
+        "internals": internals,
     }
 
 
@@ -345,6 +347,23 @@ def _subclasshook(own: type, stocks: type) -> Any:
     return classmethod(__subclasshook__)
 
 
+#: The C classes as they were at set-up
+_pristine: dict[type, dict[str, Any]] = {}
+#: What of them changes nothing of what C code does
+_HARMLESS = {"debug", "__doc__", "__module__"}
+
+
+def replaced() -> list[str]:
+    """What a program has replaced in the classes, or of what drives generators: its names."""
+    found = []
+    for cls, before in _pristine.items():
+        now = vars(cls)
+        names = sorted((before.keys() | now.keys()) - _HARMLESS)
+        changed = [name for name in names if now.get(name, now) is not before.get(name, now)]
+        found += [f"{cls.__name__}.{name}" for name in changed]
+    return found + [name for name in internals if vars(stock).get(name) is not internals[name]]
+
+
 def set_up() -> None:
     """Connect the C classes with Twisted."""
     for name in BORROWED_METHODS:
@@ -374,6 +393,7 @@ def set_up() -> None:
             stock._DEFERRED_SUBCLASSES.append(cls)
     _core.configure("deferred", **given(), **trace_points())
     namespace.update((name, getattr(_core, name)) for name in FUNCTIONS)
+    _pristine.update((cls, dict(vars(cls))) for cls in (_core.Deferred, _core.DeferredList))
 
 
 set_up()

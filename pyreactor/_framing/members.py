@@ -70,6 +70,12 @@ REPLACED: dict[str, tuple[str, ...]] = {
 #: The further methods that C stands in for; if one is not Twisted's own, none is put there.
 _REQUIRED = {"NetstringReceiver": ("dataReceived", "makeConnection")}
 
+#: Methods that C does not need for receiving: it stands in for them, or for what calls them.
+BESIDE: dict[str, tuple[str, ...]] = {
+    "LineReceiver": ("sendLine",),
+    "Banana": ("sendEncoded", "_encode"),
+}
+
 #: Attributes that C reads, which a class may have made properties: then it receives in Python.
 PLAIN: dict[str, dict[str, object]] = {
     "Banana": dict.fromkeys(("prefixLimit", "listStack", "incomingVocabulary", "currentDialect"))
@@ -144,18 +150,24 @@ def members(stock: type) -> dict[str, object]:
     }
 
 
-def _parses_with_stocks_patterns(stock: type) -> bool:
+def _other_patterns(stock: type) -> list[str]:
     if stock.__name__ != "NetstringReceiver":
-        return True
-    return all(
-        getattr(stock.__dict__.get(name), "pattern", None) == pattern
+        return []
+    return [
+        name
         for name, pattern in _PATTERNS.items()
-    )
+        if getattr(stock.__dict__.get(name), "pattern", None) != pattern
+    ]
 
 
-def untouched(stock: type) -> bool:
-    """Whether all that C replaces or leaves out is still what Twisted defined."""
+def replaced(stock: type) -> list[str]:
+    """What is not as Twisted defined it, of that which C replaces or leaves out to receive."""
     name = stock.__name__
     functions = [each for each in REPLACED.get(name, ()) if callable(getattr(stock, each, None))]
-    names = {*_REQUIRED.get(name, ("dataReceived",)), *functions}
-    return all(_stocks_own(stock, each) for each in names) and _parses_with_stocks_patterns(stock)
+    names = dict.fromkeys((*_REQUIRED.get(name, ("dataReceived",)), *functions))
+    return [each for each in names if not _stocks_own(stock, each)] + _other_patterns(stock)
+
+
+def replaced_beside(stock: type) -> list[str]:
+    """The same of what receiving does not need."""
+    return [each for each in BESIDE.get(stock.__name__, ()) if not _stocks_own(stock, each)]

@@ -336,3 +336,30 @@ def test_the_status_tells_of_what_is_replaced_in_vain() -> None:
         assert after[1] == before[1] + "; replaced, but not used by Deferreds: Failure"
         """,
     )
+
+
+def test_the_status_tells_of_what_a_program_replaced() -> None:
+    run(
+        EARLY,
+        """
+        from pyreactor._activation import deferred
+        before = deferred.status()
+        defer.Deferred.debug = True
+        defer.Deferred.debug = False
+        assert deferred.status() == before
+        stock = defer.Deferred.addCallback
+        drives = defer._inlineCallbacks
+        defer.Deferred.addCallback = lambda self, *args: stock(self, *args)
+        defer.DeferredList.extra = 1
+        defer._inlineCallbacks = lambda *args: drives(*args)
+        told = "Deferred.addCallback, DeferredList.extra, _inlineCallbacks"
+        assert deferred.status() == (False, f"not in C, as replaced: {told}"), deferred.status()
+        defer.Deferred.addCallback = stock
+        del defer.DeferredList.extra
+        defer._inlineCallbacks = drives
+        assert deferred.status() == before, deferred.status()
+        defer.maybeDeferred = lambda f: f
+        told = "twisted.internet.defer has its own maybeDeferred"
+        assert deferred.status() == (False, told), deferred.status()
+        """,
+    )

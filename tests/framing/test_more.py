@@ -500,6 +500,38 @@ def test_activation_in_the_middle_of_a_callback() -> None:
     subprocess.run([sys.executable, "-c", ACTIVATION], check=True)
 
 
+REPLACED = """
+import re
+from twisted.protocols import basic
+from twisted.spread import banana
+from pyreactor._activation import framing
+for module in (basic, banana):
+    framing.activate(module)
+before = framing.status()
+assert before[0], before
+for cls, name, receives in (
+    (basic.NetstringReceiver, "_extractLength", True),
+    (basic.NetstringReceiver, "_LENGTH", True),
+    (banana.Banana, "gotItem", True),
+    (banana.Banana, "sendEncoded", False),
+    (banana.Banana, "_encode", False),
+    (basic.LineReceiver, "sendLine", False),
+    (basic.NetstringReceiver, "makeConnection", None),
+):
+    kept = vars(cls)[name]
+    setattr(cls, name, re.compile(b"x") if name == "_LENGTH" else lambda *args: None)
+    told = f"not in C, as replaced: {cls.__name__}.{name}"
+    expected = (True, f"{before[1]}; {told}") if receives is False else (False, told)
+    assert framing.status() == expected, (framing.status(), expected)
+    setattr(cls, name, kept)
+    assert framing.status() == before, (name, framing.status())
+"""
+
+
+def test_the_status_tells_of_what_a_program_replaced() -> None:
+    subprocess.run([sys.executable, "-c", REPLACED], check=True)
+
+
 def test_a_class_that_somebody_else_has_patched_is_left_alone() -> None:
     code = (
         "import twisted.protocols.basic as b; from pyreactor._activation import framing;"
