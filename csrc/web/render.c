@@ -132,7 +132,8 @@ pyr_render_resource_for(core_state *st, PyObject *const *args,
     return pyr_web_given(st, result);
 }
 
-/* Go on from this resource to the next?  *names gets request.postpath. */
+/* Go on from this resource to the next?  *names gets request.postpath, as it is once
+ * isLeaf was read: that may be a program's property, which changes it. */
 static int
 goes_on(core_state *st, PyObject *resource, PyObject *request, PyObject **names)
 {
@@ -141,6 +142,10 @@ goes_on(core_state *st, PyObject *resource, PyObject *request, PyObject **names)
     if (more > 0) {
         int leaf = pyr_attribute_true(resource, st->names.isLeaf);
         more = leaf < 0 ? -1 : !leaf;
+    }
+    if (more > 0) {
+        Py_SETREF(*names, PyObject_GetAttr(request, st->names.postpath));
+        more = *names == NULL ? -1 : 1;
     }
     if (more <= 0) {
         Py_CLEAR(*names);
@@ -153,7 +158,7 @@ static PyObject *
 next_name(core_state *st, PyObject *request, PyObject *names)
 {
     PyObject *name;
-    if (PyList_CheckExact(names)) {
+    if (PyList_CheckExact(names) && PyList_GET_SIZE(names) > 0) {
         name = Py_NewRef(PyList_GET_ITEM(names, 0));
         if (PyList_SetSlice(names, 0, 1, NULL) < 0) {
             Py_CLEAR(name);

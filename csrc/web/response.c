@@ -47,12 +47,15 @@ has_lists(PyObject *dict)
     return true;
 }
 
-/* The list for transport.writeSequence(); line is version, code and reason. */
+/* The list for transport.writeSequence(); line is version, code and reason.  NULL without
+ * an exception: not all values are lists, which is asked once the new list is made, as a
+ * garbage collection may run then. */
 static PyObject *
 head_pieces(core_state *st, PyObject *const *line, PyObject *dict)
 {
     pieces all = {PyList_New(0), false};
-    if (all.list == NULL) {
+    if (all.list == NULL || !has_lists(dict)) {
+        Py_XDECREF(all.list);
         return NULL;
     }
     for (int i = 0; i < 3; i++) {
@@ -158,11 +161,9 @@ writes_plainly(core_state *st, PyTypeObject *type)
 static PyObject *
 head_for(core_state *st, PyObject *transport, PyObject *const *line, PyObject *dict)
 {
-    if (!has_lists(dict)) {
-        return NULL;
-    }
-    PyObject *head =
-        writes_plainly(st, Py_TYPE(transport)) ? whole_head(line, dict) : NULL;
+    PyObject *head = writes_plainly(st, Py_TYPE(transport)) && has_lists(dict)
+                         ? whole_head(line, dict)
+                         : NULL;
     if (head == NULL) {
         return PyErr_Occurred() ? NULL : head_pieces(st, line, dict);
     }
