@@ -128,9 +128,9 @@ expects_continue(core_state *st, PyObject *request, PyObject *version)
     return truth;
 }
 
-int
-pyr_channel_end_headers(core_state *st, PyObject *self, PyObject *request,
-                        PyObject *version)
+/* What allHeadersReceived does for a request of this version. */
+static int
+end_headers(core_state *st, PyObject *self, PyObject *request, PyObject *version)
 {
     if (pyr_call_dropping(request, st->names.parseCookies, NULL) < 0 ||
         pyr_web_set_new(
@@ -154,8 +154,7 @@ pyr_channel_all_headers_received(core_state *st, PyObject *const *args,
     PyObject *request = pyr_web_last_request(st, args[0]);
     PyObject *version =
         request == NULL ? NULL : PyObject_GetAttr(args[0], st->names._version);
-    int status =
-        version == NULL ? -1 : pyr_channel_end_headers(st, args[0], request, version);
+    int status = version == NULL ? -1 : end_headers(st, args[0], request, version);
     Py_XDECREF(request);
     Py_XDECREF(version);
     return pyr_web_none(status);
@@ -277,10 +276,11 @@ suspend_timeout(core_state *st, PyObject *self, bool whole)
                                                  st->names.setTimeout, arguments, 2));
 }
 
-int
-pyr_channel_hand_over(core_state *st, PyObject *self, PyObject *const *line, bool noted)
+/* requestReceived(*line) of the last request, which is noted. */
+static int
+hand_noted_over(core_state *st, PyObject *self, PyObject *const *line)
 {
-    if (reset_channel(st, self, noted) < 0 || suspend_timeout(st, self, false) < 0 ||
+    if (reset_channel(st, self, true) < 0 || suspend_timeout(st, self, false) < 0 ||
         pyr_instance_set(st, self, st->names._handlingRequest, Py_True) < 0 ||
         pyr_call_dropping(self, st->names.setRawMode, NULL) < 0) {
         return -1;
@@ -325,24 +325,22 @@ int
 pyr_channel_end_whole(core_state *st, PyObject *self, PyObject *request,
                       PyObject *version, PyObject *fields)
 {
-    int some = PyDict_Contains(fields, st->web->name_cookie);
+    PyObject *length = pyr_instance_get(st, self, st->names.length);
+    int expects = length == NULL ? -1 : PyDict_Contains(fields, st->web->name_expect);
+    int made = expects < 0 ? -1
+               : expects || length != st->web->zero
+                   ? 0
+                   : pyr_request_give_content(st, request);
+    Py_XDECREF(length);
+    int some = made > 0 ? PyDict_Contains(fields, st->web->name_cookie) : 0;
     if (some > 0) {
         some = pyr_drop(pyr_web_do(st, true, pyr_request_parse_cookies,
                                    st->names.parseCookies, &request, 1));
     }
-    if (some < 0 || settle_persistence(st, self, request, version, fields) < 0) {
-        return -1;
-    }
-    PyObject *length = pyr_instance_get(st, self, st->names.length);
-    int made = length == NULL ? -1 : pyr_request_give_content(st, request, length);
-    Py_XDECREF(length);
-    int asks = made < 0 ? -1 : PyDict_Contains(fields, st->web->name_expect);
-    if (asks > 0) {
-        made = 0;
-        asks = expects_continue(st, request, version);
-    }
-    return asks <= 0 ? (asks < 0 ? -1 : made)
-                     : pyr_call_dropping(self, st->names._send100Continue, NULL);
+    return some < 0                                                     ? -1
+           : made <= 0                                                  ? made
+           : settle_persistence(st, self, request, version, fields) < 0 ? -1
+                                                                        : 1;
 }
 
 int
@@ -377,7 +375,7 @@ pyr_channel_all_content_received(core_state *st, PyObject *const *args,
         status = line[i] == NULL ? -1 : 0;
     }
     if (status == 0) {
-        status = pyr_channel_hand_over(st, args[0], line, true);
+        status = hand_noted_over(st, args[0], line);
     }
     for (int i = 0; i < 3; i++) {
         Py_XDECREF(line[i]);

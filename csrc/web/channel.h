@@ -7,19 +7,12 @@
 
 #include <stdbool.h>
 
-/* What allHeadersReceived does for a request of this version. */
-int pyr_channel_end_headers(core_state *st, PyObject *self, PyObject *request,
-                            PyObject *version);
-
-/* What allContentReceived does: requestReceived(*line) of the last request.  `noted`: the
- * request line is in the channel's attributes, too. */
-int pyr_channel_hand_over(core_state *st, PyObject *self, PyObject *const *line,
-                          bool noted);
-
-/* The same two for a whole request and channel (whole.h).  `fields`: the dict of the
- * request's headers.  end_whole gives 1: nothing of a program's was called, and the
- * request's content is made; 0: something was; -1: error.  Only after 1 comes the other;
- * `rested`: no header was counted before, and no empty line. */
+/* What allHeadersReceived and allContentReceived do for a whole request and channel
+ * (whole.h), whose request line is not in the channel's attributes.  `fields`: the dict
+ * of the request's headers.  end_whole gives 1: it is done, and nothing of a program's
+ * was called; 0: nothing is done, as something would be called or the length is not 0;
+ * -1: error.  Only after 1 comes the other; `rested`: no header was counted before, and
+ * no empty line. */
 int pyr_channel_end_whole(core_state *st, PyObject *self, PyObject *request,
                           PyObject *version, PyObject *fields);
 int pyr_channel_hand_over_whole(core_state *st, PyObject *self, PyObject *request,

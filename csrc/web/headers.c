@@ -139,6 +139,7 @@ pyr_headers_new(core_state *st)
     if (named != (PyObject *)type || (overrides(st) & NEW) != 0) {
         Py_INCREF(named);
         PyObject *made = PyObject_CallNoArgs(named);
+        st->web->asked = true;
         Py_DECREF(named);
         return made;
     }

@@ -307,9 +307,9 @@ fits_in_memory(core_state *st, PyObject *length)
     return type == st->web->BytesIO ? 1 : PyErr_Occurred() ? -1 : 0;
 }
 
-/* The file for a body.  *made: it is a BytesIO that was made here. */
+/* The file for a body. */
 static PyObject *
-content_file(core_state *st, PyObject *length, bool *made)
+content_file(core_state *st, PyObject *length)
 {
     PyObject *function =
         PyDict_GetItemWithError(st->web->http, st->names._getContentFile);
@@ -320,7 +320,6 @@ content_file(core_state *st, PyObject *length, bool *made)
     }
     int fits = function == st->web->getContentFile ? fits_in_memory(st, length) : 0;
     if (fits != 0) {
-        *made = true;
         return fits < 0 ? NULL : PyObject_CallNoArgs(st->web->BytesIO);
     }
     Py_INCREF(function);
@@ -332,9 +331,8 @@ content_file(core_state *st, PyObject *length, bool *made)
 PyObject *
 pyr_request_got_length(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUSED(nargs))
 {
-    bool made;
     return pyr_web_none(
-        pyr_web_set_new(args[0], st->names.content, content_file(st, args[1], &made)));
+        pyr_web_set_new(args[0], st->names.content, content_file(st, args[1])));
 }
 
 /* The function self.channel.site.getContentFile, if there is one; -1 with an exception */
@@ -379,17 +377,23 @@ pyr_request_server_got_length(core_state *st, PyObject *const *args,
 }
 
 int
-pyr_request_give_content(core_state *st, PyObject *self, PyObject *length)
+pyr_request_give_content(core_state *st, PyObject *self)
 {
     PyObject *function;
-    bool made = false;
-    int found = site_function(st, self, &function);
-    if (found == 0 && (pyr_whole_base(st) & PYR_BASE_LENGTH) == 0) {
-        PyObject *content = content_file(st, length, &made);
-        return pyr_web_set_new(self, st->names.content, content) < 0 ? -1 : made;
-    }
+    int others = site_function(st, self, &function);
     Py_XDECREF(function);
-    return found < 0 ? -1 : pyr_call_dropping(self, st->names.gotLength, length);
+    if (others != 0 || (pyr_whole_base(st) & PYR_BASE_LENGTH) != 0) {
+        return others < 0 ? -1 : 0;
+    }
+    function = PyDict_GetItemWithError(st->web->http, st->names._getContentFile);
+    int fits = function == st->web->getContentFile ? fits_in_memory(st, st->web->zero)
+               : PyErr_Occurred()                  ? -1
+                                                   : 0;
+    return fits <= 0 ? fits
+           : pyr_web_set_new(self, st->names.content,
+                             PyObject_CallNoArgs(st->web->BytesIO)) < 0
+               ? -1
+               : 1;
 }
 
 PyObject *

@@ -17,9 +17,9 @@ bool pyr_request_is_queued(core_state *st, PyObject *factory);
 PyObject *pyr_request_new(core_state *st, PyTypeObject *factory, PyObject *channel,
                           PyObject *queued, bool whole);
 
-/* What gotLength does for a whole request.  1: nothing but C made self.content, which is
- * empty; 0: a function of a program's did; -1: error */
-int pyr_request_give_content(core_state *st, PyObject *self, PyObject *length);
+/* What gotLength(0) does for a whole request.  1: it is done; 0: nothing is, as it is for
+ * a function that may be a program's; -1: error */
+int pyr_request_give_content(core_state *st, PyObject *self);
 
 /* What requestReceived(*line) does, all of which are bytes, for a whole request whose
  * content C has made. */

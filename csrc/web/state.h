@@ -161,7 +161,7 @@ typedef struct pyr_web_state {
     pyr_spelling spellings[PYR_WEB_SPELLINGS];
     pyr_web_class headers_class, channel_class, request_class, transport_class,
         whole_class, base_class, whole_channel_class, dict_class, decoder_class;
-    bool asked; /* for an address, by a method that may be a program's */
+    bool asked; /* code that may be a program's, while a request was made */
 } pyr_web_state;
 
 #endif

@@ -22,20 +22,28 @@ static const pyr_override parsing[] = {
     {0},
 };
 
-/* Does the channel find Twisted's own methods under these names? */
-static int
-parses_plainly(core_state *st, PyObject *channel)
+/* Which of these the channel's class replaces. */
+static unsigned int
+class_overrides(core_state *st, PyTypeObject *type)
 {
     pyr_web_class *known = &st->web->channel_class;
-    PyTypeObject *type = Py_TYPE(channel);
     if (!pyr_class_is_as_seen(&known->seen, type)) {
         pyr_class_see(st, &known->seen, type);
-        known->overrides = pyr_class_overrides(st, type, parsing, st->web);
-        if (!PyType_IsSubtype(type, st->web->HTTPChannel)) {
-            known->overrides = PARSING | ENDING;
-        }
+        known->overrides = PyType_IsSubtype(type, st->web->HTTPChannel)
+                               ? pyr_class_overrides(st, type, parsing, st->web)
+                               : PARSING | ENDING;
     }
-    if ((known->overrides & PARSING) != 0) {
+    return known->overrides;
+}
+
+/* Does the channel find Twisted's own methods under these names?  *ends_plainly: the same
+ * of its class, for the end of a head. */
+static int
+parses_plainly(core_state *st, PyObject *channel, bool *ends_plainly)
+{
+    unsigned int overrides = class_overrides(st, Py_TYPE(channel));
+    *ends_plainly = (overrides & ENDING) == 0;
+    if ((overrides & PARSING) != 0) {
         return 0;
     }
     PyObject *dict = PyObject_GenericGetDict(channel, NULL);
@@ -101,6 +109,25 @@ typedef struct {
     long first_line, count, size, most_count, most_size;
 } room;
 
+/* What of a head is taken. */
+typedef struct {
+    pyr_head head;
+    room before;
+    PyObject *factory; /* that makes the request; NULL: its line was received before */
+    PyObject *request; /* the channel's last one, once there is one */
+    PyObject *fields;  /* the dict of its headers */
+    bool whole;        /* or the request's line alone */
+    bool ends_plainly; /* for the end of a head, the class has Twisted's methods */
+} taken;
+
+/* Does it? */
+static bool
+has_room(const room *left, const pyr_head *head)
+{
+    return left->size + (long)head->text <= left->most_size &&
+           left->count + head->count <= left->most_count;
+}
+
 static int
 read_room(core_state *st, PyObject *channel, room *left)
 {
@@ -157,10 +184,13 @@ append_request(core_state *st, PyObject *requests, PyObject *request)
 }
 
 /* requestFactory makes the request, and it becomes the channel's last one; a new
- * reference.  `whole`: the channel is so (whole.h). */
+ * reference.  `whole`: the channel is so (whole.h).  *asked: code of a program's may have
+ * run. */
 static PyObject *
-begin_request(core_state *st, PyObject *channel, PyObject *factory, bool whole)
+begin_request(core_state *st, PyObject *channel, PyObject *factory, bool whole,
+              bool *asked)
 {
+    bool before = st->web->asked; /* of the request that this one is made within */
     PyObject *requests = pyr_instance_get(st, channel, st->names.requests);
     Py_ssize_t count = requests == NULL ? -1 : PyObject_Size(requests);
     PyObject *queued = count < 0 ? NULL : PyLong_FromSsize_t(count);
@@ -168,7 +198,9 @@ begin_request(core_state *st, PyObject *channel, PyObject *factory, bool whole)
     PyObject *request = queued == NULL ? NULL
                                        : pyr_request_new(st, (PyTypeObject *)factory,
                                                          channel, queued, whole);
-    if (request != NULL && st->web->asked) {
+    *asked = st->web->asked;
+    st->web->asked = before || *asked;
+    if (request != NULL && *asked) {
         /* getPeer and getHost may have changed the channel */
         Py_SETREF(requests, pyr_instance_get(st, channel, st->names.requests));
     }
@@ -310,38 +342,21 @@ receive_line(core_state *st, PyObject *channel, PyObject *factory, const pyr_hea
     return status;
 }
 
-/* All headers go into the request's.  *filled, which may be NULL, gets the dict that they
- * went into (a new reference), or NULL if there was none. */
+/* All headers go into the request's. */
 static int
-fill_headers(core_state *st, PyObject *request, const pyr_head *head, const char *text,
-             PyObject **filled)
+fill_headers(core_state *st, const taken *all, const char *text)
 {
-    PyObject *headers = PyObject_GetAttr(request, st->names.requestHeaders);
-    PyObject *dict = headers == NULL ? NULL : pyr_headers_dict(st, headers);
-    int status = headers == NULL ? -1 : 0;
-    for (int i = 0; status == 0 && i < head->count; i++) {
-        const pyr_field *field = &head->fields[i];
+    int status = 0;
+    for (int i = 0; status == 0 && i < all->head.count; i++) {
+        const pyr_field *field = &all->head.fields[i];
         PyObject *name = pyr_headers_canonical(st, text + field->name, field->name_size);
         PyObject *value = name == NULL ? NULL
                                        : PyBytes_FromStringAndSize(text + field->value,
                                                                    field->value_size);
-        if (value == NULL) {
-            status = -1;
-        } else if (dict != NULL) {
-            status = pyr_headers_add(st, dict, name, value);
-        } else {
-            PyObject *done = pyr_web_call(headers, st->names.addRawHeader, name, value);
-            status = done == NULL ? -1 : 0;
-            Py_XDECREF(done);
-        }
+        status = value == NULL ? -1 : pyr_headers_add(st, all->fields, name, value);
         Py_XDECREF(name);
         Py_XDECREF(value);
     }
-    Py_XDECREF(headers);
-    if (filled != NULL) {
-        *filled = Py_XNewRef(dict);
-    }
-    Py_XDECREF(dict);
     return status;
 }
 
@@ -407,62 +422,53 @@ end_head(core_state *st, PyObject *channel)
                      is_zero ? st->names.allContentReceived : st->names.setRawMode, NULL);
 }
 
-/* The last request gets what is in the head; what counts it is noted. */
+/* What counts the head is noted. */
 static int
-take_fields(core_state *st, PyObject *channel, const pyr_head *head, const room *before,
-            const char *text)
+note_counts(core_state *st, PyObject *channel, const taken *all)
 {
-    PyObject *request = pyr_web_last_request(st, channel);
-    int status = request == NULL ? -1 : choose_decoder(st, channel, request, head);
-    if (status == 0) {
-        status = fill_headers(st, request, head, text, NULL);
-    }
-    Py_XDECREF(request);
-    if (status < 0 || set_int(channel, st->names._receivedHeaderSize,
-                              before->size + (long)head->text) < 0) {
+    const room *before = &all->before;
+    if (set_int(channel, st->names._receivedHeaderSize,
+                before->size + (long)all->head.text) < 0) {
         return -1;
     }
-    return head->count > 0 ? set_int(channel, st->names._receivedHeaderCount,
-                                     before->count + head->count)
-                           : 0;
+    return all->head.count > 0 ? set_int(channel, st->names._receivedHeaderCount,
+                                         before->count + all->head.count)
+                               : 0;
+}
+
+/* The lines after the request's, which was noted: the request gets what is in them. */
+static int
+receive_fields(core_state *st, PyObject *channel, const taken *all, const char *text)
+{
+    return choose_decoder(st, channel, all->request, &all->head) < 0 ||
+                   fill_headers(st, all, text) < 0 || note_counts(st, channel, all) < 0
+               ? -1
+               : end_head(st, channel);
 }
 
 /*
- * A request without a body, of Twisted's own class, on a channel whose methods for the
- * end of the head are Twisted's: nobody looks at what is noted meanwhile.  To note it
- * would cost more than all of this, as names that come and go make an instance's dict
- * slow.
+ * The same where request and channel are whole, and the end of the head is Twisted's: if
+ * nothing of a program's is called until the request is processed, nobody looks at what
+ * is noted meanwhile.  To note it would cost more than all of this, as names that come
+ * and go make an instance's dict slow.
  */
 static int
-receive_whole(core_state *st, PyObject *channel, const pyr_head *head, const char *text,
-              PyObject *const *line)
+receive_by_c(core_state *st, PyObject *channel, const taken *all, PyObject *const *line,
+             const char *text)
 {
-    PyObject *request = pyr_web_last_request(st, channel);
-    int status = request == NULL ? -1 : fill_headers(st, request, head, text, NULL);
-    if (status == 0) {
-        status = pyr_channel_end_headers(st, channel, request, line[2]);
+    const room *before = &all->before;
+    int alone = fill_headers(st, all, text);
+    if (alone == 0) {
+        alone = pyr_channel_end_whole(st, channel, all->request, line[2], all->fields);
     }
-    Py_XDECREF(request);
-    return status < 0 ? -1 : pyr_channel_hand_over(st, channel, line, false);
-}
-
-/* The same where request and channel are whole, and no program was asked so far. */
-static int
-receive_by_c(core_state *st, PyObject *channel, PyObject *request, const pyr_head *head,
-             const char *text, PyObject *const *line, bool rested)
-{
-    PyObject *fields = NULL;
-    int status = fill_headers(st, request, head, text, &fields);
-    int alone = 0;
-    if (status == 0 && fields == NULL) {
-        status = pyr_channel_end_headers(st, channel, request, line[2]);
-    } else if (status == 0) {
-        status = alone = pyr_channel_end_whole(st, channel, request, line[2], fields);
+    if (alone <= 0) {
+        return alone < 0 || note_line(st, channel, line) < 0 ||
+                       note_counts(st, channel, all) < 0
+                   ? -1
+                   : end_head(st, channel);
     }
-    Py_XDECREF(fields);
-    return status < 0 ? -1
-           : alone    ? pyr_channel_hand_over_whole(st, channel, request, line, rested)
-                      : pyr_channel_hand_over(st, channel, line, false);
+    bool rested = before->count == 0 && before->size == 0 && before->first_line == 1;
+    return pyr_channel_hand_over_whole(st, channel, all->request, line, rested);
 }
 
 /* Are both whole?  -1 with an exception */
@@ -474,23 +480,12 @@ are_whole(core_state *st, PyObject *channel, PyObject *factory)
                : 0;
 }
 
-/* Are they still, after a method that may be a program's was called for an address? */
+/* Is it a request without a body, and the end of its head Twisted's?  1, 0, or -1 with an
+ * exception. */
 static int
-are_still_whole(core_state *st, PyObject *channel, PyObject *factory, PyObject *request)
+is_unobserved(core_state *st, PyObject *channel, const taken *all)
 {
-    PyObject *last = pyr_web_last_request(st, channel);
-    int same = last == NULL ? -1 : last == request;
-    Py_XDECREF(last);
-    return same <= 0 ? same : are_whole(st, channel, factory);
-}
-
-/* Is it such a request and such a channel?  1, 0, or -1 with an exception. */
-static int
-is_unobserved(core_state *st, PyObject *channel, PyObject *factory, const pyr_head *head)
-{
-    if (head->body != PYR_BODY_NONE ||
-        (factory != (PyObject *)st->web->Request && factory != st->web->ServerRequest) ||
-        (st->web->channel_class.overrides & ENDING) != 0) {
+    if (all->head.body != PYR_BODY_NONE || !all->ends_plainly) {
         return 0;
     }
     PyObject *dict = PyObject_GenericGetDict(channel, NULL);
@@ -502,56 +497,105 @@ is_unobserved(core_state *st, PyObject *channel, PyObject *factory, const pyr_he
     return own < 0 ? -1 : own == 0;
 }
 
+/* The dict of the request's headers; 0: they are no plain ones, whose methods are called
+ * for each field.  What is raised here will be once more, by Twisted's code. */
+static int
+find_fields(core_state *st, taken *all)
+{
+    PyObject *headers = all->request == NULL
+                            ? NULL
+                            : PyObject_GetAttr(all->request, st->names.requestHeaders);
+    all->fields = headers == NULL ? NULL : pyr_headers_dict(st, headers);
+    Py_XDECREF(headers);
+    PyErr_Clear();
+    return all->fields != NULL;
+}
+
+/* Would LineReceiver find the same lines, none of which is too long for it?  -1 with an
+ * exception */
+static int
+has_same_lines(core_state *st, PyObject *channel, const pyr_head *head)
+{
+    long most;
+    int same = small_int(PyObject_GetAttr(channel, st->names.MAX_LENGTH), &most);
+    if (same <= 0 || most < head->size) {
+        return same < 0 ? -1 : 0;
+    }
+    PyObject *delimiter = PyObject_GetAttr(channel, st->names.delimiter);
+    same = delimiter == NULL ? -1 : pyr_web_equals(delimiter, st->web->cr_lf);
+    Py_XDECREF(delimiter);
+    return same;
+}
+
+/* Code that may be a program's ran while the request was made.  Would Twisted go on, and
+ * receive the rest of the head as it was found?  1, 0, or -1 with an exception. */
+static int
+is_as_found(core_state *st, PyObject *channel, taken *all)
+{
+    room now = {0};
+    int same = may_go_on(st, channel);
+    if (same > 0) {
+        same = read_room(st, channel, &now);
+    }
+    if (same > 0) {
+        same = has_room(&now, &all->head) ? is_at_rest(st, channel, false) : 0;
+    }
+    if (same > 0) {
+        same = has_same_lines(st, channel, &all->head);
+    }
+    if (same > 0) {
+        PyObject *last = pyr_web_last_request(st, channel);
+        same = last == NULL ? -1 : last == all->request && find_fields(st, all);
+        Py_XDECREF(last);
+    }
+    if (same > 0) {
+        same = module_is_plain(st, &all->head);
+    }
+    return same > 0 ? parses_plainly(st, channel, &all->ends_plainly) : same;
+}
+
+/* The request was made: what comes after its line. */
+static int
+receive_rest(core_state *st, PyObject *channel, const taken *all, bool whole,
+             PyObject *const *line, const char *text)
+{
+    int unobserved = whole ? is_unobserved(st, channel, all) : 0;
+    if (unobserved != 0) {
+        return unobserved < 0 ? -1 : receive_by_c(st, channel, all, line, text);
+    }
+    return note_line(st, channel, line) < 0 ? -1 : receive_fields(st, channel, all, text);
+}
+
 /* Do what Twisted does for each line of the head, the first of which is the request's. */
 static int
-receive_request(core_state *st, PyObject *channel, PyObject *factory,
-                const pyr_head *head, const room *before, const char *text)
+receive_request(core_state *st, PyObject *channel, taken *all, const char *text)
 {
     PyObject *line[3];
-    int unobserved = is_unobserved(st, channel, factory, head);
-    int whole = unobserved > 0 ? are_whole(st, channel, factory) : unobserved;
-    if (whole < 0 || read_line(st, head, text, line) < 0) {
+    int whole = are_whole(st, channel, all->factory);
+    if (whole < 0 || read_line(st, &all->head, text, line) < 0) {
         return -1;
     }
-    PyObject *request = begin_request(st, channel, factory, whole);
-    int status = request == NULL ? -1 : 0;
-    if (status < 0) {
-        stop_in_line(st, channel, head, before, text);
+    bool asked;
+    all->request = begin_request(st, channel, all->factory, whole, &asked);
+    int goes_on = all->request == NULL ? -1
+                  : asked              ? is_as_found(st, channel, all)
+                                       : find_fields(st, all);
+    if (goes_on > 0 && whole && asked) {
+        whole = are_whole(st, channel, all->factory);
+        goes_on = whole < 0 ? -1 : 1;
     }
-    bool alone = whole && !st->web->asked;
-    int more = status < 0 ? -1 : alone ? 1 : may_go_on(st, channel);
-    if (more > 0 && whole && !alone) {
-        whole = are_still_whole(st, channel, factory, request);
-        more = whole < 0 ? -1 : more;
+    int status = -1;
+    if (all->request == NULL) {
+        stop_in_line(st, channel, &all->head, &all->before, text);
+    } else if (goes_on > 0) {
+        status = receive_rest(st, channel, all, whole, line, text);
+    } else if (goes_on == 0 && note_line(st, channel, line) == 0) {
+        status = stop_after_line(st, channel, &all->head, &all->before, text);
     }
-    if (more <= 0) {
-        status = more < 0 || note_line(st, channel, line) < 0
-                     ? -1
-                     : stop_after_line(st, channel, head, before, text);
-    } else if (whole) {
-        bool rested = before->count == 0 && before->size == 0 && before->first_line == 1;
-        status = receive_by_c(st, channel, request, head, text, line, rested);
-    } else if (unobserved) {
-        status = receive_whole(st, channel, head, text, line);
-    } else {
-        status = note_line(st, channel, line) < 0 ||
-                         take_fields(st, channel, head, before, text) < 0
-                     ? -1
-                     : end_head(st, channel);
-    }
-    Py_XDECREF(request);
     for (int i = 0; i < 3; i++) {
         Py_DECREF(line[i]);
     }
     return status;
-}
-
-/* The same for lines after that. */
-static int
-receive_fields(core_state *st, PyObject *channel, const pyr_head *head,
-               const room *before, const char *text)
-{
-    return take_fields(st, channel, head, before, text) < 0 ? -1 : end_head(st, channel);
 }
 
 /* The class that makes the request (a new reference); NULL without an exception: its line
@@ -567,37 +611,26 @@ find_factory(core_state *st, PyObject *channel, bool *whole)
     return factory;
 }
 
-/* What of a head is taken. */
-typedef struct {
-    pyr_head head;
-    room before;
-    PyObject *factory; /* that makes the request; NULL: its line was received before */
-    bool whole;        /* or the request's line alone */
-} taken;
-
 /* Is that plain, and within the limits?  1, 0, or -1 with an exception. */
 static int
 is_plainly_there(core_state *st, const pyr_lines *lines, taken *all)
 {
     Py_ssize_t size;
     const char *data = lines->peek(lines->buffer, &size);
-    const room *before = &all->before;
     bool found = all->whole ? pyr_head_parse(&all->head, data, size, all->factory != NULL)
                             : pyr_head_parse_line(&all->head, data, size);
-    return found && before->size + all->head.text <= before->most_size &&
-                   before->count + all->head.count <= before->most_count
-               ? module_is_plain(st, &all->head)
-               : 0;
+    return found && has_room(&all->before, &all->head) ? module_is_plain(st, &all->head)
+                                                       : 0;
 }
 
-/* Is a plain head there?  1, 0, or -1 with an exception. */
+/* Is a plain head there?  1, 0, or -1 with an exception.  Attributes may be a program's
+ * properties: what the methods are is asked after them, too. */
 static int
 find_head(core_state *st, PyObject *channel, const pyr_lines *lines, taken *all)
 {
-    int plain = parses_plainly(st, channel);
-    if (plain > 0) {
-        plain = read_room(st, channel, &all->before);
-    }
+    int plain = (class_overrides(st, Py_TYPE(channel)) & PARSING) != 0
+                    ? 0
+                    : read_room(st, channel, &all->before);
     bool first = all->before.first_line != 0;
     if (plain > 0) {
         plain = is_at_rest(st, channel, first);
@@ -605,19 +638,24 @@ find_head(core_state *st, PyObject *channel, const pyr_lines *lines, taken *all)
     if (plain > 0 && first) {
         all->factory = find_factory(st, channel, &all->whole);
         plain = all->factory != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
+    } else if (plain > 0) {
+        all->request = pyr_web_last_request(st, channel);
+        plain = find_fields(st, all);
+    }
+    if (plain > 0) {
+        plain = parses_plainly(st, channel, &all->ends_plainly);
     }
     return plain > 0 ? is_plainly_there(st, lines, all) : plain;
 }
 
 static int
-receive_taken(core_state *st, PyObject *channel, const taken *all, const char *text)
+receive_taken(core_state *st, PyObject *channel, taken *all, const char *text)
 {
     if (all->factory == NULL) {
-        return receive_fields(st, channel, &all->head, &all->before, text);
+        return receive_fields(st, channel, all, text);
     }
     return all->whole
-               ? receive_request(st, channel, all->factory, &all->head, &all->before,
-                                 text)
+               ? receive_request(st, channel, all, text)
                : receive_line(st, channel, all->factory, &all->head, &all->before, text);
 }
 
@@ -627,7 +665,7 @@ pyr_take_head(core_state *st, PyObject *channel, const pyr_lines *lines,
 {
     taken all;
     all.before = (room){0};
-    all.factory = NULL;
+    all.factory = all.request = all.fields = NULL;
     all.whole = true;
     int found = find_head(st, channel, lines, &all);
     *result = NULL;
@@ -639,5 +677,7 @@ pyr_take_head(core_state *st, PyObject *channel, const pyr_lines *lines,
         *result = pyr_web_none(status);
     }
     Py_XDECREF(all.factory);
+    Py_XDECREF(all.request);
+    Py_XDECREF(all.fields);
     return found != 0;
 }
