@@ -11,6 +11,10 @@
 #define MOST_ROUNDS 8
 #define LONGEST_TURN 0.001 /* seconds, after which no further round begins */
 
+/* Seconds between two clocks, more than the time from asking the one to asking the other
+ * on a busy machine. */
+#define CLOCK_WAS_SET 0.1
+
 static bool
 has_more(Loop *self)
 {
@@ -138,32 +142,23 @@ take_rounds(Loop *self, double *delay)
     }
 }
 
-/* The host's alarm is by a monotonic clock: is the reactor's, by which a call is due in
- * `delay` seconds, another than when that was set, or set forward or back since? */
-static bool
-was_clock_set(Loop *self, double due, double delay)
-{
-    double offset = due - delay - (double)pyr_nanoseconds() / 1e9;
-    bool was_set = !(fabs(offset - self->guest.offset) < LONGEST_TURN);
-    self->guest.offset = offset;
-    return was_set;
-}
-
-/* The host's alarm rings early enough, unless a timed call is due before.  Where it rings
- * too early, the turn that follows sets the next one. */
+/* The host's alarm rings early enough, unless a timed call is due before, or the
+ * reactor's clock was set or replaced since: the alarm's is a monotonic one.  Where it
+ * rings too early, the turn that follows sets the next one. */
 static PyObject *
 set_alarm(Loop *self, double delay)
 {
     if (delay > 0.0) {
         bool any = !isinf(delay);
         double due = any ? pyr_timers_first_time(&self->timers) : INFINITY;
-        if (any && was_clock_set(self, due, delay)) {
-            self->guest.alarm = INFINITY;
-        }
-        if (due >= self->guest.alarm) {
+        double offset =
+            any ? due - delay - (double)pyr_nanoseconds() / 1e9 : self->guest.offset;
+        if (due >= self->guest.alarm &&
+            fabs(offset - self->guest.offset) < CLOCK_WAS_SET) {
             Py_RETURN_NONE;
         }
         self->guest.alarm = due;
+        self->guest.offset = offset;
     }
     return PyFloat_FromDouble(fmin(delay, PYR_LONGEST_SLEEP));
 }

@@ -51,7 +51,7 @@ typedef struct Loop {
         bool engine_told; /* the host has been told of the engine that there is */
         bool soon;        /* the host has a turn among what it is to call at once */
         double alarm;     /* when the host's alarm rings, by the reactor's clock */
-        double offset;    /* of that clock from the system's monotonic one, then */
+        double offset;    /* of that clock from a monotonic one, when it was set */
         PyObject *ready;  /* what the host has to call, if it tells; or NULL */
         PyObject *host;   /* its class; or NULL, then it may run inside a turn */
         PyObject *runs;   /* `run_forever` of classes that never do that */
