@@ -71,6 +71,7 @@ sleep_up_to(Loop *self, double delay)
 {
     if (delay == 0 && is_alone(&self->watchdog)) {
         pyr_engine_wait(self->engine, 0);
+        self->wake.sent = false; /* it has come */
         return;
     }
     self->wake.asleep = true;
