@@ -76,7 +76,8 @@ for_faults() {
 }
 
 for_fuzz() {
-    .ci/checked.sh fuzz -m tests.fuzz --seconds "${FUZZ_SECONDS:-60}" --found "$PWD/build/found"
+    .ci/checked.sh fuzz -m tests.fuzz --seconds "${FUZZ_SECONDS:-60}" ${FUZZ_SEED:+--seed "$FUZZ_SEED"} \
+        --found "$PWD/build/found"
 }
 
 # Not a search: what is worth keeping of what the last ones found.
@@ -84,9 +85,9 @@ for_corpus() {
     .ci/checked.sh fuzz -m tests.fuzz --minimise "$PWD/tests/fuzz/corpus" --found "$PWD/build/found"
 }
 
-# lives KIND SECONDS: random lives of connections under a checker.
+# lives KIND SECONDS [--seed N]: random lives of connections under a checker.
 lives() {
-    .ci/checked.sh "$1" -m pyreactor -m tests.trust.lives --seconds "$2" || failed=1
+    .ci/checked.sh "$1" -m pyreactor -m tests.trust.lives --seconds "${@:2}" || failed=1
 }
 
 for_lives() {
@@ -102,17 +103,18 @@ for_soak() {
     "$python" -m tests.trust.soak --minutes "${MINUTES:-30}" --connections "${CONNECTIONS:-10000}"
 }
 
-# With one build for the sanitizers and the fuzzer.
+# With one build for the sanitizers and the fuzzer.  What is random begins with the same seed each time, so that a
+# failure tells of the change that is tried; `make fuzz` and `make lives` have another seed each time.
 for_smoke() {
     export PYREACTOR_EXAMPLES=20 PYREACTOR_FRAMING_EXAMPLES=20 PYREACTOR_TEST_EXAMPLES=10
     unit fuzz -n 2 tests/framing/test_hostile.py tests/framing/test_stock.py \
         tests/deferred/test_behaviour.py tests/loop/test_reactor.py tests/transport/test_flush.py \
         tests/transport/test_states.py tests/tls/test_records.py
     twisteds fuzz twisted.test.test_defer twisted.test.test_protocols twisted.internet.test.test_tcp
-    lives fuzz 20
+    lives fuzz 20 --seed 1
     .ci/build.sh .venv
     # Each of these two uses one core.
-    FUZZ_SECONDS=60 beside for_fuzz
+    FUZZ_SECONDS=60 FUZZ_SEED=1 beside for_fuzz
     LEAKS=100000 beside for_leaks
     all_done
     MINUTES=2 CONNECTIONS=1000 for_soak

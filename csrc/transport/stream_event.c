@@ -92,6 +92,14 @@ takes_data(StreamConnection *self)
     return poll(&pfd, 1, 0) == 1 && (pfd.revents == POLLOUT || pfd.revents == POLLNVAL);
 }
 
+/* An end that is read again comes with each event, and before what is to be written, as
+ * in stock: both wait for the kernel. */
+static bool
+reads_end_again(const StreamConnection *self)
+{
+    return self->read_end && self->reading;
+}
+
 #define MUCH_INPUT 4 /* times what it brought about */
 
 /*
@@ -160,7 +168,7 @@ stream_flush(Selectable *op)
     answer_at_once(self);
     self->put_off = 0;
     self->received = 0;
-    if (!(self->overrides & OWN_OUTPUT) && !takes_data(self)) {
+    if (!(self->overrides & OWN_OUTPUT) && (reads_end_again(self) || !takes_data(self))) {
         self->blocked = 1;
         if (pyr_stream_update_watch(self) < 0) {
             pyr_errors_keep(loop);

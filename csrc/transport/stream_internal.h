@@ -82,6 +82,7 @@ struct StreamConnection {
     char shared;   /* other processes have the open file, and may have made it block */
     char blocked;  /* the kernel's buffer is full: wait for writability */
     char put_off;  /* its flush was put off, as input waited */
+    char read_end; /* a read has told of the end: further ones tell of it again */
     char answered; /* a flush has sent what input had brought about */
     char no_delay; /* NO_DELAY_*: who has decided on TCP_NODELAY */
     uint8_t room;  /* what the next read may bring, if it is much; see stream_read.c */

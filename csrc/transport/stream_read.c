@@ -312,5 +312,6 @@ pyr_stream_do_read(StreamConnection *self)
     if (count > 0 || (count < 0 && (error == EAGAIN || error == EWOULDBLOCK))) {
         Py_RETURN_NONE;
     }
+    self->read_end = count == 0;
     return Py_NewRef(count < 0 ? st->loop->CONNECTION_LOST : st->loop->CONNECTION_DONE);
 }

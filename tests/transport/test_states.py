@@ -265,6 +265,11 @@ def trace_of(reactor: Any, half: bool, script: list[Any]) -> list[Any]:
 @given(st.booleans(), steps)
 @example(False, [("local", ("write", MUCH)), ("peer", ("close", 0))])
 @example(True, [("local", ("loseWriteConnection", 0)), ("peer", ("shutdown", 0))])
+@example(True, [("then", [("startReading", 0), ("pull", 0)]), ("peer", ("shutdown", 0))])
+@example(
+    True, [("then", [("startReading", 0), ("loseWriteConnection", 0)]), ("peer", ("shutdown", 0))]
+)
+@example(True, [("then", [("loseConnection", 0), ("startReading", 0)]), ("peer", ("shutdown", 0))])
 @example(True, [("then", [("raise", 0)]), ("peer", ("shutdown", 0))])
 def test_random_scripts_show_the_same(half: bool, script: list[Any]) -> None:
     expected = trace_of(EPollReactor(), half, script)
