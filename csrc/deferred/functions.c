@@ -7,8 +7,9 @@ succeeded(core_state *st, PyObject *result)
 {
     pyr_deferred *deferred = pyr_create(st, NULL);
     if (deferred != NULL) {
+        /* A program's __init__ may have given it another. */
+        pyr_set_result(deferred, Py_NewRef(result));
         deferred->called = true;
-        deferred->result = Py_NewRef(result);
     }
     return (PyObject *)deferred;
 }

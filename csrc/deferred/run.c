@@ -331,12 +331,28 @@ settle(pyr_deferred *current, bool failed)
     return RUN_WAIT;
 }
 
-static inline void
-ensure_result(pyr_deferred *current)
+/* A program deleted the result, or ran this before there was one: what asking for it by
+ * name gives, or raises. */
+static PYR_NO_INLINE int
+ask_for_result(pyr_deferred *current)
 {
-    if (current->result == NULL) { /* a program deleted it */
-        pyr_set_result(current, Py_NewRef(Py_None));
+    PyObject *result = PyObject_GetAttr((PyObject *)current, current->st->names.result);
+    if (result != NULL) {
+        pyr_set_result(current, result);
     }
+    return result == NULL ? -1 : 0;
+}
+
+/* Stock's loop takes a link before it comes upon that. */
+static void
+drop_next_link(pyr_deferred *current)
+{
+    pyr_link link;
+    PyObject *error = PyErr_GetRaisedException();
+    if (pyr_links_take(current, false, &link)) {
+        pyr_links_clear_one(&link);
+    }
+    PyErr_SetRaisedException(error);
 }
 
 /* Stock's loop goes on from here.  It looks at `paused` where it begins, and it must not
@@ -360,15 +376,21 @@ run_links(run_stack *stack, pyr_deferred *current)
         if (is_for_stock(current)) {
             return run_by_stock(current);
         }
-        ensure_result(current);
+        if (current->result == NULL && ask_for_result(current) < 0) {
+            drop_next_link(current);
+            return RUN_ERROR;
+        }
         bool failed = pyr_is_failure(st, current->result);
         pyr_link link;
         bool taken = pyr_links_take(current, failed, &link);
+        /* To ask what the result is, and to drop a link's other side, can run Python
+         * code, which may delete the result, or have the links listed. */
         if (current->result == NULL) {
-            /* To ask what the result is, and to drop a link's other side, can run Python
-             * code. */
-            ensure_result(current);
+            pyr_set_result(current, Py_NewRef(Py_None));
             failed = false;
+        }
+        if (!taken && current->listed != NULL) {
+            continue;
         }
         if (!taken) {
             return settle(current, failed);

@@ -1379,6 +1379,135 @@ def from_coroutine_replaced_on_the_class(defer: Any) -> Any:
     )
 
 
+# --- a result that is not there --------------------------------------------------------------
+
+
+@answer
+def a_result_that_was_deleted(defer: Any) -> Any:
+    """Who runs the callbacks is told, and the callback that was next is lost."""
+
+    async def coroutine(d: Any) -> Any:
+        return await d
+
+    @defer.inlineCallbacks  # type: ignore[untyped-decorator]
+    def generator(d: Any) -> Any:
+        yield d
+
+    def chain(d: Any) -> None:
+        d.chainDeferred(defer.Deferred())
+
+    seen: list[Any] = []
+    uses = [
+        lambda d: d.addCallback(seen.append),
+        lambda d: d.addErrback(seen.append),
+        lambda d: d.addBoth(seen.append),
+        lambda d: d.addCallbacks(seen.append, seen.append),
+        lambda d: d._runCallbacks(),
+        lambda d: defer.DeferredList([d]),
+        lambda d: defer.gatherResults([d]),
+        lambda d: caught(defer.Deferred.fromCoroutine(coroutine(d))).raiseException(),
+        lambda d: defer.Deferred().addCallback(lambda _: d.addCallback(seen.append)).callback(1),
+        generator,
+        chain,
+    ]
+    answers = []
+    for use in uses:
+        d = defer.succeed(1)
+        del d.result
+        try:
+            answers.append(repr(use(d)))
+        except AttributeError as error:
+            answers.append((str(error), getattr(error, "name", None)))
+        answers.append((hasattr(d, "result"), d.called, d._runningCallbacks))
+        d.result = "again"
+        d.addCallback(seen.append)
+    return answers, seen
+
+
+@answer
+def callbacks_that_run_before_there_is_a_result(defer: Any) -> Any:
+    d = defer.Deferred()
+    return error_of(d._runCallbacks), hasattr(d, "result")
+
+
+@answer
+def a_result_that_goes_from_the_deferred_that_another_waits_for(defer: Any) -> Any:
+    seen: list[Any] = []
+    inner = defer.Deferred()
+    outer = defer.Deferred().addCallback(lambda _: inner).addCallback(seen.append)
+    outer.callback(None)
+    inner.pause()
+    inner.callback(1)
+    del inner.result
+    return error_of(inner.unpause), outer.paused, seen
+
+
+@answer
+def a_canceller_that_adds_a_callback_as_it_goes(defer: Any) -> Any:
+    """The Deferred is called by then, and has no result yet."""
+
+    class Canceller:
+        def __call__(self, deferred: Any) -> None:
+            pass
+
+        def __del__(self) -> None:
+            seen.append(error_of(lambda: d.addCallback(seen.append)))
+
+    seen: list[Any] = []
+    d = defer.Deferred(Canceller())
+    d.addCallback(seen.append)
+    d.addCallback(seen.append)
+    d.callback(1)
+    return seen
+
+
+@answer
+def callbacks_that_are_listed_as_the_result_is_asked_for_its_class(defer: Any) -> Any:
+    """None of them is lost."""
+
+    def run(when: int) -> Any:
+        class Result:
+            @property  # type: ignore[misc]
+            def __class__(self) -> type:  # noqa: D105
+                looks.append(None)
+                if len(looks) == when:
+                    d._callbacks  # noqa: B018
+                return Result
+
+        looks: list[None] = []
+        out: list[int] = []
+        d = defer.Deferred()
+        for number in range(3):
+            d.addCallback(lambda result, number=number: (out.append(number), result)[1])
+        d.callback(Result())
+        return out, d._callbacks
+
+    return [run(when) for when in range(1, 8)]
+
+
+@answer
+def a_result_that_a_replaced_constructor_gives(defer: Any) -> Any:
+    """It goes as stock's does when another takes its place."""
+
+    class Result:
+        pass
+
+    given: list[Any] = []
+    original = defer.Deferred.__init__
+
+    def __init__(self: Any, *args: Any) -> None:
+        original(self, *args)
+        self.result = Result()
+        given.append(weakref.ref(self.result))
+
+    defer.Deferred.__init__ = __init__
+    try:
+        made = [defer.succeed(1), defer.maybeDeferred(lambda: 2)]
+    finally:
+        defer.Deferred.__init__ = original
+    return [d.result for d in made], [result() for result in given]
+
+
 @pytest.mark.parametrize("ask", ANSWERS, ids=lambda f: f.__name__)
 def test_the_answer_is_that_of_stock(ask: Answer) -> None:
     subclasses = list(stock._DEFERRED_SUBCLASSES)
