@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pyreactor import basic
+from tests.banana_model import Fast
 from tests.collections_at import finalizer_at_allocation
 
 
@@ -20,6 +21,21 @@ class Lines(basic.LineReceiver):
 
     def lineReceived(self, line: bytes) -> Any:
         self.lines.append(line)
+
+
+class Expressions(Fast):
+    """Keeps what it receives."""
+
+    transport = None
+    currentDialect = b"none"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setPrefixLimit(64)
+        self.received: list[Any] = []
+
+    def callExpressionReceived(self, obj: Any) -> None:
+        self.received.append(obj)
 
 
 def test_a_handler_that_goes_with_what_it_returned() -> None:
@@ -61,3 +77,19 @@ def test_what_a_finalizer_delivers_as_the_buffer_is_made_is_not_lost(number: int
     protocol.dataReceived(b"\r\n")
     (line,) = protocol.lines
     assert line in (b"[finalizer's][program's]", b"[program's][finalizer's]")
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_list_stack_that_a_finalizer_replaces_as_a_list_begins(number: int) -> None:
+    """What is in that list goes where the new stack says, as in stock."""
+    protocol = Expressions()
+    protocol.dataReceived(b"\x05\x81")
+    had: list[int] = []
+
+    def replace() -> None:
+        had.append(len(protocol.received))
+        protocol.listStack = []
+
+    with finalizer_at_allocation(number, replace):
+        protocol.dataReceived(b"\x02\x80\x01\x81\x02\x81\x07\x81")
+    assert protocol.received == ([5, 1, 2, 7] if had == [1] else [5, [1, 2], 7])
