@@ -252,11 +252,19 @@ deliver_own(StreamConnection *self, const char *data, Py_ssize_t size, PyObject 
     return deliver_to(self, self->protocol, data, size, bytes, buffer);
 }
 
+static inline void
+count_received(StreamConnection *self, Py_ssize_t count)
+{
+    self->received += count;
+    pyr_stream_traffic(self)->received += (uint64_t)count;
+}
+
 /* Hand over what came beside the bytes, then these; drops both. */
 static int
 deliver_ancillary(StreamConnection *self, pyr_ancillary *ancillary)
 {
     PyObject *bytes = ancillary->bytes;
+    count_received(self, PyBytes_GET_SIZE(bytes));
     int status = pyr_call_dropping((PyObject *)self, self->st->names._ancillaryReceived,
                                    ancillary->messages);
     if (status == 0 && PyBytes_GET_SIZE(bytes) > 0) {
@@ -272,8 +280,7 @@ deliver_ancillary(StreamConnection *self, pyr_ancillary *ancillary)
 static int
 deliver_place(StreamConnection *self, pyr_place *place, Py_ssize_t count)
 {
-    self->received += count;
-    pyr_stream_traffic(self)->received += (uint64_t)count;
+    count_received(self, count);
     if (self->kind->deliver != NULL) {
         return self->kind->deliver(self, place->data, count);
     }

@@ -90,6 +90,37 @@ def test_everything_is_counted() -> None:
     assert calls["event, __main__.Client"] >= 199
 
 
+def test_bytes_that_bring_descriptors_are_counted(tmp_path: Path) -> None:
+    text = f"""
+import pyreactor
+from twisted.internet import protocol, reactor
+
+class Taking(protocol.Protocol):
+    def fileDescriptorReceived(self, descriptor):
+        import os
+        os.close(descriptor)
+    def connectionLost(self, reason):
+        print(pyreactor.stats()["transports"]["UNIX"]["received"])
+        reactor.stop()
+
+class Giving(protocol.Protocol):
+    def connectionMade(self):
+        self.transport.sendFileDescriptor(0)
+        self.transport.write(b"x" * 100)
+        self.transport.loseConnection()
+
+pyreactor.stats()
+servers = protocol.Factory.forProtocol(Taking)
+clients = protocol.ClientFactory.forProtocol(Giving)
+reactor.listenUNIX({str(tmp_path / "s")!r}, servers)
+reactor.connectUNIX({str(tmp_path / "s")!r}, clients)
+reactor.run()
+"""
+    ran = python("-c", text, runner=PYREACTOR)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "100\n"
+
+
 def test_stats_are_printed_at_the_end_and_on_a_signal() -> None:
     """On stderr; without the option, SIGUSR2 is the program's own."""
     text = f"{ECHO}\nimport os, signal\nreactor.callLater(0, os.kill, os.getpid(), signal.SIGUSR2)"
