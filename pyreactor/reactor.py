@@ -454,7 +454,7 @@ class PyReactor(posixbase.PosixReactorBase):
 
     def listenUNIXDatagram(
         self, address: Any, protocol: Any, maxPacketSize: int = 8192, mode: int = 0o666
-    ) -> _udp.UNIXDatagramPort:
+    ) -> _udp.DatagramPort:
         """
         Receive and send datagrams on a UNIX socket.
 
@@ -462,7 +462,7 @@ class PyReactor(posixbase.PosixReactorBase):
         :param mode: the permissions of the file.
         :raise CannotListenError: if the address cannot be bound.
         """
-        p = _udp.UNIXDatagramPort(address, protocol, maxPacketSize, mode, self)
+        p = _udp.DatagramPort(address, protocol, maxPacketSize, mode, self)
         p.startListening()
         return p
 
@@ -473,7 +473,7 @@ class PyReactor(posixbase.PosixReactorBase):
         maxPacketSize: int = 8192,
         mode: int = 0o666,
         bindAddress: Any = None,
-    ) -> _udp.UNIXConnectedDatagramPort:
+    ) -> _udp.ConnectedDatagramPort:
         """
         Send datagrams to a UNIX socket, and receive its.
 
@@ -481,9 +481,7 @@ class PyReactor(posixbase.PosixReactorBase):
             where connecting fails.
         :param bindAddress: the path or abstract name to send from, or None.
         """
-        p = _udp.UNIXConnectedDatagramPort(
-            address, protocol, maxPacketSize, mode, bindAddress, self
-        )
+        p = _udp.ConnectedDatagramPort(address, protocol, maxPacketSize, mode, bindAddress, self)
         p.startListening()
         return p
 

@@ -2,7 +2,7 @@
 Datagram transports: Twisted's own classes over the C half, :class:`_core.DatagramPort`.
 
 Receiving and sending are C; binding, connecting, closing and multicast options are
-Twisted's own Python.
+Twisted's own Python.  The classes have the names of Twisted's, which messages of errors show.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class MulticastPort(Port, udp.MulticastPort):  # type: ignore[misc]
 
 
 @stand_in
-class UNIXDatagramPort(_core.DatagramPort, unix.DatagramPort):  # type: ignore[misc]
+class DatagramPort(_core.DatagramPort, unix.DatagramPort):  # type: ignore[misc]
     """A UNIX datagram port.  Mirrors :class:`twisted.internet.unix.DatagramPort`."""
 
     _kind = "UNIX"
 
 
 @stand_in
-class UNIXConnectedDatagramPort(  # type: ignore[misc]
+class ConnectedDatagramPort(  # type: ignore[misc]
     _core.DatagramPort, unix.ConnectedDatagramPort
 ):
     """

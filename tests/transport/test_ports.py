@@ -116,6 +116,26 @@ def test_datagram_ports_look_like_stock(reactor: PyReactor, tmp_path: Path) -> N
     assert not interfaces.IUNIXDatagramTransport.providedBy(connected)
 
 
+def test_what_datagram_ports_lack_is_missed_in_stocks_words(
+    reactor: PyReactor, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "name")
+    connecting = (path, Connected(), 8192, 0o666, None)
+    pairs: list[tuple[Any, Any]] = [
+        (reactor.listenUDP(0, Datagrams()), udp.Port(0, Datagrams())),
+        (reactor.listenMulticast(0, Datagrams()), udp.MulticastPort(0, Datagrams())),
+        (reactor.listenUNIXDatagram(path, Datagrams()), unix.DatagramPort(path, Datagrams())),
+        (reactor.connectUNIXDatagram(path, Connected()), unix.ConnectedDatagramPort(*connecting)),
+    ]
+    for pair in pairs:
+        said = []
+        for port in pair:
+            with pytest.raises(AttributeError) as raised:
+                port.nothing  # noqa: B018
+            said.append(str(raised.value))
+        assert said[0] == said[1]
+
+
 def test_the_queue_of_descriptors_is_the_one_stock_code_knows(
     reactor: PyReactor, tmp_path: Path
 ) -> None:
