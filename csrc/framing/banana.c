@@ -274,8 +274,10 @@ begin_list(banana_run *run, PyObject *length)
 {
     PyObject *items = length == NULL ? NULL : PyList_New(0);
     PyObject *entry = items == NULL ? NULL : PyTuple_Pack(2, length, items);
-    /* These two may have run a garbage collection, and so anything. */
+#if PY_VERSION_HEX < 0x030C0000
+    /* To make these two may collect garbage, and so run anything. */
     run->looked = run->has_limits = false;
+#endif
     int result = entry == NULL ? -1 : PyList_Append(run->stack, entry);
     Py_XDECREF(entry);
     Py_XDECREF(items);
