@@ -86,13 +86,36 @@ pyr_request_is_queued(core_state *st, PyObject *factory)
            (look_at_factory(st, (PyTypeObject *)factory) & NOT_QUEUED) == 0;
 }
 
+/* For which of a site's attributes its class may run code of a program's, or, of the
+ * second, has a function itself. */
+enum { SITE_FORMS = 1, SITE_CONTENT = 2 };
+
+static unsigned int
+look_at_site(core_state *st, PyTypeObject *type)
+{
+    pyr_web_class *known = &st->web->site_class;
+    if (!pyr_class_is_as_seen(&known->seen, type)) {
+        const size_t forms = PYR_NAME(_parsePOSTFormSubmission);
+        pyr_class_see(st, &known->seen, type);
+        bool generic = type->tp_getattro == PyObject_GenericGetAttr;
+        PyObject *content = pyr_class_find(type, st->names.getContentFile);
+        known->overrides =
+            (generic && pyr_class_leaves_to_dict(st, type, &forms, 1) ? 0 : SITE_FORMS) |
+            (generic && content == NULL ? 0 : SITE_CONTENT);
+        Py_XDECREF(content);
+    }
+    return known->overrides;
+}
+
 /* channel.site._parsePOSTFormSubmission */
 static PyObject *
 parses_forms(core_state *st, PyObject *channel)
 {
     PyObject *site = pyr_instance_get(st, channel, st->names.site);
+    bool asks = site != NULL && (look_at_site(st, Py_TYPE(site)) & SITE_FORMS) != 0;
     PyObject *result =
         site == NULL ? NULL : PyObject_GetAttr(site, st->names._parsePOSTFormSubmission);
+    st->web->asked = st->web->asked || asks;
     Py_XDECREF(site);
     return result;
 }
@@ -335,21 +358,46 @@ pyr_request_got_length(core_state *st, PyObject *const *args, Py_ssize_t Py_UNUS
         pyr_web_set_new(args[0], st->names.content, content_file(st, args[1])));
 }
 
-/* The function self.channel.site.getContentFile, if there is one; -1 with an exception */
+/* self.channel.site, if there is one; -1 with an exception */
+static int
+find_site(core_state *st, PyObject *self, PyObject **site)
+{
+    PyObject *channel;
+    *site = NULL;
+    int found = PyObject_GetOptionalAttr(self, st->names.channel, &channel);
+    if (found > 0) {
+        found = PyObject_GetOptionalAttr(channel, st->names.site, site);
+    }
+    Py_XDECREF(channel);
+    return found;
+}
+
+/* Its getContentFile, the same way. */
 static int
 site_function(core_state *st, PyObject *self, PyObject **function)
 {
-    PyObject *channel, *site = NULL;
+    PyObject *site;
     *function = NULL;
-    int found = PyObject_GetOptionalAttr(self, st->names.channel, &channel);
-    if (found > 0) {
-        found = PyObject_GetOptionalAttr(channel, st->names.site, &site);
-    }
+    int found = find_site(st, self, &site);
     if (found > 0) {
         found = PyObject_GetOptionalAttr(site, st->names.getContentFile, function);
     }
-    Py_XDECREF(channel);
     Py_XDECREF(site);
+    return found;
+}
+
+/* Has it one, or may code of a program's say so?  No such code runs; -1 with an
+ * exception. */
+static int
+may_have_function(core_state *st, PyObject *self)
+{
+    PyObject *site, *function = NULL;
+    int found = find_site(st, self, &site);
+    if (found > 0 && (look_at_site(st, Py_TYPE(site)) & SITE_CONTENT) == 0) {
+        found = PyObject_GetOptionalAttr(site, st->names.getContentFile, &function);
+    }
+    Py_XDECREF(site);
+    Py_XDECREF(function);
     return found;
 }
 
@@ -379,13 +427,12 @@ pyr_request_server_got_length(core_state *st, PyObject *const *args,
 int
 pyr_request_give_content(core_state *st, PyObject *self)
 {
-    PyObject *function;
-    int others = site_function(st, self, &function);
-    Py_XDECREF(function);
+    int others = may_have_function(st, self);
     if (others != 0 || (pyr_whole_base(st) & PYR_BASE_LENGTH) != 0) {
         return others < 0 ? -1 : 0;
     }
-    function = PyDict_GetItemWithError(st->web->http, st->names._getContentFile);
+    PyObject *function =
+        PyDict_GetItemWithError(st->web->http, st->names._getContentFile);
     int fits = function == st->web->getContentFile ? fits_in_memory(st, st->web->zero)
                : PyErr_Occurred()                  ? -1
                                                    : 0;

@@ -160,7 +160,8 @@ typedef struct pyr_web_state {
     PyCFunction gmtime_code; /* what the object gmtime calls */
     pyr_spelling spellings[PYR_WEB_SPELLINGS];
     pyr_web_class headers_class, channel_class, request_class, transport_class,
-        whole_class, base_class, whole_channel_class, dict_class, decoder_class;
+        whole_class, base_class, whole_channel_class, dict_class, decoder_class,
+        site_class;
     bool asked; /* code that may be a program's, while a request was made */
 } pyr_web_state;
 

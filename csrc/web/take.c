@@ -255,18 +255,6 @@ stop_after_line(core_state *st, PyObject *channel, const pyr_head *head,
                          before->size + head->path + head->path_size + 9);
 }
 
-/* The same with the exception that is set, which remains. */
-static void
-stop_in_line(core_state *st, PyObject *channel, const pyr_head *head, const room *before,
-             const char *text)
-{
-    PyObject *error = PyErr_GetRaisedException();
-    if (stop_after_line(st, channel, head, before, text) < 0) {
-        PyErr_Clear();
-    }
-    PyErr_SetRaisedException(error);
-}
-
 /* Method, target and version of the request line; -1 with an exception, and none of them.
  */
 static int
@@ -295,6 +283,20 @@ note_line(core_state *st, PyObject *channel, PyObject *const *line)
                    PyObject_SetAttr(channel, st->names._path, line[1]) < 0
                ? -1
                : PyObject_SetAttr(channel, st->names._version, line[2]);
+}
+
+/* The request line alone was received when the exception came that is set, which remains;
+ * `line`: what of it is noted, if the request was made. */
+static void
+stop_in_line(core_state *st, PyObject *channel, const taken *all, PyObject *const *line,
+             const char *text)
+{
+    PyObject *error = PyErr_GetRaisedException();
+    if ((line != NULL && note_line(st, channel, line) < 0) ||
+        stop_after_line(st, channel, &all->head, &all->before, text) < 0) {
+        PyErr_Clear();
+    }
+    PyErr_SetRaisedException(error);
 }
 
 /* self.requests.append(factory(self, len(self.requests))) */
@@ -532,13 +534,12 @@ has_same_lines(core_state *st, PyObject *channel, const pyr_head *head)
 static int
 is_as_found(core_state *st, PyObject *channel, taken *all)
 {
-    room now = {0};
     int same = may_go_on(st, channel);
     if (same > 0) {
-        same = read_room(st, channel, &now);
+        same = read_room(st, channel, &all->before);
     }
     if (same > 0) {
-        same = has_room(&now, &all->head) ? is_at_rest(st, channel, false) : 0;
+        same = has_room(&all->before, &all->head) ? is_at_rest(st, channel, false) : 0;
     }
     if (same > 0) {
         same = has_same_lines(st, channel, &all->head);
@@ -585,11 +586,11 @@ receive_request(core_state *st, PyObject *channel, taken *all, const char *text)
         goes_on = whole < 0 ? -1 : 1;
     }
     int status = -1;
-    if (all->request == NULL) {
-        stop_in_line(st, channel, &all->head, &all->before, text);
+    if (goes_on < 0) {
+        stop_in_line(st, channel, all, all->request == NULL ? NULL : line, text);
     } else if (goes_on > 0) {
         status = receive_rest(st, channel, all, whole, line, text);
-    } else if (goes_on == 0 && note_line(st, channel, line) == 0) {
+    } else if (note_line(st, channel, line) == 0) {
         status = stop_after_line(st, channel, &all->head, &all->before, text);
     }
     for (int i = 0; i < 3; i++) {

@@ -13,8 +13,12 @@ from twisted.internet import address
 from twisted.internet.testing import StringTransport
 from twisted.web import http, http_headers, server
 
+from pyreactor.reactor import PyReactor
+from tests.loop.test_reactor import Pair, reactor, spin
 from tests.web.sides import stock
 from tests.web.test_server import Connection, Page
+
+__all__ = ["reactor"]  # a fixture
 
 Change = Callable[[Connection, list[Any], pytest.MonkeyPatch], None]
 
@@ -220,6 +224,10 @@ def _count(channel: Any) -> None:
     channel.maxHeaders = 1
 
 
+def _size_received(channel: Any) -> None:
+    channel._receivedHeaderSize = channel.totalHeadersSize
+
+
 def _line_size(channel: Any) -> None:
     channel.MAX_LENGTH = 10
 
@@ -259,7 +267,9 @@ def _asked_for_host(during: Callable[[Any], None], where: str) -> Any:
 
 
 @pytest.mark.parametrize("where", ["channel", "transport", "subclass"])
-@pytest.mark.parametrize("during", [_size, _count, _line_size, _judge, _lines, _another_request])
+@pytest.mark.parametrize(
+    "during", [_size, _count, _size_received, _line_size, _judge, _lines, _another_request]
+)
 def test_limits_that_come_while_a_request_is_made_are_obeyed(
     during: Callable[[Any], None], where: str
 ) -> None:
@@ -314,3 +324,99 @@ def test_another_channel_while_an_attribute_is_read_hides_no_method() -> None:
     channel.makeConnection(StringTransport())
     channel.dataReceived(PIECES)
     assert called == [channel]
+
+
+def _told_by_site(reactor: PyReactor, during: Callable[[Any], None]) -> Any:
+    """A site's property changes the channel for the second request, whose addresses are known."""
+    asked = []
+
+    class Site(server.Site):
+        @property
+        def _parsePOSTFormSubmission(self) -> bool:  # type: ignore[override]
+            asked.append(self)
+            if len(asked) > 1:
+                during(protocol._channel)
+            return True
+
+        @_parsePOSTFormSubmission.setter
+        def _parsePOSTFormSubmission(self, value: bool) -> None: ...
+
+    pair = Pair(reactor)
+    page = Told()
+    site = Site(page, reactor=reactor)
+    site.log = lambda request: None  # type: ignore[method-assign]
+    protocol: Any = site.buildProtocol(None)
+    protocol.makeConnection(pair.server.transport)
+    answers = []
+    for _ in range(2):
+        pair.client.received = b""
+        protocol.dataReceived(PIECES[:-2] + b"Large: " + b"x" * 40 + b"\r\n\r\n")
+        spin(reactor, lambda: pair.client.received)
+        answers.append(re.sub(rb"(?<=Date: )[^\r]+", b"", pair.client.received))
+    pair.server.transport.loseConnection()
+    spin(reactor, lambda: pair.client.lost)
+    pair.port.stopListening()
+    return answers, len(asked), len(page.requests)
+
+
+@pytest.mark.parametrize("during", [_size, _count, _judge])
+def test_limits_that_come_while_a_site_is_asked_are_obeyed(
+    reactor: PyReactor, during: Callable[[Any], None]
+) -> None:
+    with stock():
+        expected = _told_by_site(reactor, during)
+    assert _told_by_site(reactor, during) == expected
+
+
+def _asked_for_content(name: str, has: bool) -> Any:
+    seen: list[Any] = []
+
+    def own(self: Any, asked: str = "getContentFile") -> Any:
+        if asked != "getContentFile":
+            raise AttributeError(asked)
+        request = connection.channel.requests[-1]
+        seen.append((*_path(connection.channel), dict(request.received_cookies)))
+        if has:
+            return lambda length: io.BytesIO()
+        raise AttributeError(asked)
+
+    connection = Connection(Told())
+    found = own if name == "__getattr__" else property(own)
+    connection.site.__class__ = type("Site", (server.Site,), {name: found})
+    wire = connection.get(PIECES[:-2] + b"Cookie: a=b\r\n\r\n")
+    return re.sub(rb"(?<=Date: )[^\r]+", b"", wire), seen
+
+
+@pytest.mark.parametrize("has", [True, False])
+@pytest.mark.parametrize("name", ["getContentFile", "__getattr__"])
+def test_a_site_is_asked_once_for_a_file_for_the_body(name: str, has: bool) -> None:
+    with stock():
+        expected = _asked_for_content(name, has)
+    assert _asked_for_content(name, has) == expected
+
+
+def _raised_after_line() -> Any:
+    class Failing(StringTransport):
+        @property
+        def disconnecting(self) -> bool:  # type: ignore[override]
+            raise ValueError("not now")
+
+    def own() -> Any:
+        del connection.wire.getHost
+        connection.wire.__class__ = Failing
+        return address.IPv4Address("TCP", "10.0.0.2", 2)
+
+    connection = Connection(Told())
+    connection.start(connection.wire)
+    connection.wire.getHost = own  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="not now"):
+        connection.receive(PIECES)
+    connection.wire.__class__ = StringTransport
+    wire = connection.get(b"GET /2 HTTP/1.1\r\n\r\n")
+    return re.findall(rb"<[^>]*>|HTTP/[^\r]*", wire), len(connection.page.requests)
+
+
+def test_the_rest_of_a_head_is_there_after_an_error() -> None:
+    with stock():
+        expected = _raised_after_line()
+    assert _raised_after_line() == expected
