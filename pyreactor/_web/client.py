@@ -263,8 +263,11 @@ def _writeHeaders(self: Any, transport: Any, TEorCL: bytes | None) -> None:
 # ---- responses ----
 
 
-#: Methods that `parse_head` does the work of.
-_PARSER_METHODS = ("lineReceived", "headerReceived", "isConnectionControlHeader")
+#: Methods that `parse_head` does the work of, and the one that it calls when all lines are cut.
+_PARSER_METHODS = (
+    *("lineReceived", "headerReceived", "isConnectionControlHeader"),
+    "statusReceived",
+)
 _methods_of_parser = attrgetter(*_PARSER_METHODS)
 
 
@@ -297,7 +300,7 @@ def dataReceived(self: Any, data: bytes) -> None:
         and type(data) is bytes
         and self.delimiter == b"\n"
         and not self.paused
-        and _pyreactor.has_own_methods()
+        and _pyreactor.has_own_methods(self)
     ):
         self._everReceivedData = True
         data = _pyreactor.parse_head(self, data)
@@ -305,12 +308,14 @@ def dataReceived(self: Any, data: bytes) -> None:
     HTTPParser.dataReceived(self, data)
 
 
-def has_own_methods() -> bool:
-    """Whether the methods that `parse_head` leaves out are Twisted's."""
+def has_own_methods(parser: Any) -> bool:
+    """Whether the methods that `parse_head` leaves out, and its own, are Twisted's."""
     cls, base = known["HTTPClientParser"], known["HTTPParser"]
     # The last is called by HTTPClientParser's.
     found = (*_methods_of_parser(cls), base.isConnectionControlHeader)
-    return bool(found == known["methods of parsers"])
+    return bool(
+        found == known["methods of parsers"] and vars(parser).keys().isdisjoint(_PARSER_METHODS)
+    )
 
 
 # ---- failures ----

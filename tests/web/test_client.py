@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable
 from http import cookiejar
 from textwrap import dedent
 from types import SimpleNamespace
@@ -181,7 +182,50 @@ def test_replaced_methods_of_the_parser_are_called(
     monkeypatch.setattr(cls, name, own)
     head = b"HTTP/1.1 200 OK\r\nX-A: b\r\nX-B: c\r\n\r\n"
     check(receive, b"GET", [head], False, True)
-    assert len(seen) == (4 if name == "lineReceived" else 2) * 3
+    each = {"lineReceived": 4, "statusReceived": cls is _newclient.HTTPClientParser}.get(name, 2)
+    assert len(seen) == each * 3
+
+
+def receive_with(name: str, before: Callable[[Any], object] | None, on_class: bool) -> Any:
+    """What a parser gets that has another method, of its own or of its class."""
+    seen: list[Any] = []
+    request = _newclient.Request(b"GET", b"/", http_headers.Headers(), None)
+    parser: Any = _newclient.HTTPClientParser(request, seen.append)
+    parser.makeConnection(Transport())
+    stock = getattr(parser, name)
+
+    def own(*args: Any) -> Any:
+        seen.append((name, args[-1]))
+        if before is not None:
+            before(parser)
+        return stock(*args[1:]) if on_class else stock(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(parser) if on_class else parser, name, own)
+        parser.dataReceived(b"HTTP/1.1 200 OK\r\nX-A: b\r\nX-B: c\r\nContent-Length: 2\r\n\r\nok")
+    fields = [list(each.getAllRawHeaders()) for each in (parser.headers, parser.connHeaders)]
+    return seen, fields, parser.state, parser._buffer
+
+
+@pytest.mark.parametrize("name", ours._PARSER_METHODS[:3])
+def test_methods_that_a_parser_has_of_its_own_are_called(name: str) -> None:
+    assert check(receive_with, name, None, False)[0][0][0] == name
+
+
+def _few(parser: Any) -> None:
+    parser.MAX_LENGTH = 3
+
+
+def _own_fields(parser: Any) -> None:
+    parser.headerReceived = lambda name, value: parser.headers.addRawHeader(b"All", name)
+
+
+@pytest.mark.parametrize("on_class", [False, True])
+@pytest.mark.parametrize("during", [lambda parser: parser.pauseProducing(), _few, _own_fields])
+def test_what_changes_as_a_status_comes_holds_for_the_rest(
+    during: Callable[[Any], object], on_class: bool
+) -> None:
+    check(receive_with, "statusReceived", during, on_class)
 
 
 # ---- requests ----
