@@ -221,12 +221,13 @@ pyr_channel_finish_request_body(core_state *st, PyObject *const *args,
     return pyr_web_none(status);
 }
 
-/* self.<name> = value, which need not be done again where that is so. */
+/* self.<name> = value, which need not be done again where that is so.  `dict`: where a
+ * plain instance has it (instance.h), or NULL */
 static int
 settle_attribute(PyObject *self, PyObject *dict, PyObject *name, PyObject *value)
 {
-    PyObject *found;
-    int status = PyDict_GetItemRef(dict, name, &found);
+    PyObject *found = NULL;
+    int status = dict == NULL ? 0 : PyDict_GetItemRef(dict, name, &found);
     bool same = found == value;
     Py_XDECREF(found);
     return status < 0 ? -1 : same ? 0 : PyObject_SetAttr(self, name, value);
@@ -248,8 +249,9 @@ reset_channel(core_state *st, PyObject *self, bool noted)
         {st->names.pendingHeader, st->web->empty}, /* where it was not noted */
     };
     size_t count = sizeof(all) / sizeof(all[0]) - (noted ? 1 : 0);
-    PyObject *dict = PyObject_GenericGetDict(self, NULL);
-    int status = dict == NULL ? -1 : 0;
+    bool plain = pyr_instance_is_plain(st, self);
+    PyObject *dict = plain ? PyObject_GenericGetDict(self, NULL) : NULL;
+    int status = plain && dict == NULL ? -1 : 0;
     for (size_t i = 0; status == 0 && i < count; i++) {
         status = settle_attribute(self, dict, all[i].name, all[i].value);
     }

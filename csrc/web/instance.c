@@ -27,23 +27,29 @@ static const size_t of_channel_dict[] = {
     PYR_NAME(transport),
 };
 
-/* The channel's dict, a new reference, if its attributes are there; NULL without an
- * exception if they have to be asked for. */
-static PyObject *
-channel_dict(core_state *st, PyObject *channel)
+bool
+pyr_instance_is_plain(core_state *st, PyObject *channel)
 {
     PyTypeObject *type = Py_TYPE(channel);
     pyr_web_class *known = &st->web->dict_class;
     if (!pyr_class_is_as_seen(&known->seen, type)) {
         if (!PyType_IsSubtype(type, st->web->HTTPChannel)) {
-            return NULL;
+            return false;
         }
         pyr_class_see(st, &known->seen, type);
         size_t count = sizeof(of_channel_dict) / sizeof(of_channel_dict[0]);
         known->overrides =
             pyr_class_leaves_to_dict(st, type, of_channel_dict, count) ? 0 : 1;
     }
-    if (known->overrides != 0) {
+    return known->overrides == 0;
+}
+
+/* The channel's dict, a new reference, if its attributes are there; NULL without an
+ * exception if they have to be asked for. */
+static PyObject *
+channel_dict(core_state *st, PyObject *channel)
+{
+    if (!pyr_instance_is_plain(st, channel)) {
         return NULL;
     }
     PyObject *dict = PyObject_GenericGetDict(channel, NULL);

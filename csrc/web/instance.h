@@ -11,6 +11,11 @@
 
 #include "core/core.h"
 
+#include <stdbool.h>
+
+/* Is the channel such an instance?  To read and set these names runs no code then. */
+bool pyr_instance_is_plain(core_state *st, PyObject *channel);
+
 /* channel.<name>, one of those in the table of instance.c; a new reference */
 PyObject *pyr_instance_get(core_state *st, PyObject *channel, PyObject *name);
 

@@ -477,7 +477,8 @@ receive_by_c(core_state *st, PyObject *channel, const taken *all, PyObject *cons
 static int
 are_whole(core_state *st, PyObject *channel, PyObject *factory)
 {
-    return factory == st->web->ServerRequest && pyr_whole_request(st)
+    return factory == st->web->ServerRequest && pyr_whole_request(st) &&
+                   pyr_instance_is_plain(st, channel)
                ? pyr_whole_channel(st, channel)
                : 0;
 }

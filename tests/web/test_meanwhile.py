@@ -420,3 +420,29 @@ def test_the_rest_of_a_head_is_there_after_an_error() -> None:
     with stock():
         expected = _raised_after_line()
     assert _raised_after_line() == expected
+
+
+def _asked_for_site() -> Any:
+    seen: list[Any] = []
+
+    class Channel(http.HTTPChannel):
+        @property
+        def site(self) -> Any:
+            line = vars(self).get("_path")
+            seen.append((line, bool(self._handlingRequest), len(self.requests)))
+            return connection.site
+
+        @site.setter
+        def site(self, value: Any) -> None: ...
+
+    connection = Connection(Told())
+    connection.start(connection.wire)
+    connection.channel.__class__ = Channel
+    wire = connection.get(PIECES)
+    return re.sub(rb"(?<=Date: )[^\r]+", b"", wire), list(dict.fromkeys(seen))
+
+
+def test_a_channels_property_finds_the_request_line() -> None:
+    with stock():
+        expected = _asked_for_site()
+    assert _asked_for_site() == expected
