@@ -142,6 +142,8 @@ def install_texts(module: ModuleType) -> None:
     _note_clocks()
     if module.__name__ == "twisted.python.log":
         _note_util(module)
+    elif module.__name__ == "twisted.logger._legacy":
+        texts.known["errors"] = (module.LogLevel.error, module.LogLevel.critical)
     found = _examine(module.__name__, {path: digests for path, (_, digests) in entries.items()})
     for path, function in found.items():
         left_out = [_known_left_out(name) for name in _TEXTS_LEAVE_OUT.get(path, ())]
@@ -183,8 +185,6 @@ def _note_util(log: Any) -> None:
     except AttributeError:
         module = log.util
     texts.known["util"], texts.known["util_names"] = log.util, vars(module)
-    level = log.NewLogLevel
-    texts.known["errors"] = (level.error, level.critical)
 
 
 # ---- locks ----

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.support import PYREACTOR, check
+from tests.support import PYREACTOR, STOCK, check
 
 STATUS = "from pyreactor._activation import hook; print(*hook.statuses()['log'])"
 IN_C = "True events that nobody hears, times, and lines of access logs are made in C\n"
@@ -147,3 +147,23 @@ def test_only_what_is_imported_counts() -> None:
     assert run(f"import twisted\n{STATUS}", runner=PYREACTOR) == (
         "False twisted.python.log is not imported\n"
     )
+
+
+def test_a_legacy_observer_where_only_twisted_logger_is_imported() -> None:
+    """It is told whether an event is an error, without twisted.python.log, too."""
+    program = """
+        import sys
+        from twisted.logger import LegacyLogObserverWrapper, Logger, LogPublisher
+        told = []
+        def observe(event):
+            told.append((event["isError"], event["system"], event["format"] % event))
+        logger = Logger("a", observer=LogPublisher(LegacyLogObserverWrapper(observe)))
+        for level in "debug", "info", "warn", "error", "critical":
+            getattr(logger, level)("text")
+        logger.failure("failed", ValueError("v"))
+        print(told, "twisted.python.log" in sys.modules)
+    """
+    stock = run(program, runner=STOCK)
+    assert run(program, runner=PYREACTOR) == stock
+    assert stock.count("'-'") == 6
+    assert stock.endswith(" False\n")
