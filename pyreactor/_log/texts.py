@@ -250,16 +250,18 @@ def legacyEmit(self: Any, eventDict: dict[str, Any]) -> None:
         untilConcludes(self.write, line)
         untilConcludes(self.flush)
         return
+    write = self.write
     while True:
         try:
-            self.write(line)
+            write(line)
             break
         except OSError as error:
             if error.args[0] != _pyreactor.EINTR:
                 raise
+    flush = self.flush
     while True:
         try:
-            self.flush()
+            flush()
             break
         except OSError as error:
             if error.args[0] != _pyreactor.EINTR:

@@ -391,6 +391,27 @@ def test_files_that_are_interrupted(errors: tuple[Exception, ...], first: int) -
     assert check(write)
 
 
+@pytest.mark.parametrize("name", ["write", "flush"])
+def test_a_method_replaced_while_it_is_interrupted(name: str) -> None:
+    """The one that was called first is called again."""
+
+    def write() -> Any:
+        file = Interrupted()
+        observer: Any = log.FileLogObserver(file)
+
+        def interrupted(*text: str) -> None:
+            file.calls.append("interrupted")
+            setattr(observer, name, file.calls.append)
+            if file.calls.count("interrupted") == 1:
+                raise InterruptedError(errno.EINTR, "")
+
+        setattr(observer, name, interrupted)
+        observer.emit({"message": ("a",), "time": 0, "system": "-", "isError": 0})
+        return file.calls
+
+    assert check(write).count("interrupted") == 2
+
+
 def test_replaced_safe_str_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     """By textFromEventDict, which finds it in its module."""
     monkeypatch.setattr(reflect, "safe_str", lambda value: f"<{value}>")
