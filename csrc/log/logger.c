@@ -53,17 +53,17 @@ set_new(PyObject *event, PyObject *key, PyObject *value)
     return status;
 }
 
-/* What a call gives to observers, a new dict: its keywords, then Twisted's own keys. */
+/* What a call gives to observers, a new dict: its keywords, then Twisted's own keys.
+ * `space` is the logger's namespace, which is asked for once, as it may be a property. */
 static PyObject *
-make_event(core_state *st, const log_call *call, PyObject *clock)
+make_event(core_state *st, const log_call *call, PyObject *space, PyObject *clock)
 {
     PyObject *event = PyDict_New();
     if (event != NULL &&
         (set_keywords(st, call, event) < 0 ||
          PyDict_SetItem(event, st->names.log_logger, call->self) < 0 ||
          PyDict_SetItem(event, st->names.log_level, call->level) < 0 ||
-         set_new(event, st->names.log_namespace,
-                 PyObject_GetAttr(call->self, st->names.name_space)) < 0 ||
+         PyDict_SetItem(event, st->names.log_namespace, space) < 0 ||
          set_new(event, st->names.log_source,
                  PyObject_GetAttr(call->self, st->names.source)) < 0 ||
          PyDict_SetItem(event, st->names.log_format, call->format) < 0 ||
@@ -86,7 +86,7 @@ give_to(core_state *st, const log_call *call, PyObject *observer, pyr_audience *
     if (kind == PYR_AUDIENCE_NONE && audience->count == 0) {
         Py_RETURN_NONE;
     }
-    PyObject *event = make_event(st, call, clock);
+    PyObject *event = make_event(st, call, audience->space, clock);
     int status = -1;
     if (event != NULL && kind == PYR_AUDIENCE_NONE) {
         status = pyr_audience_remember(st, audience, event);

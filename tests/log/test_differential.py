@@ -336,6 +336,37 @@ def test_same_events_and_lines(tree: Any, calls: list[Any]) -> None:
     assert World(tree).run(calls) == stock
 
 
+class Named(Logger):
+    """A logger whose namespace changes each time that it is asked for."""
+
+    asked = 0
+
+    @property
+    def namespace(self) -> str:  # type: ignore[override]
+        self.asked += 1
+        return f"asked {self.asked} times"
+
+    @namespace.setter
+    def namespace(self, value: str) -> None:
+        pass
+
+
+def named() -> Any:
+    """The namespaces of events of such a logger."""
+    seen: list[Any] = []
+    logger = Named(observer=LogPublisher(lambda event: seen.append(event["log_namespace"])))
+    logger.info("text")
+    logger.emit(LogLevel.warn, "text")
+    return seen
+
+
+def test_a_namespace_is_asked_for_once() -> None:
+    """It may be a property of a program's class."""
+    with own_code():
+        stock = named()
+    assert named() == stock == ["asked 1 times", "asked 2 times"]
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_observers_are_called_in_their_order(count: int) -> None:
     """Also those that are added or removed while an event is published."""
