@@ -8,6 +8,7 @@ import time
 from collections import deque
 from functools import partial
 from importlib import import_module
+from string import Formatter
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -144,6 +145,8 @@ def install_texts(module: ModuleType) -> None:
         _note_util(module)
     elif module.__name__ == "twisted.logger._legacy":
         texts.known["errors"] = (module.LogLevel.error, module.LogLevel.critical)
+    elif module.__name__ == "twisted.logger._format":
+        _note_format(module)
     found = _examine(module.__name__, {path: digests for path, (_, digests) in entries.items()})
     for path, function in found.items():
         left_out = [_known_left_out(name) for name in _TEXTS_LEAVE_OUT.get(path, ())]
@@ -176,6 +179,14 @@ def _note_clocks() -> None:
 
 
 _nothing = object()
+
+
+def _note_format(module: Any) -> None:
+    """Note what makes texts of formats and times, if nobody has replaced it by now."""
+    if type(module.aFormatter) is Formatter:
+        texts.ownFormatter = module.aFormatter
+    texts.ownMapping = module.CallMapping
+    texts.ownZone = import_module("twisted.python._tzhelper").FixedOffsetTimeZone
 
 
 def _note_util(log: Any) -> None:

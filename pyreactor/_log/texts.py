@@ -49,6 +49,12 @@ timeText = log_time_text
 #: functions of its own that are left out below.
 known: dict[str, Any] = {}
 
+#: What twisted.logger._format has under these names where nobody has put others: attributes,
+#: which are read quicker than `known`.
+ownFormatter: Any = None
+ownMapping: Any = None
+ownZone: Any = None
+
 
 def give_code(function: FunctionType, name: str) -> None:
     """
@@ -98,7 +104,13 @@ def _looks_simple(text: str) -> bool:
 
 def formatWithCall(formatString: str, mapping: Any) -> str:
     """Mirrors twisted.logger._format.formatWithCall."""
-    if type(formatString) is str and type(mapping) is dict and _pyreactor.isSimple(formatString):
+    if (
+        type(formatString) is str
+        and type(mapping) is dict
+        and aFormatter is _pyreactor.ownFormatter
+        and CallMapping is _pyreactor.ownMapping
+        and _pyreactor.isSimple(formatString)
+    ):
         # A format of one field gives what the value's __format__ made, which may be of a subclass.
         return "".join((formatString.format_map(mapping),))
     return str(aFormatter.vformat(formatString, (), CallMapping(mapping)))
@@ -142,7 +154,11 @@ def formatTime(when: Any, timeFormat: str | None = None, default: str = "-") -> 
     """Mirrors twisted.logger._format.formatTime."""
     if timeFormat is None or when is None:
         return default
-    if timeFormat == "%Y-%m-%dT%H:%M:%S%z" and DateTime is _pyreactor.known["DateTime"]:
+    if (
+        timeFormat == "%Y-%m-%dT%H:%M:%S%z"
+        and DateTime is _pyreactor.known["DateTime"]
+        and FixedOffsetTimeZone is _pyreactor.ownZone
+    ):
         text: str | None = _pyreactor.timeText(when, False)
         if text is not None:
             return text

@@ -9,7 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from string import Formatter
 from types import SimpleNamespace
 from typing import Any
 
@@ -410,6 +411,38 @@ def test_a_method_replaced_while_it_is_interrupted(name: str) -> None:
         return file.calls
 
     assert check(write).count("interrupted") == 2
+
+
+class Utc:
+    """A program that wants its times in another zone puts such into twisted.logger."""
+
+    @staticmethod
+    def fromLocalTimeStamp(when: float) -> Any:
+        return timezone(timedelta(hours=5))
+
+
+class Loud(Formatter):
+    """A formatter that a program puts into twisted.logger."""
+
+    def vformat(self, *args: Any) -> str:
+        return super().vformat(*args).upper()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("FixedOffsetTimeZone", Utc, "1970-01-01T05:00:00+0500 [a#-] text"),
+        ("aFormatter", Loud(), " [a#-] TEXT"),
+        ("CallMapping", lambda mapping: {**mapping, "a": "mapped"}, " [a#-] mapped"),
+    ],
+)
+def test_what_is_put_into_the_module_of_formats_is_used(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: Any, text: str
+) -> None:
+    """What stock finds there by its name."""
+    monkeypatch.setattr(_format, name, value)
+    event = {"log_format": "{a}", "a": "text", "log_time": 0, "log_namespace": "a"}
+    assert check(lambda: _format.formatEventAsClassicLogText(dict(event))).endswith(f"{text}\n")
 
 
 def test_replaced_safe_str_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
