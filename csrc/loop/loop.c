@@ -16,13 +16,6 @@
 #include "loop/sleep.h"
 #include "loop/variables.h"
 
-static bool
-has_work(Loop *self)
-{
-    return self->wake.woken || pyr_flush_is_due(&self->flush) ||
-           self->pending_exc != NULL;
-}
-
 /* By what a program has put around the poller of its reactor, or at once. */
 static int
 sleep_by_poller(Loop *self, double delay)
@@ -50,7 +43,7 @@ sleep_by_poller(Loop *self, double delay)
 int
 pyr_loop_sleep_for_poller(Loop *self, double delay)
 {
-    return pyr_sleep_until_ready(self, has_work(self) ? 0 : delay);
+    return pyr_sleep_until_ready(self, pyr_sleep_is_needless(self) ? 0 : delay);
 }
 
 int
@@ -61,7 +54,7 @@ pyr_loop_iterate(Loop *self, double delay)
     /* The rest of what the event that iterates here came with. */
     bool handled = pyr_event_read_rest(self);
     handled |= pyr_event_dispatch_all(self);
-    if (handled || has_work(self)) {
+    if (handled || pyr_sleep_is_needless(self)) {
         delay = 0;
     }
     self->wake.woken = false;

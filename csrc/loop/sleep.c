@@ -134,8 +134,8 @@ was_signalled(Loop *self)
     if (PyErr_CheckSignals() < 0) {
         pyr_errors_keep(self);
     }
-    return self->wake.woken || self->pending_exc != NULL || self->just_stopped ||
-           pyr_flush_is_due(&self->flush) || calls != self->timers.next_number;
+    return pyr_sleep_is_needless(self) || self->just_stopped ||
+           calls != self->timers.next_number;
 }
 
 int

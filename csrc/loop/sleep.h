@@ -6,6 +6,15 @@
 
 #define PYR_LONGEST_SLEEP 2147483.0 /* seconds; stock's limit */
 
+/* Is there something to do that a sleep would put off?  What is due by the clock is not
+ * asked. */
+static inline bool
+pyr_sleep_is_needless(const Loop *loop)
+{
+    return loop->wake.woken || pyr_flush_is_due(&loop->flush) ||
+           loop->pending_exc != NULL;
+}
+
 /* How long an iteration may sleep that the main loop follows with another one: `delay`
  * seconds, or less where a short sleep costs less. */
 double pyr_sleep_at_most(const Loop *loop, double delay);
