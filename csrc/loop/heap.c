@@ -1,27 +1,19 @@
 /* The heap of timed calls; see heap.h. */
 #include "loop/heap.h"
 
-#define ARITY 4
-
 #ifdef __GNUC__
 #define PREFETCH(address) __builtin_prefetch(address)
 #else
 #define PREFETCH(address) ((void)(address))
 #endif
 
-static inline bool
-entry_before(const pyr_heap_entry *a, const pyr_heap_entry *b)
-{
-    return a->time < b->time || (a->time == b->time && a->order < b->order);
-}
-
 static void
 sift_up(pyr_heap_entry *heap, size_t at)
 {
     pyr_heap_entry moving = heap[at];
     while (at > 0) {
-        size_t parent = (at - 1) / ARITY;
-        if (!entry_before(&moving, &heap[parent])) {
+        size_t parent = (at - 1) / PYR_HEAP_ARITY;
+        if (!pyr_heap_before(&moving, &heap[parent])) {
             break;
         }
         heap[at] = heap[parent];
@@ -33,10 +25,10 @@ sift_up(pyr_heap_entry *heap, size_t at)
 static size_t
 first_child(const pyr_heap_entry *heap, size_t from, size_t count)
 {
-    size_t end = from + ARITY < count ? from + ARITY : count;
+    size_t end = from + PYR_HEAP_ARITY < count ? from + PYR_HEAP_ARITY : count;
     size_t best = from;
     for (size_t i = from + 1; i < end; i++) {
-        if (entry_before(&heap[i], &heap[best])) {
+        if (pyr_heap_before(&heap[i], &heap[best])) {
             best = i;
         }
     }
@@ -48,12 +40,12 @@ sift_down(pyr_heap_entry *heap, size_t count, size_t at)
 {
     pyr_heap_entry moving = heap[at];
     for (;;) {
-        size_t child = at * ARITY + 1;
+        size_t child = at * PYR_HEAP_ARITY + 1;
         if (child >= count) {
             break;
         }
         child = first_child(heap, child, count);
-        if (!entry_before(&heap[child], &moving)) {
+        if (!pyr_heap_before(&heap[child], &moving)) {
             break;
         }
         heap[at] = heap[child];
@@ -104,10 +96,23 @@ pyr_heap_pop(pyr_heap *self)
     return first;
 }
 
+pyr_heap_entry
+pyr_heap_take(pyr_heap *self, size_t at)
+{
+    pyr_heap_entry taken = self->entries[at];
+    self->count--;
+    if (at < self->count) {
+        self->entries[at] = self->entries[self->count];
+        sift_up(self->entries, at);
+        sift_down(self->entries, self->count, at);
+    }
+    return taken;
+}
+
 void
 pyr_heap_repair(pyr_heap *self)
 {
-    for (size_t i = self->count / ARITY + 1; i-- > 0;) {
+    for (size_t i = self->count / PYR_HEAP_ARITY + 1; i-- > 0;) {
         if (i < self->count) {
             sift_down(self->entries, self->count, i);
         }

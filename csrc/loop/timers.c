@@ -113,11 +113,48 @@ run_call(DelayedCall *call)
     return status;
 }
 
-/* Run the first call, or put it back at the time it was delayed to. */
-static int
-run_first(pyr_timers *self)
+#define NOWHERE SIZE_MAX
+
+/*
+ * Where the first call is that is due and may run, of those at an index and below it; or
+ * `best`, if none comes before that.  What is below a call that may run comes after it:
+ * the search goes on only below those that were made since this run began.  They are due
+ * in it, and before others, where they were put forward, or the clock was set back.
+ */
+static size_t
+find_older(const pyr_timers *self, double now, size_t at, size_t best)
 {
-    DelayedCall *call = pyr_heap_pop(&self->heap).call;
+    const pyr_heap_entry *entries = self->heap.entries;
+    if (at >= self->heap.count || entries[at].time > now) {
+        return best;
+    }
+    if (entries[at].order < self->barrier && !entry_is_stale(&entries[at])) {
+        return best == NOWHERE || pyr_heap_before(&entries[at], &entries[best]) ? at
+                                                                                : best;
+    }
+    for (size_t child = 1; child <= PYR_HEAP_ARITY; child++) {
+        best = find_older(self, now, at * PYR_HEAP_ARITY + child, best);
+    }
+    return best;
+}
+
+/* Where the next call to run is, or NOWHERE. */
+static size_t
+find_due(pyr_timers *self, double now)
+{
+    const pyr_heap_entry *first = first_entry(self);
+    if (first == NULL || first->time > now) {
+        return NOWHERE;
+    }
+    return first->order < self->barrier ? 0 : find_older(self, now, 0, NOWHERE);
+}
+
+/* Run the call of an entry, or put it back at the time it was delayed to. */
+static int
+run_entry(pyr_timers *self, size_t at)
+{
+    pyr_heap *heap = &self->heap;
+    DelayedCall *call = (at == 0 ? pyr_heap_pop(heap) : pyr_heap_take(heap, at)).call;
     int status;
     if (call->delayed_time > 0.0) {
         call->time += call->delayed_time;
@@ -137,18 +174,18 @@ pyr_timers_run(pyr_timers *self)
         return 0; /* another clock may tell that it was read */
     }
     /* Calls made while this runs wait for the next iteration, as in stock. */
-    uint64_t barrier = self->next_order;
-    pyr_heap_entry *first;
+    self->barrier = self->next_order;
+    size_t at;
     double now;
     if (pyr_clock_read(self->clock, &now) < 0) {
         return -1;
     }
-    while ((first = first_entry(self)) != NULL && !(first->time > now) &&
-           first->order < barrier) {
-        if (self->watchdog->statistics != NULL && first->call->delayed_time <= 0.0) {
-            pyr_statistics_add_late(self->watchdog->statistics, now - first->time);
+    while ((at = find_due(self, now)) != NOWHERE) {
+        const pyr_heap_entry *entry = &self->heap.entries[at];
+        if (self->watchdog->statistics != NULL && entry->call->delayed_time <= 0.0) {
+            pyr_statistics_add_late(self->watchdog->statistics, now - entry->time);
         }
-        if (run_first(self) < 0) {
+        if (run_entry(self, at) < 0) {
             return -1;
         }
     }
@@ -160,6 +197,7 @@ int
 pyr_timers_delay(pyr_timers *self, double *delay)
 {
     double now;
+    self->barrier = self->next_order;
     pyr_heap_entry *first = first_entry(self);
     if (first == NULL) {
         *delay = INFINITY;

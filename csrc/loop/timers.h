@@ -27,6 +27,7 @@ typedef struct {
     pyr_heap heap;
     size_t stale; /* entries of cancelled or moved calls */
     uint64_t next_order;
+    uint64_t barrier; /* orders below this are of calls that may run already */
     uint64_t next_number;
     bool captures;     /* who makes the earliest call has the calls run in its context */
     PyObject *context; /* the last one that did; see variables.h */
@@ -61,8 +62,9 @@ pyr_timers_track(DelayedCall *call)
  * is for the caller to count.  -1: an exception is set. */
 int pyr_timers_push(DelayedCall *call);
 
-/* Run what is due now and was scheduled before this began.  -1 only if logging, or the
- * reactor's clock, failed. */
+/* Run what is due now and was scheduled before this began, or before the last look at
+ * when the next call is due, as in stock.  -1 only if logging, or the reactor's clock,
+ * failed. */
 int pyr_timers_run(pyr_timers *self);
 
 /* Seconds until the next call is due (0 if it is), or INFINITY if none is scheduled.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from twisted.internet import base, error, interfaces, protocol
 from twisted.internet.epollreactor import EPollReactor
@@ -39,22 +39,31 @@ class Clock:
 
 # Stock fires ties in no particular order, so no two times may be equal: each call gets
 # its own fraction of a second.
+which_call = st.integers(-2, 30)  # less than 0: of those made last
+doings = st.one_of(
+    st.tuples(st.just("call"), st.integers(0, 20), st.just(0)),
+    st.tuples(st.just("cancel"), which_call, st.just(0)),
+    st.tuples(st.just("reset"), which_call, st.integers(-20, 20)),
+    st.tuples(st.just("delay"), which_call, st.integers(-20, 20)),
+)
+doings_in_a_call = st.one_of(
+    doings,
+    st.tuples(st.just("set the clock"), st.integers(-20, 5), st.just(0)),
+    st.tuples(st.just("run"), st.just(0), st.just(0)),
+    st.tuples(st.just("ask when the next is due"), st.just(0), st.just(0)),
+    st.tuples(st.just("raise"), st.just(0), st.just(0)),
+)
 timer_steps = st.lists(
     st.one_of(
-        st.tuples(st.just("call"), st.integers(0, 20), st.just(0)),
-        st.tuples(st.just("call and call again"), st.integers(0, 20), st.integers(0, 5)),
-        st.tuples(st.just("cancel"), st.integers(0, 30), st.just(0)),
-        st.tuples(st.just("reset"), st.integers(0, 30), st.integers(0, 20)),
-        st.tuples(st.just("delay"), st.integers(0, 30), st.integers(-20, 20)),
+        doings,
         st.tuples(st.just("advance"), st.integers(0, 10), st.just(0)),
-        st.tuples(st.just("cancel in a call"), st.integers(0, 20), st.integers(0, 30)),
-        st.tuples(st.just("raise in a call"), st.integers(0, 20), st.just(0)),
+        st.tuples(st.just("call with"), st.integers(0, 20), st.lists(doings_in_a_call, max_size=4)),
     ),
     max_size=60,
 )
 
 
-def run_timers(reactor: Any, steps: list[tuple[str, int, int]]) -> list[object]:
+def run_timers(reactor: Any, steps: list[tuple[str, int, Any]]) -> list[object]:
     """What happens, and what there is to see after each step."""
     clock = Clock()
     reactor.seconds = clock
@@ -62,13 +71,14 @@ def run_timers(reactor: Any, steps: list[tuple[str, int, int]]) -> list[object]:
     trace: list[object] = []
     fraction = iter(range(1, 1000))
 
-    def schedule(seconds: int, function: Callable[[], object]) -> None:
+    def schedule(seconds: int, doings: list[tuple[str, int, int]]) -> None:
         unique = next(fraction) * 2**-12
         number = len(calls)
 
         def fire() -> None:
             trace.append(("fired", number, clock.now))
-            function()
+            for doing in doings:
+                step(*doing)
 
         calls.append(reactor.callLater(seconds + unique, fire))
 
@@ -80,21 +90,23 @@ def run_timers(reactor: Any, steps: list[tuple[str, int, int]]) -> list[object]:
             except (error.AlreadyCalled, error.AlreadyCancelled) as problem:
                 trace.append(type(problem).__name__)
 
-    def step(kind: str, first: int, second: int) -> None:
+    def step(kind: str, first: int, second: Any) -> None:
         if kind == "call":
-            schedule(first, lambda: None)
-        elif kind == "call and call again":
-            schedule(first, lambda: schedule(second, lambda: None))
-        elif kind == "cancel in a call":
-            schedule(first, lambda: attempt("cancel", second))
-        elif kind == "raise in a call":
-            schedule(first, lambda: [][0])
+            schedule(first, [])
+        elif kind == "call with":
+            schedule(first, second)
+        elif kind == "raise":
+            raise RuntimeError("as planned")
         elif kind == "cancel":
             attempt(kind, first)
         elif kind == "reset":
             attempt(kind, first, second + next(fraction) * 2**-12)
         elif kind == "delay":
             attempt(kind, first, second)
+        elif kind == "set the clock":
+            clock.now += first
+        elif kind == "ask when the next is due":
+            reactor.timeout()
         else:
             clock.now += first
             reactor.runUntilCurrent()
@@ -111,9 +123,16 @@ def run_timers(reactor: Any, steps: list[tuple[str, int, int]]) -> list[object]:
     return trace
 
 
+# What a call makes, and what comes before others then: by delay(), and by the clock.
+PUT_FORWARD = [("call", 5, 0), ("delay", -1, -20)]
+CLOCK_SET_BACK = [("set the clock", -9, 0), ("call", 0, 0)]
+
+
 @settings(max_examples=EXAMPLES, deadline=None)
+@example([("call with", 1, PUT_FORWARD), ("call", 3, 0), ("advance", 10, 0)])
+@example([("call with", 1, CLOCK_SET_BACK), ("call", 3, 0), ("advance", 10, 0)])
 @given(timer_steps)
-def test_timed_calls(steps: list[tuple[str, int, int]]) -> None:
+def test_timed_calls(steps: list[tuple[str, int, Any]]) -> None:
     stock = run_timers(StockTimers(), steps)
     ours = run_timers(PyReactor(), steps)
     assert ours == stock
