@@ -135,12 +135,12 @@ typedef enum {
     RUN_ABOVE,      /* another Deferred was put on the stack: run that first */
 } run_outcome;
 
-/* The current exception becomes the result. */
+/* The current exception becomes the result.  Debug mode may have begun in what raised. */
 static run_outcome
 result_from_error(pyr_deferred *current)
 {
     static const pyr_traceback_point point[] = {PYR_TRACE_run_callbacks};
-    PyObject *failure = pyr_failure_from_error(current->st, point, 1, false);
+    PyObject *failure = pyr_failure_from_error(current->st, point, 1, pyr_debug(current));
     if (failure == NULL) {
         return RUN_ERROR;
     }

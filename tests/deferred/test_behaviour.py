@@ -442,6 +442,29 @@ def debug_mode(defer: Any) -> Any:
 
 
 @answer
+def debug_mode_that_begins_in_what_raises(defer: Any) -> Any:
+    def turned_on(given: object) -> None:
+        defer.setDebugging(True)
+        raise Boom
+
+    def turned_on_here(given: Any) -> None:
+        given.debug = True
+        raise Boom
+
+    seen = []
+    for raises in (turned_on, turned_on_here):
+        d = defer.Deferred()
+        d.addCallback(lambda r, d=d, raises=raises: raises(d))
+        try:
+            d.callback(None)
+        finally:
+            defer.setDebugging(False)
+        failure = caught(d)
+        seen.append((failure.captureVars, [name for name, _ in failure.frames[-1][3]]))
+    return seen
+
+
+@answer
 def debug_as_an_attribute(defer: Any) -> Any:
     class Debugged(defer.Deferred):  # type: ignore[misc]
         debug = True
