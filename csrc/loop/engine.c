@@ -142,15 +142,17 @@ watch_wake(pyr_engine *self)
     return error;
 }
 
-void
+bool
 pyr_engine_wake(pyr_engine *self)
 {
     /* Should the descriptor be another's by now, that one is not written to. */
-    if (pyr_engine_is_whole(self)) {
-        uint64_t one = 1;
-        ssize_t ignored = write(self->wake_end, &one, sizeof(one));
-        (void)ignored; /* a full one is readable as well */
+    if (!pyr_engine_is_whole(self)) {
+        return false;
     }
+    uint64_t one = 1;
+    ssize_t ignored = write(self->wake_end, &one, sizeof(one));
+    (void)ignored; /* a full one is readable as well */
+    return true;
 }
 
 /* ---- opening and closing ---- */

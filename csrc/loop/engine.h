@@ -31,8 +31,8 @@ bool pyr_engine_is_whole(pyr_engine *self);
  * yet.  0, or an errno: then it can only be closed. */
 int pyr_engine_fork(pyr_engine *self);
 
-/* End the wait; from any thread. */
-void pyr_engine_wake(pyr_engine *self);
+/* End the wait; from any thread.  False: nothing is sent, as the engine is not whole. */
+bool pyr_engine_wake(pyr_engine *self);
 
 /* As pyr_queue_wait. */
 void pyr_engine_wait(pyr_engine *self, int milliseconds);

@@ -5,7 +5,6 @@ void
 pyr_wake_sleeper(pyr_wake *self)
 {
     if (!self->sent && *self->engine != NULL) {
-        self->sent = true;
-        pyr_engine_wake(*self->engine);
+        self->sent = pyr_engine_wake(*self->engine);
     }
 }

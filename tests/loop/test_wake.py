@@ -107,3 +107,37 @@ def test_what_another_thread_does(
     """The reactor sleeps, and nothing but what the thread does ends that."""
     result = python(PROGRAMS / "from_another_thread.py", *arguments, runner=side, cwd=tmp_path)
     assert outcome(result) == (0, "\n".join(filter(None, [line, "ended"])) + "\n", "")
+
+
+def test_a_wake_up_that_cannot_be_sent_is_none() -> None:
+    """The next one is sent, where the loop has its descriptor again."""
+    code = """if True:
+        import os, threading, time
+        from twisted.internet import reactor
+
+        def number_of(kind):
+            for name in os.listdir("/proc/self/fd"):
+                try:
+                    if kind in os.readlink(f"/proc/self/fd/{name}"):
+                        return int(name)
+                except OSError:
+                    pass
+
+        def work():
+            while number_of("eventfd") is None:
+                time.sleep(0.01)
+            time.sleep(0.2)  # it falls asleep
+            wake = number_of("eventfd")
+            kept = os.dup(wake)
+            os.close(wake)
+            reactor.callFromThread(int)
+            os.dup2(kept, wake)
+            reactor.callFromThread(reactor.stop)
+            time.sleep(20)
+            os._exit(1)
+
+        reactor.callWhenRunning(threading.Thread(target=work, daemon=True).start)
+        reactor.run()
+        print("stopped")
+        """
+    assert check(code, runner=PYREACTOR) == "stopped\n"
