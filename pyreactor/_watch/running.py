@@ -39,7 +39,9 @@ class Running:
         """The reactor has ended."""
         watch_as_asked(self.loop, None, settings.PER_MINUTE)
         if self.signalled:
-            signal.signal(signal.SIGUSR2, signal.SIG_DFL)
+            # Unless the program has found a use for it meanwhile.
+            if signal.getsignal(signal.SIGUSR2) == self.show:
+                signal.signal(signal.SIGUSR2, signal.SIG_DFL)
             self.signalled = False
         if settings.current.stats:
             self.show()

@@ -129,9 +129,11 @@ def test_stats_are_printed_at_the_end_and_on_a_signal() -> None:
     assert ran.stderr.count("costliest callbacks") == 2
     assert re.search(r"^timed calls +\d+ +[\d.,]+$", ran.stderr, re.M)
     assert all(len(line) <= 80 for line in ran.stderr.splitlines())
-    kept = f"{ECHO}\nimport signal\nsignal.signal(signal.SIGUSR2, print)\nreactor.run()"
-    kept += "\nassert signal.getsignal(signal.SIGUSR2) is print"
-    assert python("-c", kept, runner=(*PYREACTOR, "--stats")).returncode == 0
+    for by in ("signal.signal(", "reactor.callWhenRunning(signal.signal, "):
+        own = f"{by}signal.SIGUSR2, print)"
+        kept = f"{ECHO}\nimport signal\n{own}\nreactor.run()"
+        kept += "\nassert signal.getsignal(signal.SIGUSR2) is print"
+        assert python("-c", kept, runner=(*PYREACTOR, "--stats")).returncode == 0
     assert python("-c", f"{text}\nreactor.run()", runner=PYREACTOR).returncode == -signal.SIGUSR2
 
 
