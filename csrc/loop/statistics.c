@@ -13,19 +13,32 @@ pyr_nanoseconds(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* The next ones first: what a key's finalizer runs may switch once more. */
+static void
+replace_statistics(pyr_statistics *self, pyr_statistics next)
+{
+    pyr_cost *costs = self->costs;
+    *self = next;
+    for (size_t i = 0; i < PYR_COST_SLOTS && costs != NULL; i++) {
+        Py_CLEAR(costs[i].key);
+    }
+    PyMem_Free(costs);
+}
+
 int
 pyr_statistics_switch(pyr_statistics *self, bool on)
 {
-    pyr_statistics_clear(self);
+    pyr_statistics next = {.on = on};
     if (on) {
-        self->costs = PyMem_Calloc(PYR_COST_SLOTS, sizeof(pyr_cost));
-        if (self->costs == NULL) {
+        next.costs = PyMem_Calloc(PYR_COST_SLOTS, sizeof(pyr_cost));
+        if (next.costs == NULL) {
+            pyr_statistics_clear(self);
             PyErr_NoMemory();
             return -1;
         }
-        self->began = self->woke_at = pyr_nanoseconds();
-        self->on = true;
+        next.began = next.woke_at = pyr_nanoseconds();
     }
+    replace_statistics(self, next);
     return 0;
 }
 
@@ -199,10 +212,5 @@ pyr_statistics_traverse(pyr_statistics *self, visitproc visit, void *arg)
 void
 pyr_statistics_clear(pyr_statistics *self)
 {
-    pyr_cost *costs = self->costs;
-    *self = (pyr_statistics){.on = false};
-    for (size_t i = 0; i < PYR_COST_SLOTS && costs != NULL; i++) {
-        Py_CLEAR(costs[i].key);
-    }
-    PyMem_Free(costs);
+    replace_statistics(self, (pyr_statistics){.on = false});
 }

@@ -182,14 +182,12 @@ pyr_watchdog_count(pyr_watchdog *self, pyr_statistics *statistics, bool on)
 {
     self->statistics = NULL;
     self->on = self->report != NULL;
-    if (pyr_statistics_switch(statistics, on) < 0) {
-        return -1;
-    }
-    if (on) {
+    int status = pyr_statistics_switch(statistics, on);
+    if (statistics->on) { /* what was counted may have had finalizers that switch, too */
         self->statistics = statistics;
         self->on = true;
     }
-    return 0;
+    return status;
 }
 
 void

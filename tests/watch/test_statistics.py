@@ -137,6 +137,42 @@ def test_stats_are_printed_at_the_end_and_on_a_signal() -> None:
     assert python("-c", f"{text}\nreactor.run()", runner=PYREACTOR).returncode == -signal.SIGUSR2
 
 
+def test_counting_begins_anew_inside_a_finalizer_of_what_was_counted() -> None:
+    """Nothing of what is counted there is left in memory once it is no more."""
+    text = """if True:
+        import gc, weakref
+        from twisted.internet import reactor
+        loop = reactor._loop
+
+        class Counted:
+            def __call__(self):
+                pass
+
+        class CountsAnew(Counted):
+            def __del__(self):
+                loop.count(True)
+                inner = Counted()
+                found.append(weakref.ref(inner))
+                reactor.callLater(0, inner)
+                del inner
+                while reactor.getDelayedCalls():
+                    reactor.iterate(0)
+
+        found = []
+        loop.count(True)
+        reactor.callLater(0, CountsAnew())
+        while reactor.getDelayedCalls():
+            reactor.iterate(0)
+        for on in SWITCHES:
+            loop.count(on)
+        gc.collect()
+        print([one() for one in found], loop.statistics())
+    """
+    for switches in ((True, False), (False, False)):
+        ran = python("-c", text.replace("SWITCHES", repr(switches)), runner=PYREACTOR)
+        assert (ran.stdout, ran.stderr) == ("[None] None\n", "")
+
+
 def test_nothing_is_counted_unless_asked() -> None:
     """The loop has no statistics then."""
     text = "from twisted.internet import reactor\nprint(reactor._loop.statistics())\n"
