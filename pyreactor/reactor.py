@@ -562,6 +562,10 @@ class _SameAsStock(_ProtocolMeta):
         stock = cls.__dict__.get("_stock")
         return hash(stock) if stock else type.__hash__(cls)
 
+    # Those of protocols look for attributes that this class has not.
+    __instancecheck__ = type.__instancecheck__
+    __subclasscheck__ = type.__subclasscheck__
+
 
 def _reduce(cls: _SameAsStock) -> Any:
     """A pickle of it is one of the Twisted class, for who has no pyreactor, too."""

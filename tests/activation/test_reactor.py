@@ -95,13 +95,19 @@ class TestUnderTheRunner:
                     assert b"pyreactor" not in data
                     assert pickle.loads(data) == [kind, Mine]
             own = Mine()
+            print([isinstance(each, kind) for each in (own, 1, kind)], isinstance(reactor, Mine))
+            print(issubclass(Mine, kind), issubclass(int, kind), issubclass(kind, Mine))
+            own = Mine()
             own.callLater(0, own.stop)
             own.run()
             getattr(reactor, "doSelect", reactor.doIteration)(0)
             """,
             runner=runner,
         )
-        assert output == ("False False False False False\nTrue True 3\nTrue True False True\n")
+        assert output == (
+            "False False False False False\nTrue True 3\nTrue True False True\n"
+            "[True, False, False] False\nTrue False False\n"
+        )
 
     @pytest.mark.parametrize("first", ["default", "epollreactor", "asyncioreactor"])
     @pytest.mark.parametrize("second", ["epollreactor", "selectreactor", "asyncioreactor"])
