@@ -35,6 +35,7 @@ class Loop:
     overridden: bool
     poller: Any
     plain_disconnect: bool
+    wake_replaced: bool
     clock_known: bool
     @property
     def engine_told(self) -> bool: ...

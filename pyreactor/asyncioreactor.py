@@ -74,6 +74,7 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
     """
 
     _calledByMainLoop = ("runUntilCurrent", "timeout")
+    _calledByThreadCalls = "callLater"
 
     _asyncioEventloop: AbstractEventLoop
     _timerHandle: Any
@@ -98,6 +99,16 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
             self._refused(error)
         else:
             _reactors.add(self)
+
+    def _bindMethods(self) -> None:
+        """As in PyReactor; a program's callLater is called by Twisted's callFromThread."""
+        super()._bindMethods()
+        bound = self._bound
+        if self.__dict__.get("callLater") is bound.get("callLater") is not None:
+            return
+        if self.__dict__.get("callFromThread") is bound.get("callFromThread") is not None:
+            method = AsyncioSelectorReactor.callFromThread.__get__(self)
+            self.__dict__["callFromThread"] = bound["callFromThread"] = method
 
     def _refused(self, error: Exception) -> None:
         """

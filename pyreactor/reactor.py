@@ -114,6 +114,7 @@ if hasattr(_tcp.Connection, "startTLS"):  # there is pyOpenSSL
     _tls.install()
 
 _loops: weakref.WeakSet[_core.Loop] = weakref.WeakSet()
+_reactors: weakref.WeakSet[PyReactor] = weakref.WeakSet()
 
 
 def _tellForked() -> None:
@@ -139,8 +140,11 @@ class _Waker(_UnixWaker):
 
 # Attributes of the reactor that the loop has to know of at once.
 _MIRRORED = {"_started": "started", "running": "running", "_justStopped": "just_stopped"}
-_CALLED_BY_LOOP = frozenset({"runUntilCurrent", "timeout", "doIteration", "_disconnectSelectable"})
 _CALLED_OFTEN = ("callLater", "callFromThread")
+# Methods of which the loop has to know whether they are replaced.
+_NOTICED = frozenset(
+    {"runUntilCurrent", "timeout", "doIteration", "_disconnectSelectable", "wakeUp", *_CALLED_OFTEN}
+)
 # Methods that are the loop's own, and the class of Twisted's that has the function.
 _OF_THE_LOOP: dict[str, type] = {
     "callLater": base.ReactorBase,
@@ -154,8 +158,62 @@ _OF_THE_LOOP: dict[str, type] = {
 }
 
 
+# The metaclass of protocols, which that of abstract classes is a base of: a class made of
+# the reactor's and of either, or of a generic, finds no metaclass conflict.
+_ProtocolMeta: Any = type(Protocol)
+
+
+class _SameAsStock(_ProtocolMeta):
+    """
+    The type of classes that equal the Twisted class in whose place their reactor is.
+
+    What a program makes of one by subclassing equals itself alone.  A method that is replaced
+    is noticed by the reactors that there are.
+    """
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _NOTICED:
+            _lookAgain(cls)
+
+    def __delattr__(cls, name: str) -> None:
+        super().__delattr__(name)
+        if name in _NOTICED:
+            _lookAgain(cls)
+
+    def __eq__(cls, other: object) -> Any:
+        if other is cls.__dict__.get("_stock", cls):
+            return True
+        return type.__eq__(cls, other)
+
+    def __hash__(cls) -> int:
+        stock = cls.__dict__.get("_stock")
+        return hash(stock) if stock else type.__hash__(cls)
+
+    # Those of protocols look for attributes that this class has not.
+    __instancecheck__ = type.__instancecheck__
+    __subclasscheck__ = type.__subclasscheck__
+
+
+def _lookAgain(cls: type) -> None:
+    """Have the reactors of a class look at their methods, one of which was set or deleted."""
+    for reactor in list(_reactors):
+        if any(base is cls for base in type(reactor).__mro__):
+            reactor._bindMethods()
+
+
+def _reduce(cls: _SameAsStock) -> Any:
+    """A pickle of it is one of the Twisted class, for who has no pyreactor, too."""
+    stock = cls.__dict__.get("_stock")
+    return (namedAny, (qual(stock),)) if stock else cls.__qualname__
+
+
+# Classes are pickled by name, and pickle finds no method of theirs.
+copyreg.pickle(_SameAsStock, _reduce)
+
+
 @implementer(IReactorFDSet)
-class PyReactor(posixbase.PosixReactorBase):
+class PyReactor(posixbase.PosixReactorBase, metaclass=_SameAsStock):
     """
     A reactor that runs in C over libuv.
 
@@ -164,8 +222,11 @@ class PyReactor(posixbase.PosixReactorBase):
 
     # What Twisted's main loop calls.
     _calledByMainLoop: tuple[str, ...] = ("runUntilCurrent", "timeout", "doIteration")
+    # What its callFromThread calls.
+    _calledByThreadCalls = "wakeUp"
 
     _loop: _core.Loop
+    _bound: dict[str, Any]
     _lookedInto: Any = None
     _tellsItsEnd = True
 
@@ -180,16 +241,26 @@ class PyReactor(posixbase.PosixReactorBase):
     def _makeLoop(self) -> None:
         """Make the loop, before anything is done to this reactor."""
         loop = _core.Loop(self)
+        object.__setattr__(self, "_bound", {})
         object.__setattr__(self, "_loop", loop)
         _loops.add(loop)
 
     def _bindMethods(self) -> None:
-        """Look at the methods, once all attributes are there."""
+        """Look at the methods, once all attributes are there, and when one was replaced."""
+        _reactors.add(self)
         for name in _CALLED_OFTEN:
-            if isinstance(getattr(type(self), name), _core.StandIn):
-                # Found at once, and bound once.
-                self.__dict__[name] = getattr(self, name)
+            self._bindMethod(name)
         self._checkOverrides()
+
+    def _bindMethod(self, name: str) -> None:
+        """Have a method of the loop's found at once, and bound once; the program's own stays."""
+        bound = self._bound.get(name)
+        if self.__dict__.get(name, bound) is not bound:
+            return
+        self.__dict__.pop(name, None)
+        self._bound.pop(name, None)
+        if isinstance(getattr(type(self), name), _core.StandIn):
+            self.__dict__[name] = self._bound[name] = getattr(self, name)
 
     # ---- what the loop mirrors ----
 
@@ -203,26 +274,28 @@ class PyReactor(posixbase.PosixReactorBase):
             self._loop.changed()
         elif name == "_poller":
             self._loop.poller = None if type(value) is _Poller else value
-        elif name in _CALLED_BY_LOOP:
-            self._checkOverrides()
+        elif name in _NOTICED and "_loop" in self.__dict__:
+            self._bindMethods()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name == "seconds":
             self._loop.clock_known = False
             self._loop.changed()
-        elif name in _CALLED_BY_LOOP:
-            self._checkOverrides()
+        elif name in _NOTICED and "_loop" in self.__dict__:
+            self._bindMethods()
 
     def _checkOverrides(self) -> None:
         """Tell the loop whether it may take its short cuts."""
-        overridden = any(
-            name in self.__dict__ or getattr(type(self), name) is not getattr(PyReactor, name)
-            for name in self._calledByMainLoop
-        )
-        self._loop.overridden = overridden
+        self._loop.overridden = any(map(self._replaces, self._calledByMainLoop))
+        wakes = self._calledByThreadCalls == "wakeUp"
+        self._loop.wake_replaced = wakes and self._replaces("wakeUp")
         disconnect = self._disconnectSelectable
         self._loop.plain_disconnect = getattr(disconnect, "__func__", None) is _DISCONNECT
+
+    def _replaces(self, name: str) -> bool:
+        """Whether the program has put another method in the place of PyReactor's."""
+        return name in self.__dict__ or getattr(type(self), name) is not _OWN[name]
 
     # ---- IReactorCore ----
 
@@ -539,42 +612,8 @@ class PyReactor(posixbase.PosixReactorBase):
 for _name, _stock in _OF_THE_LOOP.items():
     _method = _core.StandIn(vars(_core.Loop)[_name], vars(_stock)[_name], "_loop")
     setattr(PyReactor, _name, _method)
-
-
-# The metaclass of protocols, which that of abstract classes is a base of: a class made of
-# the reactor's and of either, or of a generic, finds no metaclass conflict.
-_ProtocolMeta: Any = type(Protocol)
-
-
-class _SameAsStock(_ProtocolMeta):
-    """
-    The type of classes that equal the Twisted class in whose place their reactor is.
-
-    What a program makes of one by subclassing equals itself alone.
-    """
-
-    def __eq__(cls, other: object) -> Any:
-        if other is cls.__dict__.get("_stock", cls):
-            return True
-        return type.__eq__(cls, other)
-
-    def __hash__(cls) -> int:
-        stock = cls.__dict__.get("_stock")
-        return hash(stock) if stock else type.__hash__(cls)
-
-    # Those of protocols look for attributes that this class has not.
-    __instancecheck__ = type.__instancecheck__
-    __subclasscheck__ = type.__subclasscheck__
-
-
-def _reduce(cls: _SameAsStock) -> Any:
-    """A pickle of it is one of the Twisted class, for who has no pyreactor, too."""
-    stock = cls.__dict__.get("_stock")
-    return (namedAny, (qual(stock),)) if stock else cls.__qualname__
-
-
-# Classes are pickled by name, and pickle finds no method of theirs.
-copyreg.pickle(_SameAsStock, _reduce)
+# What PyReactor has, whatever is put into it later.
+_OWN = {name: getattr(PyReactor, name) for name in _NOTICED}
 
 
 def inPlaceOf(stock: type, ours: type[PyReactor] = PyReactor) -> type[PyReactor]:

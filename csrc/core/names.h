@@ -88,8 +88,8 @@
     X(timeOut) Y(timedOut, "_TimeoutMixin__timedOut") \
     Y(timeoutCall, "_TimeoutMixin__timeoutCall") X(toChunk) X(totalHeadersSize) \
     X(transform) X(transport) X(type) X(unpack) Y(unprocessed, "_unprocessed") \
-    X(unquote) X(uri) X(value) X(version) X(why) X(wrappedProtocol) X(write) \
-    X(writeHeaders) X(writeSequence) X(writeSomeData)
+    X(unquote) X(uri) X(value) X(version) X(wakeUp) X(why) X(wrappedProtocol) \
+    X(write) X(writeHeaders) X(writeSequence) X(writeSomeData)
 /* clang-format on */
 
 #define X(name) +1

@@ -123,8 +123,8 @@ take_round(Loop *self)
 }
 
 /* Rounds, as long as there is something to do, the host has nothing, and the reactor was
- * not stopped; but not so many that descriptors which the host watches, and its timed
- * calls, would wait for long. */
+ * not stopped, nor its methods replaced; but not so many that descriptors which the host
+ * watches, and its timed calls, would wait for long. */
 static int
 take_rounds(Loop *self, double *delay)
 {
@@ -135,7 +135,7 @@ take_rounds(Loop *self, double *delay)
         }
         began = round == 1 ? self->clock.last : began;
         if (*delay > 0.0 || round == MOST_ROUNDS || self->guest.ready == NULL ||
-            !self->started || host_has_calls(self) ||
+            !self->started || self->overridden || host_has_calls(self) ||
             !(self->clock.last - began < LONGEST_TURN)) {
             return 0;
         }

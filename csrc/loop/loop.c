@@ -85,6 +85,16 @@ shut_down(Loop *self)
     return status;
 }
 
+int
+pyr_loop_wake(Loop *self)
+{
+    if (self->wake_replaced) {
+        return pyr_call_dropping(self->reactor, self->st->names.wakeUp, NULL);
+    }
+    pyr_wake_up(&self->wake);
+    return 0;
+}
+
 static int
 run_thread_calls(Loop *self, size_t count)
 {
@@ -92,10 +102,7 @@ run_thread_calls(Loop *self, size_t count)
         return 0;
     }
     int more = pyr_threadcalls_run(&self->threadcalls, count, self->st, &self->watchdog);
-    if (more > 0) {
-        pyr_wake_up(&self->wake);
-    }
-    return more < 0 ? -1 : 0;
+    return more > 0 ? pyr_loop_wake(self) : more;
 }
 
 /* A call from a thread is one that is timed for now where it is as_timed, and so comes

@@ -45,6 +45,7 @@ typedef struct Loop {
     bool just_stopped;
     bool overridden;       /* a method that the main loop calls was replaced */
     bool plain_disconnect; /* _disconnectSelectable is stock's */
+    bool wake_replaced;    /* callFromThread's wakeUp is a program's */
 
     struct {
         bool is_guest;
@@ -74,6 +75,9 @@ int pyr_loop_iterate(Loop *loop, double delay);
 /* The sleep of an iteration, asked for by the poller that a program has put around it:
  * what it, or another thread, has given the loop to do meanwhile ends that. */
 int pyr_loop_sleep_for_poller(Loop *loop, double delay);
+
+/* What calls from threads do that have come to the queue: wakeUp().  -1: it raised. */
+int pyr_loop_wake(Loop *loop);
 
 /* Run the calls from threads and the timed calls that are due. */
 int pyr_loop_run_due(Loop *loop);

@@ -139,8 +139,7 @@ loop_callFromThread(Loop *self, PyObject *const *args, Py_ssize_t nargs,
     if (pyr_threadcalls_add(&self->threadcalls, args, nargs, kwnames) < 0) {
         return NULL;
     }
-    pyr_wake_up(&self->wake);
-    Py_RETURN_NONE;
+    return pyr_none_or_error(pyr_loop_wake(self));
 }
 
 PyDoc_STRVAR(wakeUp_doc, "wakeUp($self)\n--\n\n"
@@ -550,6 +549,8 @@ static PyMemberDef loop_members[] = {
      PyDoc_STR("bool: a method that the main loop calls was replaced.")},
     {"plain_disconnect", T_BOOL, offsetof(Loop, plain_disconnect), 0,
      PyDoc_STR("bool: _disconnectSelectable is Twisted's own.")},
+    {"wake_replaced", T_BOOL, offsetof(Loop, wake_replaced), 0,
+     PyDoc_STR("bool: the wakeUp that callFromThread calls was replaced.")},
     {"clock_known", T_BOOL, offsetof(Loop, clock.known), 0,
      PyDoc_STR("bool: set to False when the reactor itself gets or loses `seconds`.")},
     {"engine_told", T_BOOL, offsetof(Loop, guest.engine_told), READONLY,

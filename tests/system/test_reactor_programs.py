@@ -52,6 +52,7 @@ CASES = [
     ("made_of_twisteds.py", (), "[7] True"),
     ("many_readers_and_a_timer.py", (), "came every time"),
     ("methods.py", (), "all shown"),
+    ("replaced_on_the_reactor.py", (), "all replaced"),
     ("nested_iterate.py", (), "client received b'reply'"),
     ("nested_iterate.py", ("unix",), "client received b'reply'"),
     ("out_of_descriptors.py", (), "EMFILE encountered"),
