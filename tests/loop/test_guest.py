@@ -7,6 +7,7 @@ import contextvars
 import errno
 import gc
 import os
+import select
 import socket
 import sys
 import threading
@@ -210,42 +211,53 @@ def test_a_thread_wakes_it_while_it_asks_for_the_time(loop: Any) -> None:
     assert seen == list(range(21))
 
 
+def adopted(reactor: Any, client: Any) -> socket.socket:
+    """The other end of a connection that a protocol has at once."""
+    end, other = socket.socketpair()
+    factory: Any = protocol.Factory.forProtocol(lambda: client)  # type: ignore[arg-type]
+    factory.noisy = False
+    reactor.adoptStreamConnection(end.fileno(), socket.AF_UNIX, factory)
+    end.close()
+    return other
+
+
+def turns_of(reactor: Any, loop: Any) -> int:
+    """How many the event loop is to give as soon as it can."""
+    return [handle._callback for handle in loop._ready].count(reactor._goOn)
+
+
 def test_turns_do_not_pile_up() -> None:
-    """While there is always something to do, and events come: the host has one to call."""
+    """While there is always something to do, and an event each time that the host looks."""
     loop = asyncio.SelectorEventLoop()
-    reactor = AsyncioReactor(loop)
-    queued: list[int] = []
-    hops = 0
+    reactor: Any = AsyncioReactor(loop)
+    client = Keeping(50, reactor.stop)
+    turns: list[int] = []
 
     def hop() -> None:
-        nonlocal hops
-        hops += 1
-        client.transport.write(b"x")  # type: ignore[attr-defined]
         reactor.callLater(0, hop)
 
-    def look() -> None:
-        queued.append(len(loop._ready))  # type: ignore[attr-defined]
-        if len(queued) == 200:
-            reactor.stop()
-        loop.call_later(0, look)
+    def feed() -> None:
+        """The last of what the host calls before it looks, as it is timed."""
+        turns.append(turns_of(reactor, loop))
+        other.send(b"x")
+        if len(turns) < 50:
+            loop.call_later(0, feed)
 
-    client = Keeping(-1, lambda: None)
-    connected(reactor, client)
-    client.connectionMade = hop  # type: ignore[method-assign]
-    loop.call_soon(look)
+    other = adopted(reactor, client)
+    reactor.callLater(0, hop)
+    loop.call_later(0, feed)
     run(reactor)
-    assert max(queued) < 10
+    assert max(turns) == 1
+    other.close()
     loop.close()
 
 
-@pytest.mark.parametrize("replaced", [False, True])
-def test_what_is_called_later_while_written_data_is_sent(replaced: bool) -> None:
-    """By a producer, after the reactor's methods, a program's too, were asked for the time."""
+def test_what_is_called_later_while_written_data_is_sent() -> None:
+    """By a producer, after a program's methods were asked for the time; nothing else happens."""
     loop = asyncio.SelectorEventLoop()
     reactor: Any = AsyncioReactor(loop)
-    if replaced:
-        stock = reactor.runUntilCurrent
-        reactor.runUntilCurrent = lambda: stock()
+    stock = reactor.runUntilCurrent
+    reactor.runUntilCurrent = lambda: stock()
     client = Keeping(-1, lambda: None)
 
     @implementer(interfaces.IPullProducer)
@@ -255,19 +267,17 @@ def test_what_is_called_later_while_written_data_is_sent(replaced: bool) -> None
         def resumeProducing(self) -> None:
             self.asked += 1
             if self.asked == 2:
-                reactor.callLater(0.05, reactor.stop)
-            elif self.asked == 1:
+                reactor.callLater(0.01, reactor.stop)
+            else:
                 client.transport.write(b"x")  # type: ignore[attr-defined]
 
         def stopProducing(self) -> None:
             pass
 
-    connected(reactor, client)
-    client.connectionMade = lambda: reactor.callLater(  # type: ignore[method-assign]
-        0.05,
-        lambda: client.transport.registerProducer(Producer(), False),  # type: ignore[attr-defined]
-    )
+    other = adopted(reactor, client)
+    reactor.callLater(0.01, client.transport.registerProducer, Producer(), False)  # type: ignore[attr-defined]
     run(reactor)
+    other.close()
     loop.close()
 
 
@@ -287,23 +297,42 @@ def test_a_clock_that_is_set_forward(loop: Any) -> None:
     run(reactor)
 
 
-def test_a_clock_that_resumes_a_connection(loop: Any) -> None:
-    """The kernel is told of what is changed after the turn's events."""
+def test_a_clock_that_resumes_a_connection() -> None:
+    """Asked at the end of a turn, when the kernel was told of all that had changed before."""
+    loop = asyncio.SelectorEventLoop()
     reactor: Any = AsyncioReactor(loop)
-    client = Keeping(4, lambda: reactor.stop())
-    asked: list[None] = []
+    client = Keeping(4, reactor.stop)
+    resumes = False
 
     def clock() -> float:
-        if client.transport is not None and len(asked) < 20:
-            asked.append(None)
-            (client.transport.pauseProducing, client.transport.resumeProducing)[len(asked) % 2]()  # type: ignore[attr-defined]
+        nonlocal resumes
+        if resumes:
+            resumes = False
+            client.transport.resumeProducing()  # type: ignore[attr-defined]
         return time.time()
 
-    client.connectionMade = lambda: client.transport.write(b"data")  # type: ignore[attr-defined, method-assign]
+    def resume() -> None:
+        """Comes last in its turn; then, the clock is asked once more."""
+        nonlocal resumes
+        resumes = True
+
+    def wait() -> None:
+        """Until the kernel was told that nobody reads, and no turn is to come."""
+        is_readable = select.select([reactor._descriptor], [], [], 0)[0]
+        if is_readable or turns_of(reactor, loop):
+            loop.call_soon(wait)
+        else:
+            reactor.callFromThread(resume)
+
+    other = adopted(reactor, client)
+    client.transport.pauseProducing()  # type: ignore[attr-defined]
+    other.send(b"data")
     reactor.seconds = clock
-    connected(reactor, client)
+    loop.call_soon(wait)
     run(reactor)
     assert client.received == b"data"
+    other.close()
+    loop.close()
 
 
 def test_the_alarm_is_set_for_the_earliest_call_only(counting: Counting) -> None:
