@@ -30,7 +30,7 @@ def finalizer_at_allocation(number: int, act: Callable[[], Any]) -> Iterator[Non
     gc.collect()
     gc.disable()
     Finalized(act)
-    junk = [[] for _ in range(300)]  # type: ignore[var-annotated]  # no list is left that was freed
+    junk = [([], {}) for _ in range(300)]  # type: ignore[var-annotated]  # none is left that was freed
     gc.set_threshold(gc.get_count()[0] + number)
     gc.enable()
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from twisted.internet.defer import AlreadyCalledError
+from twisted.python.failure import Failure
 
 from pyreactor import defer
 from pyreactor.defer import Deferred
@@ -118,6 +120,30 @@ def test_callbacks_that_are_listed_as_the_mode_is_looked_up(when: int) -> None:
     assert out == [0, 1, 2]
 
 
+@pytest.mark.parametrize("when", range(1, 4))
+def test_a_result_that_is_deleted_as_it_is_looked_at(when: int) -> None:
+    """By a property that tells that it is a Failure: then there is none."""
+    looks = 0
+    waiting: Any = Deferred()
+
+    class Odd:
+        @property
+        def __class__(self) -> Any:
+            nonlocal looks
+            looks += 1
+            if looks == when:
+                del waiting.result
+            return Failure
+
+        def cleanFailure(self) -> None:
+            pass
+
+    waiting.callback(Odd())
+    out: list[object] = []
+    waiting.addBoth(out.append)
+    assert out == [None] or (looks < when and type(out[0]) is Odd)
+
+
 def change_class() -> None:
     """The class is looked at anew."""
     Deferred.debug = False
@@ -125,11 +151,16 @@ def change_class() -> None:
 
 @allocations
 def test_callbacks_that_are_listed_as_the_class_is_looked_at(number: int) -> None:
+    """After a callback that has changed it."""
     out: list[Any] = []
     waiting: Any = Deferred()
-    with finalizer_at_allocation(number, lambda: waiting._callbacks):
-        waiting.addCallback(lambda _: change_class())
-        waiting.addCallback(lambda _: out.append("second"))
+    with contextlib.ExitStack() as stack:
+
+        def first(_: object) -> None:
+            change_class()
+            stack.enter_context(finalizer_at_allocation(number, lambda: waiting._callbacks))
+
+        waiting.addCallback(first).addCallback(lambda _: out.append("second"))
         waiting.callback(None)
     assert out == ["second"]
 
@@ -139,12 +170,13 @@ def test_a_deferred_that_is_listed_as_another_begins_to_wait_for_it(number: int)
     inner: Any = Deferred()
     outer: Any = Deferred()
     out: list[Any] = []
+    with contextlib.ExitStack() as stack:
 
-    def first(_: object) -> Any:
-        change_class()
-        return inner
+        def first(_: object) -> Any:
+            change_class()
+            stack.enter_context(finalizer_at_allocation(number, lambda: inner._callbacks))
+            return inner
 
-    with finalizer_at_allocation(number, lambda: inner._callbacks):
         outer.addCallback(first).addBoth(out.append)
         outer.callback(None)
     inner.callback(42)
