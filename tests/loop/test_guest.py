@@ -678,6 +678,36 @@ def run_nested(self: Any) -> None:
     self.ended = False
 
 
+class MayNest(asyncio.SelectorEventLoop):
+    """One that may run inside a callback of its own, as nest_asyncio has it."""
+
+    ended = False
+    run_forever = run_nested
+
+    def stop(self) -> None:
+        self.ended = True
+
+
+def test_hops_on_an_event_loop_that_may_run_inside_a_turn() -> None:
+    """A wake-up that a round has read is not on its way to the event loop any more."""
+    loop = MayNest()
+    reactor = AsyncioReactor(loop)
+    left = [100]
+
+    def hop() -> None:
+        left[0] -= 1
+        if left[0]:
+            reactor.callLater(0, hop)
+        else:
+            reactor.stop()
+
+    loop.call_later(60, loop.stop)
+    reactor.callLater(0.01, hop)  # by the alarm: rounds follow, as the host has nothing to call
+    run(reactor)
+    assert left == [0]
+    loop.close()
+
+
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 def test_an_event_loop_that_runs_inside_a_turn_gives_turns(late: bool) -> None:
     """As nest_asyncio has it: of a class that has it from the beginning, or from some time on."""
