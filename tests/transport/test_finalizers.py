@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import gc
+import os
 import socket
 import threading
 import types
 from typing import Any
 
 import pytest
+from twisted.internet import protocol
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from pyreactor._transport import reports
+from pyreactor.asyncioreactor import AsyncioReactor
 from pyreactor.reactor import PyReactor
 from tests.collections_at import finalizer_at_allocation
+from tests.loop.test_guest import adopted
 from tests.loop.test_reactor import Pair, reactor, spin
 
 __all__ = ["reactor"]  # a fixture
@@ -69,3 +75,32 @@ def test_a_connection_that_ends_as_its_socket_is_made(
     assert other.fileno() == descriptor
     other.setblocking(False)  # it is open
     other.close()
+
+
+def test_a_connection_that_ends_as_its_watch_is_given_back() -> None:
+    """By what its context variables held: the number is closed once, then it may be another's."""
+    loop = asyncio.SelectorEventLoop()
+    ending: Any = protocol.Protocol()
+    far = adopted(AsyncioReactor(loop), ending)
+    transport: Any = ending.transport
+    descriptor = transport.fileno()
+    kept: contextvars.ContextVar[object] = contextvars.ContextVar("kept")
+    others: list[int] = []
+
+    class Ends:
+        def __del__(self) -> None:
+            transport.connectionLost(Failure(ConnectionDone()))
+            others.append(os.dup2(far.fileno(), descriptor))
+
+    def begin() -> None:
+        kept.set(Ends())
+        transport.pauseProducing()
+        transport.resumeProducing()
+
+    contextvars.copy_context().run(begin)
+    assert others == []
+    del transport.socket
+    assert others == [descriptor]
+    os.close(descriptor)  # it is open
+    far.close()
+    loop.close()

@@ -6,13 +6,14 @@
  * and does nothing else.  So do, if the error stays, those that follow with the same
  * descriptor, as after the end of a connection.  "receive" and "send" are all functions
  * that do so with a socket.  After fault_of(a, b) only calls with one of these descriptors
- * are counted.
+ * are counted.  After fault_signal(n) each call that fails comes with that signal.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 #include <unistd.h>
 
 static char name[32];
-static int number, armed, stays, failed_fd, only[2] = {-1, -1};
+static int number, armed, stays, failed_fd, comes_with, only[2] = {-1, -1};
 static long at, seen, turns;
 
 void
@@ -45,6 +46,12 @@ fault_of(int one, int other)
 {
     only[0] = one;
     only[1] = other;
+}
+
+void
+fault_signal(int signal)
+{
+    comes_with = signal;
 }
 
 /* Whether there was such a call. */
@@ -76,6 +83,9 @@ fails(const char *called, int fd)
         return 0;
     }
     failed_fd = fd;
+    if (comes_with != 0) {
+        (void)raise(comes_with);
+    }
     errno = number;
     return 1;
 }

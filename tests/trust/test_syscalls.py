@@ -131,6 +131,44 @@ def test_datagrams(shim: dict[str, str]) -> None:
     assert len(heard(shim, "udp", ["send", "epoll_wait", "close"])) > 15
 
 
+@pytest.mark.parametrize("side", [STOCK, PYREACTOR])
+def test_a_signal_that_closes_a_port_while_it_sends(
+    side: tuple[str, ...], shim: dict[str, str]
+) -> None:
+    """Nothing is sent by the number, which is another file's by then."""
+    code = """if True:
+        import ctypes, errno, os, signal, socket
+        from twisted.internet import protocol, reactor
+
+        port = reactor.listenUDP(0, protocol.DatagramProtocol(), interface="127.0.0.1")
+        port.connect("127.0.0.1", port.getHost().port)
+        one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        other.setblocking(False)
+
+        def close(*_):
+            number = port.fileno()
+            port.socket.close()
+            os.dup2(one.fileno(), number)
+
+        signal.signal(signal.SIGUSR1, close)
+        shim = ctypes.CDLL(None)
+        shim.fault_signal(signal.SIGUSR1)
+        shim.fault_arm(b"send", errno.EINTR, 1, 0)
+        try:
+            port.write(b"hello")
+        except OSError as error:
+            print(error)
+        print(bool(shim.fault_disarm()))
+        try:
+            print(other.recv(100))
+        except BlockingIOError:
+            print("nothing")
+    """
+    result = python("-c", code, runner=side, env=shim)
+    expected = "[Errno 9] Bad file descriptor\nTrue\nnothing\n"
+    assert (result.stdout, result.stderr) == (expected, "")
+
+
 @pytest.mark.parametrize("function", ["read", "write"])
 def test_pipes_of_a_process(function: str, shim: dict[str, str]) -> None:
     """
