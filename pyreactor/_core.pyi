@@ -122,6 +122,7 @@ class StreamConnection(Selectable):
     _tempDataBuffer: list[bytes]
     _tempDataLen: int
     _noDelay: int
+    _stockDoRead: Any
     _stockWriteSomeData: Any
     _writeDisconnecting: bool
     _writeDisconnected: bool

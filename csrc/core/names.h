@@ -31,7 +31,7 @@
     X(_publishNew) X(_publishPublisher) X(_raise_ssl_error) X(_rawHeaders) \
     X(_receivedHeaderCount) X(_receivedHeaderSize) X(_savedTimeOut) \
     X(_scheduledFlush) X(_send100Continue) \
-    X(_shouldLogEvent) X(_ssl) X(_stockWriteSomeData) X(_tempDataLen) \
+    X(_shouldLogEvent) X(_ssl) X(_stockDoRead) X(_stockWriteSomeData) X(_tempDataLen) \
     X(_threadable_lock) X(_tlsConnection) X(_transferDecoder) X(_unbufferPendingWrites) \
     X(_verify_helper) X(_version) X(_waitingForTransport) X(_write) \
     X(_writeDisconnecting) X(acquire) X(addBoth) X(addRawHeader) X(addReader) \

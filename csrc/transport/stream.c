@@ -54,7 +54,9 @@ PyDoc_STRVAR(doRead_doc,
 static PyObject *
 stream_doRead(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    return pyr_stream_do_read(self);
+    return self->overrides & OWN_SOCKET
+               ? pyr_stream_call_method(self, self->st->names._stockDoRead)
+               : pyr_stream_do_read(self);
 }
 
 PyDoc_STRVAR(doWrite_doc,
@@ -66,7 +68,7 @@ PyDoc_STRVAR(doWrite_doc,
 static PyObject *
 stream_doWrite(StreamConnection *self, PyObject *Py_UNUSED(ignored))
 {
-    if (self->overrides & OWN_SEND) { /* stock's doWrite calls writeSomeData */
+    if (self->overrides & (OWN_SEND | OWN_SOCKET)) { /* stock's calls writeSomeData */
         return PyObject_CallOneArg(self->st->transport->stock_doWrite, (PyObject *)self);
     }
     return pyr_stream_do_write(self);
@@ -371,7 +373,8 @@ PyDoc_STRVAR(
     "tells which: \"TCP\" or \"UNIX\".  With the latter descriptors may pass beside the\n"
     "bytes: what comes is given to _ancillaryReceived, and what waits in _descriptors,\n"
     "which stock calls _sendmsgQueue, goes by stock's doWrite.  That class's\n"
-    "writeSomeData is _stockWriteSomeData, to tell whether it was replaced.");
+    "writeSomeData is _stockWriteSomeData, to tell whether it was replaced, and its\n"
+    "doRead is _stockDoRead, for sockets that are not Python's own.");
 
 static PyType_Slot stream_slots[] = {
     {Py_tp_doc, (void *)stream_doc},   {Py_tp_new, stream_new},

@@ -76,6 +76,24 @@ stream_get_socket(StreamConnection *self, void *Py_UNUSED(closure))
     return Py_NewRef(self->socket);
 }
 
+/* Is it one that has methods of its own (a wrapper, a subclass)?  Then these are called.
+ */
+static void
+note_kind_of_socket(StreamConnection *self)
+{
+    bool own = self->socket != NULL &&
+               (PyObject *)Py_TYPE(self->socket) != self->st->transport->socket_class;
+    self->overrides =
+        (char)(own ? self->overrides | OWN_SOCKET : self->overrides & ~OWN_SOCKET);
+}
+
+/* In stock the reactor goes on watching where another socket is put. */
+static int
+start_again(StreamConnection *self, int event)
+{
+    return self->loop == NULL || self->fd < 0 ? 0 : pyr_stream_start(self, event);
+}
+
 static int
 stream_set_socket(StreamConnection *self, PyObject *socket, void *Py_UNUSED(closure))
 {
@@ -86,12 +104,18 @@ stream_set_socket(StreamConnection *self, PyObject *socket, void *Py_UNUSED(clos
         Py_XSETREF(self->socket, Py_XNewRef(socket));
         return 0;
     }
+    bool reads = self->reading, writes = self->writing;
     pyr_stream_close_descriptor(self);
     Py_XSETREF(self->socket, Py_XNewRef(socket));
-    if (socket != NULL) {
-        self->fd = pyr_stream_descriptor(self);
+    note_kind_of_socket(self);
+    if (socket == NULL) {
+        return 0;
     }
-    return 0;
+    self->fd = pyr_stream_descriptor(self);
+    return (reads && start_again(self, PYR_READ) < 0) ||
+                   (writes && start_again(self, PYR_WRITE) < 0)
+               ? -1
+               : 0;
 }
 
 static PyObject *

@@ -20,7 +20,7 @@
 static PyObject *
 call_read(StreamConnection *self)
 {
-    return self->overrides & OWN_READ
+    return self->overrides & (OWN_READ | OWN_SOCKET)
                ? pyr_stream_call_method(self, self->st->names.doRead)
                : pyr_stream_do_read(self);
 }

@@ -13,7 +13,8 @@
 #include "loop/state.h"
 
 /* Methods that a subclass or an instance may replace; then that one is called.  OWN_SIZE
- * is a bufferSize: then the attribute is read each time. */
+ * is a bufferSize: then the attribute is read each time.  OWN_SOCKET is a socket that is
+ * not Python's own: then Twisted's methods call its recv and send. */
 enum {
     OWN_READ = 1,
     OWN_WRITE = 2,
@@ -21,8 +22,9 @@ enum {
     OWN_SEND = 8,
     OWN_WATCH = 16,
     OWN_SIZE = 32,
+    OWN_SOCKET = 64,
 };
-#define OWN_OUTPUT (OWN_WRITE | OWN_SEND)
+#define OWN_OUTPUT (OWN_WRITE | OWN_SEND | OWN_SOCKET)
 
 /* A system call that reads into the items, or writes them. */
 typedef ssize_t (*pyr_transfer)(int fd, struct iovec *items, int count);

@@ -113,7 +113,8 @@ look_at_new_class(StreamConnection *self)
         return -1;
     }
     self->class_overrides = (char)bits;
-    self->overrides = (char)((unsigned int)bits | instance_overrides(self));
+    self->overrides = (char)((unsigned int)bits | instance_overrides(self) |
+                             (unsigned int)(self->overrides & OWN_SOCKET));
     return 0;
 }
 

@@ -8,6 +8,7 @@ half-close, connecting, TLS) is Twisted's own Python, with the few changes below
 from __future__ import annotations
 
 import os
+import socket
 from types import MethodType
 from typing import Any
 
@@ -46,6 +47,7 @@ class Connection(_core.StreamConnection, tcp.Connection):  # type: ignore[misc]
     """A connected TCP transport.  Mirrors :class:`twisted.internet.tcp.Connection`."""
 
     _kind = "TCP"
+    _stockDoRead = tcp.Connection.doRead
     _stockWriteSomeData = tcp.Connection.writeSomeData
     TLS = _core.StreamConnection._TLS
     # Each interface that is called with a connection asks for it: an AttributeError would cost
@@ -195,7 +197,8 @@ class AcceptingPort(tcp.Port):
     """
     What accepts, in a listening port.  Mirrors :class:`twisted.internet.tcp.Port`.
 
-    :cvar transport: the class of the transports; where it was replaced, stock accepts.
+    :cvar transport: the class of the transports; where it was replaced, or the socket is not
+        Python's own, stock accepts.
     """
 
     _ownTransport: type[Server] = Server
@@ -206,7 +209,8 @@ class AcceptingPort(tcp.Port):
 
     def doRead(self) -> None:
         """Accept the connections that wait, up to ``numberAccepts`` of them."""
-        if self.transport is not self._ownTransport:
+        own = self.transport is self._ownTransport
+        if not own or type(getattr(self, "socket", None)) is not socket.socket:
             tcp.Port.doRead(self)
             return
         try:

@@ -24,6 +24,7 @@ class Connection(_tcp.Connection):
     """A connected UNIX transport.  Mirrors :class:`twisted.internet.unix._SendmsgMixin`."""
 
     _kind = "UNIX"
+    _stockDoRead = unix._SendmsgMixin.doRead
     _stockWriteSomeData = unix._SendmsgMixin.writeSomeData
     _sendmsgQueue = _core.StreamConnection._descriptors
     _isSendBufferFull = unix._SendmsgMixin._isSendBufferFull

@@ -1,0 +1,115 @@
+"""Sockets that a program puts in the place of Twisted's: their recv, send and accept are called."""
+
+import socket
+import sys
+
+import common
+from twisted.internet import protocol, reactor, tcp, unix
+
+HOW = sys.argv[1]
+told = []
+
+
+class Wrapper:
+    """Passes all on to a socket."""
+
+    def __init__(self, skt):
+        self.skt = skt
+
+    def recv(self, size):
+        data = self.skt.recv(size)
+        told.append(("recv", data))
+        return data
+
+    def recvmsg(self, *arguments):
+        found = self.skt.recvmsg(*arguments)
+        told.append(("recvmsg", found[0]))
+        return found
+
+    def send(self, data):
+        sent = self.skt.send(data)
+        told.append(("send", sent))
+        return sent
+
+    def accept(self):
+        found = self.skt.accept()
+        told.append(("accept", found[1] != ""))
+        return found
+
+    def __getattr__(self, name):
+        return getattr(self.skt, name)
+
+
+class Slow(socket.socket):
+    """Takes a byte at a time."""
+
+    def recv(self, size):
+        told.append(("recv", 1))
+        return super().recv(min(size, 1))
+
+    def send(self, data):
+        told.append(("send", 1))
+        return super().send(bytes(data[:1]))
+
+
+def make_slow(self):
+    skt = Slow(self.addressFamily, self.socketType)
+    skt.setblocking(False)
+    return skt
+
+
+class Server(protocol.Protocol):
+    def connectionMade(self):
+        if HOW == "made":
+            self.transport.socket = Wrapper(self.transport.socket)
+
+    def dataReceived(self, data):
+        if HOW != "slow":
+            told.append(("server received", data))
+        if HOW == "received" and not isinstance(self.transport.socket, Wrapper):
+            self.transport.write(b"[")
+            self.transport.socket = Wrapper(self.transport.socket)
+        elif HOW == "back" and len(data) == 1:
+            self.transport.socket = Wrapper(self.transport.socket)
+        elif HOW == "back" and len(data) == 2:
+            self.transport.socket = self.transport.socket.skt
+        self.transport.write(data)
+
+    def connectionLost(self, reason):
+        told.append(("server lost", reason.type.__name__))
+        common.later(0.05, reactor.stop)
+
+
+class Client(protocol.Protocol):
+    answers = b""
+
+    def connectionMade(self):
+        self.transport.write(b"b")
+
+    def dataReceived(self, data):
+        self.answers += data
+        for word, following in ((b"b", b"cc"), (b"cc", b"ddd")):
+            if self.answers.endswith(word) and len(self.answers) < 4 + (HOW == "received"):
+                self.transport.write(following)
+                return
+        if self.answers.endswith(b"ddd"):
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason):
+        print("client lost", reason.type.__name__, self.answers)
+
+
+def begin():
+    if HOW == "slow":
+        tcp.BaseClient.createInternetSocket = make_slow
+        tcp.Port.createInternetSocket = unix.Port.createInternetSocket = make_slow
+    port = common.listen(Server)
+    if HOW == "listening":
+        port.socket = Wrapper(port.socket)
+    common.connect(port, Client)
+
+
+reactor.callWhenRunning(begin)
+common.run()
+for one in sorted(told) if HOW == "slow" else told:
+    print(*one)
