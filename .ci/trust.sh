@@ -111,7 +111,7 @@ for_smoke() {
         tests/deferred/test_behaviour.py tests/loop/test_reactor.py tests/transport/test_flush.py \
         tests/transport/test_states.py tests/tls/test_records.py
     twisteds fuzz twisted.test.test_defer twisted.test.test_protocols twisted.internet.test.test_tcp
-    lives fuzz 20 --seed 1
+    lives fuzz 120 --seed 1 --rounds 60
     .ci/build.sh .venv
     # Each of these two uses one core.
     FUZZ_SECONDS=60 FUZZ_SEED=1 beside for_fuzz

@@ -74,7 +74,7 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
     """
 
     _calledByMainLoop = ("runUntilCurrent", "timeout")
-    _calledByThreadCalls = "callLater"
+    _wakesForThreadCalls = False
 
     _asyncioEventloop: AbstractEventLoop
     _timerHandle: Any
@@ -103,12 +103,14 @@ class AsyncioReactor(PyReactor, AsyncioSelectorReactor):
     def _bindMethods(self) -> None:
         """As in PyReactor; a program's callLater is called by Twisted's callFromThread."""
         super()._bindMethods()
-        bound = self._bound
-        if self.__dict__.get("callLater") is bound.get("callLater") is not None:
-            return
-        if self.__dict__.get("callFromThread") is bound.get("callFromThread") is not None:
+        if not self._isBound("callLater") and self._isBound("callFromThread"):
             method = AsyncioSelectorReactor.callFromThread.__get__(self)
-            self.__dict__["callFromThread"] = bound["callFromThread"] = method
+            self.__dict__["callFromThread"] = method
+            self._bound["callFromThread"] = None, method
+
+    def _isBound(self, name: str) -> bool:
+        """Whether a method is the one that was bound."""
+        return name in self._bound and self.__dict__.get(name) is self._bound[name][1]
 
     def _refused(self, error: Exception) -> None:
         """

@@ -84,8 +84,7 @@ _core.configure(
 )
 _core.configure(
     "transport",
-    # What gevent and eventlet put in its place is no socket to C: stock's code uses it.
-    socket_class=socket.socket if issubclass(socket.socket, _socket.socket) else _socket.socket,
+    socket_class=_transport_reports.SOCKET,
     socket_fileno=_socket.socket.fileno,
     make_socket=_transport_reports.make_socket,
     connected_datagram_error=_transport_reports.connected_datagram_error,
@@ -222,11 +221,12 @@ class PyReactor(posixbase.PosixReactorBase, metaclass=_SameAsStock):
 
     # What Twisted's main loop calls.
     _calledByMainLoop: tuple[str, ...] = ("runUntilCurrent", "timeout", "doIteration")
-    # What its callFromThread calls.
-    _calledByThreadCalls = "wakeUp"
+    # Whether its callFromThread calls wakeUp.
+    _wakesForThreadCalls = True
 
     _loop: _core.Loop
-    _bound: dict[str, Any]
+    # What methods were bound from, and the bound ones.
+    _bound: dict[str, tuple[Any, Any]]
     _lookedInto: Any = None
     _tellsItsEnd = True
 
@@ -254,13 +254,17 @@ class PyReactor(posixbase.PosixReactorBase, metaclass=_SameAsStock):
 
     def _bindMethod(self, name: str) -> None:
         """Have a method of the loop's found at once, and bound once; the program's own stays."""
-        bound = self._bound.get(name)
-        if self.__dict__.get(name, bound) is not bound:
+        source, bound = self._bound.get(name, (None, None))
+        found = getattr(type(self), name)
+        if self.__dict__.get(name, bound) is not bound or (
+            found is source and name in self.__dict__
+        ):
             return
         self.__dict__.pop(name, None)
         self._bound.pop(name, None)
-        if isinstance(getattr(type(self), name), _core.StandIn):
-            self.__dict__[name] = self._bound[name] = getattr(self, name)
+        if isinstance(found, _core.StandIn):
+            self.__dict__[name] = method = getattr(self, name)
+            self._bound[name] = found, method
 
     # ---- what the loop mirrors ----
 
@@ -288,8 +292,7 @@ class PyReactor(posixbase.PosixReactorBase, metaclass=_SameAsStock):
     def _checkOverrides(self) -> None:
         """Tell the loop whether it may take its short cuts."""
         self._loop.overridden = any(map(self._replaces, self._calledByMainLoop))
-        wakes = self._calledByThreadCalls == "wakeUp"
-        self._loop.wake_replaced = wakes and self._replaces("wakeUp")
+        self._loop.wake_replaced = self._wakesForThreadCalls and self._replaces("wakeUp")
         disconnect = self._disconnectSelectable
         self._loop.plain_disconnect = getattr(disconnect, "__func__", None) is _DISCONNECT
 
@@ -613,7 +616,7 @@ for _name, _stock in _OF_THE_LOOP.items():
     _method = _core.StandIn(vars(_core.Loop)[_name], vars(_stock)[_name], "_loop")
     setattr(PyReactor, _name, _method)
 # What PyReactor has, whatever is put into it later.
-_OWN = {name: getattr(PyReactor, name) for name in _NOTICED}
+_OWN = {name: getattr(PyReactor, name) for name in (*PyReactor._calledByMainLoop, "wakeUp")}
 
 
 def inPlaceOf(stock: type, ours: type[PyReactor] = PyReactor) -> type[PyReactor]:

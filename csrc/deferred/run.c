@@ -355,6 +355,17 @@ drop_next_link(pyr_deferred *current)
     PyErr_SetRaisedException(error);
 }
 
+/* The result was deleted while it was asked what it is.  Where stock comes to call what
+ * the link has, that is taken for its error: the link is not run then. */
+static run_outcome
+fail_without_result(pyr_deferred *current, pyr_link *link)
+{
+    run_outcome outcome =
+        link->kind == &pyr_link_continue ? RUN_ERROR : result_from_error(current);
+    pyr_links_clear_one(link);
+    return outcome;
+}
+
 /* Stock's loop goes on from here.  It looks at `paused` where it begins, and it must not
  * after a callback of the same Deferred's, as here: that look finds 0. */
 static run_outcome
@@ -386,8 +397,15 @@ run_links(run_stack *stack, pyr_deferred *current)
         /* To ask what the result is, and to drop a link's other side, can run Python
          * code, which may delete the result, or have the links listed. */
         if (current->result == NULL) {
-            pyr_set_result(current, Py_NewRef(Py_None));
             failed = false;
+            if (!taken) {
+                pyr_set_result(current, Py_NewRef(Py_None));
+            } else if (ask_for_result(current) < 0) {
+                if (fail_without_result(current, &link) < 0) {
+                    return RUN_ERROR;
+                }
+                continue;
+            }
         }
         if (!taken && current->listed != NULL) {
             continue;

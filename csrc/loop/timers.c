@@ -114,15 +114,17 @@ run_call(DelayedCall *call)
 }
 
 #define NOWHERE SIZE_MAX
+#define MOST_PASSED 100 /* new calls, in the search below */
 
 /*
  * Where the first call is that is due and may run, of those at an index and below it; or
  * `best`, if none comes before that.  What is below a call that may run comes after it:
  * the search goes on only below those that were made since this run began.  They are due
  * in it, and before others, where they were put forward, or the clock was set back.
+ * Where they are many, the search would take longer than what it finds: the run ends.
  */
 static size_t
-find_older(const pyr_timers *self, double now, size_t at, size_t best)
+find_older(const pyr_timers *self, double now, size_t at, size_t best, int *passed)
 {
     const pyr_heap_entry *entries = self->heap.entries;
     if (at >= self->heap.count || entries[at].time > now) {
@@ -132,10 +134,11 @@ find_older(const pyr_timers *self, double now, size_t at, size_t best)
         return best == NOWHERE || pyr_heap_before(&entries[at], &entries[best]) ? at
                                                                                 : best;
     }
-    for (size_t child = 1; child <= PYR_HEAP_ARITY; child++) {
-        best = find_older(self, now, at * PYR_HEAP_ARITY + child, best);
+    ++*passed;
+    for (size_t child = 1; child <= PYR_HEAP_ARITY && *passed < MOST_PASSED; child++) {
+        best = find_older(self, now, at * PYR_HEAP_ARITY + child, best, passed);
     }
-    return best;
+    return *passed < MOST_PASSED ? best : NOWHERE;
 }
 
 /* Where the next call to run is, or NOWHERE. */
@@ -143,10 +146,11 @@ static size_t
 find_due(pyr_timers *self, double now)
 {
     const pyr_heap_entry *first = first_entry(self);
+    int passed = 0;
     if (first == NULL || first->time > now) {
         return NOWHERE;
     }
-    return first->order < self->barrier ? 0 : find_older(self, now, 0, NOWHERE);
+    return first->order < self->barrier ? 0 : find_older(self, now, 0, NOWHERE, &passed);
 }
 
 /* Run the call of an entry, or put it back at the time it was delayed to. */

@@ -68,7 +68,8 @@ int pyr_timers_push(DelayedCall *call);
 int pyr_timers_run(pyr_timers *self);
 
 /* Seconds until the next call is due (0 if it is), or INFINITY if none is scheduled.
- * -1: the reactor's clock raised. */
+ * -1: the reactor's clock raised.  As stock's timeout() does, it lets the calls that were
+ * made since a run began take part in it. */
 int pyr_timers_delay(pyr_timers *self, double *delay);
 
 /* When the next call is due, by the reactor's clock; right after pyr_timers_delay, and if

@@ -331,11 +331,17 @@ stream_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kw
 }
 
 static const pyr_given stream_objects[] = {
-    PYR_MADE(StreamConnection, loop),        PYR_MADE(StreamConnection, reactor),
-    PYR_MADE(StreamConnection, protocol),    PYR_MADE(StreamConnection, socket),
-    PYR_MADE(StreamConnection, producer),    PYR_MADE(StreamConnection, data_buffer),
-    PYR_MADE(StreamConnection, temp_buffer), PYR_MADE(StreamConnection, descriptors),
-    PYR_MADE(StreamConnection, logstr),      {NULL},
+    PYR_MADE(StreamConnection, loop),
+    PYR_MADE(StreamConnection, reactor),
+    PYR_MADE(StreamConnection, protocol),
+    PYR_MADE(StreamConnection, socket),
+    PYR_MADE(StreamConnection, producer),
+    PYR_MADE(StreamConnection, data_buffer),
+    PYR_MADE(StreamConnection, temp_buffer),
+    PYR_MADE(StreamConnection, descriptors),
+    PYR_MADE(StreamConnection, logstr),
+    PYR_MADE(StreamConnection, first_socket),
+    {NULL},
 };
 
 static int

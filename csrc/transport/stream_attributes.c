@@ -76,22 +76,36 @@ stream_get_socket(StreamConnection *self, void *Py_UNUSED(closure))
     return Py_NewRef(self->socket);
 }
 
-/* Is it one that has methods of its own (a wrapper, a subclass)?  Then these are called.
- */
+/* Has it methods of its own (a wrapper, a subclass), or another descriptor than the
+ * first? Then its methods are called. */
 static void
 note_kind_of_socket(StreamConnection *self)
 {
     bool own = self->socket != NULL &&
-               (PyObject *)Py_TYPE(self->socket) != self->st->transport->socket_class;
+               ((PyObject *)Py_TYPE(self->socket) != self->st->transport->socket_class ||
+                (self->first_socket != NULL && self->first_socket != self->socket));
     self->overrides =
         (char)(own ? self->overrides | OWN_SOCKET : self->overrides & ~OWN_SOCKET);
 }
 
-/* In stock the reactor goes on watching where another socket is put. */
+/* As in stock, where `fileno` stays that of the first, which is watched on. */
 static int
-start_again(StreamConnection *self, int event)
+put_in_place_of_first(StreamConnection *self, PyObject *socket)
 {
-    return self->loop == NULL || self->fd < 0 ? 0 : pyr_stream_start(self, event);
+    PyObject *first = stream_get_socket(self, NULL);
+    if (first == NULL) {
+        return -1;
+    }
+    if (self->first_socket == NULL) {
+        self->first_socket = Py_NewRef(first);
+    }
+    Py_DECREF(first);
+    PyObject *before = self->socket;
+    self->socket = Py_NewRef(socket);
+    self->read_end = 0;
+    note_kind_of_socket(self);
+    Py_XDECREF(before);
+    return 0;
 }
 
 static int
@@ -104,18 +118,17 @@ stream_set_socket(StreamConnection *self, PyObject *socket, void *Py_UNUSED(clos
         Py_XSETREF(self->socket, Py_XNewRef(socket));
         return 0;
     }
-    bool reads = self->reading, writes = self->writing;
+    if (socket != NULL && self->fd >= 0) {
+        return put_in_place_of_first(self, socket);
+    }
     pyr_stream_close_descriptor(self);
     Py_XSETREF(self->socket, Py_XNewRef(socket));
+    Py_CLEAR(self->first_socket);
     note_kind_of_socket(self);
-    if (socket == NULL) {
-        return 0;
+    if (socket != NULL) {
+        self->fd = pyr_stream_descriptor(self);
     }
-    self->fd = pyr_stream_descriptor(self);
-    return (reads && start_again(self, PYR_READ) < 0) ||
-                   (writes && start_again(self, PYR_WRITE) < 0)
-               ? -1
-               : 0;
+    return 0;
 }
 
 static PyObject *

@@ -13,8 +13,9 @@
 #include "loop/state.h"
 
 /* Methods that a subclass or an instance may replace; then that one is called.  OWN_SIZE
- * is a bufferSize: then the attribute is read each time.  OWN_SOCKET is a socket that is
- * not Python's own: then Twisted's methods call its recv and send. */
+ * is a bufferSize: then the attribute is read each time.  OWN_SOCKET is a socket that
+ * is not Python's own, or was put in the place of the first: then Twisted's methods call
+ * its recv and send. */
 enum {
     OWN_READ = 1,
     OWN_WRITE = 2,
@@ -62,12 +63,13 @@ struct StreamConnection {
     const pyr_stream_kind *kind;
     PyObject *reactor;
     PyObject *protocol;
-    PyObject *socket;      /* made when it is asked for, or given; else NULL */
-    PyObject *producer;    /* None or NULL for none */
-    PyObject *data_buffer; /* bytes, or NULL for b"" */
-    PyObject *temp_buffer; /* list of bytes, or NULL for [] */
-    PyObject *descriptors; /* list: _sendmsgQueue, or NULL for []; UNIX sockets only */
-    PyObject *logstr;      /* NULL until it is needed, if it can be made then */
+    PyObject *socket;       /* made when it is asked for, or given; else NULL */
+    PyObject *producer;     /* None or NULL for none */
+    PyObject *data_buffer;  /* bytes, or NULL for b"" */
+    PyObject *temp_buffer;  /* list of bytes, or NULL for [] */
+    PyObject *descriptors;  /* list: _sendmsgQueue, or NULL for []; UNIX sockets only */
+    PyObject *logstr;       /* NULL until it is needed, if it can be made then */
+    PyObject *first_socket; /* whose the descriptor is, if another is in its place */
     Py_ssize_t offset;
     Py_ssize_t temp_length;
     Py_ssize_t received; /* bytes since the last flush */

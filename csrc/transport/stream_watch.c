@@ -173,9 +173,10 @@ pyr_stream_leave_loop(StreamConnection *self)
 int
 pyr_stream_descriptor(StreamConnection *self)
 {
-    PyObject *asked = self->kind->is_socket     ? self->socket
-                      : self->kind->asks_fileno ? (PyObject *)self
-                                                : NULL;
+    PyObject *asked = self->first_socket != NULL ? self->first_socket
+                      : self->kind->is_socket    ? self->socket
+                      : self->kind->asks_fileno  ? (PyObject *)self
+                                                 : NULL;
     if (asked == NULL) {
         return self->fd;
     }
@@ -204,6 +205,7 @@ pyr_stream_close_descriptor(StreamConnection *self)
     pyr_stream_forget_watch(self); /* may run a finalizer's code, which closes it */
     int fd = self->fd;
     self->fd = -1;
+    self->read_end = 0;
     if (fd >= 0 && self->socket == NULL && self->kind->is_socket) {
         (void)close(fd);
     }

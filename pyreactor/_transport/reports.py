@@ -6,6 +6,7 @@ The first runs as if inside an ``except`` block.
 
 from __future__ import annotations
 
+import _socket
 import socket
 import sys
 from errno import EAGAIN, ECONNREFUSED, EINTR, EWOULDBLOCK
@@ -37,6 +38,11 @@ def connected_datagram_error(port: Any) -> bool:
         raise
     port.protocol.connectionRefused()
     return True
+
+
+#: Python's own class of sockets, whatever a program has put in its place: under gevent and
+#: eventlet, one that nobody has, so that stock's code uses theirs.
+SOCKET = next((cls for cls in socket.socket.__mro__ if cls.__module__ == "socket"), _socket.socket)
 
 
 def make_socket(family: int, descriptor: int) -> socket.socket:

@@ -8,7 +8,6 @@ half-close, connecting, TLS) is Twisted's own Python, with the few changes below
 from __future__ import annotations
 
 import os
-import socket
 from types import MethodType
 from typing import Any
 
@@ -20,6 +19,7 @@ from twisted.python.failure import Failure
 
 from pyreactor import _core
 from pyreactor._standin import stand_in
+from pyreactor._transport.reports import SOCKET
 
 try:
     from twisted.internet import _newtls
@@ -210,7 +210,7 @@ class AcceptingPort(tcp.Port):
     def doRead(self) -> None:
         """Accept the connections that wait, up to ``numberAccepts`` of them."""
         own = self.transport is self._ownTransport
-        if not own or type(getattr(self, "socket", None)) is not socket.socket:
+        if not own or type(getattr(self, "socket", None)) is not SOCKET:
             tcp.Port.doRead(self)
             return
         try:

@@ -72,7 +72,7 @@ def test_every_row_works(tmp_path: Path) -> None:
     assert document["failures"] == []
     for row in document["rows"]:
         if row["missing"]:
-            assert row["missing"]["pyreactor"].endswith("is not installed")
+            assert row["missing"]["pyreactor"].endswith("not installed")
         else:
             assert len(row["samples"]["pyreactor"]) == 1
 

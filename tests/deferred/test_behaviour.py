@@ -1617,7 +1617,9 @@ def test_a_result_deleted_while_a_link_is_taken_does_no_harm() -> None:
     d.addCallbacks(lambda result: result, Errback())
     d.addCallback(seen.append)
     d.callback(1)
-    assert seen == [None]
+    assert not seen
+    d.addErrback(lambda failure: seen.append(failure.type))
+    assert seen == [AttributeError]
 
 
 def test_a_result_deleted_while_it_is_taken_does_no_harm() -> None:

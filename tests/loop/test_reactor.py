@@ -135,6 +135,28 @@ def test_a_call_made_during_a_pass_waits_for_the_next(reactor: PyReactor) -> Non
     assert order == ["second"]
 
 
+def test_many_calls_that_come_before_those_that_are_due(reactor: PyReactor) -> None:
+    """They end a run where to pass them would take long: each call runs once all the same."""
+    seconds, ran = 1000.0, []
+    reactor.seconds = lambda: seconds  # type: ignore[method-assign]
+
+    def call(number: int) -> None:
+        nonlocal seconds
+        if not number:
+            seconds -= 500
+        reactor.callLater(0, ran.append, -number)
+        ran.append(number)
+
+    for number in range(300):
+        reactor.callLater(number / 1000, call, number)
+    seconds += 10
+    for _ in range(10):
+        reactor.runUntilCurrent()
+        seconds += 1000
+    assert sorted(ran) == sorted([*range(300), *range(0, -300, -1)])
+    assert [number for number in ran if number > 0] == list(range(1, 300))
+
+
 def test_ties_fire_in_the_order_they_were_made(reactor: PyReactor) -> None:
     reactor.seconds = lambda: 1000.0
     order: list[int] = []

@@ -3,11 +3,27 @@
 import socket
 import sys
 
-import common
-from twisted.internet import protocol, reactor, tcp, unix
-
 HOW = sys.argv[1]
 told = []
+
+
+class Slow(socket.socket):
+    """Takes a byte at a time."""
+
+    def recv(self, size):
+        told.append(("recv", 1))
+        return super().recv(min(size, 1))
+
+    def send(self, data):
+        told.append(("send", 1))
+        return super().send(bytes(data[:1]))
+
+
+if HOW == "patched":
+    socket.socket = Slow
+
+import common  # noqa: E402
+from twisted.internet import protocol, reactor, tcp, unix  # noqa: E402
 
 
 class Wrapper:
@@ -40,16 +56,11 @@ class Wrapper:
         return getattr(self.skt, name)
 
 
-class Slow(socket.socket):
-    """Takes a byte at a time."""
+class Numberless(Wrapper):
+    """Does not tell its descriptor: it is that of the first."""
 
-    def recv(self, size):
-        told.append(("recv", 1))
-        return super().recv(min(size, 1))
-
-    def send(self, data):
-        told.append(("send", 1))
-        return super().send(bytes(data[:1]))
+    def fileno(self):
+        raise OSError("nobody asks for it")
 
 
 def make_slow(self):
@@ -62,9 +73,11 @@ class Server(protocol.Protocol):
     def connectionMade(self):
         if HOW == "made":
             self.transport.socket = Wrapper(self.transport.socket)
+        elif HOW == "numberless":
+            self.transport.socket = Numberless(self.transport.socket)
 
     def dataReceived(self, data):
-        if HOW != "slow":
+        if HOW not in ("slow", "patched"):
             told.append(("server received", data))
         if HOW == "received" and not isinstance(self.transport.socket, Wrapper):
             self.transport.write(b"[")
@@ -111,5 +124,5 @@ def begin():
 
 reactor.callWhenRunning(begin)
 common.run()
-for one in sorted(told) if HOW == "slow" else told:
+for one in sorted(told) if HOW in ("slow", "patched") else told:
     print(*one)
