@@ -121,7 +121,8 @@ run_call(DelayedCall *call)
  * `best`, if none comes before that.  What is below a call that may run comes after it:
  * the search goes on only below those that were made since this run began.  They are due
  * in it, and before others, where they were put forward, or the clock was set back.
- * Where they are many, the search would take longer than what it finds: the run ends.
+ * Where they are many, the search would take longer than what it finds: the run ends, and
+ * the rest comes in one that begins when it is due.
  */
 static size_t
 find_older(const pyr_timers *self, double now, size_t at, size_t best, int *passed)

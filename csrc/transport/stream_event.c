@@ -160,12 +160,15 @@ stream_flush(Selectable *op)
     if (!self->writing || self->blocked || loop == NULL || self->fd < 0) {
         return false;
     }
-    if (waits_for_input(self)) {
-        self->put_off = 1;
-        pyr_flush_add(op);
-        return false;
+    if (!(self->overrides &
+          OWN_SOCKET)) { /* else the descriptor is perhaps not its own */
+        if (waits_for_input(self)) {
+            self->put_off = 1;
+            pyr_flush_add(op);
+            return false;
+        }
+        answer_at_once(self);
     }
-    answer_at_once(self);
     self->put_off = 0;
     self->received = 0;
     if (!(self->overrides & OWN_OUTPUT) && (reads_end_again(self) || !takes_data(self))) {

@@ -124,6 +124,9 @@ int pyr_stream_change(StreamConnection *self, int event, bool start);
 /* Have the loop watch for what is wanted now. */
 int pyr_stream_update_watch(StreamConnection *self);
 
+/* What waits to be sent is now sent by another method. */
+int pyr_stream_send_by_other(StreamConnection *self);
+
 /* Give back the watch: the kernel must let go of the descriptor before it is closed. */
 void pyr_stream_forget_watch(StreamConnection *self);
 
@@ -270,6 +273,16 @@ PyObject *pyr_stream_do_write(StreamConnection *self);
 Py_ssize_t pyr_stream_send_file(StreamConnection *self, int file, long long offset,
                                 Py_ssize_t most);
 int pyr_stream_await_room(StreamConnection *self);
+
+/* ---- stream_socket.c ---- */
+
+/* The getter and the setter of `socket`. */
+PyObject *pyr_stream_get_socket(StreamConnection *self, void *closure);
+int pyr_stream_set_socket(StreamConnection *self, PyObject *socket, void *closure);
+
+/* The program gives the stream, after another socket, that one's fileno, by which stock
+ * watches from now on: the first socket is let go. */
+int pyr_stream_follow_fileno(StreamConnection *self);
 
 /* ---- stream_overrides.c ---- */
 

@@ -127,17 +127,6 @@ note_override(StreamConnection *self, unsigned int bit, bool is_set)
                       : (self->overrides & ~bit) | (self->class_overrides & bit));
 }
 
-/* What waits to be sent is now sent by another method: the program's waits until it can
- * be written, C's is called at the end of the iteration. */
-static int
-send_by_other(StreamConnection *self)
-{
-    if (!(self->overrides & OWN_OUTPUT)) {
-        pyr_flush_add((Selectable *)self);
-    }
-    return pyr_stream_update_watch(self);
-}
-
 int
 pyr_stream_setattro(PyObject *op, PyObject *name, PyObject *value)
 {
@@ -149,11 +138,15 @@ pyr_stream_setattro(PyObject *op, PyObject *name, PyObject *value)
     unsigned int bit = pyr_override_bit(self->st, self->kind->overrides, name);
     if (bit != 0) {
         note_override(self, bit, value != NULL);
+    } else if (name == self->st->names.fileno && value != NULL &&
+               self->first_socket != NULL) {
+        return pyr_stream_follow_fileno(self);
     } else if (name != self->st->names.dunder_class) {
         return 0;
     } else if (look_at_new_class(self) < 0) {
         return -1;
     }
     bool changed = ((before | self->overrides) & OWN_OUTPUT) != 0;
-    return changed && self->writing && self->loop != NULL ? send_by_other(self) : 0;
+    return changed && self->writing && self->loop != NULL ? pyr_stream_send_by_other(self)
+                                                          : 0;
 }

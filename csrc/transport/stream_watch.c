@@ -95,6 +95,17 @@ pyr_stream_start(StreamConnection *self, int event)
     return 0;
 }
 
+/* What waits to be sent is now sent by another method: the program's waits until it can
+ * be written, C's is called at the end of the iteration. */
+int
+pyr_stream_send_by_other(StreamConnection *self)
+{
+    if (!(self->overrides & OWN_OUTPUT)) {
+        pyr_flush_add((Selectable *)self);
+    }
+    return pyr_stream_update_watch(self);
+}
+
 /* May the descriptor be closed, and its number be used again, once nothing is wanted?
  * Those of sockets and of pipes are told otherwise. */
 static bool

@@ -5,6 +5,7 @@ import sys
 
 HOW = sys.argv[1]
 told = []
+MUCH = b"w" * 3_000_000
 
 
 class Slow(socket.socket):
@@ -44,7 +45,8 @@ class Wrapper:
 
     def send(self, data):
         sent = self.skt.send(data)
-        told.append(("send", sent))
+        if HOW not in ("writing", "written"):  # else the kernel tells how much each time
+            told.append(("send", sent))
         return sent
 
     def accept(self):
@@ -75,6 +77,21 @@ class Server(protocol.Protocol):
             self.transport.socket = Wrapper(self.transport.socket)
         elif HOW == "numberless":
             self.transport.socket = Numberless(self.transport.socket)
+        elif HOW == "writing":
+            self.transport.write(MUCH)
+            self.transport.socket = Wrapper(self.transport.socket)
+        elif HOW == "written":
+            first = self.transport.socket
+            self.transport.socket = Wrapper(first)
+            self.transport.write(MUCH)
+            self.transport.socket = first
+        elif HOW == "moved":
+            first = self.transport.socket
+            self.transport.stopReading()
+            self.transport.socket = first.dup()
+            self.transport.fileno = self.transport.socket.fileno
+            first.close()
+            self.transport.startReading()
 
     def dataReceived(self, data):
         if HOW not in ("slow", "patched"):
@@ -97,10 +114,16 @@ class Client(protocol.Protocol):
     answers = b""
 
     def connectionMade(self):
-        self.transport.write(b"b")
+        if HOW not in ("writing", "written"):
+            self.transport.write(b"b")
 
     def dataReceived(self, data):
         self.answers += data
+        if HOW in ("writing", "written"):
+            if len(self.answers) == len(MUCH):
+                self.answers = b"all"
+                self.transport.loseConnection()
+            return
         for word, following in ((b"b", b"cc"), (b"cc", b"ddd")):
             if self.answers.endswith(word) and len(self.answers) < 4 + (HOW == "received"):
                 self.transport.write(following)
