@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -81,7 +82,11 @@ def test_what_a_finalizer_delivers_as_the_buffer_is_made_is_not_lost(number: int
 
 @pytest.mark.parametrize("number", range(6))
 def test_a_list_stack_that_a_finalizer_replaces_as_a_list_begins(number: int) -> None:
-    """What is in that list goes where the new stack says, as in stock."""
+    """
+    What is in that list goes where the new stack says, as in stock.
+
+    From CPython 3.12 on, the next bytecode that runs is that of what gets the list.
+    """
     protocol = Expressions()
     protocol.dataReceived(b"\x05\x81")
     had: list[int] = []
@@ -92,4 +97,5 @@ def test_a_list_stack_that_a_finalizer_replaces_as_a_list_begins(number: int) ->
 
     with finalizer_at_allocation(number, replace):
         protocol.dataReceived(b"\x02\x80\x01\x81\x02\x81\x07\x81")
-    assert protocol.received == ([5, 1, 2, 7] if had == [1] else [5, [1, 2], 7])
+    replaced = had == [1] and sys.version_info < (3, 12)
+    assert protocol.received == ([5, 1, 2, 7] if replaced else [5, [1, 2], 7])
