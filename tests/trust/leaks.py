@@ -43,6 +43,8 @@ Scenario = Callable[[int], Awaitable[object]]
 #: What may be more after N times: things that the interpreter keeps for use again, and in bytes.
 SLACK = 400
 SLACK_MEMORY = 1 << 20
+#: How often a thing is made and ended, at least, before what there is is counted.
+WARM = 1000
 #: Of N things, one in so many may leave one behind, which no leak does.
 SELDOM = 50
 #: Bytes for each thing below which growth is the allocator's.
@@ -688,7 +690,8 @@ async def settle() -> None:
 
 async def measure(one: Thing, times: int) -> list[str]:
     """Make and end a thing so often; what grew."""
-    await one.run(max(times // 10, min(times, 50)))
+    # What is kept for good, as caches and the free lists of Python's are filled, is there by then.
+    await one.run(max(times // 10, min(times, WARM)))
     await settle()
     before = counts()
     began = time.process_time()
