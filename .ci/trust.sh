@@ -85,7 +85,7 @@ for_corpus() {
     .ci/checked.sh fuzz -m tests.fuzz --minimise "$PWD/tests/fuzz/corpus" --found "$PWD/build/found"
 }
 
-# lives KIND SECONDS [--seed N]: random lives of connections under a checker.
+# lives KIND SECONDS [--seed N] [--rounds N]: random lives of connections under a checker.
 lives() {
     .ci/checked.sh "$1" -m pyreactor -m tests.trust.lives --seconds "${@:2}" || failed=1
 }
@@ -104,7 +104,7 @@ for_soak() {
 }
 
 # With one build for the sanitizers and the fuzzer.  What is random begins with the same seed each time, so that a
-# failure tells of the change that is tried; `make fuzz` and `make lives` have another seed each time.
+# failure is more likely to tell of the change that is tried; `make fuzz` and `make lives` have another seed each time.
 for_smoke() {
     export PYREACTOR_EXAMPLES=20 PYREACTOR_FRAMING_EXAMPLES=20 PYREACTOR_TEST_EXAMPLES=10
     unit fuzz -n 2 tests/framing/test_hostile.py tests/framing/test_stock.py \

@@ -364,19 +364,20 @@ async def _until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
+def hop(reactor: AsyncioReactor, left: list[int]) -> None:
+    """Call this at once again, as often as is left; then the reactor stops."""
+    left[0] -= 1
+    if left[0]:
+        reactor.callLater(0, hop, reactor, left)
+    else:
+        reactor.stop()
+
+
 def test_many_hops_need_few_iterations(counting: Counting) -> None:
     """Where the event loop tells that it has nothing to call."""
     reactor = AsyncioReactor(counting)
     left = [800]
-
-    def hop() -> None:
-        left[0] -= 1
-        if left[0]:
-            reactor.callLater(0, hop)
-        else:
-            reactor.stop()
-
-    reactor.callLater(0, hop)
+    reactor.callLater(0, hop, reactor, left)
     run(reactor)
     assert counting.soon < 400
 
@@ -693,16 +694,10 @@ def test_hops_on_an_event_loop_that_may_run_inside_a_turn() -> None:
     loop = MayNest()
     reactor = AsyncioReactor(loop)
     left = [100]
-
-    def hop() -> None:
-        left[0] -= 1
-        if left[0]:
-            reactor.callLater(0, hop)
-        else:
-            reactor.stop()
-
     loop.call_later(60, loop.stop)
-    reactor.callLater(0.01, hop)  # by the alarm: rounds follow, as the host has nothing to call
+    reactor.callLater(
+        0.01, hop, reactor, left
+    )  # by the alarm: rounds follow, as the host has nothing to call
     run(reactor)
     assert left == [0]
     loop.close()
