@@ -235,15 +235,16 @@ pyr_engine_close(pyr_engine *self)
 /* ---- events ---- */
 
 /* The wake-up is read at once: later its number may be another file's. */
-void
+bool
 pyr_engine_wait(pyr_engine *self, int milliseconds)
 {
     char data[64];
-    pyr_queue_wait(&self->queue, milliseconds);
+    bool interrupted = pyr_queue_wait(&self->queue, milliseconds);
     if (pyr_queue_found(&self->queue, WAKE_TOKEN)) {
         while (read(self->wake_fd, data, sizeof(data)) == (ssize_t)sizeof(data)) {
         }
     }
+    return interrupted;
 }
 
 bool

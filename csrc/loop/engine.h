@@ -35,7 +35,7 @@ int pyr_engine_fork(pyr_engine *self);
 bool pyr_engine_wake(pyr_engine *self);
 
 /* As pyr_queue_wait. */
-void pyr_engine_wait(pyr_engine *self, int milliseconds);
+bool pyr_engine_wait(pyr_engine *self, int milliseconds);
 
 /* The next event that was found, but for the wake-up's; false if there is none. */
 bool pyr_engine_take(pyr_engine *self, pyr_found *event);

@@ -67,13 +67,14 @@ pyr_queue_watch(pyr_queue *self, int fd, uint64_t token, unsigned before, unsign
     return error;
 }
 
-void
+bool
 pyr_queue_wait(pyr_queue *self, int milliseconds)
 {
     self->next = self->count = 0;
     int count =
         epoll_wait(pyr_queue_descriptor(self), self->found, PYR_MOST_FOUND, milliseconds);
     self->count = count < 0 ? 0 : count;
+    return count < 0 && errno == EINTR;
 }
 
 bool
@@ -340,16 +341,18 @@ pyr_queue_flush(pyr_queue *self)
 }
 
 /* libuv swallows signals, and sleeps by timers of its own only: sleep without it. */
-void
+bool
 pyr_queue_wait(pyr_queue *self, int milliseconds)
 {
     struct pollfd queue = {.fd = pyr_queue_descriptor(self), .events = POLLIN};
+    bool interrupted = false;
     self->next = self->count = 0;
     run_libuv(self);
     if (self->count == 0 && milliseconds != 0) {
-        (void)poll(&queue, 1, milliseconds);
+        interrupted = poll(&queue, 1, milliseconds) < 0 && errno == EINTR;
         run_libuv(self);
     }
+    return interrupted;
 }
 
 bool

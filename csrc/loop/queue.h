@@ -89,8 +89,8 @@ void pyr_queue_flush(pyr_queue *self);
 #define PYR_QUEUE_IS_DIRECT PYR_QUEUE_IS_EPOLL
 
 /* Wait so many milliseconds (-1: without a limit) until there are events, and find them.
- * To be called when all that was found was taken.  A signal ends the wait. */
-void pyr_queue_wait(pyr_queue *self, int milliseconds);
+ * To be called when all that was found was taken.  True: a signal ended the wait. */
+bool pyr_queue_wait(pyr_queue *self, int milliseconds);
 
 static inline bool
 pyr_queue_has_found(const pyr_queue *self)

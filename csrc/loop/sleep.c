@@ -50,35 +50,38 @@ sleep_precisely(int descriptor, double delay)
 }
 
 /* The last two milliseconds before a deadline are left for the next iteration, which
- * sleeps precisely. */
-static void
+ * sleeps precisely.  True: a signal ended the wait. */
+static bool
 wait_up_to(Loop *self, double delay)
 {
     double most = fmin(delay, PYR_LONGEST_SLEEP);
     if (delay >= PRECISE_BELOW) {
-        pyr_engine_wait(self->engine, isinf(delay) ? -1 : (int)(most * 1000.0) - 1);
-        return;
+        return pyr_engine_wait(self->engine,
+                               isinf(delay) ? -1 : (int)(most * 1000.0) - 1);
     }
     if (delay > 0) {
         sleep_precisely(pyr_queue_descriptor(&self->engine->queue), delay);
     }
-    pyr_engine_wait(self->engine, 0);
+    (void)pyr_engine_wait(self->engine, 0);
+    return false;
 }
 
-/* Find what is ready, without the GIL if that could sleep or another thread wants it. */
-static void
+/* Find what is ready, without the GIL if that could sleep or another thread wants it.
+ * True: a signal ended the sleep. */
+static bool
 sleep_up_to(Loop *self, double delay)
 {
     if (delay == 0 && is_alone(&self->watchdog)) {
         pyr_engine_wait(self->engine, 0);
         self->wake.sent = false; /* it has come */
-        return;
+        return false;
     }
     self->wake.asleep = true;
     PyThreadState *thread = PyEval_SaveThread();
-    wait_up_to(self, delay);
+    bool interrupted = wait_up_to(self, delay);
     PyEval_RestoreThread(thread);
     self->wake.asleep = self->wake.sent = false;
+    return interrupted;
 }
 
 /* Another thread waits already, and takes what is found: wait without looking.  Once the
@@ -138,8 +141,9 @@ was_signalled(Loop *self)
            calls != self->timers.next_number;
 }
 
-int
-pyr_sleep_until_ready(Loop *self, double delay)
+/* 1: a signal ended the sleep; -1: an exception is set. */
+static int
+sleep_once(Loop *self, double delay)
 {
     if (delay > 0 && was_signalled(self)) {
         delay = 0;
@@ -149,7 +153,24 @@ pyr_sleep_until_ready(Loop *self, double delay)
     } else if (be_prepared(self, delay) < 0) {
         return -1;
     } else if (!pyr_watches_any(self)) {
-        sleep_up_to(self, delay);
+        return sleep_up_to(self, delay);
+    }
+    return 0;
+}
+
+int
+pyr_sleep_until_ready(Loop *self, double delay)
+{
+    uint64_t began = delay > 0 ? pyr_nanoseconds() : 0;
+    int interrupted = sleep_once(self, delay);
+    /* A signal that gives nothing to do, as of a process that was stopped and goes on,
+     * does not end the sleep; in stock Python sees to that. */
+    while (interrupted > 0) {
+        double slept = (double)(pyr_nanoseconds() - began) / 1e9;
+        interrupted = sleep_once(self, fmax(delay - slept, 0));
+    }
+    if (interrupted < 0) {
+        return -1;
     }
     /* Without this, Ctrl-C would wait for the next Python line. */
     if (PyErr_CheckSignals() < 0) {

@@ -50,6 +50,8 @@ DIFFERENT = {
     "line_receiver_nested_iterate.py",
     # Has one file under 20,000 numbers; see test_guest.py.
     "many_readers_and_a_timer.py",
+    # Iterates once for what comes, where asyncio's iterates for the whole time.
+    "stopped_and_continued.py",
     # Shows the methods of the epoll reactor.
     "methods.py",
 }

@@ -95,6 +95,7 @@ CASES = [
     ("signals.py", ("twisted", "SIGTERM"), "stopped [] 15"),
     ("start_tls.py", (), "client lost ConnectionDone"),
     ("start_tls.py", ("unix",), "server lost ConnectionDone"),
+    ("stopped_and_continued.py", (), "read b'done\\n'"),
     ("stop_listening_in_build_protocol.py", (), "b'hello'"),
     ("timers.py", (), "AlreadyCancelled"),
     ("udp_audit.py", (), "logged PermissionError socket.sendto"),
