@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from common import log_errors, run
+from common import later, log_errors, run
 from twisted.internet import defer, endpoints, protocol, reactor, task, threads
 from twisted.python.threadpool import ThreadPool
 from twisted.web import client, http, proxy, resource, server, static, vhost, wsgi
@@ -57,6 +57,8 @@ CLOSE = b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
 class Parts:
     """An iterable that tells when it is closed."""
 
+    closed = 0
+
     def __init__(self, parts: Any) -> None:
         self.parts = iter(parts)
 
@@ -65,6 +67,7 @@ class Parts:
 
     def close(self) -> None:
         print("closed")
+        Parts.closed += 1
 
 
 def application(environ: Any, start: Any) -> Any:
@@ -174,8 +177,11 @@ async def wsgis() -> None:
     # One that goes away.
     end = endpoints.TCP4ClientEndpoint(reactor, "127.0.0.1", number)
     asking = await endpoints.connectProtocol(end, Raw())
+    asking.transport.pauseProducing()
+    before = Parts.closed
     asking.transport.write(b"GET /app/big" + CLOSE + b"\r\n")
-    await task.deferLater(reactor, 0.05)
+    while Parts.closed == before:
+        await task.deferLater(reactor, 0.01)
     asking.transport.abortConnection()
     print(await asking.lost)
     await threads.deferToThreadPool(reactor, pool, lambda: None)
@@ -190,9 +196,7 @@ class Behind(resource.Resource):
         if request.path.endswith(b"big"):
             return b"b" * 1000000
         if request.path.endswith(b"later"):
-            reactor.callLater(0.02, request.write, b"one ")
-            reactor.callLater(0.04, request.write, b"two")
-            reactor.callLater(0.06, request.finish)
+            later(0.02, self.write_one, request)
             return server.NOT_DONE_YET
         if request.path.endswith(b"close"):
             request.transport.abortConnection()
@@ -202,6 +206,14 @@ class Behind(resource.Resource):
         request.setHeader(b"X-From", b"behind")
         names = sorted(name for name, _ in request.requestHeaders.getAllRawHeaders())
         return b" ".join([request.uri, repr(names).encode(), request.getHeader(b"host") or b"-"])
+
+    def write_one(self, request: Any) -> None:
+        request.write(b"one ")
+        later(0.02, self.write_two, request)
+
+    def write_two(self, request: Any) -> None:
+        request.write(b"two")
+        later(0.02, request.finish)
 
     def render_POST(self, request: Any) -> bytes:
         return b"%d %r" % (len(request.content.read()), sorted(request.args.items()))
