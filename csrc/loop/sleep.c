@@ -128,17 +128,18 @@ be_prepared(Loop *self, double delay)
     return 0;
 }
 
-/* Handle the signals that came since Python code ran: the sleep would not end by them.
- * Have their handlers given the loop something to do? */
+/* Handle the signals that came since Python code ran, or that ended the sleep: the next
+ * one would not end by them.  Have their handlers given the loop something to do? */
 static bool
 was_signalled(Loop *self)
 {
     uint64_t calls = self->timers.next_number;
+    bool started = self->started;
     if (PyErr_CheckSignals() < 0) {
         pyr_errors_keep(self);
     }
     return pyr_sleep_is_needless(self) || self->just_stopped ||
-           calls != self->timers.next_number;
+           calls != self->timers.next_number || started != self->started;
 }
 
 /* 1: a signal ended the sleep; -1: an exception is set. */
@@ -164,10 +165,12 @@ pyr_sleep_until_ready(Loop *self, double delay)
     uint64_t began = delay > 0 ? pyr_nanoseconds() : 0;
     int interrupted = sleep_once(self, delay);
     /* A signal that gives nothing to do, as of a process that was stopped and goes on,
-     * does not end the sleep; in stock Python sees to that. */
+     * does not end a sleep of more than milliseconds; in stock Python sees to that.  The
+     * time that handlers take is the sleep's. */
     while (interrupted > 0) {
+        bool needless = was_signalled(self);
         double slept = (double)(pyr_nanoseconds() - began) / 1e9;
-        interrupted = sleep_once(self, fmax(delay - slept, 0));
+        interrupted = sleep_once(self, needless ? 0 : fmax(delay - slept, 0));
     }
     if (interrupted < 0) {
         return -1;

@@ -93,6 +93,7 @@ CASES = [
     ("signals.py", ("own", "SIGINT"), "stopped [2] None"),
     ("signals.py", ("twisted", "SIGINT"), "stopped [] 2"),
     ("signals.py", ("twisted", "SIGTERM"), "stopped [] 15"),
+    ("signals_while_asleep.py", (), "timed call\nread b'line\\n'"),
     ("start_tls.py", (), "client lost ConnectionDone"),
     ("start_tls.py", ("unix",), "server lost ConnectionDone"),
     ("stopped_and_continued.py", (), "read b'done\\n'"),
