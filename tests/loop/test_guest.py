@@ -159,7 +159,7 @@ def test_what_asyncios_callbacks_call_later_is_called(loop: Any) -> None:
     seen: list[str] = []
 
     def callback() -> None:
-        reactor.callLater(0.02, lambda: (seen.append("second"), reactor.stop()))
+        reactor.callLater(0.5, lambda: (seen.append("second"), reactor.stop()))
         reactor.callLater(0.01, seen.append, "first")
         reactor.callLater(0, seen.append, "at once")
 
@@ -516,7 +516,7 @@ def test_two_reactors_on_one_event_loop() -> None:
     loop = asyncio.SelectorEventLoop()
     seen: list[str] = []
     first, second = AsyncioReactor(loop), AsyncioReactor(loop)
-    first.callLater(0.02, lambda: (seen.append("first"), first.stop()))
+    first.callLater(0.5, lambda: (seen.append("first"), first.stop()))
     second.callLater(0.01, seen.append, "second")
     run(first)
     assert seen == ["second", "first"]

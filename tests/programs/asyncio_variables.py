@@ -57,11 +57,11 @@ def connect():
 
 def timed():
     name.set("first")
-    reactor.callLater(0.04, show, "later")
+    reactor.callLater(0.3, show, "later")
     name.set("second")
     reactor.callLater(0.02, lambda: (show("sooner"), name.set("third")))
-    reactor.callLater(0.06, show, "latest")
-    reactor.callLater(0.08, begin_next)
+    reactor.callLater(0.4, show, "latest")
+    reactor.callLater(0.5, begin_next)
 
 
 def from_thread():
