@@ -105,6 +105,20 @@ def note_reactors() -> Counter[str]:
     return made
 
 
+def have_event_loop() -> None:
+    """
+    Have an event loop in this thread, as Twisted's tests of reactors on asyncio expect.
+
+    They put another in its place and are skipped where there is none; from 3.14 on Python makes
+    none when it is asked for it.
+    """
+    if sys.version_info >= (3, 14):
+        try:
+            asyncio.get_event_loop()
+        except RuntimeError:
+            asyncio.set_event_loop(asyncio.new_event_loop())
+
+
 def describe(writer: Writer, left_out: Counter[str]) -> None:
     """Say what this process runs on, as it finds itself."""
     import twisted
@@ -163,6 +177,7 @@ def run(writer: Writer, arguments: list[str], extend: bool, without: list[str]) 
     leave_out(suite, without, left_out)
     describe(writer, left_out)
     made = note_reactors()
+    have_event_loop()
     sys.argv = ["trial", *arguments]
     runner.run(suite)
     writer.event(event="over", made=made)
