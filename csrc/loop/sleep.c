@@ -72,7 +72,7 @@ static bool
 sleep_up_to(Loop *self, double delay)
 {
     if (delay == 0 && is_alone(&self->watchdog)) {
-        pyr_engine_wait(self->engine, 0);
+        (void)pyr_engine_wait(self->engine, 0);
         self->wake.sent = false; /* it has come */
         return false;
     }
@@ -146,9 +146,6 @@ was_signalled(Loop *self)
 static int
 sleep_once(Loop *self, double delay)
 {
-    if (delay > 0 && was_signalled(self)) {
-        delay = 0;
-    }
     if (self->wake.asleep && self->engine != NULL) {
         sleep_beside(self, delay);
     } else if (be_prepared(self, delay) < 0) {
@@ -163,14 +160,15 @@ int
 pyr_sleep_until_ready(Loop *self, double delay)
 {
     uint64_t began = delay > 0 ? pyr_nanoseconds() : 0;
-    int interrupted = sleep_once(self, delay);
+    double left = delay > 0 && was_signalled(self) ? 0 : delay;
+    int interrupted;
     /* A signal that gives nothing to do, as of a process that was stopped and goes on,
      * does not end a sleep of more than milliseconds; in stock Python sees to that.  The
      * time that handlers take is the sleep's. */
-    while (interrupted > 0) {
+    while ((interrupted = sleep_once(self, left)) > 0) {
         bool needless = was_signalled(self);
         double slept = (double)(pyr_nanoseconds() - began) / 1e9;
-        interrupted = sleep_once(self, needless ? 0 : fmax(delay - slept, 0));
+        left = needless ? 0 : fmax(delay - slept, 0);
     }
     if (interrupted < 0) {
         return -1;
